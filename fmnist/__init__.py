@@ -1,0 +1,1 @@
+"""Train, compare and try image classifiers on FashionMNIST."""

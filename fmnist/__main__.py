@@ -1,0 +1,337 @@
+"""The same work without a browser: python -m fmnist train | compare | predict | convert | data | runs.
+
+Exit codes: 0 done, 1 it could not be done (one sentence on standard error), 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fmnist import data, store, trainer
+from fmnist.data import CLASS_NAMES, DataError
+from fmnist.images import ImageError, convert, open_image, to_png
+from fmnist.library import Library, comparison, default_groups
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.store import ACTIVE, Run, Store, StoreError
+
+FOLLOW_SECONDS = 0.2
+
+
+class CommandError(Exception):
+    """What was asked for can't be done. The message is a sentence for the user."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except (CommandError, DataError, ImageError, RecipeError, StoreError) as error:
+        print(f"fmnist: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # The reader of our output (head, less) has gone.
+        sys.stderr.close()
+        return 0
+
+
+# --- train -----------------------------------------------------------------------------------------------
+
+
+def train(options: argparse.Namespace) -> int:
+    """Queue the recipes as the Train page does, see that a trainer works on them, and show how it goes."""
+    runs = Store(options.runs)
+    recipes = [
+        Recipe(
+            model,
+            seed,
+            options.dataset,
+            options.epochs,
+            options.batch_size,
+            options.lr,
+            options.optimizer,
+            options.device,
+        )
+        for seed in options.seeds
+        for model in options.models
+    ]
+    fingerprint = data.load(options.dataset, options.data, runs.path.parent).fingerprint
+    keyed = [(recipe, recipe.key(fingerprint)) for recipe in recipes]
+    queued = runs.enqueue(keyed, options.data, again=options.again)
+    ids = [id for id, needed in queued if needed]
+    if ids:
+        trainer.start(runs)
+        try:
+            _follow(runs, ids)
+        except KeyboardInterrupt:
+            runs.request_stop(ids)
+            print("fmnist: stopped; what was trained so far is kept.", file=sys.stderr)
+            raise
+    failed = False
+    for id, needed in queued:
+        run = runs.run(id)
+        print(_outcome(run, needed))
+        failed |= run is None or run.status != "done"
+    return int(failed)
+
+
+def _follow(runs: Store, ids: list[int]) -> None:
+    """Show a bar per run until none is queued or running."""
+    bars = {}
+    for position, id in enumerate(ids):
+        run = runs.run(id)
+        bars[id] = tqdm(desc=run.name if run else str(id), position=position, unit=" steps", dynamic_ncols=True)
+    waited = time.monotonic()
+    try:
+        while True:
+            current = {run.id: run for run in runs.runs() if run.id in bars}
+            for id, run in current.items():
+                bars[id].total = run.steps
+                bars[id].n = run.step
+                bars[id].set_postfix_str(run.status)
+            if not any(run.status in ACTIVE for run in current.values()):
+                return
+            if trainer.is_alive(runs):
+                waited = time.monotonic()
+            elif time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
+                raise CommandError(f"The trainer does not start, or has ended. {trainer.last_words(runs.path)}".strip())
+            time.sleep(FOLLOW_SECONDS)
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _outcome(run: Run | None, trained: bool) -> str:
+    if run is None:
+        return "A run was deleted while it was being trained."
+    if run.result:
+        cached = "" if trained else " (trained before)"
+        return f"{run.name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
+    return f"{run.name}: {run.status}. {run.error or ''}".strip()
+
+
+# --- compare ---------------------------------------------------------------------------------------------
+
+COMPARED = (
+    "model", "dataset", "source", "recipe", "seeds", "accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max",
+    "dead", "train_seconds", "eval_seconds", "parameters", "device",
+)  # fmt: skip
+
+
+def compare(options: argparse.Namespace) -> int:
+    library = Library(Store(options.runs))
+    sources = ("own", "reference") if options.reference else ("own",)
+    table = comparison(library, *sources).assign(recipe=lambda table: table["described"])[list(COMPARED)]
+    if options.format == "json":
+        rows = table.astype(object).where(table.notna(), None).to_dict("records")
+        print(json.dumps(rows, indent=2, default=lambda value: value.item()))
+    elif options.format == "csv":
+        table["seeds"] = table["seeds"].map(lambda seeds: " ".join(map(str, seeds)))
+        print(table.to_csv(index=False), end="")
+    elif table.empty:
+        print(
+            "Nothing is trained yet: python -m fmnist train. The runs that come with the project: compare --reference."
+        )
+    else:
+        shown = table.assign(
+            model=table["model"].map(lambda id: ARCHITECTURES[id].name),
+            dataset=table["dataset"].map(DATASETS),
+            seeds=table["seeds"].map(len),
+            train_seconds=table["train_seconds"].map("{:.1f}".format),
+            eval_seconds=table["eval_seconds"].map("{:.2f}".format),
+        )
+        for column in ("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"):
+            shown[column] = table[column].map(lambda share: "" if share != share else f"{share:.2%}")
+        print(shown.to_string(index=False))
+    return 0
+
+
+# --- predict, convert ------------------------------------------------------------------------------------
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Every model's mean probabilities over its seeds: the user's own runs where there are any, else the reference."""
+    converted = [convert(open_image(path)) for path in options.images]
+    library = Library(Store(options.runs))
+    groups = default_groups(library.groups(options.dataset))
+    if not groups:
+        raise CommandError("No model is trained on this data set yet: python -m fmnist train.")
+    from fmnist import prediction  # imports torch
+
+    answers = []
+    for path, image in zip(options.images, converted, strict=True):
+        for group in groups:
+            probabilities = prediction.probabilities(library, group, image.image[None]).mean(axis=0)[0]
+            answers.append(
+                {
+                    "file": str(path),
+                    "model": group.recipe.model,
+                    "label": CLASS_NAMES[int(probabilities.argmax())],
+                    "probabilities": [float(probability) for probability in probabilities],
+                }
+            )
+    if options.format == "json":
+        print(json.dumps(answers, indent=2))
+        return 0
+    for path, image in zip(options.images, converted, strict=True):
+        for remark in image.remarks:
+            print(f"{path}: {remark}", file=sys.stderr)
+    for answer in answers:
+        model, probability = ARCHITECTURES[answer["model"]].name, max(answer["probabilities"])
+        print(f"{answer['file']}  {model}  {answer['label']:<11}  {probability:6.1%}")
+    return 0
+
+
+def convert_image(options: argparse.Namespace) -> int:
+    converted = convert(open_image(options.image))
+    for remark in converted.remarks:
+        print(remark, file=sys.stderr)
+    try:
+        options.output.write_bytes(to_png(converted.image))
+    except OSError as error:
+        raise CommandError(f"{options.output} can't be written: {error.strerror or error}.") from None
+    return 0
+
+
+# --- data, runs ------------------------------------------------------------------------------------------
+
+
+def data_check(options: argparse.Namespace) -> int:
+    dataset = data.load("fashion-mnist", options.data, options.runs.parent)
+    print(
+        f"{options.data}: complete and as published; "
+        f"{len(dataset.train_images):,} training and {len(dataset.test_images):,} test images."
+    )
+    return 0
+
+
+def data_download(options: argparse.Namespace) -> int:
+    try:
+        data.load("fashion-mnist", options.data, options.runs.parent)
+    except DataError:
+        with tqdm(desc="FashionMNIST", total=data.DOWNLOAD_BYTES, unit="B", unit_scale=True) as bar:
+            for arrived in data.download(options.data):
+                bar.update(arrived - bar.n)
+    return data_check(options)
+
+
+def runs_list(options: argparse.Namespace) -> int:
+    for run in Store(options.runs).runs():
+        result = f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
+        print(f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {DATASETS[run.recipe.dataset]:<12}  "
+              f"{run.recipe.describe():<36}  {result}")  # fmt: skip
+    return 0
+
+
+def runs_show(options: argparse.Namespace) -> int:
+    run = Store(options.runs).run(options.id)
+    if run is None:
+        raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
+    times = {name: value and datetime.fromtimestamp(value).isoformat(" ", "seconds")
+             for name in ("created", "started", "finished") for value in [getattr(run, name)]}  # fmt: skip
+    facts = vars(run) | {"recipe": json.loads(run.recipe.to_json())} | times
+    print(json.dumps({name: value for name, value in facts.items() if name not in ("updated", "stop")}, indent=2))
+    return 0
+
+
+def runs_delete(options: argparse.Namespace) -> int:
+    runs = Store(options.runs)
+    run = runs.run(options.id)
+    if run is None:
+        raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
+    if not runs.delete(options.id):
+        raise CommandError(f"Run {options.id} is {run.status}: stop it before you delete it.")
+    print(f"Run {options.id} ({run.name}) is deleted.")
+    return 0
+
+
+# --- Arguments -------------------------------------------------------------------------------------------
+
+
+def _numbers(text: str) -> list[int]:
+    """ "0-4" or "0,2,5-7" as a list of whole numbers, each once."""
+    numbers: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,1,2 or 0-4")
+        if int(last or first) - int(first) > 1000:
+            raise argparse.ArgumentTypeError(f"{text!r} asks for more than 1,000 seeds")
+        numbers |= dict.fromkeys(range(int(first), int(last or first) + 1))
+    return list(numbers)
+
+
+def _models(text: str) -> list[str]:
+    models = [part.strip() for part in text.split(",")]
+    for model in models:
+        if model not in ARCHITECTURES:
+            raise argparse.ArgumentTypeError(f"there is no model {model!r}: choose from {', '.join(ARCHITECTURES)}")
+    return list(dict.fromkeys(models))
+
+
+def _parser() -> argparse.ArgumentParser:
+    places = argparse.ArgumentParser(add_help=False)
+    places.add_argument("--runs", type=store.store_path, default=store.store_path(), metavar="PATH",
+                        help="the store's file, or its folder (default: FMNIST_RUNS, else runs/)")  # fmt: skip
+    places.add_argument("--data", type=data.data_root, default=data.data_root(), metavar="PATH",
+                        help="the data root (default: FMNIST_DATA, else data/)")  # fmt: skip
+
+    parser = argparse.ArgumentParser(prog="python -m fmnist", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(where: argparse._SubParsersAction, name: str, function: Callable, help: str) -> argparse.ArgumentParser:
+        added = where.add_parser(name, help=help, description=help, parents=[places])
+        added.set_defaults(command=function)
+        return added
+
+    defaults = Recipe("0")
+    sub = command(commands, "train", train, "train models, or say what they reached when they were trained before")
+    sub.add_argument("--models", type=_models, default=list(ARCHITECTURES), help="for example 0,1,2 (default: all)")
+    sub.add_argument("--seeds", type=_numbers, default=[0], help="for example 0-4 (default: 0)")
+    sub.add_argument("--epochs", type=int, default=defaults.epochs, help="default: %(default)s")
+    sub.add_argument("--lr", type=float, default=defaults.learning_rate, help="learning rate (default: %(default)s)")
+    sub.add_argument("--batch-size", type=int, default=defaults.batch_size, help="default: %(default)s")
+    sub.add_argument("--optimizer", choices=OPTIMIZERS, default=defaults.optimizer, help="default: %(default)s")
+    sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="default: %(default)s")
+    sub.add_argument("--device", choices=DEVICES, default=defaults.device, help="default: %(default)s")
+    sub.add_argument("--again", action="store_true", help="train also what was trained before")
+
+    sub = command(commands, "compare", compare, "accuracy, time and size of what is trained, over seeds")
+    sub.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    sub.add_argument("--reference", action="store_true", help="with the runs that come with the project")
+
+    sub = command(commands, "predict", predict, "what every model makes of image files")
+    sub.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    sub.add_argument("--format", choices=("table", "json"), default="table")
+    sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="what the models were trained on")
+
+    sub = command(commands, "convert", convert_image, "the 28 x 28 grey image that the models see")
+    sub.add_argument("image", type=Path, metavar="IMAGE")
+    sub.add_argument("output", type=Path, metavar="OUT.png")
+
+    group = commands.add_parser("data", help="check or download FashionMNIST").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    command(group, "check", data_check, "say whether FashionMNIST is there, complete and as published")
+    command(group, "download", data_download, "fetch FashionMNIST through torchvision, unless it is there")
+
+    group = commands.add_parser("runs", help="list, show or delete runs").add_subparsers(required=True, metavar="WHAT")
+    command(group, "list", runs_list, "one line per run")
+    command(group, "show", runs_show, "one run, as JSON").add_argument("id", type=int, metavar="ID")
+    command(group, "delete", runs_delete, "delete one run with its curves and weights").add_argument(
+        "id", type=int, metavar="ID"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""From logits and labels to every figure that is shown. No torch, no Streamlit.
+
+Throughout: `logits` are float (N, C), `labels` and `predictions` are integer (N,), C is the number of classes.
+Logits are stored as float16; every figure is computed from the stored values, so that it can be
+recomputed from the store exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+CLASSES = 10
+
+
+def predict(logits: np.ndarray) -> np.ndarray:
+    """Predicted classes, uint8 (N,): the largest logit, the first one where several are equal."""
+    return np.argmax(logits, axis=1).astype(np.uint8)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, float64 (N, C); each row sums to 1."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean negative log-probability of the true class, in nats (torch.nn.CrossEntropyLoss)."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(log_sums - shifted[np.arange(len(labels)), labels]))
+
+
+def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
+    """Top-1 accuracy: correct / all, a share of 1."""
+    return int(np.count_nonzero(predictions == labels)) / len(labels)
+
+
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Counts, int64 (C, C): rows are the true class, columns the predicted one."""
+    cells = labels.astype(np.int64) * CLASSES + predictions
+    return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+
+
+def row_shares(matrix: np.ndarray) -> np.ndarray:
+    """A confusion matrix as shares of each true class, float64 (C, C); an empty row stays 0."""
+    totals = matrix.sum(axis=1, keepdims=True)
+    return np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+
+
+def class_accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Of each true class the share that was recognised (its recall), float64 (C,)."""
+    return np.diagonal(row_shares(matrix))
+
+
+def most_confused(matrix: np.ndarray, count: int) -> list[tuple[int, int, int]]:
+    """The `count` largest off-diagonal cells that are not empty: (true class, predicted class, images)."""
+    errors = matrix.copy()
+    np.fill_diagonal(errors, 0)
+    order = np.argsort(-errors, axis=None, kind="stable")[:count]
+    pairs = (divmod(int(cell), CLASSES) for cell in order)
+    return [(true, predicted, int(errors[true, predicted])) for true, predicted in pairs if errors[true, predicted]]
+
+
+def never_predicted(predictions: np.ndarray) -> list[int]:
+    """Classes that no image was given."""
+    return np.flatnonzero(np.bincount(predictions, minlength=CLASSES) == 0).tolist()
+
+
+def is_dead(predictions: np.ndarray) -> bool:
+    """Whether every image was given the same class: a model that no longer looks at its input."""
+    return len(never_predicted(predictions)) == CLASSES - 1
+
+
+# --- Runs with the same recipe but for the seed ----------------------------------------------------------
+
+GROUP = ["source", "dataset", "model", "recipe", "device"]
+"""What makes runs one group. `device` is where they really ran, threads included: times are comparable within it."""
+
+
+def newest_per_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """One finished run per group and seed: a recipe that was trained again counts once, with its newest result.
+
+    Args:
+        runs: the columns of `GROUP`, and seed, finished, accuracy, dead, train_seconds, eval_seconds, parameters ...
+    """
+    return runs.sort_values("finished").drop_duplicates([*GROUP, "seed"], keep="last").sort_values([*GROUP, "seed"])
+
+
+def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of finished runs.
+
+    Returns:
+        The columns of `GROUP`, and seeds (list), runs (list), accuracy_mean, accuracy_std (n - 1 in the denominator;
+        NaN for one seed), accuracy_min, accuracy_max: shares of 1, over all seeds, dead ones
+        included; dead (their number), accuracy_alive (mean without them; NaN if none lives); train_seconds,
+        eval_seconds, image_seconds: means; parameters, multiply_adds.
+    """
+    runs = newest_per_seed(runs)
+    groups = runs.groupby(GROUP, sort=False, as_index=False)
+    table = groups.agg(
+        seeds=("seed", list),
+        runs=("run", list),
+        accuracy_mean=("accuracy", "mean"),
+        accuracy_std=("accuracy", "std"),
+        accuracy_min=("accuracy", "min"),
+        accuracy_max=("accuracy", "max"),
+        dead=("dead", "sum"),
+        train_seconds=("train_seconds", "mean"),
+        eval_seconds=("eval_seconds", "mean"),
+        image_seconds=("image_seconds", "mean"),
+        parameters=("parameters", "first"),
+        multiply_adds=("multiply_adds", "first"),
+    )
+    alive = runs[~runs["dead"].astype(bool)].groupby(GROUP, as_index=False).agg(accuracy_alive=("accuracy", "mean"))
+    return table.merge(alive, how="left", on=GROUP)

@@ -1,0 +1,151 @@
+"""All finished runs as one table: the user's own, and the reference runs that come with the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fmnist import evaluation
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import DATASETS, Recipe
+from fmnist.store import REFERENCE, Run, Store
+
+SOURCES = {"own": "Your runs", "reference": "Reference runs"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Finished runs with the same recipe but for the seed, from one store and one kind of device."""
+
+    source: str
+    recipe: Recipe  # `Recipe.group()` of each run
+    where: str
+    runs: tuple[Run, ...]  # one per seed, in order of the seed
+
+    @property
+    def id(self) -> str:
+        """A stable name, for addresses and widget keys: that of its first run."""
+        return self.runs[0].address
+
+    @property
+    def rank(self) -> tuple:
+        return self.source == "own", self.recipe.published, max(run.finished or 0 for run in self.runs)
+
+    @property
+    def title(self) -> str:
+        """For people: "Model 2", and what tells it from the published recipe, the user's own runs and each other."""
+        parts = [ARCHITECTURES[self.recipe.model].name]
+        if not self.recipe.published:
+            parts.append(self.recipe.describe())
+        if self.source == "reference":
+            parts.append("reference")
+        return " · ".join(parts)
+
+
+class Library:
+    """The user's store and the reference store side by side."""
+
+    def __init__(self, own: Store, reference: Path | None = REFERENCE) -> None:
+        self.own = own
+        self.stores = {"own": own}
+        if reference and reference.exists():
+            self.stores["reference"] = Store(reference, read_only=True)
+
+    def find(self, address: str) -> Run | None:
+        """The run that an address ("12", "reference-3") names, if it is there. The text may come from anywhere."""
+        source, _, number = address.rpartition("-")
+        store = self.stores.get(source or "own")
+        return store.run(int(number)) if store and number.isascii() and number.isdigit() and len(number) < 10 else None
+
+    def finished(self, *sources: str) -> pd.DataFrame:
+        """Finished runs, a row each, with the columns that `evaluation.summarise` takes, and `run`, the `Run` itself."""
+        runs = [run for source in sources or self.stores if source in self.stores
+                for run in self.stores[source].runs("done")]  # fmt: skip
+        return pd.DataFrame([_row(run) for run in runs], columns=list(COLUMNS))
+
+    def groups(self, dataset: str, *sources: str) -> list[Group]:
+        """The groups of finished runs on a data set, by model, the published recipe and own runs first."""
+        table = self.finished(*sources)
+        runs = evaluation.newest_per_seed(table[table["dataset"] == dataset])
+        groups = [
+            Group(
+                rows["source"].iloc[0], rows["run"].iloc[0].recipe.group(), rows["device"].iloc[0], tuple(rows["run"])
+            )
+            for _, rows in runs.groupby(evaluation.GROUP, sort=False)
+        ]
+        order = list(ARCHITECTURES)
+        return sorted(
+            groups,
+            key=lambda group: (order.index(group.recipe.model), not group.recipe.published, group.source, group.id),
+        )
+
+    def logits(self, run: Run) -> np.ndarray:
+        """Test logits of a finished run, float16 (N, 10)."""
+        return self.stores[run.source].logits(run.id)
+
+    def predictions(self, run: Run) -> np.ndarray:
+        """Predicted test labels of a finished run, uint8 (N,)."""
+        return evaluation.predict(self.logits(run))
+
+    def weights(self, run: Run) -> bytes:
+        """Weights of a finished run, a safetensors file."""
+        return self.stores[run.source].weights(run.id)
+
+    def history(self, runs: list[Run]) -> pd.DataFrame:
+        """The curves of runs of any store, with the column `run` holding addresses."""
+        parts = []
+        for source, store in self.stores.items():
+            addresses = {run.id: run.address for run in runs if run.source == source}
+            if addresses:
+                part = store.history(list(addresses))
+                parts.append(part.assign(run=part["run"].map(addresses)))
+        return pd.concat(parts, ignore_index=True) if parts else self.own.history([])
+
+
+def default_groups(groups: list[Group]) -> list[Group]:
+    """One group for each model: own runs before reference, the published recipe before others, newer before older."""
+    chosen: dict[str, Group] = {}
+    for group in groups:
+        rival = chosen.get(group.recipe.model)
+        if rival is None or group.rank > rival.rank:
+            chosen[group.recipe.model] = group
+    return list(chosen.values())
+
+
+COLUMNS = (
+    *evaluation.GROUP, "seed", "run", "finished", "accuracy", "dead", "train_seconds", "eval_seconds",
+    "image_seconds", "parameters", "multiply_adds",
+)  # fmt: skip
+
+
+def _row(run: Run) -> dict:
+    assert run.result is not None
+    return {
+        "source": run.source,
+        "dataset": run.recipe.dataset,
+        "model": run.recipe.model,
+        "recipe": run.recipe.group().to_json(),
+        "device": run.where,
+        "seed": run.recipe.seed,
+        "run": run,
+        "finished": run.finished,
+        "accuracy": run.result["test_accuracy"],
+        "dead": run.result["dead"],
+        "train_seconds": run.result["train_seconds"],
+        "eval_seconds": run.result["eval_seconds"],
+        "image_seconds": run.result["image_seconds"],
+        "parameters": run.parameters,
+        "multiply_adds": run.multiply_adds,
+    }
+
+
+def comparison(library: Library, *sources: str) -> pd.DataFrame:
+    """`evaluation.summarise` over the library, with names for people."""
+    table = evaluation.summarise(library.finished(*sources))
+    table["name"] = table["model"].map({id: model.name for id, model in ARCHITECTURES.items()})
+    table["data"] = table["dataset"].map(DATASETS)
+    table["described"] = [Recipe.from_json(recipe).describe() for recipe in table["recipe"]]
+    return table

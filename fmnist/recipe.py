@@ -1,0 +1,88 @@
+"""Recipe: everything that decides a result, and the key under which the result is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+
+from fmnist.models import ARCHITECTURES
+
+TRAINING_VERSION = 1
+"""Part of every key. Raise it when the training loop changes in a way that changes weights."""
+
+DATASETS = {"fashion-mnist": "FashionMNIST", "sample": "Sample data"}
+OPTIMIZERS = {"sgd": "SGD", "sgd-momentum": "SGD, momentum 0.9", "adam": "Adam"}
+DEVICES = {"auto": "CUDA if there is one, else CPU", "cpu": "CPU", "cuda": "CUDA"}
+
+
+class RecipeError(ValueError):
+    """A recipe that can't be trained. The message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run, before it happens. The defaults are the published recipe (mrdbourke/pytorch-deep-learning, 03).
+
+    Raises:
+        RecipeError: a value is unknown or out of range.
+    """
+
+    model: str
+    seed: int = 0
+    dataset: str = "fashion-mnist"
+    epochs: int = 3
+    batch_size: int = 32
+    learning_rate: float = 0.1
+    optimizer: str = "sgd"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for field, value, known in (
+            ("model", self.model, ARCHITECTURES),
+            ("dataset", self.dataset, DATASETS),
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("device", self.device, DEVICES),
+        ):
+            if value not in known:
+                raise RecipeError(f"There is no {field} {value!r}: choose from {', '.join(known)}.")
+        for field, value, low, high in (
+            ("seed", self.seed, 0, 2**31 - 1),
+            ("number of epochs", self.epochs, 1, 1000),
+            ("batch size", self.batch_size, 1, 10_000),
+        ):
+            if not isinstance(value, int) or not low <= value <= high:
+                raise RecipeError(f"The {field} must be a whole number from {low:,} to {high:,}, not {value}.")
+        if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 100):
+            raise RecipeError(f"The learning rate must be over 0 and at most 100, not {self.learning_rate}.")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        return cls(**json.loads(text))
+
+    def key(self, fingerprint: str) -> str:
+        """The cache key: equal for two recipes exactly when they must give the same weights on the same machine.
+
+        Args:
+            fingerprint: of the data (`Dataset.fingerprint`).
+        """
+        parts = [str(TRAINING_VERSION), self.to_json(), fingerprint, ARCHITECTURES[self.model].definition]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+    def group(self) -> Recipe:
+        """The recipe that all seeds share: seed 0, and the device left open (runs record where they really ran)."""
+        return replace(self, seed=0, device="auto")
+
+    def describe(self) -> str:
+        """The recipe without model, seed and data, in a few words: "SGD, lr 0.1, batch 32, 3 epochs"."""
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        return f"{OPTIMIZERS[self.optimizer]}, lr {self.learning_rate:g}, batch {self.batch_size}, {epochs}"
+
+    @property
+    def published(self) -> bool:
+        """Whether this is the published recipe, whatever the model, seed and device."""
+        return self.group() == Recipe(self.model)

@@ -1,0 +1,514 @@
+"""Store: one SQLite file that remembers runs, curves, weights and test logits.
+
+Pages, the command line and the trainer meet only here. The trainer writes; the others read, and add runs to the queue.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fmnist.data import PROJECT
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import Recipe
+
+REFERENCE = Path(__file__).parent / "reference" / "reference.db"
+
+APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE runs (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    key        TEXT NOT NULL,               -- Recipe.key: what the cache looks for
+    recipe     TEXT NOT NULL,               -- JSON
+    data_root  TEXT NOT NULL,               -- the folder from which its data are read
+    status     TEXT NOT NULL DEFAULT 'queued'
+               CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
+    priority   INTEGER NOT NULL,            -- smaller is trained first
+    stop       INTEGER NOT NULL DEFAULT 0,  -- somebody asked the running run to stop
+    created    REAL NOT NULL,               -- Unix times
+    started    REAL,
+    updated    REAL,
+    finished   REAL,
+    device     TEXT,                        -- where it runs: "cpu" or a GPU's name
+    threads    INTEGER,
+    machine    TEXT,                        -- the processor's name
+    versions   TEXT,                        -- JSON: python, torch ...
+    parameters INTEGER,
+    multiply_adds INTEGER,
+    steps      INTEGER,                     -- of the whole run
+    step       INTEGER NOT NULL DEFAULT 0,  -- done so far
+    images_per_second REAL,
+    result     TEXT,                        -- JSON, once done
+    error      TEXT                         -- a sentence
+);
+CREATE INDEX runs_by_key ON runs (key);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE TABLE history (
+    run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    split    TEXT NOT NULL CHECK (split IN ('train', 'test')),
+    step     INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    seconds  REAL NOT NULL,                 -- of training since the run began
+    loss     REAL NOT NULL,
+    accuracy REAL NOT NULL,
+    PRIMARY KEY (run, split, step)
+) WITHOUT ROWID;
+CREATE TABLE artifacts (
+    run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch>
+    data BLOB NOT NULL,
+    PRIMARY KEY (run, name)
+);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+ACTIVE = ("queued", "running")
+
+
+class StoreError(Exception):
+    """A store that can't be opened, read or written. The message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the table `runs`."""
+
+    id: int
+    key: str
+    recipe: Recipe
+    data_root: str
+    status: str
+    stop: bool
+    created: float
+    started: float | None
+    updated: float | None
+    finished: float | None
+    device: str | None
+    threads: int | None
+    machine: str | None
+    versions: dict[str, str]
+    parameters: int | None
+    multiply_adds: int | None
+    steps: int | None
+    step: int
+    images_per_second: float | None
+    result: dict[str, Any] | None
+    error: str | None
+    source: str = "own"  # or "reference"
+
+    @property
+    def address(self) -> str:
+        """A name that says which store the run is in: "12", or "reference-3"."""
+        return str(self.id) if self.source == "own" else f"{self.source}-{self.id}"
+
+    @property
+    def name(self) -> str:
+        """For people: "Model 2, seed 0"."""
+        return f"{ARCHITECTURES[self.recipe.model].name}, seed {self.recipe.seed}"
+
+    @property
+    def where(self) -> str:
+        """Where it really ran, for people: times are comparable between runs of the same place."""
+        if self.device != "cpu":
+            return self.device or ""
+        return f"CPU, {self.threads} thread{'s' if self.threads != 1 else ''}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a curve."""
+
+    split: str  # "train" (mean since the last point) or "test" (all test images, after an epoch)
+    step: int
+    epoch: int
+    seconds: float
+    loss: float
+    accuracy: float
+
+
+def store_path(path: str | Path | None = None) -> Path:
+    """The store's file: the argument, else FMNIST_RUNS, else `runs/` in the project; in a folder it is `fmnist.db`."""
+    chosen = Path(path or os.environ.get("FMNIST_RUNS") or PROJECT / "runs").expanduser().absolute()
+    return chosen if chosen.suffix in {".db", ".sqlite"} and not chosen.is_dir() else chosen / "fmnist.db"
+
+
+def pack(array: np.ndarray) -> bytes:
+    """An array as compressed bytes in NumPy's own format, without pickle."""
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return zlib.compress(file.getvalue(), 6)
+
+
+def unpack(data: bytes) -> np.ndarray:
+    return np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False)
+
+
+class Store:
+    """The runs in one file. Safe to share between threads; other processes open their own.
+
+    Args:
+        path: made, with its folder, if it is not there.
+        read_only: for the reference runs: the file is never changed, nor anything made beside it.
+
+    Raises:
+        StoreError: here and from every method, when the file can't be used; the message says why.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        self.source = "reference" if read_only else "own"
+        self._mutex = threading.RLock()
+        with self._explained():
+            self._db = self._open()
+
+    # --- Opening -----------------------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        if self.read_only:
+            # immutable: no lock and no -wal file, so that it opens from a folder that can't be written.
+            db = sqlite3.connect(f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # autocommit: transactions are begun and ended by _write alone.
+            db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        db.row_factory = sqlite3.Row
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        if not self.read_only and not db.execute("PRAGMA schema_version").fetchone()[0]:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("BEGIN IMMEDIATE")  # Two processes may be making the same new store.
+            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                for statement in SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute("COMMIT")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(f"{self.path} is a SQLite file of another program: choose another place with FMNIST_RUNS.")
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by a newer version of this program (store version {version}; "
+                f"this one reads {SCHEMA_VERSION}): update the program, or choose another place with FMNIST_RUNS."
+            )
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = NORMAL")  # With WAL: a power cut loses the last moments, never the file.
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite and the system say into a sentence."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
+            place = self.path
+            raise StoreError(
+                {
+                    sqlite3.SQLITE_FULL: f"The disk is full: nothing more can be saved in {place.parent}. "
+                    "Free some space and try again; what was saved before is safe.",
+                    sqlite3.SQLITE_NOTADB: f"{place} is not a store of this program: move it away, "
+                    "or choose another place with FMNIST_RUNS.",
+                    sqlite3.SQLITE_CORRUPT: f"{place} is damaged: move it away to begin a new one, "
+                    "or bring back a copy of it.",
+                    sqlite3.SQLITE_READONLY: f"{place} can't be written: change its permissions, "
+                    "or choose another place with FMNIST_RUNS.",
+                    sqlite3.SQLITE_CANTOPEN: f"{place} can't be opened or made: check that its folder can be written, "
+                    "or choose another place with FMNIST_RUNS.",
+                    sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
+                    sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
+                }.get(code, f"{place} can't be used: {error}.")
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"{self.path.parent} can't be used for the results ({error.strerror or error}): "
+                "choose another place with FMNIST_RUNS."
+            ) from error
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, self._explained():
+            yield self._db
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing."""
+        with self._mutex, self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        with self._mutex:
+            self._db.close()
+
+    # --- Reading -----------------------------------------------------------------------------------------
+
+    def runs(self, *statuses: str) -> list[Run]:
+        """All runs, or those with one of these statuses, the oldest first."""
+        where = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
+        with self._read() as db:
+            rows = db.execute(f"SELECT * FROM runs {where} ORDER BY id", statuses).fetchall()
+        return [run for row in rows if (run := self._run(row))]
+
+    def run(self, id: int) -> Run | None:
+        with self._read() as db:
+            row = db.execute("SELECT * FROM runs WHERE id = ?", (id,)).fetchone()
+        return self._run(row) if row else None
+
+    def _run(self, row: sqlite3.Row) -> Run | None:
+        values = dict(row)
+        del values["priority"]
+        try:
+            recipe = Recipe.from_json(values.pop("recipe"))
+        except (ValueError, TypeError):
+            return None  # Of a model that this program does not have: left alone, not shown.
+        versions = json.loads(values.pop("versions") or "{}")
+        result = values.pop("result")
+        stop = bool(values.pop("stop"))
+        return Run(
+            **values,
+            recipe=recipe,
+            versions=versions,
+            result=json.loads(result) if result else None,
+            stop=stop,
+            source=self.source,
+        )
+
+    def history(self, ids: Sequence[int]) -> pd.DataFrame:
+        """The curves of some runs, by run, split and step: columns run, split, step, epoch, seconds, loss, accuracy."""
+        columns = ["run", "split", "step", "epoch", "seconds", "loss", "accuracy"]
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT {', '.join(columns)} FROM history WHERE run IN (SELECT value FROM json_each(?)) "
+                "ORDER BY run, split, step",
+                (json.dumps([int(id) for id in ids]),),
+            ).fetchall()
+        return pd.DataFrame([tuple(row) for row in rows], columns=columns)
+
+    def change_counter(self) -> tuple[int, int]:
+        """Changes whenever any process has changed the file: what a page compares to know whether to look again."""
+        with self._read() as db:
+            return db.execute("PRAGMA data_version").fetchone()[0], db.total_changes
+
+    def setting(self, name: str) -> str | None:
+        """Something that a user chose on a page for all pages."""
+        with self._read() as db:
+            row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def choose(self, name: str, value: str) -> None:
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+
+    def artifact(self, id: int, name: str) -> bytes | None:
+        with self._read() as db:
+            row = db.execute("SELECT data FROM artifacts WHERE run = ? AND name = ?", (id, name)).fetchone()
+        return row[0] if row else None
+
+    def logits(self, id: int) -> np.ndarray:
+        """Test logits of a finished run, float16 (N, 10)."""
+        return unpack(self._needed(id, "logits"))
+
+    def predictions(self, id: int, epoch: int) -> np.ndarray:
+        """Predicted test labels after an epoch, uint8 (N,)."""
+        return unpack(self._needed(id, f"predictions/{epoch}"))
+
+    def weights(self, id: int) -> bytes:
+        """Weights of a finished run, a safetensors file."""
+        return self._needed(id, "weights")
+
+    def _needed(self, id: int, name: str) -> bytes:
+        data = self.artifact(id, name)
+        if data is None:
+            raise StoreError(
+                f"Run {id} has no {name.split('/')[0]} in {self.path}: it is not finished, or was deleted."
+            )
+        return data
+
+    # --- The queue: what pages and the command line add --------------------------------------------------
+
+    def enqueue(
+        self, recipes: Iterable[tuple[Recipe, str]], data_root: Path, *, again: bool = False
+    ) -> list[tuple[int, bool]]:
+        """Ask for recipes to be trained.
+
+        A recipe that is queued or running already, or done (unless `again`), is not asked for twice; one that was
+        interrupted is taken up where it stopped.
+
+        Args:
+            recipes: pairs of a recipe and its key.
+            data_root: where the trainer shall read the data.
+            again: train also what is done.
+
+        Returns:
+            For each recipe the id of its run, and whether it has to be trained.
+        """
+        order = list(ARCHITECTURES)
+        found: list[tuple[int, bool]] = []
+        with self._write() as db:
+            for recipe, key in recipes:
+                row = db.execute(
+                    "SELECT id, status FROM runs WHERE key = ? AND status IN "
+                    "('queued', 'running', 'interrupted', 'done') ORDER BY status = 'done', id DESC",
+                    (key,),
+                ).fetchone()
+                if row and (row["status"] != "done" or not again):
+                    if row["status"] == "interrupted":
+                        self._requeue(db, row["id"])
+                    found.append((row["id"], row["status"] != "done"))
+                    continue
+                cursor = db.execute(
+                    "INSERT INTO runs (key, recipe, data_root, priority, created) VALUES (?, ?, ?, ?, ?)",
+                    (key, recipe.to_json(), str(data_root), order.index(recipe.model), time.time()),
+                )
+                found.append((cursor.lastrowid, True))
+        return found
+
+    def resume(self, id: int) -> bool:
+        """Queue an interrupted or stopped run again; it goes on from its last finished epoch."""
+        with self._write() as db:
+            return self._requeue(db, id)
+
+    @staticmethod
+    def _requeue(db: sqlite3.Connection, id: int) -> bool:
+        return bool(
+            db.execute(
+                "UPDATE runs SET status = 'queued', stop = 0, error = NULL, finished = NULL "
+                "WHERE id = ? AND status IN ('interrupted', 'cancelled')",
+                (id,),
+            ).rowcount
+        )
+
+    def request_stop(self, ids: Iterable[int]) -> None:
+        """Stop these runs: a queued one at once, a running one as soon as the trainer looks."""
+        with self._write() as db:
+            for id in ids:
+                db.execute(
+                    "UPDATE runs SET status = 'cancelled', finished = ? WHERE id = ? AND status = 'queued'",
+                    (time.time(), id),
+                )
+                db.execute("UPDATE runs SET stop = 1 WHERE id = ? AND status = 'running'", (id,))
+
+    def delete(self, id: int) -> bool:
+        """Delete a run with its curves and weights. A queued or running one has to be stopped first."""
+        with self._write() as db:
+            return bool(
+                db.execute("DELETE FROM runs WHERE id = ? AND status NOT IN ('queued', 'running')", (id,)).rowcount
+            )
+
+    # --- What the trainer writes -------------------------------------------------------------------------
+
+    def claim(self) -> Run | None:
+        """The next queued run, now running: the quickest model first, then the oldest."""
+        with self._write() as db:
+            row = db.execute(
+                "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?1), updated = ?1 "
+                "WHERE id = (SELECT id FROM runs WHERE status = 'queued' ORDER BY priority, id LIMIT 1) RETURNING *",
+                (time.time(),),
+            ).fetchall()
+        return self._run(row[0]) if row else None
+
+    def record_start(
+        self, id: int, *, device: str, threads: int, machine: str, versions: dict[str, str], parameters: int,
+        multiply_adds: int, steps: int, step: int,
+    ) -> None:  # fmt: skip
+        """Note where a run is trained; forget points after the step from which it goes on."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE runs SET device = ?, threads = ?, machine = ?, versions = ?, parameters = ?, "
+                "multiply_adds = ?, steps = ?, step = ?, updated = ? WHERE id = ?",
+                (
+                    device,
+                    threads,
+                    machine,
+                    json.dumps(versions),
+                    parameters,
+                    multiply_adds,
+                    steps,
+                    step,
+                    time.time(),
+                    id,
+                ),
+            )
+            db.execute("DELETE FROM history WHERE run = ? AND step > ?", (id, step))
+
+    def record(
+        self,
+        id: int,
+        points: Sequence[Point],
+        *,
+        images_per_second: float | None,
+        artifacts: dict[str, bytes],
+    ) -> bool:
+        """Add points to a running run's curves, and artifacts. Returns whether the run should go on."""
+        with self._write() as db:
+            self._add(db, id, points, artifacts)
+            row = db.execute(
+                "UPDATE runs SET images_per_second = coalesce(?, images_per_second), updated = ? "
+                "WHERE id = ? RETURNING stop",
+                (images_per_second, time.time(), id),
+            ).fetchall()
+        return bool(row) and not row[0]["stop"]
+
+    def finish(
+        self, id: int, status: str, *, points: Sequence[Point] = (), result: dict[str, Any] | None = None,
+        artifacts: dict[str, bytes] | None = None, error: str | None = None,
+    ) -> None:  # fmt: skip
+        """End a run: all that belongs to its end appears together. A done run no longer needs its checkpoint."""
+        with self._write() as db:
+            self._add(db, id, points, artifacts or {})
+            db.execute(
+                "UPDATE runs SET status = ?, result = ?, error = ?, finished = ?, stop = 0 WHERE id = ?",
+                (status, json.dumps(result) if result else None, error, time.time(), id),
+            )
+            if status == "done":
+                db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'checkpoint'", (id,))
+
+    def interrupt_running(self) -> int:
+        """Mark runs that nobody trains any more; their number. Only for the holder of the trainer's lock."""
+        with self._write() as db:
+            return db.execute(
+                "UPDATE runs SET status = CASE stop WHEN 1 THEN 'cancelled' ELSE 'interrupted' END, stop = 0, "
+                "finished = ? WHERE status = 'running'",
+                (time.time(),),
+            ).rowcount
+
+    @staticmethod
+    def _add(db: sqlite3.Connection, id: int, points: Sequence[Point], artifacts: dict[str, bytes]) -> None:
+        db.executemany(
+            "INSERT OR REPLACE INTO history (run, split, step, epoch, seconds, loss, accuracy) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(id, p.split, p.step, p.epoch, p.seconds, p.loss, p.accuracy) for p in points],
+        )
+        if points:
+            db.execute("UPDATE runs SET step = ? WHERE id = ?", (max(point.step for point in points), id))
+        db.executemany(
+            "INSERT OR REPLACE INTO artifacts (run, name, data) VALUES (?, ?, ?)",
+            [(id, name, data) for name, data in artifacts.items()],
+        )

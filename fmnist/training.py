@@ -1,0 +1,339 @@
+"""The only training loop: `train(recipe, data)` is a generator of events.
+
+Page, command line, tests and benchmark all consume these events. Nobody is called back, nothing is
+written: closing the generator stops the training.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
+
+from fmnist import evaluation
+from fmnist.data import Dataset
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import Recipe
+
+REPORTS_PER_EPOCH = 75
+EVALUATION_BATCH = 500  # Measured: faster than one batch of 10,000, which does not fit the cache.
+WARM_UP_STEPS = 5
+INFERENCE_REPEATS = 10
+
+
+class TrainingError(Exception):
+    """A run that can't start or can't go on. The message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """What is known once the model stands on its device."""
+
+    device: str  # "cpu", or the GPU's name
+    threads: int  # CPU threads of one step
+    parameters: int
+    multiply_adds: int  # of one image's forward pass
+    steps: int  # of the whole run
+    step: int  # already done: more than 0 when resuming
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The steps since the last `Progress`: means over their images, not over their batches."""
+
+    step: int
+    epoch: int  # 1 for the first
+    loss: float
+    accuracy: float
+    train_seconds: float  # of optimisation since the run began
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """The test set after an epoch, and all that is needed to go on from here."""
+
+    step: int
+    epoch: int
+    test_loss: float
+    test_accuracy: float
+    predictions: np.ndarray  # uint8 (N,), of the test images
+    train_seconds: float
+    eval_seconds: float  # of all evaluations since the run began
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The result of a run."""
+
+    weights: dict[str, torch.Tensor]
+    logits: np.ndarray  # float16 (N, 10), of the test images
+    test_loss: float
+    test_accuracy: float
+    train_seconds: float
+    eval_seconds: float
+    image_seconds: float  # inference time per image, in batches of 1,000
+    dead: bool
+    never_predicted: list[int]
+    zero_layers: list[str]  # layers of which every unit is zero for every test image
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run at the end of an epoch."""
+
+    epoch: int
+    train_seconds: float
+    eval_seconds: float
+    tensors: dict[str, torch.Tensor]  # "model.<name>" and "optimizer.<parameter>.<name>"
+
+
+Event = Started | Progress | EpochEnd | Finished
+
+
+def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -> Iterator[Event]:
+    """Train by a recipe, yielding events: `Started`, then `Progress` and `EpochEnd` as they come, at last `Finished`.
+
+    The weights depend on the recipe, the data and the machine alone, bit for bit; a run that goes on from a
+    checkpoint ends with the same weights as one that was never interrupted.
+
+    Training time is the optimisation alone: no loading, no warm-up, no evaluation, nothing that the consumer
+    does between two events. There is no synchronisation with the device but at each report.
+
+    Raises:
+        TrainingError: the device is not there, or the loss is not finite any more.
+    """
+    device = _device(recipe.device)
+    architecture = ARCHITECTURES[recipe.model]
+    threads = _threads(architecture.parallel)
+    torch.set_num_threads(threads)
+
+    model = build(recipe.model, recipe.seed, device)
+    optimizer = _optimizer(recipe, model)
+    images, labels = as_input(data.train_images).to(device), torch.tensor(data.train_labels).to(device)
+    test_images = as_input(data.test_images).to(device)
+    steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
+    report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
+
+    done = checkpoint or Checkpoint(0, 0.0, 0.0, {})
+    if checkpoint:
+        _restore(checkpoint, model, optimizer)
+    step, train_seconds, eval_seconds = done.epoch * steps_per_epoch, done.train_seconds, done.eval_seconds
+    yield Started(
+        device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        threads=threads,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        multiply_adds=_multiply_adds(model, test_images[:1]),
+        steps=recipe.epochs * steps_per_epoch,
+        step=step,
+    )
+    _warm_up(model, recipe, images, labels)
+
+    logits = None
+    for epoch in range(done.epoch + 1, recipe.epochs + 1):
+        batches = _order(recipe.seed, epoch, len(images)).to(device).split(recipe.batch_size)
+        answers: list[torch.Tensor] = []  # The logits of the steps since the last report; counted there, at once.
+        reported = 0
+        clock = _now(device)
+        for number, batch in enumerate(batches, start=1):
+            optimizer.zero_grad()
+            answer = model(images[batch])
+            cross_entropy(answer, labels[batch]).backward()
+            optimizer.step()
+            step += 1
+
+            answers.append(answer.detach())
+            if number % report_every == 0 or number == len(batches):
+                seen = torch.cat(batches[reported:number])
+                loss, accuracy = _score(torch.cat(answers), labels[seen])
+                seconds = _now(device) - clock
+                train_seconds += seconds
+                if not math.isfinite(loss):
+                    raise TrainingError(
+                        f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): "
+                        "the weights have run away. A lower learning rate helps."
+                    )
+                yield Progress(step, epoch, loss, accuracy, train_seconds, len(seen) / seconds)
+                answers.clear()
+                reported, clock = number, _now(device)
+
+        started = _now(device)
+        logits = evaluate(model, test_images)
+        predictions = evaluation.predict(logits)
+        test_loss = evaluation.cross_entropy(logits, data.test_labels)
+        test_accuracy = evaluation.accuracy(predictions, data.test_labels)
+        eval_seconds += _now(device) - started
+        state = Checkpoint(epoch, train_seconds, eval_seconds, _state(model, optimizer))
+        yield EpochEnd(step, epoch, test_loss, test_accuracy, predictions, train_seconds, eval_seconds, state)
+
+    if logits is None:  # Interrupted between the last epoch and the result.
+        logits = evaluate(model, test_images)
+    predictions = evaluation.predict(logits)
+    yield Finished(
+        weights=_on_cpu(model.state_dict()),
+        logits=logits,
+        test_loss=evaluation.cross_entropy(logits, data.test_labels),
+        test_accuracy=evaluation.accuracy(predictions, data.test_labels),
+        train_seconds=train_seconds,
+        eval_seconds=eval_seconds,
+        image_seconds=_image_seconds(model, test_images),
+        dead=evaluation.is_dead(predictions),
+        never_predicted=evaluation.never_predicted(predictions),
+        zero_layers=_zero_layers(model, test_images),
+    )
+
+
+def build(model: str, seed: int, device: torch.device) -> nn.Module:
+    """A model with its initial weights, which depend on the seed alone: they are drawn on the CPU."""
+    architecture = ARCHITECTURES[model]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = architecture.build()
+    if architecture.channels_last and device.type == "cpu":
+        module = module.to(memory_format=torch.channels_last)
+    return module.to(device)
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, images: torch.Tensor) -> np.ndarray:
+    """Logits of float32 images (N, 1, 28, 28) in [0, 1], as float16 (N, 10): the form in which they are kept."""
+    return torch.cat([model(batch) for batch in images.split(EVALUATION_BATCH)]).half().cpu().numpy()
+
+
+def as_input(images: np.ndarray) -> torch.Tensor:
+    """uint8 (N, 28, 28) -> float32 (N, 1, 28, 28) in [0, 1], what the models take."""
+    return torch.tensor(images).unsqueeze(1).float().div_(255)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        if not torch.cuda.is_available():
+            raise TrainingError("There is no CUDA device that PyTorch can use: choose the CPU, or device auto.")
+        # Repeatable, and float32 where float32 is said.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
+    return torch.device(name)
+
+
+def _threads(parallel: bool) -> int:
+    """CPU threads for one step; at these sizes more than four would only wait for each other."""
+    if not parallel:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 4)
+
+
+def _optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+    momentum = 0.9 if recipe.optimizer == "sgd-momentum" else 0.0
+    return torch.optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=momentum, fused=True)
+
+
+def _order(seed: int, epoch: int, count: int) -> torch.Tensor:
+    """The order of an epoch's images, int64 (count,): it depends on (seed, epoch) alone, so epochs can be resumed."""
+    # Seeds stay under 2**31 and epochs under 2**10, so each pair has a generator seed of its own.
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed * 2**10 + epoch))
+
+
+def _score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    """Mean loss and accuracy over images. The only place where a training step waits for the device."""
+    correct = (logits.argmax(dim=1) == labels).float().mean()
+    return cross_entropy(logits, labels).item(), correct.item()
+
+
+def _warm_up(model: nn.Module, recipe: Recipe, images: torch.Tensor, labels: torch.Tensor) -> None:
+    """Run a few steps on a copy, so that no model pays for libraries that load at their first use."""
+    model = copy.deepcopy(model)
+    optimizer = _optimizer(recipe, model)
+    for _ in range(WARM_UP_STEPS):
+        optimizer.zero_grad()
+        cross_entropy(model(images[: recipe.batch_size]), labels[: recipe.batch_size]).backward()
+        optimizer.step()
+
+
+def _now(device: torch.device) -> float:
+    """Seconds on a clock that waits for the device to finish what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _on_cpu(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copies in the plain layout, which any reader of the file understands."""
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
+
+
+def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items() if value is not None}
+    return _on_cpu(tensors)
+
+
+def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    weights, moments = {}, {}
+    for name, tensor in checkpoint.tensors.items():
+        kind, _, rest = name.partition(".")
+        if kind == "model":
+            weights[rest] = tensor
+        else:
+            index, _, field = rest.partition(".")
+            moments.setdefault(int(index), {})[field] = tensor
+    model.load_state_dict(weights)
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+
+
+def _multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
+    """Multiplications with an addition in one image's forward pass: half of PyTorch's count of operations."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(image)
+    return counter.get_total_flops() // 2
+
+
+@torch.inference_mode()
+def _image_seconds(model: nn.Module, images: torch.Tensor) -> float:
+    """Inference time per image in batches of 1,000: the median of repeats after a warm-up."""
+    batch, times = images[:1000], []
+    for repeat in range(INFERENCE_REPEATS + 1):
+        started = _now(images.device)
+        model(batch)
+        if repeat:
+            times.append(_now(images.device) - started)
+    return statistics.median(times) / len(batch)
+
+
+@torch.inference_mode()
+def _zero_layers(model: nn.Module, images: torch.Tensor) -> list[str]:
+    """Names of the ReLUs that give 0 for every test image in every unit: nothing can pass them any more."""
+    largest: dict[str, float] = {}
+
+    def watch(name: str):
+        def hook(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+            largest[name] = max(largest.get(name, 0.0), output.max().item())
+
+        return hook
+
+    hooks = [
+        layer.register_forward_hook(watch(name)) for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)
+    ]
+    evaluate(model, images)
+    for hook in hooks:
+        hook.remove()
+    return [name for name, value in largest.items() if value == 0]
