@@ -61,7 +61,7 @@ class Library:
         return store.run(int(number)) if store and number.isascii() and number.isdigit() and len(number) < 10 else None
 
     def finished(self, *sources: str) -> pd.DataFrame:
-        """Finished runs, a row each, with the columns that `evaluation.summarise` takes, and `run`, the `Run` itself."""
+        """Finished runs, a row each, with the columns that `evaluation.summarise` takes; `run` is the `Run` itself."""
         runs = [run for source in sources or self.stores if source in self.stores
                 for run in self.stores[source].runs("done")]  # fmt: skip
         return pd.DataFrame([_row(run) for run in runs], columns=list(COLUMNS))

@@ -88,16 +88,7 @@ def start(runs: Store) -> None:
     """
     if is_alive(runs):
         return
-    command = [
-        sys.executable,
-        "-u",
-        "-m",
-        "fmnist.trainer",
-        "--runs",
-        str(runs.path),
-        "--data",
-        str(data_root),
-    ]
+    command = [sys.executable, "-u", "-m", "fmnist.trainer", "--runs", str(runs.path)]
     try:
         with log_path(runs.path).open("ab") as output:
             process = subprocess.Popen(
