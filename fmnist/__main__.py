@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
-# --- train -----------------------------------------------------------------------------------------------
+# --- train ---
 
 
 def train(options: argparse.Namespace) -> int:
@@ -85,11 +85,13 @@ def train(options: argparse.Namespace) -> int:
 
 
 def _follow(runs: Store, ids: list[int]) -> None:
-    """Show a bar per run until none is queued or running."""
+    """Show a bar per run until none is queued or running; no bars where the output is not a terminal."""
     bars = {}
     for position, id in enumerate(ids):
         run = runs.run(id)
-        bars[id] = tqdm(desc=run.name if run else str(id), position=position, unit=" steps", dynamic_ncols=True)
+        bars[id] = tqdm(
+            desc=run.name if run else str(id), position=position, unit=" steps", dynamic_ncols=True, disable=None
+        )
     waited = time.monotonic()
     try:
         while True:
@@ -119,12 +121,24 @@ def _outcome(run: Run | None, trained: bool) -> str:
     return f"{run.name}: {run.status}. {run.error or ''}".strip()
 
 
-# --- compare ---------------------------------------------------------------------------------------------
+# --- compare ---
 
 COMPARED = (
-    "model", "dataset", "source", "recipe", "seeds", "accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max",
-    "dead", "train_seconds", "eval_seconds", "parameters", "device",
-)  # fmt: skip
+    "model",
+    "dataset",
+    "source",
+    "recipe",
+    "seeds",
+    "accuracy_mean",
+    "accuracy_std",
+    "accuracy_min",
+    "accuracy_max",
+    "dead",
+    "train_seconds",
+    "eval_seconds",
+    "parameters",
+    "device",
+)
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -155,7 +169,7 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- predict, convert ------------------------------------------------------------------------------------
+# --- predict, convert ---
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -202,7 +216,7 @@ def convert_image(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- data, runs ------------------------------------------------------------------------------------------
+# --- data, runs ---
 
 
 def data_check(options: argparse.Namespace) -> int:
@@ -218,7 +232,7 @@ def data_download(options: argparse.Namespace) -> int:
     try:
         data.load("fashion-mnist", options.data, options.runs.parent)
     except DataError:
-        with tqdm(desc="FashionMNIST", total=data.DOWNLOAD_BYTES, unit="B", unit_scale=True) as bar:
+        with tqdm(desc="FashionMNIST", total=data.DOWNLOAD_BYTES, unit="B", unit_scale=True, disable=None) as bar:
             for arrived in data.download(options.data):
                 bar.update(arrived - bar.n)
     return data_check(options)
@@ -227,8 +241,10 @@ def data_download(options: argparse.Namespace) -> int:
 def runs_list(options: argparse.Namespace) -> int:
     for run in Store(options.runs).runs():
         result = f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
-        print(f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {DATASETS[run.recipe.dataset]:<12}  "
-              f"{run.recipe.describe():<36}  {result}")  # fmt: skip
+        print(
+            f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {DATASETS[run.recipe.dataset]:<12}  "
+            f"{run.recipe.describe():<36}  {result}"
+        )
     return 0
 
 
@@ -236,8 +252,11 @@ def runs_show(options: argparse.Namespace) -> int:
     run = Store(options.runs).run(options.id)
     if run is None:
         raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
-    times = {name: value and datetime.fromtimestamp(value).isoformat(" ", "seconds")
-             for name in ("created", "started", "finished") for value in [getattr(run, name)]}  # fmt: skip
+    times = {
+        name: value and datetime.fromtimestamp(value).isoformat(" ", "seconds")
+        for name in ("created", "started", "finished")
+        for value in [getattr(run, name)]
+    }
     facts = vars(run) | {"recipe": json.loads(run.recipe.to_json())} | times
     print(json.dumps({name: value for name, value in facts.items() if name not in ("updated", "stop")}, indent=2))
     return 0
@@ -254,7 +273,7 @@ def runs_delete(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- Arguments -------------------------------------------------------------------------------------------
+# --- Arguments ---
 
 
 def _numbers(text: str) -> list[int]:
@@ -280,10 +299,20 @@ def _models(text: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     places = argparse.ArgumentParser(add_help=False)
-    places.add_argument("--runs", type=store.store_path, default=store.store_path(), metavar="PATH",
-                        help="the store's file, or its folder (default: FMNIST_RUNS, else runs/)")  # fmt: skip
-    places.add_argument("--data", type=data.data_root, default=data.data_root(), metavar="PATH",
-                        help="the data root (default: FMNIST_DATA, else data/)")  # fmt: skip
+    places.add_argument(
+        "--runs",
+        type=store.store_path,
+        default=store.store_path(),
+        metavar="PATH",
+        help="the store's file, or its folder (default: FMNIST_RUNS, else runs/)",
+    )
+    places.add_argument(
+        "--data",
+        type=data.data_root,
+        default=data.data_root(),
+        metavar="PATH",
+        help="the data root (default: FMNIST_DATA, else data/)",
+    )
 
     parser = argparse.ArgumentParser(prog="python -m fmnist", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -205,6 +205,11 @@ def download(root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
         raise DataError(f"FashionMNIST can't be saved in {root}: {error.strerror or error}.") from None
 
 
+def downloaded(root: Path) -> int:
+    """Bytes that a download into `root` has fetched so far."""
+    return sum(path.stat().st_size for path in root.glob(".download-*/FashionMNIST/raw/*.gz"))
+
+
 def _fetch(folder: Path, poll_seconds: float) -> Iterator[int]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -215,7 +220,7 @@ def _fetch(folder: Path, poll_seconds: float) -> Iterator[int]:
         )
         try:
             while process.poll() is None:
-                yield sum(path.stat().st_size for path in folder.rglob("*.gz"))
+                yield downloaded(folder.parent)
                 try:
                     process.wait(poll_seconds)
                 except subprocess.TimeoutExpired:

@@ -73,7 +73,7 @@ def is_dead(predictions: np.ndarray) -> bool:
     return len(never_predicted(predictions)) == CLASSES - 1
 
 
-# --- Runs with the same recipe but for the seed ----------------------------------------------------------
+# --- Runs with the same recipe but for the seed ---
 
 GROUP = ["source", "dataset", "model", "recipe", "device"]
 """What makes runs one group. `device` is where they really ran, threads included: times are comparable within it."""
@@ -115,3 +115,46 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     )
     alive = runs[~runs["dead"].astype(bool)].groupby(GROUP, as_index=False).agg(accuracy_alive=("accuracy", "mean"))
     return table.merge(alive, how="left", on=GROUP)
+
+
+def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """Which model to pick, in two or three sentences of Markdown.
+
+    Args:
+        groups: `summarise`'s columns, and id and name; not empty.
+        runs: columns group (an id) and accuracy.
+    """
+    ranked = groups.sort_values("accuracy_mean", ascending=False)
+    best = ranked.iloc[0]
+    seeds = len(best["seeds"])
+    over = f" on average over {seeds} seeds" if seeds > 1 else ""
+    if len(ranked) == 1:
+        return f"**{best['name']}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
+    second = ranked.iloc[1]
+    points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
+    sentences = [
+        f"**{best['name']}** is the most accurate: **{best['accuracy_mean']:.1%}**{over}, "
+        f"{points:.1f} points more than {second['name']}."
+    ]
+    quickest = ranked.loc[ranked["train_seconds"].idxmin()]
+    if quickest["id"] != best["id"] and _same_processor(best["device"], quickest["device"]):
+        ratio = best["train_seconds"] / quickest["train_seconds"]
+        sentences.append(
+            f"It takes {ratio:.0f} times as long to train as {quickest['name']} "
+            f"({best['train_seconds']:.1f} s to {quickest['train_seconds']:.1f} s)."
+        )
+    rest = runs.loc[runs["group"] != best["id"], "accuracy"]
+    if len(runs) == len(ranked):
+        sentences.append("With one seed each this proves little: accuracy moves by some points from seed to seed.")
+    elif best["accuracy_min"] > rest.max():
+        sentences.append("Its worst seed is better than the best seed of any other.")
+    else:
+        sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
+    if dead := int(ranked["dead"].sum()):
+        sentences.append(f"{dead} of the runs {'is' if dead == 1 else 'are'} dead: one class for every image.")
+    return " ".join(sentences)
+
+
+def _same_processor(one: str, other: str) -> bool:
+    """Whether two places may be compared at all: CPU with CPU (the threads are named beside), a GPU with the same."""
+    return one.partition(",")[0] == other.partition(",")[0]

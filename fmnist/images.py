@@ -1,8 +1,9 @@
 """Photo or drawing -> the 28 x 28 image that a model sees.
 
 A model only knows pictures that were made the way FashionMNIST's were: an item on black, filling 28 pixels in one
-direction, in the middle of the other. So a picture goes through the steps of the data set's authors (Xiao, Rasul,
-Vollgraf 2017, "Fashion-MNIST", section 2), one function each, and a last one that the paper leaves out (`stretch`).
+direction, in the middle of the other. So a picture goes through the steps of the data set's authors (Xiao,
+Rasul, Vollgraf 2017, "Fashion-MNIST", section 2), one function each, and through a last one that the paper
+leaves out (`stretch`).
 """
 
 import io
@@ -15,25 +16,21 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 SIDE = 28
+MIN_SIDE = 8
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000
-MIN_SIDE = 8
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
-# A picture is worked on at one to four million pixels: one of them is then under 1/30 of a pixel of the result for an
-# item that fills its picture, and memory and time stay the same however large the photo is.
+# Larger pictures are reduced to between one and four million pixels before anything else. One of those is some
+# 1/40 of a pixel of the result if the item fills its picture, and every later step is fast and needs little memory.
 WORKING_PIXELS = 2**20
 
 TOLERANCE = 0.05 * 255  # the paper: a colour within 5 % of full scale of the background's is background
 BUSY = 0.3  # share of the border that is not background; an item cut along one whole edge reaches .25
 LOW_CONTRAST = 64  # grey levels; 99 % of FashionMNIST's images had more than 79 before their stretch
 
-LUMINANCE = (
-    0.212656,
-    0.715158,
-    0.072186,
-)  # R, G, B (Rec. 709): the authors', to the last digit in their images
-# The authors' "Gaussian of radius 1 and standard deviation 1", as measured on the paper's figure: sums to 1.
+LUMINANCE = (0.212656, 0.715158, 0.072186)  # of R, G and B (Rec. 709)
+# The authors' "Gaussian of radius 1 and standard deviation 1", as measured on the paper's figure; its sum is 1.
 SHARPENING = np.array(
     [[-0.0624, -0.1028, -0.0624], [-0.1028, 1.6609, -0.1028], [-0.0624, -0.1028, -0.0624]], np.float32
 )
@@ -57,52 +54,47 @@ class Converted:
     steps: tuple[tuple[str, Image.Image], ...]
 
 
-# Opening ------------------------------------------------------------------------------------------------------------
-
-
 def open_image(source: bytes | Path) -> Image.Image:
     """Decode a picture file, upright and opaque, in mode RGB; of an animation the first frame.
 
-    Pictures of more than four million pixels come back reduced (see WORKING_PIXELS). Raises ImageError, and nothing
-    else, whatever the bytes.
+    Pictures of four million pixels and more come back reduced (see WORKING_PIXELS). Raises ImageError, and
+    nothing else, whatever the bytes.
     """
     name = "The picture" if isinstance(source, bytes) else source.name or str(source)
     data = source if isinstance(source, bytes) else _read(source, name)
     if not data:
         raise ImageError(f"{name} is empty: choose another file.")
     if len(data) > MAX_BYTES:
-        raise ImageError(f"{name} is larger than {MAX_BYTES // 2**20} MB: save it smaller and try again.")
+        raise ImageError(f"{name} is larger than {MAX_BYTES // 2**20} MB: save it smaller.")
     try:
         return _decode(data, name)
     except ImageError:
         raise
-    except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours, met before ours is asked
+    except Image.DecompressionBombError as error:  # Pillow's own limit is above ours, but is asked first
         raise _too_many_pixels(name) from error
     except Image.UnidentifiedImageError as error:
         kinds = "JPEG, PNG, WebP, GIF, BMP or TIFF"
         raise ImageError(f"{name} is not a picture that can be read: choose a {kinds} file.") from error
     except Exception as error:
-        # Pillow's decoders trust what a header says. Damaged files have made them raise OSError, SyntaxError,
-        # ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, ZeroDivisionError, MemoryError,
-        # struct.error and zlib.error; no list of these is ever complete, and each means the same to the user.
+        # Pillow's decoders trust what a header says. Damaged files make them raise OSError, SyntaxError,
+        # ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError, struct.error,
+        # zlib.error ...: no list of these is ever complete, and each means the same to the user.
         raise ImageError(f"{name} is damaged or incomplete: save or send it again and retry.") from error
 
 
 def _read(path: Path, name: str) -> bytes:
     """The file's bytes; one more than MAX_BYTES at most, however large it is."""
+    if "\0" in str(path):  # the one thing that makes open() raise something else than OSError
+        raise ImageError("This is not a valid file name: check the path.")
     try:
         if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
-            raise ImageError(f"{name} is a folder or a device, not a file: choose a picture file.")
+            raise ImageError(f"{name} is a folder or a device: choose a picture file.")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist: check the path.") from error
     except OSError as error:
-        raise ImageError(f"{name} cannot be read ({error.strerror}): check the path and its permissions.") from error
-    except ValueError as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"{name!r} is not a valid file name: check the path.") from error
+        raise ImageError(f"{name} cannot be read ({error.strerror}): check path and permissions.") from error
 
 
 def _decode(data: bytes, name: str) -> Image.Image:
@@ -114,22 +106,21 @@ def _decode(data: bytes, name: str) -> Image.Image:
             if width * height > MAX_PIXELS:
                 raise _too_many_pixels(name)
             if min(width, height) < MIN_SIDE:
-                raise ImageError(
-                    f"{name} is only {width} x {height} pixels: choose one of at least {MIN_SIDE} x {MIN_SIDE}."
-                )
+                least = f"{MIN_SIDE} x {MIN_SIDE}"
+                raise ImageError(f"{name} has only {width} x {height} pixels: choose one of {least} or more.")
             factor = reduction(image.size)
-            image.draft(None, (width // factor, height // factor))  # JPEG decodes at 1/2, 1/4 or 1/8: much faster
+            image.draft(None, (width // factor, height // factor))  # a JPEG decodes to 1/2, 1/4 or 1/8: faster
             ImageOps.exif_transpose(image, in_place=True)
-            image = to_rgb(image)
-            return image.reduce(reduction(image.size))
+            rgb = to_rgb(image)
+            return rgb.reduce(reduction(rgb.size))
 
 
 def _too_many_pixels(name: str) -> ImageError:
-    return ImageError(f"{name} has more than {MAX_PIXELS // 10**6} million pixels: save it smaller and try again.")
+    return ImageError(f"{name} has more than {MAX_PIXELS // 10**6} million pixels: save it smaller.")
 
 
 def reduction(size: tuple[int, int]) -> int:
-    """The whole factor by which a picture is reduced before anything else: 1 up to four million pixels."""
+    """The whole factor by which a picture of that size is reduced: 1 for less than four million pixels."""
     return max(1, math.isqrt(size[0] * size[1] // WORKING_PIXELS))
 
 
@@ -138,82 +129,84 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode[0] in "IF":
         image = _to_8_bits(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = _in_mode(image, "RGBA")
         flat = Image.new("RGB", image.size, "white")
         flat.paste(image, mask=image.getchannel("A"))
         return flat
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return _in_mode(image, "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # convert() would copy: up to 160 MB
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Modes I;16, I and F -> L, where Pillow's own conversion would clip at 255."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))  # 65535 / 255 = 257
-    # 32-bit integers and floats do not say where black and white lie: take the darkest and the lightest value.
+    # 32-bit integers and floats do not say where black and white lie: the lowest and the highest value do.
     image = image.reduce(reduction(image.size))
     values = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
     low, high = values.min(), values.max()
     return Image.fromarray(np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8))
 
 
-# Converting ---------------------------------------------------------------------------------------------------------
-
-
 def convert(image: Image.Image, *, sharpen: bool = False) -> Converted:
     """The picture as FashionMNIST's authors would have treated it.
 
-    sharpen: the authors sharpened. It is off because it costs accuracy: 2,000 test images put through all this came
-    out at 88.6 % without it and at 88.1 % with it (Model 2).
+    sharpen: the authors did. It is off because it costs accuracy: of 2,000 test images that were made into
+    photos and converted, Model 2 got 88.6 % right without it and 88.1 % with it.
 
     Raises ImageError if there is nothing in the picture but background.
     """
-    image = to_rgb(image)
-    if image.size == (SIDE, SIDE):
-        return _own_format(image)
+    picture = to_rgb(image)
+    if picture.size == (SIDE, SIDE):
+        return _own_format(picture)
 
-    colour = background(image)
-    mask = foreground(image, colour)
+    colour = background(picture)
+    mask = foreground(picture, colour)
     box = bounding_box(mask)
     if box is None:
         raise _nothing_there()
-    light = is_lighter(colour, image, mask)
+    light = is_lighter(colour, picture, mask)
 
-    steps = [("Picture", image)]
-    steps.append(("Trimmed", image.crop(box)))
-    steps.append(("Resized", fit(steps[-1][1])))
+    steps = {"Picture": picture}
+    steps["Trimmed"] = picture = picture.crop(box)
+    steps["Resized"] = picture = fit(picture)
     if sharpen:
-        steps.append(("Sharpened", sharpen_outlines(steps[-1][1])))
-    steps.append(("Extended", pad(steps[-1][1], light)))
+        steps["Sharpened"] = picture = sharpen_outlines(picture)
+    steps["Extended"] = picture = pad(picture, light)
     if light:
-        steps.append(("Negated", ImageOps.invert(steps[-1][1])))
-    levels = grey(np.asarray(steps[-1][1]))
-    steps.append(("Grey", Image.fromarray(levels)))
+        steps["Negated"] = picture = ImageOps.invert(picture)
+    levels = grey(np.asarray(picture))
+    steps["Grey"] = Image.fromarray(levels)
     floor = int(grey(255 - colour if light else colour))
-    result = stretch(levels, floor)
-    steps.append(("Stretched", Image.fromarray(result)))
-    return Converted(result, _remarks(mask, box, int(levels.max()) - floor), tuple(steps))
+    levels, contrast = stretch(levels, floor), int(levels.max()) - floor
+    steps["Stretched"] = Image.fromarray(levels)
+    return Converted(levels, _remarks(mask, box, contrast), tuple(steps.items()))
 
 
-def _own_format(image: Image.Image) -> Converted:
+def _own_format(picture: Image.Image) -> Converted:
     """A picture of 28 x 28 pixels is an image of the data set: as it is, negated if its border is light.
 
-    The border's mean decides: it is below 127.5 in every one of FashionMNIST's 70,000 images (the median is not, in
-    two that fill their frame), so an image and its negative both come back bit for bit.
+    The border's mean decides: it is below 127.5 in every one of FashionMNIST's 70,000 images (its median is
+    not, in two that fill their frame). So each of them, and its negative, comes back bit for bit.
     """
-    levels = grey(np.asarray(image))
+    steps = {"Picture": picture}
+    levels = grey(np.asarray(picture))
     if levels.min() == levels.max():
         raise _nothing_there()
-    steps = [("Picture", image)]
     if border(levels).mean() > 127.5:
-        steps.append(("Negated", ImageOps.invert(image)))
-    result = grey(np.asarray(steps[-1][1]))
-    return Converted(result, (), (*steps, ("Grey", Image.fromarray(result))))
+        steps["Negated"] = picture = ImageOps.invert(picture)
+        levels = grey(np.asarray(picture))
+    steps["Grey"] = Image.fromarray(levels)
+    return Converted(levels, (), tuple(steps.items()))
 
 
 def border(pixels: np.ndarray) -> np.ndarray:
-    """The pixels (n, ...) along the edges of an array (height, width, ...): a ring 2 % of the shorter edge thick.
+    """The pixels (n, ...) along the edges of an array (height, width, ...): a ring of 2 % of the shorter edge.
 
-    Thicker than one pixel, so that a scanner's dark line along an edge is not taken for the background.
+    Thicker than one pixel, so that a scanner's dark line around the picture is not taken for the background.
     """
     thick = max(1, min(pixels.shape[:2]) // 50)
     ring = np.ones(pixels.shape[:2], bool)
@@ -224,7 +217,7 @@ def border(pixels: np.ndarray) -> np.ndarray:
 def background(image: Image.Image) -> np.ndarray:
     """The background's colour, int (3,): the median of the border.
 
-    The authors took the corner pixel; in a JPEG, where each pixel is a little off, that once made the trim cut nothing.
+    The authors took a corner pixel; one that a JPEG has put a little off can keep the trim from cutting at all.
     """
     return np.median(border(np.asarray(image)), axis=0).astype(int)
 
@@ -232,8 +225,8 @@ def background(image: Image.Image) -> np.ndarray:
 def foreground(image: Image.Image, colour: np.ndarray) -> np.ndarray:
     """Which pixels, bool (height, width), are not background.
 
-    In pictures of eight times the result's size and more, a 3 x 3 median first removes a sensor's noise and the ripples
-    that a JPEG has around its outlines. It also removes lines of one pixel: an eighth of the result's, at most.
+    In pictures of eight times the result's size and more, a 3 x 3 median first removes a sensor's noise and
+    the ripples that a JPEG has around outlines. Lines of one pixel go too: they would hardly show at 28 pixels.
     """
     if max(image.size) >= 8 * SIDE:
         image = image.filter(ImageFilter.MedianFilter(3))
@@ -241,10 +234,10 @@ def foreground(image: Image.Image, colour: np.ndarray) -> np.ndarray:
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Left, top, right and bottom of what is left after rows and columns of background are cut off at the edges.
+    """Left, top, right, bottom of what is left when rows and columns of background are cut off at the edges.
 
-    A row or column is background if all its pixels are, but for dust: one pixel in pictures of 400 and more, two from
-    800 on. More would cost thin parts: a strap or a heel in a picture of 400 has some ten. None if nothing is left.
+    A row or column is background if all its pixels are, but for dust: one pixel where the longest edge has 400
+    or more, two from 800 on. That is a tenth of the width of a strap or a heel. None if nothing is left.
     """
     dust = max(mask.shape) // 400
     columns = np.flatnonzero(mask.sum(axis=0) > dust)
@@ -255,17 +248,17 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
 
 
 def is_lighter(colour: np.ndarray, image: Image.Image, mask: np.ndarray) -> bool:
-    """Whether the background is lighter than the item, so that the picture is to be negated.
+    """Whether the background is lighter than the item (the pixels in mask), so that the picture is negated.
 
-    On white or black only one answer is possible; on grey the background alone cannot tell.
+    On white and on black the background's luminance would tell; on grey the item has to be asked too.
     """
-    return bool((np.asarray(image)[mask].mean(axis=0) - colour) @ LUMINANCE < 0)
+    return bool((colour - np.asarray(image)[mask].mean(axis=0)) @ LUMINANCE > 0)
 
 
 def fit(image: Image.Image) -> Image.Image:
     """The longest edge to 28 pixels, keeping proportions (the shorter one: at least 1).
 
-    Lanczos: on the paper's figure it is .27 of 255 off, nearest 14.3, bilinear 7.7.
+    Lanczos: it is .27 of 255 off the paper's figure, nearest 14.3, bilinear 7.7.
     """
     scale = SIDE / max(image.size)
     width, height = (max(1, math.floor(edge * scale + 0.5)) for edge in image.size)
@@ -273,8 +266,8 @@ def fit(image: Image.Image) -> Image.Image:
 
 
 def sharpen_outlines(image: Image.Image) -> Image.Image:
-    """Each pixel minus a part of what its neighbours have; where it is flat, nothing changes."""
-    height, width = image.height, image.width
+    """Take from each pixel a part of what is around it; where the picture is flat, nothing changes."""
+    width, height = image.size
     around = np.pad(np.asarray(image, np.float32), ((1, 1), (1, 1), (0, 0)), mode="edge")
     total = sum(SHARPENING[y, x] * around[y : y + height, x : x + width] for y in range(3) for x in range(3))
     return Image.fromarray(np.clip(np.rint(total), 0, 255).astype(np.uint8))
@@ -289,27 +282,27 @@ def pad(image: Image.Image, light: bool) -> Image.Image:
 
 def grey(rgb: np.ndarray) -> np.ndarray:
     """Colours (..., 3), 0 to 255 -> luminance, uint8 (...)."""
-    return np.rint(np.asarray(rgb, np.float64) @ LUMINANCE).astype(np.uint8)
+    return np.rint(rgb @ np.array(LUMINANCE)).astype(np.uint8)
 
 
 def stretch(levels: np.ndarray, floor: int) -> np.ndarray:
     """Spread grey levels, uint8, so that the background's (floor) becomes 0 and the highest 255.
 
-    The paper does not mention it, the images do: the highest level of all 70,000 is 254 or 255, and pale items have
-    gaps between their levels (train image 65,023 - 60,000 = test 5,023 knows only 0, 3, 6, 9, ...). White garments need
-    it most. A floor above 0 is the rest of a background that was not quite white or black; left in, it would frame the
-    item with a grey box that no image of the data set has.
+    The paper does not mention it, but the images show it: the highest level of all 70,000 is 254 or 255, and
+    those of pale items have regular gaps (test image 5023 has only 0, 3, 6, 9 ... 63 and a few above). A floor
+    over 0 is what is left of a background that was not quite white or black: the item would stand in a grey
+    box, as none in the data set does.
     """
     span = max(1, int(levels.max()) - floor)
-    return np.clip(np.rint((levels.astype(np.float64) - floor) * (255 / span)), 0, 255).astype(np.uint8)
+    return np.clip(np.rint((levels.astype(float) - floor) * 255 / span), 0, 255).astype(np.uint8)
 
 
 def _nothing_there() -> ImageError:
-    return ImageError("There is nothing in the picture but background: choose one that shows an item, or draw more.")
+    return ImageError("There is nothing in the picture but background: choose one with an item, or draw more.")
 
 
 def _remarks(mask: np.ndarray, box: tuple[int, int, int, int], contrast: int) -> tuple[str, ...]:
-    """What the user should know: mask and box in the picture, contrast in grey levels of the small one."""
+    """What the user should know. mask and box are those of the whole picture, contrast is in grey levels."""
     left, top, right, bottom = box
     height, width = mask.shape
     remarks = []
@@ -318,7 +311,7 @@ def _remarks(mask: np.ndarray, box: tuple[int, int, int, int], contrast: int) ->
     elif left == 0 or top == 0 or right == width or bottom == height:
         remarks.append("The item touches the edge of the picture: the models know whole items only.")
     if contrast < LOW_CONTRAST:
-        remarks.append("The item is hardly darker or lighter than its background: one that differs more works better.")
+        remarks.append("The item is almost as light as its background: one that differs more works better.")
     if max(right - left, bottom - top) < SIDE:
         remarks.append(f"The item is smaller than {SIDE} pixels: it was enlarged, and details are missing.")
     return tuple(remarks)
@@ -327,7 +320,5 @@ def _remarks(mask: np.ndarray, box: tuple[int, int, int, int], contrast: int) ->
 def to_png(image: np.ndarray, scale: int = 1) -> bytes:
     """A grey image, uint8 (28, 28), as PNG; each pixel becomes a square of scale x scale."""
     file = io.BytesIO()
-    Image.fromarray(image).resize((image.shape[1] * scale, image.shape[0] * scale), Image.Resampling.NEAREST).save(
-        file, "PNG"
-    )
+    Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1)).save(file, "PNG")
     return file.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +64,12 @@ class Library:
 
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns that `evaluation.summarise` takes; `run` is the `Run` itself."""
-        runs = [run for source in sources or self.stores if source in self.stores
-                for run in self.stores[source].runs("done")]  # fmt: skip
+        runs = [
+            run
+            for source in sources or self.stores
+            if source in self.stores
+            for run in self.stores[source].runs("done")
+        ]
         return pd.DataFrame([_row(run) for run in runs], columns=list(COLUMNS))
 
     def groups(self, dataset: str, *sources: str) -> list[Group]:
@@ -115,10 +121,41 @@ def default_groups(groups: list[Group]) -> list[Group]:
     return list(chosen.values())
 
 
+def estimate_seconds(library: Library, recipes: Sequence[Recipe], images: int) -> float | None:
+    """Roughly how long recipes will train one after the other, from the time per step of earlier runs of each model.
+
+    Args:
+        images: the number of training images.
+
+    Returns:
+        Seconds; None if a model has never been trained by anybody.
+    """
+    table = library.finished().sort_values("finished")
+    total = 0.0
+    for recipe in recipes:
+        earlier = table[table["model"] == recipe.model]
+        own = earlier[earlier["source"] == "own"]
+        if earlier.empty:
+            return None
+        run = (earlier if own.empty else own)["run"].iloc[-1]
+        seconds_per_step = (run.result["train_seconds"] + run.result["eval_seconds"]) / run.steps
+        total += seconds_per_step * recipe.epochs * math.ceil(images / recipe.batch_size)
+    return total
+
+
 COLUMNS = (
-    *evaluation.GROUP, "seed", "run", "finished", "accuracy", "dead", "train_seconds", "eval_seconds",
-    "image_seconds", "parameters", "multiply_adds",
-)  # fmt: skip
+    *evaluation.GROUP,
+    "seed",
+    "run",
+    "finished",
+    "accuracy",
+    "dead",
+    "train_seconds",
+    "eval_seconds",
+    "image_seconds",
+    "parameters",
+    "multiply_adds",
+)
 
 
 def _row(run: Run) -> dict:
@@ -140,6 +177,23 @@ def _row(run: Run) -> dict:
         "parameters": run.parameters,
         "multiply_adds": run.multiply_adds,
     }
+
+
+def as_tables(groups: Sequence[Group]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Groups as `charts` takes them.
+
+    Returns:
+        One row a group: `evaluation.summarise` with id, model and name; and one row a run: group, seed, accuracy ...
+    """
+    runs = pd.DataFrame(
+        [_row(run) | {"group": group.id} for group in groups for run in group.runs], columns=[*COLUMNS, "group"]
+    )
+    titles = {group.id: group.title for group in groups}
+    table = evaluation.summarise(runs)
+    table["id"] = [members[0].address for members in table["runs"]]
+    table["name"] = table["id"].map(titles)
+    order = {id: index for index, id in enumerate(titles)}
+    return table.sort_values("id", key=lambda ids: ids.map(order), ignore_index=True), runs
 
 
 def comparison(library: Library, *sources: str) -> pd.DataFrame:

@@ -1,11 +1,11 @@
-"""Generated sample data: ten classes of silhouettes of clothes, for a machine that cannot download FashionMNIST.
+"""Generated sample data: ten classes of silhouettes of clothes, for a machine without FashionMNIST.
 
-An image is made in two steps. A function for its class draws the item with Pillow as a few flat parts of random
-shape. Then NumPy gives a whole block of images their cloth: grey level, pattern, noise.
+An image is made in two steps. A function for its class draws the item with Pillow as a few flat parts of
+random shape. Then NumPy gives a whole block of images their cloth: grey level, pattern, noise.
 
-The classes and their order are those of FashionMNIST, and so is the look: a light item on black, with its longer
-side about as long as the image (Xiao et al. 2017, https://arxiv.org/abs/1708.07747). No pixel comes from there,
-and accuracy on these pictures says nothing about accuracy on FashionMNIST.
+The classes and their order are those of FashionMNIST, and so is the look: a light item on black, its longer
+side about as long as the image (Xiao et al. 2017, https://arxiv.org/abs/1708.07747). No pixel comes from
+there, and accuracy on these pictures says nothing about accuracy on FashionMNIST.
 """
 
 from math import cos, pi, sin
@@ -21,7 +21,7 @@ VERSION = 1
 SIDE = 28
 _OVERSAMPLING = 3  # parts are drawn this much larger, then averaged: Pillow's polygons have no smooth edges
 _CLOTH = 200  # canvas value of tone 1, below 255 so that a part can be lighter than the rest
-_BLOCK = 1000  # images painted at once: enough for NumPy to be fast, and some 50 MB however many are asked for
+_BLOCK = 1000  # images painted at once: bounds the memory, some 50 MB, however many are asked for
 
 Point = tuple[float, float]
 
@@ -57,7 +57,7 @@ def draw(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-# --- Shapes: one function per class, in units of about the item's longer side. Toes point left, as in FashionMNIST.
+# --- Shapes: one function per class, in units of about the item's longer side. Toes point left.
 
 
 def _tshirt(rng: Generator) -> list[Part]:
@@ -324,7 +324,7 @@ def _fit(parts: list[Part], rng: Generator) -> list[Part]:
     xs, ys = zip(*(point for points in turned for point in points), strict=True)
     # Half of a stroke's width is not counted: at the very edge it is cut off, as in FashionMNIST.
     width, height = max(xs) - min(xs), max(ys) - min(ys)
-    scale = SIDE / max(width, height) * (1 if _chance(rng, 0.6) else rng.uniform(0.8, 1))
+    scale = SIDE / max(width, height) * (1 if _chance(rng, 0.5) else rng.uniform(0.78, 1))
     left, top = (_margin(SIDE - scale * extent, rng) for extent in (width, height))
     dx, dy = left - scale * min(xs), top - scale * min(ys)
     return [
@@ -335,7 +335,7 @@ def _fit(parts: list[Part], rng: Generator) -> list[Part]:
 
 def _margin(free: float, rng: Generator) -> float:
     """How many of the free pixels come before the item: half, give or take a few."""
-    return free / 2 + rng.uniform(-1, 1) * min(free / 2, 3.5)
+    return free / 2 + rng.uniform(-1, 1) * min(free / 2, 4)
 
 
 def _rasterise(parts: list[Part]) -> np.ndarray:
@@ -354,7 +354,8 @@ def _rasterise(parts: list[Part]) -> np.ndarray:
 def _paint(flat: np.ndarray, rng: Generator) -> np.ndarray:
     """Give flat items (uint8, (n, 28, 28)) a grey level, a pattern and noise; the background stays black."""
     n = len(flat)
-    grey = 60 + 170 * np.sqrt(rng.random((n, 1, 1)))  # more light items than dark ones
+    # More light items than dark ones; none so light that SGD at 0.1 kills a small CNN's ReLUs.
+    grey = 60 + 120 * np.sqrt(rng.random((n, 1, 1)))
     tone = flat / _CLOTH
     noise = rng.normal(0, 1, flat.shape) * rng.uniform(0.01, 0.08, (n, 1, 1))
     cloth = grey * tone * (1 + _pattern(n, rng) + noise)

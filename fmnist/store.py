@@ -76,6 +76,7 @@ CREATE TABLE artifacts (
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
+BATCH_SECONDS = 2  # Runs asked for by one click are added within moments.
 ACTIVE = ("queued", "running")
 
 
@@ -176,7 +177,7 @@ class Store:
         with self._explained():
             self._db = self._open()
 
-    # --- Opening -----------------------------------------------------------------------------------------
+    # --- Opening ---
 
     def _open(self) -> sqlite3.Connection:
         if self.read_only:
@@ -267,7 +268,7 @@ class Store:
         with self._mutex:
             self._db.close()
 
-    # --- Reading -----------------------------------------------------------------------------------------
+    # --- Reading ---
 
     def runs(self, *statuses: str) -> list[Run]:
         """All runs, or those with one of these statuses, the oldest first."""
@@ -299,6 +300,21 @@ class Store:
             stop=stop,
             source=self.source,
         )
+
+    def done_keys(self) -> set[str]:
+        """The keys of all finished runs: what does not have to be trained again."""
+        with self._read() as db:
+            return {row[0] for row in db.execute("SELECT key FROM runs WHERE status = 'done'")}
+
+    def newest_batch(self) -> list[Run]:
+        """The runs that were asked for together with the newest one, and all that are active; in training order."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM runs WHERE status IN ('queued', 'running') "
+                "OR created > (SELECT max(created) FROM runs) - ? ORDER BY priority, id",
+                (BATCH_SECONDS,),
+            ).fetchall()
+        return [run for row in rows if (run := self._run(row))]
 
     def history(self, ids: Sequence[int]) -> pd.DataFrame:
         """The curves of some runs, by run, split and step: columns run, split, step, epoch, seconds, loss, accuracy."""
@@ -351,7 +367,7 @@ class Store:
             )
         return data
 
-    # --- The queue: what pages and the command line add --------------------------------------------------
+    # --- The queue: what pages and the command line add ---
 
     def enqueue(
         self, recipes: Iterable[tuple[Recipe, str]], data_root: Path, *, again: bool = False
@@ -422,7 +438,7 @@ class Store:
                 db.execute("DELETE FROM runs WHERE id = ? AND status NOT IN ('queued', 'running')", (id,)).rowcount
             )
 
-    # --- What the trainer writes -------------------------------------------------------------------------
+    # --- What the trainer writes ---
 
     def claim(self) -> Run | None:
         """The next queued run, now running: the quickest model first, then the oldest."""
@@ -435,9 +451,18 @@ class Store:
         return self._run(row[0]) if row else None
 
     def record_start(
-        self, id: int, *, device: str, threads: int, machine: str, versions: dict[str, str], parameters: int,
-        multiply_adds: int, steps: int, step: int,
-    ) -> None:  # fmt: skip
+        self,
+        id: int,
+        *,
+        device: str,
+        threads: int,
+        machine: str,
+        versions: dict[str, str],
+        parameters: int,
+        multiply_adds: int,
+        steps: int,
+        step: int,
+    ) -> None:
         """Note where a run is trained; forget points after the step from which it goes on."""
         with self._write() as db:
             db.execute(
@@ -477,9 +502,15 @@ class Store:
         return bool(row) and not row[0]["stop"]
 
     def finish(
-        self, id: int, status: str, *, points: Sequence[Point] = (), result: dict[str, Any] | None = None,
-        artifacts: dict[str, bytes] | None = None, error: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        id: int,
+        status: str,
+        *,
+        points: Sequence[Point] = (),
+        result: dict[str, Any] | None = None,
+        artifacts: dict[str, bytes] | None = None,
+        error: str | None = None,
+    ) -> None:
         """End a run: all that belongs to its end appears together. A done run no longer needs its checkpoint."""
         with self._write() as db:
             self._add(db, id, points, artifacts or {})

@@ -41,7 +41,7 @@ IDLE_SECONDS = 300.0
 log = logging.getLogger("fmnist.trainer")
 
 
-# --- Seen from outside: pages and the command line -------------------------------------------------------
+# --- Seen from outside: pages and the command line ---
 
 
 def _lock(path: Path) -> FileLock:
@@ -117,7 +117,7 @@ def last_words(path: Path) -> str:
     return lines[-1] if lines else ""
 
 
-# --- The process -----------------------------------------------------------------------------------------
+# --- The process ---
 
 
 class Trainer:
@@ -190,10 +190,16 @@ class Trainer:
             match event:
                 case training.Started():
                     self.runs.record_start(
-                        run.id, device=event.device, threads=event.threads, machine=machine(), versions=versions(),
-                        parameters=event.parameters, multiply_adds=event.multiply_adds,
-                        steps=event.steps, step=event.step,
-                    )  # fmt: skip
+                        run.id,
+                        device=event.device,
+                        threads=event.threads,
+                        machine=machine(),
+                        versions=versions(),
+                        parameters=event.parameters,
+                        multiply_adds=event.multiply_adds,
+                        steps=event.steps,
+                        step=event.step,
+                    )
                 case training.Progress():
                     rate = event.images_per_second
                     points.append(

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fmnist import sample
+
+ROOT = Path(sample.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,8 @@ def test_same_seed_gives_the_same_bytes():
 
 def test_another_process_gives_the_same_bytes(drawn):
     code = "import sys; from fmnist import sample; sys.stdout.buffer.write(sample.draw(600, 0)[0].tobytes())"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == drawn[0].tobytes()
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert run.stdout == drawn[0].tobytes()
 
 
 def test_another_seed_gives_other_images_and_order():
@@ -110,4 +114,4 @@ def test_classes_can_be_learned_but_not_trivially():
 
 def test_needs_neither_torch_nor_streamlit():
     code = "import sys, fmnist.sample; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

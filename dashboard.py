@@ -1,0 +1,69 @@
+"""Home: which model should I pick?"""
+
+import streamlit as st
+
+from fmnist import charts, evaluation, widgets
+from fmnist.library import as_tables, default_groups
+from fmnist.models import ARCHITECTURES
+
+PAGES = (
+    ("pages/1_Train.py", ":material/play_circle:", "Train", "press Train and watch them learn"),
+    ("pages/2_Compare.py", ":material/balance:", "Compare", "accuracy, time and size side by side"),
+    ("pages/3_Confusion.py", ":material/grid_on:", "Confusion", "what they mix up, image by image"),
+    ("pages/4_Predict.py", ":material/draw:", "Predict", "draw or upload something"),
+    ("pages/5_Data.py", ":material/photo_library:", "Data", "what they learn from"),
+)
+
+
+def show() -> None:
+    shelf = widgets.library()
+    dataset, sources = widgets.choose_scope(shelf)
+    groups = default_groups(shelf.groups(dataset, *sources))
+    if not groups:
+        st.info("Nothing is trained yet.", icon=":material/info:")
+        st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
+        return
+    table, runs = as_tables(groups)
+    answer, missing = evaluation.conclusion(table, runs), set(ARCHITECTURES) - set(table["model"])
+    if missing:
+        answer += f" {widgets.listed(ARCHITECTURES[id].name for id in sorted(missing))} not trained yet."
+    st.markdown(f"#### {answer}")
+    st.plotly_chart(
+        charts.accuracy_against_time(table, runs),
+        key="accuracy-against-time",
+        config=widgets.CHART_CONFIG,
+        alt="Test accuracy against training time. " + widgets.plain(answer),
+    )
+    st.dataframe(
+        table.assign(
+            layers=table["model"].map(lambda id: ARCHITECTURES[id].layers),
+            accuracy=100 * table["accuracy_mean"],
+            spread=[widgets.spread(row) for _, row in table.iterrows()],
+        ),
+        column_order=["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"],
+        column_config={
+            "name": st.column_config.TextColumn("Model", pinned=True),
+            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%", help="Mean over the seeds"),
+            "spread": st.column_config.TextColumn("Spread", help="Lowest and highest seed, standard deviation"),
+            "train_seconds": st.column_config.NumberColumn(
+                "Training", format="%.1f s", help="The optimisation alone; mean over the seeds"
+            ),
+            "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
+            "multiply_adds": st.column_config.NumberColumn(
+                "Multiply-adds", format="localized", help="Of one image's way through the model"
+            ),
+            "device": st.column_config.TextColumn("Trained on"),
+            "layers": st.column_config.TextColumn("Layers", width="large"),
+        },
+        hide_index=True,
+        alt="The models in numbers",
+    )
+    widgets.say_where_from(dataset, groups)
+
+
+with widgets.page("Home", "Which model should I pick?"):
+    show()
+    st.divider()
+    with st.container(horizontal=True, gap="large"):
+        for path, icon, name, what in PAGES:
+            st.page_link(path, label=f"**{name}** · {what}", icon=icon)

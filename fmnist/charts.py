@@ -1,0 +1,358 @@
+"""Data frames and arrays -> Plotly figures. No Streamlit, no torch; nothing is computed here but positions.
+
+A model has the colour and the marker of `models.ARCHITECTURES` in every figure. Where one model stands there
+several times (other recipes), its groups differ in the dash of their lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from fmnist.data import CLASS_NAMES
+from fmnist.models import ARCHITECTURES
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+GREY = "#808891"  # Readable on the light and on the dark background.
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a group or run is drawn."""
+
+    name: str
+    color: str
+    symbol: str
+    dash: str
+
+
+def looks(items: Sequence[tuple[str, str]]) -> list[Look]:
+    """A look for each (model id, name): colour and marker by model, the dash by how often the model came before."""
+    seen: dict[str, int] = {}
+    chosen = []
+    for model, name in items:
+        architecture = ARCHITECTURES[model]
+        chosen.append(Look(name, architecture.color, architecture.symbol, DASHES[seen.get(model, 0) % len(DASHES)]))
+        seen[model] = seen.get(model, 0) + 1
+    return chosen
+
+
+def _figure(height: int, **layout: object) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        hoverlabel={"align": "left"},
+        **layout,
+    )
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure
+
+
+def _faded(color: str, alpha: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def accuracy_against_time(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
+    """Each seed as a small dot, each group's mean as a large one.
+
+    Args:
+        groups: columns id, model, name, accuracy_mean, train_seconds.
+        runs: columns group (an id), seed, accuracy, train_seconds.
+    """
+    figure = _figure(360)
+    for look, (_, group) in zip(looks(list(zip(groups["model"], groups["name"]))), groups.iterrows(), strict=True):  # noqa: B905
+        seeds = runs[runs["group"] == group["id"]]
+        figure.add_scatter(
+            x=seeds["train_seconds"],
+            y=seeds["accuracy"],
+            mode="markers",
+            showlegend=False,
+            marker={"color": _faded(look.color, 0.45), "symbol": look.symbol, "size": 9},
+            customdata=seeds["seed"].tolist(),
+            name=look.name,
+            hovertemplate="seed %{customdata}: %{y:.2%} in %{x:.1f} s<extra>%{fullData.name}</extra>",
+        )
+        figure.add_scatter(
+            x=[group["train_seconds"]],
+            y=[group["accuracy_mean"]],
+            mode="markers+text",
+            name=look.name,
+            marker={"color": look.color, "symbol": look.symbol, "size": 18, "line": {"width": 2, "color": "white"}},
+            text=[look.name],
+            textposition="middle right" if len(groups) < 2 else "bottom center",
+            showlegend=False,
+            hovertemplate="mean of " + str(len(seeds)) + ": %{y:.2%} in %{x:.1f} s<extra>%{fullData.name}</extra>",
+        )
+    low, high = runs["train_seconds"].min(), runs["train_seconds"].max()
+    figure.update_xaxes(
+        type="log", title="Training time in seconds", range=[np.log10(low / 2), np.log10(high * 2)], dtick="D2"
+    )
+    figure.update_yaxes(title="Test accuracy", tickformat=".0%", range=_accuracy_range(runs["accuracy"]))
+    return figure
+
+
+def _accuracy_range(accuracies: pd.Series) -> list[float]:
+    low, high = float(accuracies.min()), float(accuracies.max())
+    room = max(0.02, 0.15 * (high - low))
+    return [max(0.0, low - room), min(1.0, high + room)]
+
+
+def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
+    """One row a group: each seed a dot (dead ones crossed), the mean a bar across.
+
+    Args: as `accuracy_against_time`; runs also has the column dead.
+    """
+    figure = _figure(90 + 56 * len(groups), showlegend=False)
+    for look, (_, group) in zip(looks(list(zip(groups["model"], groups["name"]))), groups.iterrows(), strict=True):  # noqa: B905
+        seeds = runs[runs["group"] == group["id"]]
+        symbols = np.where(seeds["dead"].astype(bool), "x", look.symbol)
+        figure.add_scatter(
+            x=seeds["accuracy"],
+            y=[look.name] * len(seeds),
+            mode="markers",
+            name=look.name,
+            marker={"color": _faded(look.color, 0.55), "symbol": symbols.tolist(), "size": 12},
+            customdata=[
+                [seed, " (dead: one class for every image)" if dead else ""]
+                for seed, dead in zip(seeds["seed"], seeds["dead"], strict=True)
+            ],
+            hovertemplate="seed %{customdata[0]}: %{x:.2%}%{customdata[1]}<extra></extra>",
+        )
+        figure.add_scatter(
+            x=[group["accuracy_mean"]],
+            y=[look.name],
+            mode="markers+text",
+            name=look.name,
+            marker={"color": look.color, "symbol": "line-ns", "size": 26, "line": {"width": 4, "color": look.color}},
+            text=[f"{group['accuracy_mean']:.1%}"],
+            textposition="top center",
+            cliponaxis=False,
+            hovertemplate="mean %{x:.2%}<extra></extra>",
+        )
+    figure.update_xaxes(title="Test accuracy", tickformat=".0%", range=_accuracy_range(runs["accuracy"]))
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure
+
+
+def curves(history: pd.DataFrame, runs: Sequence[tuple[str, Look]], metric: str, x: str) -> go.Figure:
+    """Training curves as thin lines, test results as markers on a line.
+
+    Args:
+        history: columns run, split, step, epoch, seconds, loss, accuracy.
+        runs: the runs to draw, each with its look, in the order of the legend.
+        metric: "loss" or "accuracy".
+        x: "step", "seconds" or "epoch".
+    """
+    figure = _figure(380, hovermode="closest")
+    values = ".1%" if metric == "accuracy" else ".3f"
+    for run, look in runs:
+        points = history[history["run"] == run]
+        train, test = (points[points["split"] == split].sort_values("step") for split in ("train", "test"))
+        line = {"color": look.color, "dash": look.dash}
+        if x != "epoch":
+            figure.add_scatter(
+                x=train[x],
+                y=train[metric],
+                mode="lines",
+                name=f"{look.name}, training",
+                legendgroup=run,
+                line=line | {"width": 1.2},
+                opacity=0.75,
+                hovertemplate=f"%{{y:{values}}} at %{{x:,.4~g}}<extra>%{{fullData.name}}</extra>",
+            )
+        figure.add_scatter(
+            x=test[x],
+            y=test[metric],
+            mode="lines+markers",
+            name=f"{look.name}, test",
+            legendgroup=run,
+            line=line | {"width": 2.5},
+            marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
+            hovertemplate=f"%{{y:{values}}} at %{{x:,.4~g}}<extra>%{{fullData.name}}</extra>",
+        )
+    figure.update_xaxes(
+        title={"step": "Step", "seconds": "Seconds of training", "epoch": "Epoch"}[x],
+        rangemode="tozero" if x != "epoch" else "normal",
+        dtick=1 if x == "epoch" and history["epoch"].max() <= 12 else None,
+    )
+    figure.update_yaxes(
+        title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
+        tickformat=".0%" if metric == "accuracy" else None,
+    )
+    return figure
+
+
+def bars(
+    names: Sequence[str], models: Sequence[str], values: Sequence[float], title: str, texts: Sequence[str]
+) -> go.Figure:
+    """One horizontal bar a group, labelled with `texts`."""
+    figure = _figure(70 + 44 * len(names), showlegend=False)
+    figure.add_bar(
+        x=list(values),
+        y=list(names),
+        orientation="h",
+        text=list(texts),
+        textposition="outside",
+        cliponaxis=False,
+        marker={"color": [ARCHITECTURES[model].color for model in models]},
+        hovertemplate="%{y}: %{text}<extra></extra>",
+    )
+    figure.update_xaxes(title=title, range=[0, max(values, default=1) * 1.3], showticklabels=False, zeroline=False)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure
+
+
+def class_accuracy(shares: np.ndarray, runs: Sequence[Look]) -> go.Figure:
+    """Of each class the share recognised, one marker a run: classes from the hardest to the easiest.
+
+    Args:
+        shares: float (runs, 10).
+    """
+    order = np.argsort(shares.mean(axis=0))
+    names = [CLASS_NAMES[index] for index in order]
+    figure = _figure(430)
+    for index, name in zip(order, names, strict=True):
+        figure.add_scatter(
+            x=[shares[:, index].min(), shares[:, index].max()],
+            y=[name, name],
+            mode="lines",
+            line={"color": GREY, "width": 1},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    for look, row in zip(runs, shares, strict=True):
+        figure.add_scatter(
+            x=row[order],
+            y=names,
+            mode="markers",
+            name=look.name,
+            marker={"color": look.color, "symbol": look.symbol, "size": 12, "line": {"width": 1, "color": "white"}},
+            hovertemplate="%{y}: %{x:.1%} recognised<extra>%{fullData.name}</extra>",
+        )
+    figure.update_xaxes(title="Share of the class that is recognised", tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure
+
+
+def confusion(matrix: np.ndarray, shares: np.ndarray, *, as_shares: bool, cell: tuple[int, int] | None) -> go.Figure:
+    """A confusion matrix whose cells can be clicked: rows are the true class, columns the predicted one.
+
+    The colours are shares of the true class, from 0 to 1 in every figure, so that figures can be compared;
+    their square root, so that the errors can be seen beside the diagonal.
+
+    Args:
+        matrix: counts, int (10, 10).
+        shares: `evaluation.row_shares` of it.
+        as_shares: which of the two the cells say.
+        cell: a (true, predicted) cell to mark.
+    """
+    figure = _figure(440, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
+    texts = [[_cell(matrix[row, column], shares[row, column], as_shares) for column in range(10)] for row in range(10)]
+    figure.add_heatmap(
+        z=np.sqrt(shares),
+        x=CLASS_NAMES,
+        y=CLASS_NAMES,
+        zmin=0,
+        zmax=1,
+        colorscale="Blues",
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        text=texts,
+        texttemplate="%{text}",
+        hoverinfo="skip",
+    )
+    # A heatmap reports no clicks; invisible markers on top of its cells do.
+    rows, columns = np.divmod(np.arange(100), 10)
+    figure.add_scatter(
+        x=[CLASS_NAMES[column] for column in columns],
+        y=[CLASS_NAMES[row] for row in rows],
+        mode="markers",
+        marker={"size": 24, "opacity": 0, "symbol": "square"},
+        customdata=[[int(row), int(column)] for row, column in zip(rows, columns, strict=True)],
+        text=[
+            f"{matrix[row, column]:,} of {matrix[row].sum():,} ({shares[row, column]:.1%})"
+            for row, column in zip(rows, columns, strict=True)
+        ],
+        hovertemplate="true: %{y}<br>predicted: %{x}<br>%{text}<extra></extra>",
+    )
+    if cell:
+        row, column = cell
+        figure.add_shape(
+            type="rect",
+            x0=column - 0.5,
+            x1=column + 0.5,
+            y0=row - 0.5,
+            y1=row + 0.5,
+            line={"color": "#D81B60", "width": 3},
+        )
+    figure.update_xaxes(title="Predicted", side="bottom", tickangle=-60, fixedrange=True, showgrid=False)
+    figure.update_yaxes(title="True", autorange="reversed", fixedrange=True, showgrid=False)
+    return figure
+
+
+def _cell(count: int, share: float, as_shares: bool) -> str:
+    if count == 0:
+        return ""
+    return f"{share:.0%}" if as_shares else f"{count}"
+
+
+def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = None) -> go.Figure:
+    """Ten probabilities as bars on the scale from 0 to 1; the largest in full colour.
+
+    Args:
+        values: float (10,).
+        spread: float (2, 10), lowest and highest over seeds, drawn as lines.
+    """
+    color = ARCHITECTURES[model].color
+    top = int(np.argmax(values))
+    figure = _figure(330, showlegend=False)
+    errors = None
+    if spread is not None:
+        errors = {
+            "type": "data",
+            "symmetric": False,
+            "array": spread[1] - values,
+            "arrayminus": values - spread[0],
+            "thickness": 1,
+            "width": 3,
+            "color": GREY,
+        }
+    figure.add_bar(
+        x=values,
+        y=CLASS_NAMES,
+        orientation="h",
+        error_x=errors,
+        marker={"color": [color if index == top else _faded(color, 0.45) for index in range(len(values))]},
+        hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+    )
+    figure.update_layout(margin={"t": 8})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    return figure
+
+
+def counts(train: np.ndarray, test: np.ndarray) -> go.Figure:
+    """Images per class, int (10,) each."""
+    figure = _figure(340, barmode="group")
+    for values, name, color in ((train, "Training", "#5B6B82"), (test, "Test", "#A9B6C8")):
+        figure.add_bar(
+            x=values,
+            y=CLASS_NAMES,
+            orientation="h",
+            name=name,
+            marker={"color": color},
+            text=[f"{v:,}" for v in values],
+            hovertemplate="%{y}: %{x:,} images<extra>%{fullData.name}</extra>",
+        )
+    figure.update_xaxes(title="Images")
+    figure.update_yaxes(autorange="reversed")
+    return figure

@@ -1,0 +1,326 @@
+"""The Streamlit pieces that several pages share."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from fmnist import data, store
+from fmnist.data import DataError, Dataset
+from fmnist.images import to_png
+from fmnist.library import SOURCES, Group, Library, default_groups
+from fmnist.recipe import DATASETS
+from fmnist.store import Run, Store, StoreError
+
+TILE = 4  # A 28 x 28 image is sent four times as large, its pixels kept sharp.
+
+CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
+
+CSS = """
+<style>
+[data-testid="stSidebarNavLink"] span { text-transform: capitalize; }
+.block-container, [data-testid="stMainBlockContainer"] { padding-top: 3.2rem; max-width: 1280px; }
+.tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 0; padding: 0; }
+.tiles figure { margin: 0; width: 116px; font-size: 0.78rem; line-height: 1.3; }
+.tiles img { width: 112px; height: 112px; image-rendering: pixelated; border-radius: 4px; display: block; }
+.tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
+.tiles.small figure { width: 60px; } .tiles.small img { width: 56px; height: 56px; }
+</style>
+"""
+
+
+@contextmanager
+def page(title: str, question: str) -> Iterator[None]:
+    """Everything around a page: its title, and a sentence where the store or the data can't be used.
+
+    Args:
+        title: for the browser's tab.
+        question: the question that the page answers, as its heading.
+    """
+    st.set_page_config(page_title=f"{title} · fmnist", page_icon="👟", layout="wide")
+    st.html(CSS)
+    st.title(question, anchor=False)
+    try:
+        yield
+    except (StoreError, DataError) as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def library() -> Library:
+    """The user's runs and the reference runs, opened once for all sessions.
+
+    Raises:
+        StoreError: the store can't be used.
+    """
+    path = store.store_path()
+    identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
+    return _library(path, identity)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _library(path: Path, identity: int | None) -> Library:
+    return Library(Store(path))
+
+
+def data_root(runs: Store) -> Path:
+    """The data root: FMNIST_DATA, else the folder that was chosen on a page, else `data/` in the project."""
+    return data.data_root(os.environ.get("FMNIST_DATA") or runs.setting("data_root"))
+
+
+def dataset(name: str, runs: Store) -> Dataset:
+    """A data set, read once for all sessions.
+
+    Raises:
+        DataError: as `data.load`.
+    """
+    return _dataset(name, data_root(runs), runs.path.parent)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the images …")
+def _dataset(name: str, root: Path, cache: Path) -> Dataset:
+    return data.load(name, root, cache)
+
+
+def choose_scope(shelf: Library) -> tuple[str, tuple[str, ...]]:
+    """Which data set and whose runs a page shows; asked only where there is a choice.
+
+    Sample data and FashionMNIST never stand in one picture.
+
+    Returns:
+        The data set's name, and the sources.
+    """
+    finished = shelf.finished()
+    datasets = [name for name in DATASETS if name in set(finished["dataset"])] or ["fashion-mnist"]
+    with st.container(horizontal=True, gap="medium"):
+        dataset = datasets[0]
+        if len(datasets) > 1:
+            dataset = st.segmented_control(
+                "Data",
+                datasets,
+                format_func=DATASETS.get,
+                default=datasets[0],
+                required=True,
+                key="data",
+                bind="query-params",
+            )
+        sources = [name for name in SOURCES if name in set(finished.loc[finished["dataset"] == dataset, "source"])]
+        source = sources[0] if sources else "own"
+        if len(sources) > 1:
+            source = st.segmented_control(
+                "Runs",
+                [*sources, "both"],
+                format_func=lambda name: SOURCES.get(name, "Both"),
+                default=source,
+                required=True,
+                key="source",
+                bind="query-params",
+            )
+    return dataset, tuple(SOURCES) if source == "both" else (source,)
+
+
+def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
+    """Mark what is not the user's own result on FashionMNIST."""
+    if dataset == "sample":
+        st.warning(
+            "**This is not FashionMNIST** but generated sample data: these figures say nothing about the real images.",
+            icon=":material/science:",
+        )
+    reference = next((group for group in groups if group.source == "reference"), None)
+    if reference:
+        run = reference.runs[0]
+        st.caption(
+            f":material/bookmark: **Reference runs** come with the project: trained with {reference.recipe.describe()} "
+            f"on {run.machine} (PyTorch {run.versions.get('torch', '?')})."
+        )
+
+
+def nothing_trained() -> None:
+    st.info("Nothing is trained yet on these data.", icon=":material/info:")
+    st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
+
+
+def choose_groups(groups: list[Group], most: int) -> list[Group]:
+    """The groups to be compared; at first one for each model."""
+    if not groups:
+        nothing_trained()
+        return []
+    known = {group.id: group for group in groups}
+    chosen = st.multiselect(
+        "Compared",
+        list(known),
+        default=[group.id for group in default_groups(groups)],
+        max_selections=most,
+        format_func=lambda id: known[id].title,
+        key=f"groups-{groups[0].recipe.dataset}-{groups[0].source}",
+        bind="query-params",
+        placeholder="Choose what to compare",
+    )
+    if not chosen:
+        st.info("Choose at least one to see its results.", icon=":material/balance:")
+    return [known[id] for id in chosen]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _probabilities(
+    store: str, run_ids: tuple[str, ...], pixels: bytes, _compute: Callable[[], np.ndarray]
+) -> np.ndarray:
+    return _compute()
+
+
+def probabilities(shelf: Library, prediction: ModuleType, group: Group, image: np.ndarray) -> np.ndarray:
+    """Each seed's probabilities for one image uint8 (28, 28): float (seeds, 10); remembered between reruns."""
+    return _probabilities(
+        str(shelf.own.path),
+        tuple(run.address for run in group.runs),
+        image.tobytes(),
+        lambda: prediction.probabilities(shelf, group, image[None])[:, 0],
+    )
+
+
+def image_tiles(images: np.ndarray, captions: Sequence[str], *, small: bool = False) -> None:
+    """Images with captions, side by side, wrapping at the page's width.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        captions: plain text, one each; lines are separated by newlines.
+    """
+    figures = []
+    for image, caption in zip(images, captions, strict=True):
+        encoded = base64.b64encode(to_png(image, TILE)).decode()
+        lines = html.escape(caption).replace("\n", "<br>")
+        text = html.escape(caption.replace("\n", ", "), quote=True)
+        figures.append(
+            f'<figure><img src="data:image/png;base64,{encoded}" alt="{text}"><figcaption>{lines}</figcaption></figure>'
+        )
+    st.html(f'<div class="tiles{" small" if small else ""}">{"".join(figures)}</div>')
+
+
+# --- Words ---
+
+
+def listed(names: Iterable[str]) -> str:
+    """ "a, b and c"."""
+    names = list(names)
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+
+
+def plain(markdown: str) -> str:
+    """Our own Markdown as plain text, for a chart's text alternative."""
+    return markdown.replace("**", "")
+
+
+def escape(text: str) -> str:
+    """Text of unknown origin, to stand in Markdown as it is."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in text)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: "12 s", "3 min", "1.5 h"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def spread(group: pd.Series) -> str:
+    """How a group's seeds differ: "76.2 to 83.8 %, σ 3.1 (5 seeds)"."""
+    if len(group["seeds"]) < 2:
+        return "one seed"
+    low, high, deviation = (100 * group[f"accuracy_{name}"] for name in ("min", "max", "std"))
+    return f"{low:.1f} to {high:.1f} %, σ {deviation:.1f} ({len(group['seeds'])} seeds)"
+
+
+def trouble(run: Run) -> str:
+    """What is wrong with a finished run, in a few words; nothing for a healthy one."""
+    result = run.result or {}
+    if result.get("dead"):
+        return "dead: it gives every image the same class"
+    if classes := result.get("never_predicted"):
+        return f"never predicts {listed(data.CLASS_NAMES[index] for index in classes)}"
+    return ""
+
+
+# --- Where there are no data ---
+
+
+@dataclass
+class Download:
+    """A download that runs beside the pages, seen by all sessions."""
+
+    process: subprocess.Popen | None = None
+    message: str = ""
+    root: Path = field(default_factory=Path)
+
+
+@st.cache_resource
+def _download() -> Download:
+    return Download()
+
+
+def offer_data(runs: Store, missing: DataError) -> None:
+    """What to do where FashionMNIST is not at hand: download, name a folder, or go on with the sample data."""
+    st.info(str(missing), icon=":material/folder_off:")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Download it** from its authors' mirror (31 MB, checked by its sums).")
+        _download_panel(data_root(runs))
+    with right:
+        st.markdown("**Or name a folder** that holds `FashionMNIST/raw/`. It is only read.")
+        if os.environ.get("FMNIST_DATA"):
+            st.caption("FMNIST_DATA names the folder here; start the dashboard without it to choose one on this page.")
+        else:
+            with st.form("folder", border=False):
+                folder = st.text_input("Folder on the dashboard's machine", max_chars=500)
+                if st.form_submit_button("Use this folder") and folder:
+                    _use_folder(runs, folder)
+
+
+def _use_folder(runs: Store, folder: str) -> None:
+    try:
+        root = data.data_root(folder)
+        data.load("fashion-mnist", root, runs.path.parent)
+    except (DataError, ValueError) as error:
+        st.error(str(error) if isinstance(error, DataError) else "That is not the name of a folder.")
+        return
+    runs.choose("data_root", str(root))
+    st.rerun()
+
+
+def _download_panel(root: Path) -> None:
+    download = _download()
+    running = download.process is not None and download.process.poll() is None
+    if download.process is not None and not running:
+        output = download.process.stderr.read().decode(errors="replace").strip() if download.process.stderr else ""
+        failed, download.process = download.process.returncode != 0, None
+        download.message = output.splitlines()[-1].removeprefix("fmnist: ") if failed and output else ""
+        if not failed:
+            st.rerun()
+    if download.message:
+        st.error(download.message, icon=":material/cloud_off:")
+    if running:
+        st.fragment(_download_progress, run_every=0.5)(download)
+    elif st.button("Download FashionMNIST", icon=":material/download:", type="primary"):
+        download.message, download.root = "", root
+        command = [sys.executable, "-m", "fmnist", "data", "download", "--data", str(root)]
+        download.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=data.PROJECT
+        )
+        st.rerun()
+
+
+def _download_progress(download: Download) -> None:
+    if download.process is None or download.process.poll() is not None:
+        st.rerun()
+    arrived = min(data.downloaded(download.root), data.DOWNLOAD_BYTES)
+    st.progress(arrived / data.DOWNLOAD_BYTES, f"{arrived / 1e6:.0f} of {data.DOWNLOAD_BYTES / 1e6:.0f} MB")

@@ -1,0 +1,289 @@
+"""Train: choose models and a recipe, press Train, and watch the curves."""
+
+import streamlit as st
+
+from fmnist import charts, trainer, widgets
+from fmnist.data import DataError
+from fmnist.library import Library, estimate_seconds
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.store import ACTIVE, Run
+
+PUBLISHED = Recipe("0")
+LIVE_SECONDS, IDLE_SECONDS = 1.0, 4.0  # Between two looks into the store, while runs are active and while none is.
+MOST_ROWS = 8
+ENDED = {
+    "done": (":material/check_circle:", "done"),
+    "failed": (":material/error:", "failed"),
+    "cancelled": (":material/stop_circle:", "stopped"),
+    "interrupted": (":material/power_off:", "interrupted"),
+}
+
+
+def ask(shelf: Library) -> None:
+    """The recipe, what it will take, and the button."""
+    left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
+    models = left.pills(
+        "Models",
+        list(ARCHITECTURES),
+        selection_mode="multi",
+        default=list(ARCHITECTURES),
+        key="models",
+        format_func=lambda id: ARCHITECTURES[id].name,
+        persist_state="session",
+    )
+    dataset = middle.segmented_control(
+        "Data",
+        list(DATASETS),
+        format_func=DATASETS.get,
+        default=PUBLISHED.dataset,
+        required=True,
+        key="dataset",
+        persist_state="session",
+    )
+    seeds = right.number_input(
+        "Seeds",
+        1,
+        20,
+        1,
+        key="seeds",
+        persist_state="session",
+        help="How often each model is trained, from other initial weights and in another order. "
+        "One run proves little: accuracy moves by some points from seed to seed.",
+    )
+    recipes = ask_recipe(models, dataset, seeds)
+    try:
+        images = widgets.dataset(dataset, shelf.own)
+    except DataError as error:
+        widgets.offer_data(shelf.own, error)
+        st.button("Train", type="primary", disabled=True, help="Choose the sample data, or get FashionMNIST first.")
+        return
+    keyed = [(recipe, recipe.key(images.fingerprint)) for recipe in recipes]
+    trained = shelf.own.done_keys() & {key for _, key in keyed}
+    again = False
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not keyed, key="train")
+        if trained:
+            again = st.toggle("Train again what is trained already", key="again")
+        st.caption(promise(shelf, recipes, len(trained), again, len(images.train_images)))
+    if pressed:
+        queued = shelf.own.enqueue(keyed, widgets.data_root(shelf.own), again=again)
+        if any(needed for _, needed in queued):
+            trainer.start(shelf.own)
+            st.rerun()
+        st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
+
+
+def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
+    """The recipes for all models and seeds; none if a value can't be used, which is said."""
+    with st.expander("Recipe", icon=":material/tune:"):
+        columns = st.columns(5)
+        epochs = columns[0].number_input("Epochs", 1, 1000, PUBLISHED.epochs, key="epochs", persist_state="session")
+        rate = columns[1].number_input(
+            "Learning rate", 0.0001, 10.0, PUBLISHED.learning_rate, format="%.4g", key="rate", persist_state="session"
+        )
+        batch = columns[2].number_input(
+            "Batch size", 1, 10_000, PUBLISHED.batch_size, key="batch", persist_state="session"
+        )
+        optimizer = columns[3].selectbox(
+            "Optimiser", list(OPTIMIZERS), format_func=OPTIMIZERS.get, key="optimizer", persist_state="session"
+        )
+        device = columns[4].selectbox(
+            "Device", list(DEVICES), format_func=DEVICES.get, key="device", persist_state="session"
+        )
+        st.caption("The defaults are the published recipe: SGD, learning rate 0.1, batches of 32, 3 epochs.")
+    try:
+        recipes = [
+            Recipe(model, seed, dataset, epochs, batch, rate, optimizer, device)
+            for seed in range(seeds)
+            for model in sorted(models)
+        ]
+    except RecipeError as error:
+        st.error(str(error))
+        return []
+    if not recipes:
+        st.caption("Choose at least one model.")
+    elif not recipes[0].published:
+        st.caption(f":material/tune: Not the published recipe: {recipes[0].describe()}.")
+    return recipes
+
+
+def promise(shelf: Library, recipes: list[Recipe], trained: int, again: bool, images: int) -> str:
+    """What pressing Train will take."""
+    todo = len(recipes) - (0 if again else trained)
+    if not recipes:
+        return ""
+    kept = f"{trained} of {len(recipes)} trained already, shown at once. " if trained and not again else ""
+    if not todo:
+        return "All of it is trained already with this recipe; the results are kept."
+    seconds = estimate_seconds(shelf, recipes, images)
+    if seconds is None:
+        return kept
+    return f"{kept}{todo} {'run' if todo == 1 else 'runs'}, roughly {widgets.duration(seconds * todo / len(recipes))}."
+
+
+def watch(shelf: Library) -> None:
+    """What is being trained: drawn again and again, while something is."""
+    runs = shelf.own
+    active = runs.runs(*ACTIVE)
+    if bool(active) != st.session_state["active"]:
+        st.rerun()  # The whole page: its pace, and what is trained already, have changed.
+    alive = trainer.is_alive(runs) if active else True
+    batch = runs.newest_batch()
+    if not batch:
+        st.caption("Nothing is trained yet on this machine. The curves appear here.")
+        return
+    running = [run for run in batch if run.status == "running"]
+    queued = [run for run in batch if run.status == "queued"]
+    st.subheader("Training now" if active else "Last training", anchor=False)
+    if active and not alive and not running:
+        say_no_trainer(shelf)
+    for run in running:
+        show_running(shelf, run)
+    if queued:
+        show_queue(shelf, queued)
+    for run in [run for run in batch if run.status not in ACTIVE][:MOST_ROWS]:
+        show_ended(shelf, run)
+    show_curves(shelf, batch)
+
+
+def say_no_trainer(shelf: Library) -> None:
+    """Runs are queued, and nobody takes them: either the trainer is just starting, or it can't."""
+    words = trainer.last_words(shelf.own.path)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f":material/hourglass_top: The trainer is starting. {widgets.escape(words)}")
+        if st.button("Start it again", key="start-trainer"):
+            trainer.start(shelf.own)
+
+
+def show_running(shelf: Library, run: Run) -> None:
+    share = run.step / run.steps if run.steps else 0.0
+    epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
+    text = f"**{run.name}** · preparing"
+    if run.steps and run.images_per_second:
+        left = (run.steps - run.step) * run.recipe.batch_size / run.images_per_second
+        text = (
+            f"**{run.name}** · epoch {epoch} of {run.recipe.epochs} · step {run.step:,} of {run.steps:,} · "
+            f"{run.images_per_second:,.0f} images/s · {widgets.duration(left)} left"
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.progress(share, text)
+        stop_button(shelf, [run], f"stop-{run.id}", "Stopping …" if run.stop else "Stop", disabled=run.stop)
+
+
+def stop_button(shelf: Library, runs: list[Run], key: str, label: str, *, disabled: bool = False) -> None:
+    if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
+        shelf.own.request_stop([run.id for run in runs])
+        st.rerun(scope="fragment")
+
+
+def show_queue(shelf: Library, queued: list[Run]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        names = ", ".join(run.name for run in queued[:MOST_ROWS])
+        more = f" and {len(queued) - MOST_ROWS} more" if len(queued) > MOST_ROWS else ""
+        st.markdown(f":material/queue: Queued: {names}{more}")
+        if len(queued) == 1:
+            stop_button(shelf, queued, "stop-queued", "Take out")
+        stop_button(shelf, shelf.own.runs(*ACTIVE), "stop-all", "Stop all")
+
+
+def show_ended(shelf: Library, run: Run) -> None:
+    icon, word = ENDED[run.status]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        text = f"{icon} **{run.name}** · {word}"
+        if run.result:
+            text += (
+                f" · **{run.result['test_accuracy']:.2%}** of the test images in {run.result['train_seconds']:.1f} s"
+            )
+            if trouble := widgets.trouble(run):
+                text += f" · :orange[:material/warning: {trouble}]"
+        elif run.error:
+            text += f" · {widgets.escape(run.error)}"
+        elif run.steps:
+            text += f" at step {run.step:,} of {run.steps:,}; its curves are kept"
+        st.markdown(text)
+        if run.status in ("interrupted", "cancelled") and st.button(
+            "Resume", key=f"resume-{run.id}", icon=":material/replay:", help="Goes on from its last finished epoch."
+        ):
+            shelf.own.resume(run.id)
+            trainer.start(shelf.own)
+            st.rerun()
+
+
+def show_curves(shelf: Library, batch: list[Run]) -> None:
+    history = shelf.history(batch)
+    if history.empty:
+        st.caption("The curves appear with the first steps.")
+        return
+    with st.container(horizontal=True):
+        x = st.segmented_control(
+            "Against", ["step", "seconds"], default="step", required=True, key="x", persist_state="session"
+        )
+    looks = charts.looks([(run.recipe.model, run.name) for run in batch])
+    runs = [(run.address, look) for run, look in zip(batch, looks, strict=True)]
+    for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        column.plotly_chart(
+            charts.curves(history, runs, metric, x),
+            key=f"curves-{metric}",
+            config=widgets.CHART_CONFIG,
+            alt=f"Training and test {metric} of {widgets.listed(run.name for run in batch)}",
+        )
+
+
+def show_all(shelf: Library) -> None:
+    """Every run there is, to look back and to tidy up."""
+    runs = shelf.own.runs()[::-1]
+    if not runs:
+        return
+    with st.expander(f"All runs ({len(runs):,})", icon=":material/history:"):
+        chosen = st.dataframe(
+            [
+                {
+                    "run": run.id,
+                    "model": run.name,
+                    "data": DATASETS[run.recipe.dataset],
+                    "recipe": run.recipe.describe(),
+                    "status": run.status,
+                    "accuracy": 100 * run.result["test_accuracy"] if run.result else None,
+                    "seconds": run.result["train_seconds"] if run.result else None,
+                    "on": run.where,
+                }
+                for run in runs
+            ],
+            column_config={
+                "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%"),
+                "seconds": st.column_config.NumberColumn("Training", format="%.1f s"),
+            },
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="multi-row",
+            key="all-runs",
+            alt="All runs",
+        )
+        picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
+        if st.button("Delete", icon=":material/delete:", disabled=not picked, help="Choose rows of the table first."):
+            confirm_delete(shelf, picked)
+
+
+@st.dialog("Delete runs")
+def confirm_delete(shelf: Library, runs: list[Run]) -> None:
+    st.markdown(
+        f"Delete {widgets.listed(run.name for run in runs[:MOST_ROWS])}"
+        f"{' and more' if len(runs) > MOST_ROWS else ''} with curves and weights? This can't be undone."
+    )
+    if st.button("Delete", type="primary", icon=":material/delete:", key="really-delete"):
+        kept = [run for run in runs if not shelf.own.delete(run.id)]
+        if kept:
+            st.warning(
+                f"{widgets.listed(run.name for run in kept)} can't be deleted while it is trained: stop it first."
+            )
+        else:
+            st.rerun()
+
+
+with widgets.page("Train", "Train the models"):
+    shelf = widgets.library()
+    ask(shelf)
+    st.session_state["active"] = bool(shelf.own.runs(*ACTIVE))
+    st.fragment(watch, run_every=LIVE_SECONDS if st.session_state["active"] else IDLE_SECONDS)(shelf)
+    show_all(shelf)

@@ -1,0 +1,168 @@
+"""Compare: accuracy, time and size of runs side by side."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from fmnist import charts, evaluation, widgets
+from fmnist.data import CLASS_NAMES, DataError
+from fmnist.library import Group, Library, as_tables
+
+MOST_GROUPS = 8
+
+
+def show(shelf: Library) -> None:
+    dataset, sources = widgets.choose_scope(shelf)
+    groups = widgets.choose_groups(shelf.groups(dataset, *sources), MOST_GROUPS)
+    if not groups:
+        return
+    table, runs = as_tables(groups)
+    answer = evaluation.conclusion(table, runs)
+    st.markdown(f"#### {answer}")
+    st.plotly_chart(
+        charts.accuracy_by_seed(table, runs),
+        key="by-seed",
+        config=widgets.CHART_CONFIG,
+        alt="Test accuracy of every seed and the mean. " + widgets.plain(answer),
+    )
+    st.caption("Each mark is one seed, the bar across is their mean. The whole test set of each run was answered once.")
+    learning, cost, classes, numbers = st.tabs(["Learning", "Time and size", "Classes", "Table"])
+    with learning:
+        show_learning(shelf, groups)
+    with cost:
+        show_cost(table)
+    with classes:
+        show_classes(shelf, groups, dataset)
+    with numbers:
+        show_table(table)
+    widgets.say_where_from(dataset, groups)
+
+
+def show_learning(shelf: Library, groups: list[Group]) -> None:
+    """Test results by epoch, all seeds."""
+    runs = [run for group in groups for run in group.runs]
+    history = shelf.history(runs)
+    by_group = charts.looks([(group.recipe.model, group.title) for group in groups])
+    looks = [
+        (run.address, charts.Look(f"{look.name}, seed {run.recipe.seed}", look.color, look.symbol, look.dash))
+        for group, look in zip(groups, by_group, strict=True)
+        for run in group.runs
+    ]
+    for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        column.plotly_chart(
+            charts.curves(history, looks, metric, "epoch").update_layout(showlegend=len(looks) <= 6),
+            key=f"learning-{metric}",
+            config=widgets.CHART_CONFIG,
+            alt=f"Test {metric} after each epoch, a line per run",
+        )
+    st.caption("Figures on the test set after each epoch; a line per seed, in the colour of its model.")
+
+
+def show_cost(table: pd.DataFrame) -> None:
+    """Times and sizes, a picture each."""
+    devices = table["device"].unique()
+    pictures = (
+        ("Training", table["train_seconds"], [f"{value:.1f} s" for value in table["train_seconds"]]),
+        (
+            "Answering, images per second",
+            1 / table["image_seconds"],
+            [f"{1 / value:,.0f}" for value in table["image_seconds"]],
+        ),
+        ("Parameters", table["parameters"], [f"{value:,}" for value in table["parameters"]]),
+        ("Multiply-adds per image", table["multiply_adds"], [f"{value:,}" for value in table["multiply_adds"]]),
+    )
+    for column, (title, values, texts) in zip(st.columns(2) + st.columns(2), pictures, strict=True):
+        column.plotly_chart(
+            charts.bars(table["name"], table["model"], values, title, texts),
+            key=f"cost-{title}",
+            config=widgets.CHART_CONFIG,
+            alt=f"{title}: "
+            + widgets.listed(f"{name} {text}" for name, text in zip(table["name"], texts, strict=True)),
+        )
+    if len(devices) > 1:
+        st.caption(
+            ":material/warning: The times are not from the same place: "
+            + widgets.listed(f"{row['name']} on {row['device']}" for _, row in table.iterrows())
+            + ". A model gets as many threads as make it fastest."
+        )
+    st.caption(
+        "Training is the optimisation alone: no loading, no evaluation, no warm-up. "
+        "Answering is measured in batches of 1,000 images."
+    )
+
+
+def show_classes(shelf: Library, groups: list[Group], dataset: str) -> None:
+    """Of each class the share that is recognised, mean over seeds."""
+    try:
+        labels = widgets.dataset(dataset, shelf.own).test_labels
+    except DataError as error:
+        widgets.offer_data(shelf.own, error)
+        return
+    shares = np.array([np.mean([recognised(shelf, run, labels) for run in group.runs], axis=0) for group in groups])
+    hardest = int(shares.mean(axis=0).argmin())
+    st.markdown(
+        f"**{CLASS_NAMES[hardest]}** is the hardest class: {shares[:, hardest].mean():.0%} of its images "
+        "are recognised, on average over what is compared."
+    )
+    st.plotly_chart(
+        charts.class_accuracy(shares, charts.looks([(group.recipe.model, group.title) for group in groups])),
+        key="classes",
+        config=widgets.CHART_CONFIG,
+        alt="Share of each class that is recognised: "
+        + "; ".join(
+            f"{group.title} "
+            + widgets.listed(f"{name} {share:.0%}" for name, share in zip(CLASS_NAMES, row, strict=True))
+            for group, row in zip(groups, shares, strict=True)
+        ),
+    )
+
+
+def recognised(shelf: Library, run: widgets.Run, labels: np.ndarray) -> np.ndarray:
+    return evaluation.class_accuracy(evaluation.confusion_matrix(labels, shelf.predictions(run)))
+
+
+def show_table(table: pd.DataFrame) -> None:
+    numbers = table.assign(seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))))[
+        [
+            "name",
+            "source",
+            "seeds",
+            "accuracy_mean",
+            "accuracy_std",
+            "accuracy_min",
+            "accuracy_max",
+            "dead",
+            "train_seconds",
+            "eval_seconds",
+            "image_seconds",
+            "parameters",
+            "multiply_adds",
+            "device",
+        ]
+    ]
+    st.dataframe(
+        numbers,
+        column_config={
+            name: st.column_config.NumberColumn(format="percent")
+            for name in ("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max")
+        }
+        | {
+            "train_seconds": st.column_config.NumberColumn(format="%.2f s"),
+            "eval_seconds": st.column_config.NumberColumn(format="%.3f s"),
+            "image_seconds": st.column_config.NumberColumn(format="scientific"),
+        },
+        hide_index=True,
+        alt="The comparison in numbers",
+    )
+    st.download_button(
+        "Download as CSV",
+        numbers.to_csv(index=False),
+        "comparison.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+with widgets.page("Compare", "How do they compare?"):
+    show(widgets.library())

@@ -1,0 +1,185 @@
+"""Predict: draw, upload or pick an image, and see what every model makes of it."""
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from fmnist import charts, images, widgets
+from fmnist.data import CLASS_NAMES, DataError
+from fmnist.images import Converted, ImageError
+from fmnist.library import Group, Library, default_groups
+from fmnist.models import ARCHITECTURES
+
+PAD = 280  # Pixels: ten for each of the 28.
+BRUSHES = {"Thin": 14, "Medium": 24, "Thick": 40}  # Under 18 a stroke all but vanishes at 28 pixels.
+SHADES = {"Dark": "#222222", "Grey": "#888888", "Light": "#CCCCCC", "Eraser": "#FFFFFF"}
+
+
+def show(shelf: Library) -> None:
+    dataset, sources = widgets.choose_scope(shelf)
+    groups = default_groups(shelf.groups(dataset, *sources))
+    if not groups:
+        widgets.nothing_trained()
+        return
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        how = st.segmented_control(
+            "Image",
+            ["Draw", "Upload", "Test image"],
+            default="Draw",
+            required=True,
+            key="how",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        image, truth = {"Draw": draw, "Upload": upload, "Test image": pick}[how](shelf, dataset)
+    with right:
+        if image is None:
+            st.markdown("#### The models' answers appear here.")
+        else:
+            answer(shelf, groups, image, truth)
+    widgets.say_where_from(dataset, groups)
+
+
+Picked = tuple[Converted | None, int | None]
+"""The converted image, and its true class where it is known."""
+
+
+def draw(shelf: Library, dataset: str) -> Picked:
+    """The drawing pad. What is drawn is kept while other pages are visited."""
+    from streamlit_drawable_canvas import st_canvas
+
+    state = st.session_state
+    state.setdefault("pad", 0)
+    tool = st.segmented_control(
+        "Tool",
+        ["freedraw", "polygon", "rect", "circle"],
+        default="freedraw",
+        required=True,
+        key="tool",
+        format_func={"freedraw": "Brush", "polygon": "Polygon", "rect": "Box", "circle": "Circle"}.get,
+    )
+    brush, shade = st.columns(2)
+    width = brush.segmented_control("Brush", list(BRUSHES), default="Medium", required=True, key="brush")
+    ink = shade.segmented_control("Shade", list(SHADES), default="Dark", required=True, key="shade")
+    # The pad is mounted with the drawing of the last visit; given again later it would undo newer strokes.
+    key = f"pad-{state['pad']}"
+    if key not in state:
+        state["drawing-at-start"] = state.get("drawing")
+    canvas = st_canvas(
+        drawing_mode=tool,
+        stroke_width=BRUSHES[width],
+        stroke_color=SHADES[ink],
+        fill_color=SHADES[ink],
+        background_color="#FFFFFF",
+        width=PAD,
+        height=PAD,
+        initial_drawing=state["drawing-at-start"],
+        return_image_data=True,
+        key=key,
+    )
+    if canvas.json_data is not None:
+        state["drawing"] = canvas.json_data
+    if st.button("Clear", icon=":material/delete:", key="clear"):
+        state["pad"] += 1
+        state["drawing"] = None
+        st.rerun()
+    st.caption("Fill the shape: the models know clothes, not outlines. A polygon ends with a right click.")
+    objects = (state.get("drawing") or {}).get("objects")
+    if not objects or canvas.image_data is None:
+        return None, None
+    return convert(Image.fromarray(canvas.image_data).convert("RGB")), None
+
+
+def upload(shelf: Library, dataset: str) -> Picked:
+    file = st.file_uploader(
+        "A photo of one item on a plain background",
+        ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+        max_upload_size=images.MAX_BYTES // 2**20,
+        key="file",
+    )
+    if file is None:
+        return None, None
+    try:
+        picture = images.open_image(file.getvalue())
+    except ImageError as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return None, None
+    st.image(picture, width=PAD, alt="The uploaded picture")
+    return convert(picture), None
+
+
+def pick(shelf: Library, dataset: str) -> Picked:
+    try:
+        known = widgets.dataset(dataset, shelf.own)
+    except DataError as error:
+        widgets.offer_data(shelf.own, error)
+        return None, None
+    st.session_state.setdefault("index", 0)
+    count = len(known.test_images)
+
+    def surprise() -> None:
+        st.session_state["index"] = int(np.random.default_rng().integers(count))
+
+    index = st.number_input(f"Test image, 0 to {count - 1:,}", 0, count - 1, key="index", bind="query-params")
+    st.button("Surprise me", icon=":material/casino:", on_click=surprise)
+    image = known.test_images[index]
+    return Converted(image, (), ()), int(known.test_labels[index])
+
+
+def convert(picture: Image.Image) -> Converted | None:
+    try:
+        return images.convert(picture)
+    except ImageError as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return None
+
+
+def answer(shelf: Library, groups: list[Group], image: Converted, truth: int | None) -> None:
+    """What the models see, and each model's mean probabilities over its seeds."""
+    with st.spinner("Loading the models …"):
+        from fmnist import prediction
+
+        by_group = [widgets.probabilities(shelf, prediction, group, image.image) for group in groups]
+    means = [values.mean(axis=0) for values in by_group]
+    st.markdown(f"#### {verdict(groups, means, truth)}")
+    for remark in image.remarks:
+        st.caption(f":material/info: {remark}")
+    see, *columns = st.columns([2, *([3] * len(groups))])
+    with see:
+        st.image(images.to_png(image.image, 8), width=120, alt="What the models see", caption="What the models see")
+    for column, group, seeds, mean in zip(columns, groups, by_group, means, strict=True):
+        top = int(mean.argmax())
+        with column:
+            name = ARCHITECTURES[group.recipe.model].name
+            st.metric(name, CLASS_NAMES[top], f"{mean[top]:.0%}", delta_color="off", delta_arrow="off")
+            st.plotly_chart(
+                charts.probabilities(mean, group.recipe.model, np.array([seeds.min(axis=0), seeds.max(axis=0)])),
+                key=f"probabilities-{group.recipe.model}",
+                config={"displayModeBar": False},
+                alt=f"{name}: " + widgets.listed(f"{CLASS_NAMES[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
+            )
+            st.caption(agreement(group, seeds, top))
+
+
+def verdict(groups: list[Group], means: list[np.ndarray], truth: int | None) -> str:
+    """Whether the models agree, and with the truth."""
+    said = {
+        ARCHITECTURES[g.recipe.model].name: CLASS_NAMES[int(m.argmax())] for g, m in zip(groups, means, strict=True)
+    }
+    known = f" It is **{CLASS_NAMES[truth]}**." if truth is not None else ""
+    if len(set(said.values())) == 1:
+        everyone = "All models say" if len(said) > 1 else f"{next(iter(said))} says"
+        return f"{everyone} **{next(iter(said.values()))}**.{known}"
+    return "They disagree: " + widgets.listed(f"{name} says {label}" for name, label in said.items()) + f".{known}"
+
+
+def agreement(group: Group, seeds: np.ndarray, top: int) -> str:
+    if len(seeds) == 1:
+        return f"Seed {group.runs[0].recipe.seed}."
+    agreeing = int((seeds.argmax(axis=1) == top).sum())
+    return f"Mean of {len(seeds)} seeds; {agreeing} of them say so. Lines: lowest to highest seed."
+
+
+with widgets.page("Predict", "What do they make of it?"):
+    show(widgets.library())

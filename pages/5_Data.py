@@ -1,0 +1,69 @@
+"""Data: what the models learn from."""
+
+import numpy as np
+import streamlit as st
+
+from fmnist import charts, widgets
+from fmnist.data import CLASS_NAMES, DataError
+from fmnist.recipe import DATASETS
+
+PER_PAGE = 36
+
+
+def show() -> None:
+    shelf = widgets.library()
+    name = st.segmented_control(
+        "Data",
+        list(DATASETS),
+        format_func=DATASETS.get,
+        default="fashion-mnist",
+        required=True,
+        key="data",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    try:
+        images = widgets.dataset(name, shelf.own)
+    except DataError as error:
+        widgets.offer_data(shelf.own, error)
+        return
+    train, test = (np.bincount(labels, minlength=10) for labels in (images.train_labels, images.test_labels))
+    per_class = f"{train[0]:,} and {test[0]:,} of each class" if len({*train}) == len({*test}) == 1 else "ten classes"
+    st.markdown(
+        f"#### {len(images.train_images):,} images to learn from and {len(images.test_images):,} to be tested on: "
+        f"grey, 28 × 28 pixels, {per_class}."
+    )
+    widgets.say_where_from(name, [])
+    st.markdown("**The mean image of each class** (training set)")
+    means = np.array([images.train_images[images.train_labels == label].mean(axis=0) for label in range(10)])
+    widgets.image_tiles(means.round().astype(np.uint8), CLASS_NAMES)
+    gallery, counts = st.tabs(["Gallery", "Counts"])
+    with gallery:
+        show_gallery(images)
+    with counts:
+        st.plotly_chart(
+            charts.counts(train, test),
+            key="counts",
+            config=widgets.CHART_CONFIG,
+            alt="Images per class: "
+            + widgets.listed(f"{name} {count:,}" for name, count in zip(CLASS_NAMES, train, strict=True)),
+        )
+
+
+def show_gallery(images: widgets.Dataset) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label = st.selectbox("Class", CLASS_NAMES, key="class", bind="query-params", width=240)
+        split = st.segmented_control(
+            "Set", ["Training", "Test"], default="Training", required=True, key="split", bind="query-params"
+        )
+        labels = images.train_labels if split == "Training" else images.test_labels
+        pixels = images.train_images if split == "Training" else images.test_images
+        found = np.flatnonzero(labels == CLASS_NAMES.index(label))
+        last = max(1, -(-len(found) // PER_PAGE))
+        number = st.number_input(f"Page, 1 to {last}", 1, last, 1, key=f"page-{split}", width=160)
+    shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+    widgets.image_tiles(pixels[shown], [f"#{index}" for index in shown], small=True)
+
+
+with widgets.page("Data", "What do they learn from?"):
+    show()
