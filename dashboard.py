@@ -35,7 +35,7 @@ def show() -> None:
         alt="Test accuracy against training time. " + widgets.plain(answer),
     )
     st.dataframe(
-        table.assign(
+        table.drop(columns="runs").assign(
             layers=table["model"].map(lambda id: ARCHITECTURES[id].layers),
             accuracy=100 * table["accuracy_mean"],
             spread=[widgets.spread(row) for _, row in table.iterrows()],

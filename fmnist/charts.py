@@ -17,6 +17,7 @@ from fmnist.data import CLASS_NAMES
 from fmnist.models import ARCHITECTURES
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SHORT_NAMES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot")
 GREY = "#808891"  # Readable on the light and on the dark background.
 
 
@@ -142,42 +143,49 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def curves(history: pd.DataFrame, runs: Sequence[tuple[str, Look]], metric: str, x: str) -> go.Figure:
-    """Training curves as thin lines, test results as markers on a line.
+@dataclass(frozen=True)
+class Curve:
+    """A run to be drawn: its address in the history, its own name, and the look that it shares with its group."""
+
+    run: str
+    name: str
+    look: Look
+
+
+def curves(history: pd.DataFrame, runs: Sequence[Curve], metric: str, x: str) -> go.Figure:
+    """Training curves as thin lines, test results as markers on a line; one entry a group in the legend.
 
     Args:
         history: columns run, split, step, epoch, seconds, loss, accuracy.
-        runs: the runs to draw, each with its look, in the order of the legend.
         metric: "loss" or "accuracy".
-        x: "step", "seconds" or "epoch".
+        x: "step", "seconds" or "epoch"; by epoch only the test results are shown.
     """
     figure = _figure(380, hovermode="closest")
     values = ".1%" if metric == "accuracy" else ".3f"
-    for run, look in runs:
-        points = history[history["run"] == run]
-        train, test = (points[points["split"] == split].sort_values("step") for split in ("train", "test"))
+    named: set[str] = set()
+    for curve in runs:
+        look = curve.look
+        points = history[history["run"] == curve.run]
         line = {"color": look.color, "dash": look.dash}
-        if x != "epoch":
+        hover = f"%{{y:{values}}} at {x} %{{x:,.4~g}}<extra>{curve.name}, %{{meta}}</extra>"
+        for split, drawn in _DRAWN.items():
+            shown = points[points["split"] == split].sort_values("step")
+            if shown.empty or (split == "train" and x == "epoch"):
+                continue
             figure.add_scatter(
-                x=train[x],
-                y=train[metric],
-                mode="lines",
-                name=f"{look.name}, training",
-                legendgroup=run,
-                line=line | {"width": 1.2},
-                opacity=0.75,
-                hovertemplate=f"%{{y:{values}}} at %{{x:,.4~g}}<extra>%{{fullData.name}}</extra>",
+                x=shown[x],
+                y=shown[metric],
+                mode=drawn["mode"],
+                name=look.name,
+                legendgroup=look.name,
+                showlegend=look.name not in named,
+                meta={"train": "training", "test": "test"}[split],
+                line=line | {"width": drawn["width"]},
+                opacity=drawn["opacity"],
+                marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
+                hovertemplate=hover,
             )
-        figure.add_scatter(
-            x=test[x],
-            y=test[metric],
-            mode="lines+markers",
-            name=f"{look.name}, test",
-            legendgroup=run,
-            line=line | {"width": 2.5},
-            marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
-            hovertemplate=f"%{{y:{values}}} at %{{x:,.4~g}}<extra>%{{fullData.name}}</extra>",
-        )
+            named.add(look.name)
     figure.update_xaxes(
         title={"step": "Step", "seconds": "Seconds of training", "epoch": "Epoch"}[x],
         rangemode="tozero" if x != "epoch" else "normal",
@@ -188,6 +196,12 @@ def curves(history: pd.DataFrame, runs: Sequence[tuple[str, Look]], metric: str,
         tickformat=".0%" if metric == "accuracy" else None,
     )
     return figure
+
+
+_DRAWN = {
+    "train": {"mode": "lines", "width": 1.2, "opacity": 0.7},
+    "test": {"mode": "lines+markers", "width": 2.5, "opacity": 1.0},
+}
 
 
 def bars(
@@ -254,48 +268,52 @@ def confusion(matrix: np.ndarray, shares: np.ndarray, *, as_shares: bool, cell: 
         as_shares: which of the two the cells say.
         cell: a (true, predicted) cell to mark.
     """
-    figure = _figure(440, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
-    texts = [[_cell(matrix[row, column], shares[row, column], as_shares) for column in range(10)] for row in range(10)]
+    figure = _figure(430, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0})
+    rows, columns = (part.ravel() for part in np.indices(matrix.shape))
     figure.add_heatmap(
         z=np.sqrt(shares),
-        x=CLASS_NAMES,
-        y=CLASS_NAMES,
         zmin=0,
         zmax=1,
         colorscale="Blues",
         showscale=False,
         xgap=1,
         ygap=1,
-        text=texts,
+        text=np.vectorize(lambda count, share: _cell(count, share, as_shares))(matrix, shares),
         texttemplate="%{text}",
         hoverinfo="skip",
     )
-    # A heatmap reports no clicks; invisible markers on top of its cells do.
-    rows, columns = np.divmod(np.arange(100), 10)
+    # A heatmap reports no clicks; invisible markers on top of its cells do. Lists: arrays arrive as objects.
     figure.add_scatter(
-        x=[CLASS_NAMES[column] for column in columns],
-        y=[CLASS_NAMES[row] for row in rows],
+        x=columns,
+        y=rows,
         mode="markers",
         marker={"size": 24, "opacity": 0, "symbol": "square"},
         customdata=[[int(row), int(column)] for row, column in zip(rows, columns, strict=True)],
         text=[
+            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>"
             f"{matrix[row, column]:,} of {matrix[row].sum():,} ({shares[row, column]:.1%})"
             for row, column in zip(rows, columns, strict=True)
         ],
-        hovertemplate="true: %{y}<br>predicted: %{x}<br>%{text}<extra></extra>",
+        hovertemplate="%{text}<extra></extra>",
     )
     if cell:
         row, column = cell
-        figure.add_shape(
-            type="rect",
-            x0=column - 0.5,
-            x1=column + 0.5,
-            y0=row - 0.5,
-            y1=row + 0.5,
-            line={"color": "#D81B60", "width": 3},
-        )
-    figure.update_xaxes(title="Predicted", side="bottom", tickangle=-60, fixedrange=True, showgrid=False)
-    figure.update_yaxes(title="True", autorange="reversed", fixedrange=True, showgrid=False)
+        box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+        figure.add_shape(type="rect", **box, line={"color": "#D81B60", "width": 3})
+    ticks = {
+        "tickvals": list(range(10)),
+        "ticktext": SHORT_NAMES,
+        "tickfont": {"size": 11},
+        "fixedrange": True,
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "automargin": True,
+        "title": None,
+    }
+    figure.update_xaxes(**ticks, range=[-0.5, 9.5], tickangle=-90, side="top")
+    figure.update_yaxes(**ticks, range=[9.5, -0.5])
     return figure
 
 
@@ -350,7 +368,7 @@ def counts(train: np.ndarray, test: np.ndarray) -> go.Figure:
             orientation="h",
             name=name,
             marker={"color": color},
-            text=[f"{v:,}" for v in values],
+            text=[f"{value:,}" for value in values],
             hovertemplate="%{y}: %{x:,} images<extra>%{fullData.name}</extra>",
         )
     figure.update_xaxes(title="Images")

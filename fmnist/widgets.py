@@ -31,12 +31,13 @@ CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "sel
 CSS = """
 <style>
 [data-testid="stSidebarNavLink"] span { text-transform: capitalize; }
-.block-container, [data-testid="stMainBlockContainer"] { padding-top: 3.2rem; max-width: 1280px; }
-.tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 0; padding: 0; }
-.tiles figure { margin: 0; width: 116px; font-size: 0.78rem; line-height: 1.3; }
-.tiles img { width: 112px; height: 112px; image-rendering: pixelated; border-radius: 4px; display: block; }
+.block-container, [data-testid="stMainBlockContainer"] { padding-top: 3.2rem; max-width: 1400px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 14px 12px; }
+.tiles.small { grid-template-columns: repeat(auto-fill, minmax(74px, 1fr)); }
+.tiles figure { margin: 0; font-size: 0.78rem; line-height: 1.35; }
+.tiles img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 4px; display: block; }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
-.tiles.small figure { width: 60px; } .tiles.small img { width: 56px; height: 56px; }
+[data-testid="stHeading"] h4 { line-height: 1.35; }
 </style>
 """
 

@@ -12,8 +12,7 @@ from fmnist.store import ACTIVE, Run
 PUBLISHED = Recipe("0")
 LIVE_SECONDS, IDLE_SECONDS = 1.0, 4.0  # Between two looks into the store, while runs are active and while none is.
 MOST_ROWS = 8
-ENDED = {
-    "done": (":material/check_circle:", "done"),
+UNFINISHED = {
     "failed": (":material/error:", "failed"),
     "cancelled": (":material/stop_circle:", "stopped"),
     "interrupted": (":material/power_off:", "interrupted"),
@@ -124,12 +123,11 @@ def promise(shelf: Library, recipes: list[Recipe], trained: int, again: bool, im
 
 def watch(shelf: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
-    runs = shelf.own
-    active = runs.runs(*ACTIVE)
+    active = shelf.own.runs(*ACTIVE)
     if bool(active) != st.session_state["active"]:
         st.rerun()  # The whole page: its pace, and what is trained already, have changed.
-    alive = trainer.is_alive(runs) if active else True
-    batch = runs.newest_batch()
+    alive = trainer.is_alive(shelf.own) if active else True
+    batch = shelf.own.newest_batch()
     if not batch:
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
@@ -142,9 +140,10 @@ def watch(shelf: Library) -> None:
         show_running(shelf, run)
     if queued:
         show_queue(shelf, queued)
-    for run in [run for run in batch if run.status not in ACTIVE][:MOST_ROWS]:
-        show_ended(shelf, run)
+    for run in [run for run in batch if run.status in ("interrupted", "cancelled", "failed")][:MOST_ROWS]:
+        show_unfinished(shelf, run)
     show_curves(shelf, batch)
+    show_results([run for run in batch if run.status == "done"])
 
 
 def say_no_trainer(shelf: Library) -> None:
@@ -187,22 +186,14 @@ def show_queue(shelf: Library, queued: list[Run]) -> None:
         stop_button(shelf, shelf.own.runs(*ACTIVE), "stop-all", "Stop all")
 
 
-def show_ended(shelf: Library, run: Run) -> None:
-    icon, word = ENDED[run.status]
+def show_unfinished(shelf: Library, run: Run) -> None:
+    icon, word = UNFINISHED[run.status]
     with st.container(horizontal=True, vertical_alignment="center"):
         text = f"{icon} **{run.name}** · {word}"
-        if run.result:
-            text += (
-                f" · **{run.result['test_accuracy']:.2%}** of the test images in {run.result['train_seconds']:.1f} s"
-            )
-            if trouble := widgets.trouble(run):
-                text += f" · :orange[:material/warning: {trouble}]"
-        elif run.error:
-            text += f" · {widgets.escape(run.error)}"
-        elif run.steps:
-            text += f" at step {run.step:,} of {run.steps:,}; its curves are kept"
-        st.markdown(text)
-        if run.status in ("interrupted", "cancelled") and st.button(
+        if run.steps:
+            text += f" at step {run.step:,} of {run.steps:,}"
+        st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
+        if run.status != "failed" and st.button(
             "Resume", key=f"resume-{run.id}", icon=":material/replay:", help="Goes on from its last finished epoch."
         ):
             shelf.own.resume(run.id)
@@ -210,24 +201,63 @@ def show_ended(shelf: Library, run: Run) -> None:
             st.rerun()
 
 
+def show_results(runs: list[Run]) -> None:
+    """The finished runs of this training."""
+    if not runs:
+        return
+    st.dataframe(
+        [
+            {
+                "run": run.name,
+                "accuracy": 100 * run.result["test_accuracy"],
+                "loss": run.result["test_loss"],
+                "train": run.result["train_seconds"],
+                "evaluate": run.result["eval_seconds"],
+                "trouble": widgets.trouble(run),
+            }
+            for run in runs
+        ],
+        column_config={
+            "run": "Finished",
+            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%"),
+            "loss": st.column_config.NumberColumn("Test loss", format="%.3f"),
+            "train": st.column_config.NumberColumn("Training", format="%.1f s"),
+            "evaluate": st.column_config.NumberColumn("Evaluation", format="%.2f s"),
+            "trouble": st.column_config.TextColumn("Remarks", width="medium"),
+        },
+        hide_index=True,
+        key="results",
+        alt="; ".join(f"{run.name} {run.result['test_accuracy']:.2%}" for run in runs),
+    )
+
+
 def show_curves(shelf: Library, batch: list[Run]) -> None:
     history = shelf.history(batch)
     if history.empty:
         st.caption("The curves appear with the first steps.")
         return
-    with st.container(horizontal=True):
-        x = st.segmented_control(
-            "Against", ["step", "seconds"], default="step", required=True, key="x", persist_state="session"
-        )
-    looks = charts.looks([(run.recipe.model, run.name) for run in batch])
-    runs = [(run.address, look) for run, look in zip(batch, looks, strict=True)]
+    x = st.segmented_control(
+        "Against",
+        ["step", "seconds"],
+        default="step",
+        required=True,
+        key="x",
+        persist_state="session",
+        format_func={"step": "Steps", "seconds": "Seconds"}.get,
+        label_visibility="collapsed",
+    )
+    kinds = list(dict.fromkeys((run.recipe.model, run.recipe.group()) for run in batch))
+    looks = charts.looks([(model, ARCHITECTURES[model].name) for model, _ in kinds])
+    look = dict(zip(kinds, looks, strict=True))
+    drawn = [charts.Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in batch]
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         column.plotly_chart(
-            charts.curves(history, runs, metric, x),
+            charts.curves(history, drawn, metric, x),
             key=f"curves-{metric}",
             config=widgets.CHART_CONFIG,
             alt=f"Training and test {metric} of {widgets.listed(run.name for run in batch)}",
         )
+    st.caption("Thin lines: training, the mean since the line's last point. Marks: all test images, after each epoch.")
 
 
 def show_all(shelf: Library) -> None:

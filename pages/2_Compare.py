@@ -42,15 +42,15 @@ def show_learning(shelf: Library, groups: list[Group]) -> None:
     """Test results by epoch, all seeds."""
     runs = [run for group in groups for run in group.runs]
     history = shelf.history(runs)
-    by_group = charts.looks([(group.recipe.model, group.title) for group in groups])
-    looks = [
-        (run.address, charts.Look(f"{look.name}, seed {run.recipe.seed}", look.color, look.symbol, look.dash))
-        for group, look in zip(groups, by_group, strict=True)
+    looks = charts.looks([(group.recipe.model, group.title) for group in groups])
+    drawn = [
+        charts.Curve(run.address, run.name, look)
+        for group, look in zip(groups, looks, strict=True)
         for run in group.runs
     ]
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         column.plotly_chart(
-            charts.curves(history, looks, metric, "epoch").update_layout(showlegend=len(looks) <= 6),
+            charts.curves(history, drawn, metric, "epoch"),
             key=f"learning-{metric}",
             config=widgets.CHART_CONFIG,
             alt=f"Test {metric} after each epoch, a line per run",

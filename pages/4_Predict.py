@@ -59,9 +59,8 @@ def draw(shelf: Library, dataset: str) -> Picked:
         key="tool",
         format_func={"freedraw": "Brush", "polygon": "Polygon", "rect": "Box", "circle": "Circle"}.get,
     )
-    brush, shade = st.columns(2)
-    width = brush.segmented_control("Brush", list(BRUSHES), default="Medium", required=True, key="brush")
-    ink = shade.segmented_control("Shade", list(SHADES), default="Dark", required=True, key="shade")
+    width = st.segmented_control("Brush", list(BRUSHES), default="Medium", required=True, key="brush")
+    ink = st.segmented_control("Shade", list(SHADES), default="Dark", required=True, key="shade")
     # The pad is mounted with the drawing of the last visit; given again later it would undo newer strokes.
     key = f"pad-{state['pad']}"
     if key not in state:
