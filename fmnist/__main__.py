@@ -248,10 +248,15 @@ def runs_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def runs_show(options: argparse.Namespace) -> int:
-    run = Store(options.runs).run(options.id)
+def _wanted(runs: Store, options: argparse.Namespace) -> Run:
+    run = runs.run(options.id) if abs(options.id) < 2**63 else None  # SQLite's largest number
     if run is None:
         raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
+    return run
+
+
+def runs_show(options: argparse.Namespace) -> int:
+    run = _wanted(Store(options.runs), options)
     times = {
         name: value and datetime.fromtimestamp(value).isoformat(" ", "seconds")
         for name in ("created", "started", "finished")
@@ -264,9 +269,7 @@ def runs_show(options: argparse.Namespace) -> int:
 
 def runs_delete(options: argparse.Namespace) -> int:
     runs = Store(options.runs)
-    run = runs.run(options.id)
-    if run is None:
-        raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
+    run = _wanted(runs, options)
     if not runs.delete(options.id):
         raise CommandError(f"Run {options.id} is {run.status}: stop it before you delete it.")
     print(f"Run {options.id} ({run.name}) is deleted.")
@@ -283,6 +286,8 @@ def _numbers(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,1,2 or 0-4")
+        if int(last or first) < int(first):
+            raise argparse.ArgumentTypeError(f"{text!r} has a range that ends before it begins")
         if int(last or first) - int(first) > 1000:
             raise argparse.ArgumentTypeError(f"{text!r} asks for more than 1,000 seeds")
         numbers |= dict.fromkeys(range(int(first), int(last or first) + 1))

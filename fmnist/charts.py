@@ -93,8 +93,14 @@ def accuracy_against_time(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure
             hovertemplate="mean of " + str(len(seeds)) + ": %{y:.2%} in %{x:.1f} s<extra>%{fullData.name}</extra>",
         )
     low, high = runs["train_seconds"].min(), runs["train_seconds"].max()
+    ticks = [digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)]
+    ticks = ticks if high / low < 30 else ticks[::3]
     figure.update_xaxes(
-        type="log", title="Training time in seconds", range=[np.log10(low / 2), np.log10(high * 2)], dtick="D2"
+        type="log",
+        title="Training time in seconds",
+        range=[np.log10(low / 2), np.log10(high * 2)],
+        tickvals=ticks,
+        ticktext=[f"{tick:,g}" for tick in ticks],
     )
     figure.update_yaxes(title="Test accuracy", tickformat=".0%", range=_accuracy_range(runs["accuracy"]))
     return figure
@@ -256,7 +262,9 @@ def class_accuracy(shares: np.ndarray, runs: Sequence[Look]) -> go.Figure:
     return figure
 
 
-def confusion(matrix: np.ndarray, shares: np.ndarray, *, as_shares: bool, cell: tuple[int, int] | None) -> go.Figure:
+def confusion(
+    matrix: np.ndarray, shares: np.ndarray, *, as_shares: bool, cell: tuple[int, int] | None, dark: bool
+) -> go.Figure:
     """A confusion matrix whose cells can be clicked: rows are the true class, columns the predicted one.
 
     The colours are shares of the true class, from 0 to 1 in every figure, so that figures can be compared;
@@ -267,6 +275,7 @@ def confusion(matrix: np.ndarray, shares: np.ndarray, *, as_shares: bool, cell: 
         shares: `evaluation.row_shares` of it.
         as_shares: which of the two the cells say.
         cell: a (true, predicted) cell to mark.
+        dark: whether the page is dark, so that an empty cell fades into it.
     """
     figure = _figure(430, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0})
@@ -275,7 +284,7 @@ def confusion(matrix: np.ndarray, shares: np.ndarray, *, as_shares: bool, cell: 
         z=np.sqrt(shares),
         zmin=0,
         zmax=1,
-        colorscale="Blues",
+        colorscale=[(0.0, "#1B212B"), (0.5, "#245A85"), (1.0, "#8CC8F2")] if dark else "Blues",
         showscale=False,
         xgap=1,
         ygap=1,
@@ -341,19 +350,19 @@ def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = No
             "array": spread[1] - values,
             "arrayminus": values - spread[0],
             "thickness": 1,
-            "width": 3,
+            "width": 0,
             "color": GREY,
         }
     figure.add_bar(
         x=values,
-        y=CLASS_NAMES,
+        y=SHORT_NAMES,
         orientation="h",
         error_x=errors,
         marker={"color": [color if index == top else _faded(color, 0.45) for index in range(len(values))]},
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",
     )
     figure.update_layout(margin={"t": 8})
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True)
+    figure.update_xaxes(range=[0, 1.08], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     return figure
 

@@ -91,7 +91,10 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
     if name == "sample":
         return _load_sample(cache)
     folder = raw_folder(root)
-    missing = [file for file in SHA256 if not any(path.exists() for path in _forms(folder / file))]
+    try:
+        missing = [file for file in SHA256 if not any(path.exists() for path in _forms(folder / file))]
+    except OSError as error:  # A folder that may not be entered, or no name for one.
+        raise DataError(f"{folder} can't be read: {error.strerror or error}.") from None
     if missing:
         raise DataMissing(f"FashionMNIST is not in {folder}: {_listed(missing)} can't be found there.")
     arrays = [_read_idx(folder / file, sum_) for file, sum_ in SHA256.items()]
@@ -159,15 +162,16 @@ def _load_sample(cache: Path) -> Dataset:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return _dataset("sample", *(stored[name] for name in names))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # Not there yet, or cut off: it is drawn again, always the same.
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
+        pass  # Not there yet, or damaged: it is drawn again, always the same.
     train, test = (sample.draw(count, seed) for count, seed in zip(SAMPLE_SIZES, SAMPLE_SEEDS, strict=True))
     arrays = [array.astype(np.uint8) for array in (*train, *test)]
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache, suffix=".npz", delete=False) as file:
-            np.savez(file, **dict(zip(names, arrays, strict=True)))
-        Path(file.name).replace(path)
+        with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
+            complete = Path(folder) / path.name
+            np.savez(complete, **dict(zip(names, arrays, strict=True)))
+            complete.replace(path)
     except OSError:
         pass  # A cache is a convenience: without it the data are drawn again next time.
     return _dataset("sample", *arrays)

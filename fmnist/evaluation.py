@@ -128,8 +128,11 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     best = ranked.iloc[0]
     seeds = len(best["seeds"])
     over = f" on average over {seeds} seeds" if seeds > 1 else ""
+    dead = int(ranked["dead"].sum())
+    deaths = [f"{dead} of the runs {'is' if dead == 1 else 'are'} dead: one class for every image."] if dead else []
     if len(ranked) == 1:
-        return f"**{best['name']}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
+        sentence = f"**{best['name']}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
+        return " ".join([sentence, *deaths])
     second = ranked.iloc[1]
     points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
     sentences = [
@@ -140,19 +143,19 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     if quickest["id"] != best["id"] and _same_processor(best["device"], quickest["device"]):
         ratio = best["train_seconds"] / quickest["train_seconds"]
         sentences.append(
-            f"It takes {ratio:.0f} times as long to train as {quickest['name']} "
+            f"It takes {ratio:.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
             f"({best['train_seconds']:.1f} s to {quickest['train_seconds']:.1f} s)."
         )
     rest = runs.loc[runs["group"] != best["id"], "accuracy"]
-    if len(runs) == len(ranked):
-        sentences.append("With one seed each this proves little: accuracy moves by some points from seed to seed.")
+    alone = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) == 1]
+    if alone:
+        which = "With one seed each" if len(alone) == len(ranked) else f"With one seed of {', '.join(alone)}"
+        sentences.append(f"{which} this proves little: accuracy moves by some points from seed to seed.")
     elif best["accuracy_min"] > rest.max():
         sentences.append("Its worst seed is better than the best seed of any other.")
     else:
         sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
-    if dead := int(ranked["dead"].sum()):
-        sentences.append(f"{dead} of the runs {'is' if dead == 1 else 'are'} dead: one class for every image.")
-    return " ".join(sentences)
+    return " ".join([*sentences, *deaths])
 
 
 def _same_processor(one: str, other: str) -> bool:

@@ -77,6 +77,7 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 """
 
 BATCH_SECONDS = 2  # Runs asked for by one click are added within moments.
+BUSY_SECONDS = 10  # To wait for another process that writes.
 ACTIVE = ("queued", "running")
 
 
@@ -147,6 +148,19 @@ def store_path(path: str | Path | None = None) -> Path:
     return chosen if chosen.suffix in {".db", ".sqlite"} and not chosen.is_dir() else chosen / "fmnist.db"
 
 
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Switch a new file to a write-ahead log: SQLite does not wait here when another process does the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def pack(array: np.ndarray) -> bytes:
     """An array as compressed bytes in NumPy's own format, without pickle."""
     file = io.BytesIO()
@@ -186,7 +200,7 @@ class Store:
         else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # autocommit: transactions are begun and ended by _write alone.
-            db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         db.row_factory = sqlite3.Row
         try:
             self._prepare(db)
@@ -197,7 +211,7 @@ class Store:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         if not self.read_only and not db.execute("PRAGMA schema_version").fetchone()[0]:
-            db.execute("PRAGMA journal_mode = WAL")
+            _use_wal(db)
             db.execute("BEGIN IMMEDIATE")  # Two processes may be making the same new store.
             if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 for statement in SCHEMA.split(";"):
@@ -391,12 +405,13 @@ class Store:
             for recipe, key in recipes:
                 row = db.execute(
                     "SELECT id, status FROM runs WHERE key = ? AND status IN "
-                    "('queued', 'running', 'interrupted', 'done') ORDER BY status = 'done', id DESC",
+                    "('queued', 'running', 'interrupted', 'done') AND NOT stop ORDER BY status = 'done', id DESC",
                     (key,),
                 ).fetchone()
                 if row and (row["status"] != "done" or not again):
                     if row["status"] == "interrupted":
                         self._requeue(db, row["id"])
+                        db.execute("UPDATE runs SET data_root = ? WHERE id = ?", (str(data_root), row["id"]))
                     found.append((row["id"], row["status"] != "done"))
                     continue
                 cursor = db.execute(

@@ -130,13 +130,14 @@ class Trainer:
     def work(self, idle_seconds: float) -> None:
         """Train what is queued; return when nothing was for `idle_seconds`."""
         idle_since = time.monotonic()
-        while time.monotonic() - idle_since < idle_seconds:
-            run = self.runs.claim()
-            if run is None:
+        while True:
+            if run := self.runs.claim():
+                self.train(run)
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since >= idle_seconds:
+                return
+            else:
                 time.sleep(POLL_SECONDS)
-                continue
-            self.train(run)
-            idle_since = time.monotonic()
 
     def train(self, run: Run) -> None:
         """Train one claimed run to whatever end it comes to.

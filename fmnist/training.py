@@ -289,13 +289,17 @@ def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torc
 
 def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     weights, moments = {}, {}
+    parameters = list(model.parameters())
     for name, tensor in checkpoint.tensors.items():
         kind, _, rest = name.partition(".")
         if kind == "model":
             weights[rest] = tensor
         else:
             index, _, field = rest.partition(".")
-            moments.setdefault(int(index), {})[field] = tensor
+            # A fused step walks through memory: what belongs to a parameter must lie there in its layout.
+            like = parameters[int(index)].detach()
+            layout = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            moments.setdefault(int(index), {})[field] = layout
     model.load_state_dict(weights)
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
 

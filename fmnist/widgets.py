@@ -33,6 +33,8 @@ CSS = """
 [data-testid="stSidebarNavLink"] span { text-transform: capitalize; }
 .block-container, [data-testid="stMainBlockContainer"] { padding-top: 3.2rem; max-width: 1400px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 14px 12px; }
+.tiles.ten { grid-template-columns: repeat(10, 1fr); }
+@media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
 .tiles.small { grid-template-columns: repeat(auto-fill, minmax(74px, 1fr)); }
 .tiles figure { margin: 0; font-size: 0.78rem; line-height: 1.35; }
 .tiles img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 4px; display: block; }
@@ -57,6 +59,11 @@ def page(title: str, question: str) -> Iterator[None]:
         yield
     except (StoreError, DataError) as error:
         st.error(str(error), icon=":material/error:")
+
+
+def is_dark() -> bool:
+    """Whether the viewer's browser shows the dark theme."""
+    return st.context.theme.type == "dark"
 
 
 def library() -> Library:
@@ -190,12 +197,13 @@ def probabilities(shelf: Library, prediction: ModuleType, group: Group, image: n
     )
 
 
-def image_tiles(images: np.ndarray, captions: Sequence[str], *, small: bool = False) -> None:
+def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -> None:
     """Images with captions, side by side, wrapping at the page's width.
 
     Args:
         images: uint8 (N, 28, 28).
         captions: plain text, one each; lines are separated by newlines.
+        layout: "" for readable captions, "small" for many images, "ten" for one of each class.
     """
     figures = []
     for image, caption in zip(images, captions, strict=True):
@@ -205,7 +213,7 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], *, small: bool = Fa
         figures.append(
             f'<figure><img src="data:image/png;base64,{encoded}" alt="{text}"><figcaption>{lines}</figcaption></figure>'
         )
-    st.html(f'<div class="tiles{" small" if small else ""}">{"".join(figures)}</div>')
+    st.html(f'<div class="tiles {layout}">{"".join(figures)}</div>')
 
 
 # --- Words ---

@@ -40,7 +40,7 @@ def show(shelf: Library) -> None:
         )
         == "shares"
     )
-    cell = chosen_cell(runs)
+    cell = chosen_cell()
     for column, run in zip(st.columns(len(runs)), runs, strict=True):
         with column:
             show_matrix(run, matrices[run.address], as_shares, cell)
@@ -90,7 +90,7 @@ def summary(runs: list[Run], matrices: dict[str, np.ndarray]) -> str:
     )
 
 
-def chosen_cell(runs: list[Run]) -> tuple[int, int] | None:
+def chosen_cell() -> tuple[int, int] | None:
     """The cell in the address or last clicked, as (true, predicted)."""
     true, predicted = st.session_state.get("true"), st.session_state.get("predicted")
     if true in CLASS_NAMES and predicted in CLASS_NAMES:
@@ -109,9 +109,10 @@ def show_matrix(run: Run, matrix: np.ndarray, as_shares: bool, cell: tuple[int, 
         if points:  # Clicking the same cell again sends an empty selection: the cell stays chosen.
             row, column = points[0]["customdata"]
             st.session_state["true"], st.session_state["predicted"] = CLASS_NAMES[row], CLASS_NAMES[column]
+            st.session_state["of"] = run.address
 
     st.plotly_chart(
-        charts.confusion(matrix, evaluation.row_shares(matrix), as_shares=as_shares, cell=cell),
+        charts.confusion(matrix, evaluation.row_shares(matrix), as_shares=as_shares, cell=cell, dark=widgets.is_dark()),
         key=f"matrix-{run.address}",
         on_select=pick,
         selection_mode="points",

@@ -142,16 +142,16 @@ def answer(shelf: Library, groups: list[Group], image: Converted, truth: int | N
         by_group = [widgets.probabilities(shelf, prediction, group, image.image) for group in groups]
     means = [values.mean(axis=0) for values in by_group]
     st.markdown(f"#### {verdict(groups, means, truth)}")
-    for remark in image.remarks:
-        st.caption(f":material/info: {remark}")
-    see, *columns = st.columns([2, *([3] * len(groups))])
-    with see:
-        st.image(images.to_png(image.image, 8), width=120, alt="What the models see", caption="What the models see")
-    for column, group, seeds, mean in zip(columns, groups, by_group, means, strict=True):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.image(images.to_png(image.image, 4), width=112, alt="The 28 × 28 pixels that the models see")
+        st.caption(
+            "What the models see: 28 × 28 pixels, light on black.\n\n" + "\n\n".join(image.remarks), width="stretch"
+        )
+    for column, group, seeds, mean in zip(st.columns(len(groups)), groups, by_group, means, strict=True):
         top = int(mean.argmax())
         with column:
             name = ARCHITECTURES[group.recipe.model].name
-            st.metric(name, CLASS_NAMES[top], f"{mean[top]:.0%}", delta_color="off", delta_arrow="off")
+            st.markdown(f"{name}: **{CLASS_NAMES[top]}**, {mean[top]:.0%}")
             st.plotly_chart(
                 charts.probabilities(mean, group.recipe.model, np.array([seeds.min(axis=0), seeds.max(axis=0)])),
                 key=f"probabilities-{group.recipe.model}",

@@ -36,7 +36,7 @@ def show() -> None:
     widgets.say_where_from(name, [])
     st.markdown("**The mean image of each class** (training set)")
     means = np.array([images.train_images[images.train_labels == label].mean(axis=0) for label in range(10)])
-    widgets.image_tiles(means.round().astype(np.uint8), CLASS_NAMES)
+    widgets.image_tiles(means.round().astype(np.uint8), CLASS_NAMES, "ten")
     gallery, counts = st.tabs(["Gallery", "Counts"])
     with gallery:
         show_gallery(images)
@@ -62,7 +62,7 @@ def show_gallery(images: widgets.Dataset) -> None:
         last = max(1, -(-len(found) // PER_PAGE))
         number = st.number_input(f"Page, 1 to {last}", 1, last, 1, key=f"page-{split}", width=160)
     shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
-    widgets.image_tiles(pixels[shown], [f"#{index}" for index in shown], small=True)
+    widgets.image_tiles(pixels[shown], [f"#{index}" for index in shown], "small")
 
 
 with widgets.page("Data", "What do they learn from?"):
