@@ -17,8 +17,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # As the trainer process has it; read when torch is loaded.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fmnist import data, trainer
+
+os.environ |= trainer.ENVIRONMENT | os.environ  # As the trainer process has it; read when torch is loaded.
 
 import torch
 from torch import nn
@@ -26,7 +29,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import ToTensor
 
-from fmnist import data, training
+from fmnist import training
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 

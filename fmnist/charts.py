@@ -200,6 +200,8 @@ def curves(history: pd.DataFrame, runs: Sequence[Curve], metric: str, x: str) ->
     figure.update_yaxes(
         title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
         tickformat=".0%" if metric == "accuracy" else None,
+        # A dead run's line is flat: Plotly would draw it in the middle of -90 % to 110 %.
+        autorangeoptions={"clipmin": 0, "clipmax": 1 if metric == "accuracy" else None},
     )
     return figure
 
@@ -284,7 +286,7 @@ def confusion(
         z=np.sqrt(shares),
         zmin=0,
         zmax=1,
-        colorscale=[(0.0, "#1B212B"), (0.5, "#245A85"), (1.0, "#8CC8F2")] if dark else "Blues",
+        colorscale=[(0.0, "#1B212B"), (0.5, "#245A85"), (1.0, "#D6ECFF")] if dark else "Blues",
         showscale=False,
         xgap=1,
         ygap=1,

@@ -143,7 +143,7 @@ def _read_idx(path: Path, sha256: str) -> np.ndarray:
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from None
     # Magic number: two zero bytes, 8 for unsigned bytes, the number of dimensions; then each dimension's size.
-    dimensions = content[3] if content[:3] == b"\0\0\x08" else 0
+    dimensions = content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
     start = 4 + 4 * dimensions
     if not dimensions or len(content) < start:
         raise DataError(f"{path} is not a file of the IDX format. {remedy}")

@@ -159,11 +159,7 @@ def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -
                 loss, accuracy = _score(torch.cat(answers), labels[seen])
                 seconds = _now(device) - clock
                 train_seconds += seconds
-                if not math.isfinite(loss):
-                    raise TrainingError(
-                        f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): "
-                        "the weights have run away. A lower learning rate helps."
-                    )
+                _check(loss, step, epoch)
                 yield Progress(step, epoch, loss, accuracy, train_seconds, len(seen) / seconds)
                 answers.clear()
                 reported, clock = number, _now(device)
@@ -172,6 +168,7 @@ def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -
         logits = evaluate(model, test_images)
         predictions = evaluation.predict(logits)
         test_loss = evaluation.cross_entropy(logits, data.test_labels)
+        _check(test_loss, step, epoch)
         test_accuracy = evaluation.accuracy(predictions, data.test_labels)
         eval_seconds += _now(device) - started
         state = Checkpoint(epoch, train_seconds, eval_seconds, _state(model, optimizer))
@@ -208,7 +205,9 @@ def build(model: str, seed: int, device: torch.device) -> nn.Module:
 @torch.inference_mode()
 def evaluate(model: nn.Module, images: torch.Tensor) -> np.ndarray:
     """Logits of float32 images (N, 1, 28, 28) in [0, 1], as float16 (N, 10): the form in which they are kept."""
-    return torch.cat([model(batch) for batch in images.split(EVALUATION_BATCH)]).half().cpu().numpy()
+    logits = torch.cat([model(batch) for batch in images.split(EVALUATION_BATCH)])
+    largest = torch.finfo(torch.float16).max  # Beyond it would stand infinities, of which no loss can be computed.
+    return logits.clamp(-largest, largest).half().cpu().numpy()
 
 
 def as_input(images: np.ndarray) -> torch.Tensor:
@@ -254,6 +253,14 @@ def _score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
     """Mean loss and accuracy over images. The only place where a training step waits for the device."""
     correct = (logits.argmax(dim=1) == labels).float().mean()
     return cross_entropy(logits, labels).item(), correct.item()
+
+
+def _check(loss: float, step: int, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): "
+            "the weights have run away. A lower learning rate helps."
+        )
 
 
 def _warm_up(model: nn.Module, recipe: Recipe, images: torch.Tensor, labels: torch.Tensor) -> None:

@@ -55,6 +55,16 @@ def page(title: str, question: str) -> Iterator[None]:
     st.set_page_config(page_title=f"{title} · fmnist", page_icon="👟", layout="wide")
     st.html(CSS)
     st.title(question, anchor=False)
+    with explained():
+        yield
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Say in a sentence that the store or the data can't be used.
+
+    Around a page, and as a decorator around what Streamlit runs without the page: fragments and dialogs.
+    """
     try:
         yield
     except (StoreError, DataError) as error:

@@ -1,8 +1,10 @@
 """Train: choose models and a recipe, press Train, and watch the curves."""
 
+from dataclasses import replace
+
 import streamlit as st
 
-from fmnist import charts, trainer, widgets
+from fmnist import charts, live, trainer, widgets
 from fmnist.data import DataError
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
@@ -10,7 +12,7 @@ from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run
 
 PUBLISHED = Recipe("0")
-LIVE_SECONDS, IDLE_SECONDS = 1.0, 4.0  # Between two looks into the store, while runs are active and while none is.
+LIVE_SECONDS, IDLE_SECONDS = 0.5, 4.0  # Between two looks into the store, while runs are active and while none is.
 MOST_ROWS = 8
 UNFINISHED = {
     "failed": (":material/error:", "failed"),
@@ -39,6 +41,7 @@ def ask(shelf: Library) -> None:
         required=True,
         key="dataset",
         persist_state="session",
+        help="The sample data are generated drawings of clothes, for a machine without FashionMNIST.",
     )
     seeds = right.number_input(
         "Seeds",
@@ -102,7 +105,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
         return []
     if not recipes:
         st.caption("Choose at least one model.")
-    elif not recipes[0].published:
+    elif recipes[0].group() != replace(PUBLISHED, model=recipes[0].model, dataset=dataset):
         st.caption(f":material/tune: Not the published recipe: {recipes[0].describe()}.")
     return recipes
 
@@ -121,6 +124,7 @@ def promise(shelf: Library, recipes: list[Recipe], trained: int, again: bool, im
     return f"{kept}{todo} {'run' if todo == 1 else 'runs'}, roughly {widgets.duration(seconds * todo / len(recipes))}."
 
 
+@widgets.explained()
 def watch(shelf: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
     active = shelf.own.runs(*ACTIVE)
@@ -142,8 +146,11 @@ def watch(shelf: Library) -> None:
         show_queue(shelf, queued)
     for run in [run for run in batch if run.status in ("interrupted", "cancelled", "failed")][:MOST_ROWS]:
         show_unfinished(shelf, run)
-    show_curves(shelf, batch)
-    show_results([run for run in batch if run.status == "done"])
+    for dataset in DATASETS:  # Sample data and FashionMNIST never stand in one picture.
+        if runs := [run for run in batch if run.recipe.dataset == dataset]:
+            show_curves(shelf, runs)
+            show_results([run for run in runs if run.status == "done"])
+            widgets.say_where_from(dataset, [])
 
 
 def say_no_trainer(shelf: Library) -> None:
@@ -173,7 +180,7 @@ def show_running(shelf: Library, run: Run) -> None:
 def stop_button(shelf: Library, runs: list[Run], key: str, label: str, *, disabled: bool = False) -> None:
     if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
         shelf.own.request_stop([run.id for run in runs])
-        st.rerun(scope="fragment")
+        st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
 
 
 def show_queue(shelf: Library, queued: list[Run]) -> None:
@@ -226,37 +233,26 @@ def show_results(runs: list[Run]) -> None:
             "trouble": st.column_config.TextColumn("Remarks", width="medium"),
         },
         hide_index=True,
-        key="results",
+        key=f"results-{runs[0].recipe.dataset}",
         alt="; ".join(f"{run.name} {run.result['test_accuracy']:.2%}" for run in runs),
     )
 
 
-def show_curves(shelf: Library, batch: list[Run]) -> None:
-    history = shelf.history(batch)
+def show_curves(shelf: Library, runs: list[Run]) -> None:
+    """Accuracy and loss of runs on the same data."""
+    history = shelf.history(runs)
     if history.empty:
         st.caption("The curves appear with the first steps.")
         return
-    x = st.segmented_control(
-        "Against",
-        ["step", "seconds"],
-        default="step",
-        required=True,
-        key="x",
-        persist_state="session",
-        format_func={"step": "Steps", "seconds": "Seconds"}.get,
-        label_visibility="collapsed",
-    )
-    kinds = list(dict.fromkeys((run.recipe.model, run.recipe.group()) for run in batch))
+    kinds = list(dict.fromkeys((run.recipe.model, run.recipe.group()) for run in runs))
     looks = charts.looks([(model, ARCHITECTURES[model].name) for model, _ in kinds])
     look = dict(zip(kinds, looks, strict=True))
-    drawn = [charts.Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in batch]
-    for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
-        column.plotly_chart(
-            charts.curves(history, drawn, metric, x),
-            key=f"curves-{metric}",
-            config=widgets.CHART_CONFIG,
-            alt=f"Training and test {metric} of {widgets.listed(run.name for run in batch)}",
-        )
+    live.curves(
+        history,
+        [charts.Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in runs],
+        key=f"curves-{runs[0].recipe.dataset}",
+        alt=f"Training and test curves of {widgets.listed(run.name for run in runs)}.",
+    )
     st.caption("Thin lines: training, the mean since the line's last point. Marks: all test images, after each epoch.")
 
 
@@ -296,6 +292,7 @@ def show_all(shelf: Library) -> None:
 
 
 @st.dialog("Delete runs")
+@widgets.explained()
 def confirm_delete(shelf: Library, runs: list[Run]) -> None:
     st.markdown(
         f"Delete {widgets.listed(run.name for run in runs[:MOST_ROWS])}"
@@ -314,6 +311,7 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
 with widgets.page("Train", "Train the models"):
     shelf = widgets.library()
     ask(shelf)
+    live.prepare()
     st.session_state["active"] = bool(shelf.own.runs(*ACTIVE))
     st.fragment(watch, run_every=LIVE_SECONDS if st.session_state["active"] else IDLE_SECONDS)(shelf)
     show_all(shelf)

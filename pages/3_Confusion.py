@@ -45,7 +45,8 @@ def show(shelf: Library) -> None:
         with column:
             show_matrix(run, matrices[run.address], as_shares, cell)
     st.caption(
-        "Rows are the true class, columns the predicted one; darker is a larger share of the true class, "
+        "Rows are the true class, columns the predicted one; "
+        f"{'lighter' if widgets.is_dark() else 'darker'} is a larger share of the true class, "
         "on one scale for all. Click a cell to see its images, or choose it here:"
     )
     show_cell(shelf, runs, images, predictions, cell)

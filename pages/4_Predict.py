@@ -79,15 +79,17 @@ def draw(shelf: Library, dataset: str) -> Picked:
     )
     if canvas.json_data is not None:
         state["drawing"] = canvas.json_data
+    if canvas.image_data is not None:  # None after a visit to another page, until the next stroke.
+        state["drawn"] = canvas.image_data
     if st.button("Clear", icon=":material/delete:", key="clear"):
         state["pad"] += 1
-        state["drawing"] = None
+        state["drawing"] = state["drawn"] = None
         st.rerun()
     st.caption("Fill the shape: the models know clothes, not outlines. A polygon ends with a right click.")
     objects = (state.get("drawing") or {}).get("objects")
-    if not objects or canvas.image_data is None:
+    if not objects or state.get("drawn") is None:
         return None, None
-    return convert(Image.fromarray(canvas.image_data).convert("RGB")), None
+    return convert(Image.fromarray(state["drawn"]).convert("RGB")), None
 
 
 def upload(shelf: Library, dataset: str) -> Picked:
@@ -151,7 +153,7 @@ def answer(shelf: Library, groups: list[Group], image: Converted, truth: int | N
         top = int(mean.argmax())
         with column:
             name = ARCHITECTURES[group.recipe.model].name
-            st.markdown(f"{name}: **{CLASS_NAMES[top]}**, {mean[top]:.0%}")
+            st.markdown(f"{name}  \n**{CLASS_NAMES[top]}**, {mean[top]:.0%}")  # Two lines: the charts stand level.
             st.plotly_chart(
                 charts.probabilities(mean, group.recipe.model, np.array([seeds.min(axis=0), seeds.max(axis=0)])),
                 key=f"probabilities-{group.recipe.model}",

@@ -1,0 +1,115 @@
+"""Curves that grow in place while a training runs: a Streamlit component on plotly.js.
+
+`st.plotly_chart` is taken down and built anew whenever its data change: it blinks, and loses zoom and hidden
+lines. This component keeps its chart in the page and only hands it new points (live.js).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from fmnist.charts import Curve
+
+HTML = """
+<div class="live">
+  <div class="controls">
+    <span role="group" aria-label="Horizontal axis">
+      <button data-choose="x" data-value="step" aria-pressed="true">Steps</button
+      ><button data-choose="x" data-value="seconds" aria-pressed="false">Seconds</button>
+    </span>
+    <span role="group" aria-label="Scale of the loss">
+      <button data-choose="scale" data-value="linear" aria-pressed="true">Linear loss</button
+      ><button data-choose="scale" data-value="log" aria-pressed="false">Log loss</button>
+    </span>
+    <label>Smoothing <input type="range" min="0" max="0.95" step="0.05" value="0"></label>
+  </div>
+  <div class="panels"><div class="accuracy" role="img"></div><div class="loss" role="img"></div></div>
+</div>
+"""
+
+CSS = """
+.live { font-family: var(--st-font); color: var(--st-text-color); }
+.live .controls { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center; font-size: 0.875rem; }
+.live button {
+  font: inherit; color: inherit; background: transparent; padding: 4px 12px; cursor: pointer;
+  border: 1px solid var(--st-border-color);
+}
+.live button:first-child { border-radius: 8px 0 0 8px; }
+.live button:last-child { border-radius: 0 8px 8px 0; border-left: none; }
+.live button[aria-pressed="true"] { background: var(--st-secondary-background-color); font-weight: 600; }
+.live :is(button, input):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+.live label { display: flex; align-items: center; gap: 8px; }
+.live input { accent-color: var(--st-primary-color); }
+.live .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 8px 16px; }
+.live .panels > div { min-height: 300px; min-width: 0; }
+"""
+
+# plotly.js is a script for <script>, not a module: it is given the `module` of a module system that it knows.
+LOADER = """
+const module = { exports: {} }, exports = module.exports, define = undefined;
+%s
+if (!window.fmnistPlotly) {
+  window.fmnistPlotly = module.exports;
+  window.dispatchEvent(new Event("fmnist-plotly"));
+}
+export default function () {}
+"""
+
+
+def prepare() -> None:
+    """Bring plotly.js into the page. Called once a page, outside of what is drawn again and again: it is large."""
+    _loader()(key="plotly-loader", height=1)
+
+
+def curves(history: pd.DataFrame, runs: Sequence[Curve], *, key: str, alt: str) -> None:
+    """Loss and accuracy of runs, side by side; see `charts.curves` for the arguments."""
+    _chart()(data=as_data(history, runs) | {"alt": alt}, key=key)
+
+
+def as_data(history: pd.DataFrame, runs: Sequence[Curve]) -> dict[str, Any]:
+    """The curves as plain lists, rounded to what can be seen: what live.js draws."""
+    by_run = dict(list(history.groupby(["run", "split"], sort=False)))
+    empty = history.iloc[:0]
+    return {
+        "runs": [
+            {
+                "id": curve.run,
+                "name": curve.name,
+                "group": curve.look.name,
+                "color": curve.look.color,
+                "symbol": curve.look.symbol,
+                "dash": curve.look.dash,
+            }
+            | {split: _lists(by_run.get((curve.run, split), empty)) for split in ("train", "test")}
+            for curve in runs
+        ]
+    }
+
+
+def _lists(points: pd.DataFrame) -> dict[str, list[float]]:
+    points = points.sort_values("step")
+    return {
+        "step": points["step"].tolist(),
+        "seconds": points["seconds"].round(3).tolist(),
+        "loss": points["loss"].round(4).tolist(),
+        "accuracy": points["accuracy"].round(4).tolist(),
+    }
+
+
+@cache
+def _loader() -> Any:
+    script = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
+    return st.components.v2.component("fmnist_plotly", html="<span></span>", js=LOADER % script, isolate_styles=False)
+
+
+@cache
+def _chart() -> Any:
+    script = files("fmnist").joinpath("live.js").read_text(encoding="utf-8")
+    # Not isolated: plotly.js puts its styles into the document, where a shadow root would not see them.
+    return st.components.v2.component("fmnist_live", html=HTML, css=CSS, js=script, isolate_styles=False)

@@ -1,0 +1,152 @@
+"""What several test files need: a store, small data, the real data, files in FashionMNIST's format, trainers."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from fmnist import data, sample
+from fmnist.data import DataMissing, Dataset
+from fmnist.store import Store
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], timeout: float = 60) -> T:
+    """Look until the condition holds, and give its value; a test that waits in vain fails with its name."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout} s in vain for {condition.__qualname__}"
+        time.sleep(0.02)
+    return value
+
+
+def is_one_sentence(error: BaseException | str) -> bool:
+    """Whether a message can be shown to a user: one line of several words."""
+    text = str(error)
+    return "\n" not in text and "Traceback" not in text and len(text.split()) > 3
+
+
+def trainer_processes(folder: Path) -> list[int]:
+    """The process ids of the trainers that work on a store somewhere in a folder."""
+    if Path("/proc/self/cmdline").exists():
+        commands = {}
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # It has ended in the meantime.
+                commands[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    else:
+        lines = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True).stdout
+        commands = {int(line.split()[0]): line for line in lines.splitlines()}
+    return [pid for pid, command in commands.items() if "-m fmnist.trainer" in command and str(folder) in command]
+
+
+def kill_trainers(folder: Path) -> None:
+    """End them at once, as a power cut would, and wait until they are gone."""
+    for pid in trainer_processes(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not trainer_processes(folder))
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the runs of whoever runs the tests, not even by a default."""
+    monkeypatch.setenv("FMNIST_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture
+def runs_path(tmp_path: Path) -> Iterator[Path]:
+    """Where a test's store belongs. Trainer processes that work on it do not outlive the test."""
+    yield tmp_path / "runs" / "fmnist.db"
+    kill_trainers(tmp_path)
+
+
+@pytest.fixture
+def store(runs_path: Path) -> Iterator[Store]:
+    """A real, empty store."""
+    runs = Store(runs_path)
+    yield runs
+    runs.close()
+
+
+@pytest.fixture(scope="session")
+def small_data() -> Dataset:
+    """331 images to train on and 100 to test on: no batch size that is used here divides 331."""
+    arrays = (*sample.draw(331, seed=1), *sample.draw(100, seed=2))
+    return data._dataset("sample", *(array.astype(np.uint8) for array in arrays))
+
+
+@pytest.fixture
+def small_sample(runs_path: Path, small_data: Dataset) -> Dataset:
+    """Every process that asks for sample data beside the test's store gets the small data."""
+    keep_as_sample(small_data, runs_path.parent)
+    return small_data
+
+
+@pytest.fixture(scope="session")
+def real_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The complete FashionMNIST, from FMNIST_DATA or the default data root; a test that needs it is skipped without."""
+    try:
+        return data.load("fashion-mnist", data.data_root(), tmp_path_factory.mktemp("cache"))
+    except DataMissing as error:
+        pytest.skip(f"{error} Set FMNIST_DATA, or: python -m fmnist data download")
+
+
+@pytest.fixture
+def idx_root(tmp_path: Path, small_data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data root with four packed files as torchvision leaves them, small, and known to the program as published."""
+    root = tmp_path / "data"
+    data.raw_folder(root).mkdir(parents=True)
+    for name, array in zip(data.SHA256, _bytes_of(small_data).values(), strict=True):
+        header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+        content = header + array.tobytes()
+        monkeypatch.setitem(data.SHA256, name, hashlib.sha256(content).hexdigest())
+        (data.raw_folder(root) / f"{name}.gz").write_bytes(gzip.compress(content))
+    return root
+
+
+def keep_as_sample(dataset: Dataset, folder: Path) -> None:
+    """Put data where the program keeps its generated sample data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(folder / f"sample-{sample.VERSION}.npz", **_bytes_of(dataset))
+
+
+def unpack_all(root: Path) -> None:
+    """Replace the packed files of a data root by what is in them."""
+    for path in data.raw_folder(root).glob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+
+
+def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    return {name: getattr(dataset, name).astype(np.uint8) for name in names}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes, where the system lets us make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    command = [mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if mount is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("No file system can be mounted here.")
+    try:
+        yield folder
+        kill_trainers(folder)
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,0 +1,123 @@
+"""Runs for tests, made by a real store as the trainer makes them, but with invented answers instead of training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fmnist import evaluation, store
+from fmnist.data import Dataset
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store import Point, Run, Store
+
+STEPS_PER_EPOCH = 8
+
+
+def queued_run(runs: Store, recipe: Recipe, data: Dataset) -> int:
+    """A run that waits for a trainer; its id."""
+    [(id, _)] = runs.enqueue([(recipe, recipe.key(data.fingerprint))], runs.path.parent, again=True)
+    return id
+
+
+def running_run(runs: Store, recipe: Recipe, data: Dataset, *, epochs: int = 1, seconds: float = 2.0) -> int:
+    """A run in the middle of its training, with the curves of some epochs; its id. Only where no other is queued."""
+    id = queued_run(runs, recipe, data)
+    claimed = runs.claim()
+    assert claimed and claimed.id == id, "make running runs before queued ones"
+    runs.record_start(
+        id,
+        device="cpu",
+        threads=1,
+        machine="A processor",
+        versions={"python": "3.11", "torch": "2.15"},
+        parameters=7850,
+        multiply_adds=7840,
+        steps=recipe.epochs * STEPS_PER_EPOCH,
+        step=0,
+    )
+    curve = [
+        Point(split, step, -(-step // STEPS_PER_EPOCH), seconds * step / STEPS_PER_EPOCH / recipe.epochs, 2 / step, 0.5)
+        for step in range(1, epochs * STEPS_PER_EPOCH + 1)
+        for split in (("train", "test") if step % STEPS_PER_EPOCH == 0 else ("train",))
+    ]
+    runs.record(id, curve, images_per_second=1000.0, artifacts={})
+    return id
+
+
+def ended_run(runs: Store, recipe: Recipe, data: Dataset, status: str, error: str | None = None) -> int:
+    """A run that was cancelled or interrupted, or that failed, after its first epoch; its id."""
+    id = running_run(runs, recipe, data)
+    runs.finish(id, status, error=error)
+    return id
+
+
+def finished_run(
+    runs: Store,
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    accuracy: float = 0.8,
+    never: tuple[int, ...] = (),
+    seconds: float = 2.0,
+    weights: bool = False,
+) -> Run:
+    """A finished run.
+
+    Args:
+        accuracy: the share of test images that it recognises, before `never`.
+        never: classes that it never predicts; nine of them make a dead run.
+        weights: give it the initial weights of its model, for predictions (imports torch).
+    """
+    logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
+    predictions = evaluation.predict(logits)
+    id = running_run(runs, recipe, data, epochs=recipe.epochs, seconds=seconds)
+    runs.finish(
+        id,
+        "done",
+        result={
+            "test_loss": evaluation.cross_entropy(logits, data.test_labels),
+            "test_accuracy": evaluation.accuracy(predictions, data.test_labels),
+            "train_seconds": seconds,
+            "eval_seconds": 0.1,
+            "image_seconds": 1e-5,
+            "dead": evaluation.is_dead(predictions),
+            "never_predicted": evaluation.never_predicted(predictions),
+            "zero_layers": [],
+        },
+        artifacts={
+            "logits": store.pack(logits),
+            "weights": initial_weights(recipe) if weights else b"",
+        },
+    )
+    run = runs.run(id)
+    assert run
+    return run
+
+
+def three_models(runs: Store, data: Dataset, *, weights: bool = False, **recipe: object) -> list[Run]:
+    """One finished run of each model."""
+    return [
+        finished_run(runs, Recipe(model, **recipe), data, accuracy=0.7 + index / 10, seconds=1 + index, weights=weights)
+        for index, model in enumerate(ARCHITECTURES)
+    ]
+
+
+def invented_logits(labels: np.ndarray, accuracy: float, never: tuple[int, ...], seed: int) -> np.ndarray:
+    """Answers of a model that is right that often, float16 (N, 10)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(len(labels), 10))
+    wrong = (labels + rng.integers(1, 10, len(labels))) % 10
+    said = np.where(np.arange(len(labels)) < accuracy * len(labels), labels, wrong)
+    logits[np.arange(len(labels)), said] += 8
+    logits[:, list(never)] -= 100
+    return logits.astype(np.float16)
+
+
+def initial_weights(recipe: Recipe) -> bytes:
+    import torch
+    from safetensors.torch import save
+
+    from fmnist import training
+
+    model = training.build(recipe.model, recipe.seed, torch.device("cpu"))
+    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})

@@ -1,0 +1,356 @@
+"""Data: read as published or refused with a sentence that names the file; a user's folder is only read."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import is_one_sentence, unpack_all
+
+from fmnist import data, sample
+from fmnist.data import DataError, DataMissing, Dataset
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+
+def listing(root: Path) -> dict[str, tuple]:
+    """Everything in a folder, with what a write would change."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        for path in [root, *root.rglob("*")]
+    }
+
+
+def same(one: Dataset, other: Dataset) -> bool:
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def refusal(root: Path, kind: type[DataError] = DataError) -> str:
+    """What is said about a folder that can't be used."""
+    before = listing(root)
+    with pytest.raises(DataError) as refused:
+        data.load("fashion-mnist", root, root / "cache")
+    assert type(refused.value) is kind
+    assert is_one_sentence(refused.value)
+    assert listing(root) == before
+    return str(refused.value)
+
+
+# Reading
+
+
+def test_files_hold_what_was_written(idx_root, small_data):
+    loaded = data.load("fashion-mnist", idx_root, idx_root)
+    assert same(loaded, small_data)
+    assert loaded.train_images.dtype == np.uint8 and loaded.train_labels.dtype == np.int64
+    assert loaded.title == "FashionMNIST"
+
+
+def test_packed_and_unpacked_are_the_same_data(idx_root):
+    packed = data.load("fashion-mnist", idx_root, idx_root)
+    unpack_all(idx_root)
+    unpacked = data.load("fashion-mnist", idx_root, idx_root)
+    assert same(packed, unpacked)
+    assert packed.fingerprint == unpacked.fingerprint
+
+
+def test_a_users_folder_is_only_read(idx_root, tmp_path):
+    before = listing(idx_root)
+    data.load("fashion-mnist", idx_root, tmp_path / "cache")
+    assert listing(idx_root) == before
+
+
+def test_the_fingerprint_changes_with_any_array(small_data):
+    arrays = [small_data.train_images, small_data.train_labels, small_data.test_images, small_data.test_labels]
+    arrays = [array.astype(np.uint8) for array in arrays]
+    fingerprints = {data._dataset("sample", *arrays).fingerprint}
+    for index in range(4):
+        changed = [array.copy() for array in arrays]
+        changed[index].flat[0] ^= 1
+        fingerprints.add(data._dataset("sample", *changed).fingerprint)
+    assert len(fingerprints) == 5
+
+
+def test_the_root_is_the_argument_then_the_variable_then_the_project(tmp_path, monkeypatch):
+    monkeypatch.setenv("FMNIST_DATA", str(tmp_path))
+    assert data.data_root("/elsewhere") == Path("/elsewhere")
+    assert data.data_root() == tmp_path
+    monkeypatch.delenv("FMNIST_DATA")
+    assert data.data_root() == data.PROJECT / "data"
+
+
+# Files that can't be used
+
+
+@pytest.mark.parametrize("kept", [0, 5, 15, -9, -1], ids=lambda kept: f"to {kept}")
+@pytest.mark.parametrize("name", [IMAGES, LABELS])
+def test_a_packed_file_that_is_cut_off(idx_root, name, kept):
+    path = data.raw_folder(idx_root) / f"{name}.gz"
+    path.write_bytes(path.read_bytes()[:kept])
+    assert str(path) in refusal(idx_root)
+
+
+def test_a_packed_file_with_damage_inside(idx_root):
+    path = data.raw_folder(idx_root) / f"{IMAGES}.gz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    assert str(path) in refusal(idx_root)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 4, 15, 16, -1], ids=lambda kept: f"to {kept}")
+def test_an_unpacked_file_that_is_cut_off(idx_root, kept):
+    unpack_all(idx_root)
+    path = data.raw_folder(idx_root) / IMAGES
+    path.write_bytes(path.read_bytes()[:kept])
+    assert str(path) in refusal(idx_root)
+
+
+def test_a_file_with_other_contents(idx_root):
+    unpack_all(idx_root)
+    path = data.raw_folder(idx_root) / LABELS
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    message = refusal(idx_root)
+    assert str(path) in message and "SHA-256" in message
+    assert f"--data {idx_root}" in message  # the command that helps is for this folder
+
+
+def test_a_header_that_promises_another_size(idx_root):
+    unpack_all(idx_root)
+    path = data.raw_folder(idx_root) / LABELS
+    content = bytearray(path.read_bytes())
+    content[4:8] = (2**32 - 1).to_bytes(4, "big")
+    path.write_bytes(content)
+    message = refusal(idx_root)
+    assert str(path) in message
+    assert "108 bytes" in message and "promises 4,294,967,303" in message
+
+
+@pytest.mark.parametrize("content", [b"<html>not found</html>", b"\0\0\x0d\x01" + bytes(8), b"\0\0\x08\0"])
+def test_a_file_of_another_format(idx_root, content):
+    path = data.raw_folder(idx_root) / f"{LABELS}.gz"
+    path.write_bytes(gzip.compress(content))
+    message = refusal(idx_root)
+    assert str(path) in message and "IDX" in message
+
+
+def test_a_page_of_html_instead_of_a_packed_file(idx_root):
+    path = data.raw_folder(idx_root) / f"{LABELS}.gz"
+    path.write_bytes(b"<html>not found</html>")
+    assert str(path) in refusal(idx_root)
+
+
+def test_a_file_that_cannot_be_read(idx_root):
+    path = data.raw_folder(idx_root) / f"{LABELS}.gz"
+    path.unlink()
+    path.mkdir()
+    message = refusal(idx_root)
+    assert str(path) in message and "can't be read" in message
+
+
+def test_missing_files_are_named(idx_root):
+    (data.raw_folder(idx_root) / f"{LABELS}.gz").unlink()
+    message = refusal(idx_root, DataMissing)
+    assert LABELS in message and IMAGES not in message
+
+
+@pytest.mark.parametrize("root", ["empty", "not there", "a file"])
+def test_a_root_without_data(tmp_path, root):
+    path = tmp_path / root
+    if root == "empty":
+        path.mkdir()
+    elif root == "a file":
+        path.write_text("x")
+    before = listing(tmp_path)
+    with pytest.raises(DataMissing) as refused:
+        data.load("fashion-mnist", path, tmp_path / "cache")
+    assert is_one_sentence(refused.value) and all(name in str(refused.value) for name in data.SHA256)
+    assert listing(tmp_path) == before
+
+
+def test_a_root_that_no_file_system_has(tmp_path):
+    with pytest.raises(DataError) as refused:
+        data.load("fashion-mnist", tmp_path / ("x" * 300), tmp_path)
+    assert is_one_sentence(refused.value)
+
+
+# Sample data
+
+
+@pytest.fixture
+def little(monkeypatch) -> None:
+    """Twenty sample images in place of thousands: how they are kept does not depend on it."""
+    monkeypatch.setattr(data, "SAMPLE_SIZES", (20, 10))
+
+
+@pytest.mark.usefixtures("little")
+def test_sample_data_are_kept(tmp_path, monkeypatch):
+    drawn = data.load("sample", tmp_path, tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [f"sample-{sample.VERSION}.npz"]
+    monkeypatch.setattr(sample, "draw", None)  # From here on they can only be read.
+    again = data.load("sample", tmp_path, tmp_path / "cache")
+    assert same(drawn, again)
+    assert drawn.fingerprint == again.fingerprint
+    assert drawn.title == "Sample data"
+
+
+def zip_directory(path: Path, offset: int) -> None:
+    """Damage one byte of the first entry in the archive's directory."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + offset] ^= 0x5D
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:2000]),
+        lambda path: path.write_bytes(path.read_bytes()[:1000] + b"?" + path.read_bytes()[1001:]),
+        lambda path: zip_directory(path, 6),
+        lambda path: zip_directory(path, 8),
+        lambda path: zip_directory(path, 10),
+        lambda path: np.savez(path, other=np.zeros(3)),
+    ],
+    ids=["empty", "cut off", "a byte", "zip version", "zip flags", "zip method", "other arrays"],
+)
+@pytest.mark.usefixtures("little")
+def test_damaged_sample_data_are_drawn_again(tmp_path, damage):
+    drawn = data.load("sample", tmp_path, tmp_path)
+    path = tmp_path / f"sample-{sample.VERSION}.npz"
+    whole = path.read_bytes()
+    damage(path)
+    assert path.read_bytes() != whole
+    assert data.load("sample", tmp_path, tmp_path).fingerprint == drawn.fingerprint
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
+    with np.load(path) as stored:
+        assert np.array_equal(stored["train_images"], drawn.train_images)
+
+
+@pytest.mark.usefixtures("little")
+def test_sample_data_need_no_cache(tmp_path):
+    (tmp_path / "file").write_text("x")
+    first, second = (data.load("sample", tmp_path, tmp_path / "file" / "cache") for _ in range(2))
+    assert first.fingerprint == second.fingerprint
+
+
+def test_sample_data_are_as_many_as_promised(tmp_path):
+    drawn = data.load("sample", tmp_path, tmp_path)
+    assert (len(drawn.train_images), len(drawn.test_images)) == data.SAMPLE_SIZES
+    assert not np.array_equal(drawn.train_images[:2000], drawn.test_images)
+
+
+# Download
+
+
+def test_a_download_without_network_says_so_and_leaves_nothing(tmp_path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DataError, match="could not be downloaded") as refused:
+        list(data.download(tmp_path / "data"))
+    assert is_one_sentence(refused.value)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def copying(source: Path) -> str:
+    """A script in torchvision's place: it "downloads" from a folder."""
+    return f"import shutil, sys; shutil.copytree({str(source)!r}, sys.argv[1], dirs_exist_ok=True)"
+
+
+def test_a_download_brings_the_files(idx_root, tmp_path, monkeypatch, small_data):
+    monkeypatch.setattr(data, "_TORCHVISION", copying(idx_root))
+    arrived = list(data.download(tmp_path / "new"))
+    assert arrived[-1] == data.DOWNLOAD_BYTES and arrived == sorted(arrived)
+    assert same(data.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["FashionMNIST"]
+
+
+def test_a_download_repairs_damaged_files(idx_root, tmp_path, monkeypatch, small_data):
+    monkeypatch.setattr(data, "_TORCHVISION", copying(idx_root))
+    folder = data.raw_folder(tmp_path / "new")
+    folder.mkdir(parents=True)
+    (folder / f"{IMAGES}.gz").write_bytes(b"x")
+    list(data.download(tmp_path / "new"))
+    assert same(data.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
+
+
+def test_a_download_of_wrong_files_is_refused(idx_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "_TORCHVISION", copying(idx_root))
+    monkeypatch.setitem(data.SHA256, IMAGES, "0" * 64)
+    with pytest.raises(DataError, match="SHA-256"):
+        list(data.download(tmp_path / "new"))
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_download_that_is_closed_ends_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "_TORCHVISION", "import time; time.sleep(1000)")
+    arriving = data.download(tmp_path)
+    assert next(arriving) == 0
+    assert len(list(tmp_path.iterdir())) == 1
+    arriving.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "script, said",
+    [
+        ("raise OSError(28, 'No space left on device')", "no space left"),
+        ("raise SystemExit(1)", "no reason"),
+        ("raise RuntimeError('Error downloading train-images-idx3-ubyte.gz')", "Error downloading train-images"),
+    ],
+)
+def test_a_download_that_fails_says_why(tmp_path, monkeypatch, script, said):
+    monkeypatch.setattr(data, "_TORCHVISION", script)
+    with pytest.raises(DataError, match=said) as refused:
+        list(data.download(tmp_path))
+    assert is_one_sentence(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_into_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError) as refused:
+        list(data.download(tmp_path / "file" / "data"))
+    assert is_one_sentence(refused.value) and str(tmp_path / "file") in str(refused.value)
+
+
+# The real files
+
+
+def test_the_published_data(real_data):
+    assert real_data.train_images.shape == (60_000, 28, 28)
+    assert real_data.test_images.shape == (10_000, 28, 28)
+    assert np.bincount(real_data.train_labels).tolist() == [6_000] * 10
+    assert np.bincount(real_data.test_labels).tolist() == [1_000] * 10
+
+
+def test_our_sums_are_of_the_files_that_torchvision_knows(real_data):
+    from torchvision.datasets import FashionMNIST
+
+    published = {name.removesuffix(".gz"): md5 for name, md5 in FashionMNIST.resources}
+    assert set(published) == set(data.SHA256)
+    compared = 0
+    for name, md5 in published.items():
+        path = data.raw_folder(data.data_root()) / f"{name}.gz"
+        if path.exists():  # Who has only the unpacked files compares nothing here.
+            packed = path.read_bytes()
+            assert hashlib.md5(packed, usedforsecurity=False).hexdigest() == md5
+            assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == data.SHA256[name]
+            compared += 1
+    if not compared:
+        pytest.skip(f"There are no packed files in {data.raw_folder(data.data_root())}.")
+
+
+def test_the_progress_bar_counts_to_what_is_downloaded(real_data):
+    packed = [data.raw_folder(data.data_root()) / f"{name}.gz" for name in data.SHA256]
+    if not all(path.exists() for path in packed):
+        pytest.skip(f"There are no packed files in {data.raw_folder(data.data_root())}.")
+    assert sum(path.stat().st_size for path in packed) == data.DOWNLOAD_BYTES

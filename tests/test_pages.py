@@ -1,0 +1,606 @@
+"""Every page in each of its states, by Streamlit's AppTest: real pages, a real store, no browser and no training."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import is_one_sentence
+from making import ended_run, finished_run, queued_run, running_run, three_models
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
+from ui import PAGES, again, charts, labels, model_colors, says, texts, traces, visit
+
+from fmnist import data, trainer, widgets
+from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.images import to_png
+from fmnist.library import Library
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store import Store, store_path
+
+HOME, TRAIN, COMPARE, CONFUSION, PREDICT, DATA = PAGES
+RESULT_PAGES = (HOME, COMPARE, CONFUSION, PREDICT)
+REAL_DATA = data.data_root()  # Before a test puts another place there.
+NOT_FASHION = "This is not FashionMNIST"
+SAMPLE = {"data": "Sample data"}
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No data but what a test makes, and no reference runs."""
+    monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "no-data"))
+    monkeypatch.setattr(widgets, "Library", lambda own: Library(own, None))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The stores for which a page would have started a trainer; none is started."""
+    stores: list[Path] = []
+    monkeypatch.setattr(trainer, "start", lambda runs: stores.append(runs.path))
+    return stores
+
+
+@pytest.fixture
+def fashion(idx_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FashionMNIST is there, as far as the pages can tell."""
+    monkeypatch.setenv("FMNIST_DATA", str(idx_root))
+
+
+@pytest.fixture
+def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Dataset) -> Path:
+    """A file with reference runs, two seeds of each model."""
+    path = tmp_path / "reference.db"
+    runs = Store(path)
+    for seed in (0, 1):
+        three_models(runs, small_data, weights=True, seed=seed)
+    runs.close()
+    monkeypatch.setattr(widgets, "Library", lambda own: Library(own, path))
+    return path
+
+
+@pytest.fixture
+def at_work(store: Store) -> Iterator[None]:
+    """A trainer seems to work on the store: its lock is held."""
+    with trainer._held(trainer._lock(store.path)) as held:
+        assert held
+        yield
+
+
+# --- Nothing, and what can't be used ---
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_without_runs_a_page_points_to_training(page):
+    at = visit(page)
+    assert says(at, "Nothing is trained yet")
+    assert at.get("page_link")[0].proto.label == "Train the three models"
+
+
+@pytest.mark.parametrize("page", [TRAIN, DATA])
+def test_without_data_a_page_offers_download_and_folder(page, monkeypatch):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setattr("fmnist.data.PROJECT", store_path().parent)  # A `data/` in the project must not count.
+    at = visit(page)
+    [missing] = texts(at, "info")
+    assert missing.startswith("FashionMNIST is not in")
+    assert is_one_sentence(missing)
+    assert {"Download FashionMNIST", "Use this folder"} <= {*labels(at)}
+
+
+def test_without_data_training_is_possible_on_the_sample_data_alone(small_sample, started):
+    at = visit(TRAIN)
+    [train] = [button for button in at.button if button.label == "Train"]
+    assert train.disabled
+    at.button_group(key="dataset").set_value("sample")
+    again(at)
+    assert not at.button(key="train").disabled
+    assert not at.info
+
+
+@pytest.mark.parametrize("page", [TRAIN, DATA])
+def test_a_folder_without_the_files_is_refused_in_a_sentence(page, monkeypatch, tmp_path):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setattr("fmnist.data.PROJECT", tmp_path)
+    for folder in (tmp_path / "nowhere", tmp_path, "a\0b"):
+        at = visit(page)
+        at.text_input[0].set_value(str(folder))
+        [use] = [button for button in at.button if button.label == "Use this folder"]
+        use.click()
+        again(at)
+        [error] = texts(at, "error")
+        assert is_one_sentence(error)
+        assert Store(store_path()).setting("data_root") is None
+
+
+def test_a_folder_with_the_files_is_used_by_all_pages(monkeypatch, idx_root, tmp_path):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setattr("fmnist.data.PROJECT", tmp_path / "project")
+    at = visit(DATA)
+    at.text_input[0].set_value(str(idx_root))
+    [use] = [button for button in at.button if button.label == "Use this folder"]
+    use.click()
+    again(at)
+    assert says(at, "331 images to learn from and 100 to be tested on")
+    assert not visit(TRAIN).button(key="train").disabled
+
+
+def not_a_database(path: Path) -> None:
+    path.write_text("These are not the runs you are looking for. " * 100)
+
+
+def of_another_program(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE recipes (soup TEXT)")
+    db.close()
+
+
+def from_the_future(path: Path) -> None:
+    Store(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+
+
+def torn(path: Path) -> None:
+    """The file's second half is lost, as by a disk that failed."""
+    Store(path).close()
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 4096)
+
+
+def below_a_file(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.write_text("a file where a folder is needed")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("spoil", [not_a_database, of_another_program, from_the_future, torn, below_a_file])
+def test_a_store_that_cannot_be_used_is_explained_in_a_sentence(page, spoil, runs_path):
+    runs_path.parent.mkdir()
+    spoil(runs_path)
+    at = visit(page)
+    [error] = texts(at, "error")
+    assert is_one_sentence(error)
+    assert str(runs_path.parent) in error
+    assert "FMNIST_RUNS" in error or "move it away" in error
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_runs_of_a_store_that_was_replaced_are_not_shown(page, store, small_data):
+    three_models(store, small_data, weights=True)
+    assert not says(visit(page), "Nothing is trained yet")
+    store.close()
+    for path in store.path.parent.glob("fmnist.db*"):
+        path.unlink()
+    assert says(visit(page), "Nothing is trained yet")
+
+
+# --- Results ---
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_reference_runs_are_shown_and_marked(page, reference, fashion):
+    at = visit(page)
+    [marked] = [text for text in texts(at, "caption") if "Reference runs" in text]
+    assert "SGD, lr 0.1, batch 32, 3 epochs" in marked
+    assert "A processor" in marked
+    assert not says(at, NOT_FASHION)
+    for architecture in ARCHITECTURES.values() if page != PREDICT else ():  # It has no image yet.
+        assert any(architecture.name in chart.alt for chart in charts(at).values())
+
+
+def test_reference_runs_need_no_data_but_where_images_are_shown(reference):
+    for page in (HOME, COMPARE, PREDICT):
+        assert says(visit(page), "Reference runs")
+    assert says(visit(CONFUSION), "A confusion matrix needs the test set")
+    assert "Download FashionMNIST" in labels(visit(CONFUSION))
+    assert "Download FashionMNIST" in labels(visit(PREDICT, how="Test image"))
+
+
+def test_without_runs_of_ones_own_train_has_nothing_to_show(reference, fashion):
+    at = visit(TRAIN)
+    assert says(at, "Nothing is trained yet on this machine")
+    assert not at.get("plotly_chart")
+
+
+@pytest.mark.parametrize("page", [HOME, COMPARE])
+def test_own_and_reference_runs_are_told_apart(page, reference, store, small_data):
+    three_models(store, small_data)
+    at = visit(page)
+    assert at.button_group(key="source").value == "own"
+    assert not says(at, "Reference runs")
+    at.button_group(key="source").set_value("both")
+    again(at)
+    if page == COMPARE:
+        titles = at.multiselect[0].options
+        assert {"Model 0", "Model 0 · reference"} <= {*titles}
+        at.multiselect[0].set_value([f"{id}" for id in ("1", "reference-1")])
+        again(at)
+        assert says(at, "Reference runs")
+
+
+def test_a_model_that_is_not_trained_yet_is_named_on_home(store, small_data):
+    finished_run(store, Recipe("1"), small_data)
+    at = visit(HOME)
+    assert says(at, "Model 0 and Model 2 not trained yet")
+
+
+def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fashion):
+    for seed, accuracy in enumerate((0.7, 0.75, 0.8)):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=accuracy)
+    finished_run(store, Recipe("0", epochs=5), small_data, accuracy=0.9)
+    finished_run(store, Recipe("2", 0), small_data, accuracy=0.9)
+    home = visit(HOME).dataframe[0].value.set_index("model")
+    assert home.loc["0", "spread"] == "70.0 to 80.0 %, σ 5.0 (3 seeds)"
+    assert home.loc["0", "accuracy"] == pytest.approx(75)
+
+    at = visit(COMPARE)
+    assert at.multiselect[0].options == ["Model 0", "Model 0 · SGD, lr 0.1, batch 32, 5 epochs", "Model 2"]
+    at.multiselect[0].set_value([*at.multiselect[0].value, "4"])
+    again(at)
+    table = at.dataframe[0].value.set_index("name")
+    assert table.loc["Model 0", "seeds"] == "0 1 2"
+    assert table.loc["Model 0", "accuracy_std"] == pytest.approx(0.05)
+    assert len(table) == 3
+
+
+def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
+    finished_run(store, Recipe("2", 0), small_data, never=tuple(range(1, 10)))
+    finished_run(store, Recipe("2", 1), small_data, accuracy=0.9)
+    finished_run(store, Recipe("1"), small_data, never=(2, 6))
+    for page in (HOME, COMPARE):
+        assert says(visit(page), "1 of the runs is dead: one class for every image.")
+    remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
+    assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover and Shirt"}
+    assert visit(COMPARE).dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
+    at = visit(CONFUSION, runs=["Model 2, seed 0"])
+    assert not at.exception
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_sample_data_is_never_mixed_with_fashion_mnist(page, store, small_data, small_sample, fashion):
+    fashion_runs = three_models(store, small_data, weights=True)
+    sample_runs = three_models(store, small_data, weights=True, dataset="sample", epochs=1)
+    at = visit(page)
+    assert not says(at, NOT_FASHION)
+    assert not shown_runs(at) & {run.address for run in sample_runs}
+    at.button_group(key="data").set_value("sample")
+    again(at)
+    assert says(at, NOT_FASHION)
+    assert not shown_runs(at) & {run.address for run in fashion_runs}
+
+
+def shown_runs(at: AppTest) -> set[str]:
+    """Addresses of runs that can be seen or chosen on a page."""
+    chosen = {value for box in at.multiselect for value in box.value}
+    tables = {value for table in at.dataframe if "id" in table.value for value in table.value["id"]}
+    return chosen | tables
+
+
+def test_the_data_page_marks_sample_data(small_sample):
+    at = visit(DATA, **SAMPLE)
+    assert says(at, NOT_FASHION)
+    assert says(at, "331 images to learn from")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, weights=True, seed=seed)
+    finished_run(store, Recipe("0", epochs=4), small_data, weights=True)
+    at = visit(page, how="Test image")
+    assert charts(at)
+    colored = 0
+    for key, chart in charts(at).items():
+        assert len(chart.alt) > 20, key
+        for name, colors in model_colors(key, chart).items():
+            [architecture] = [known for known in ARCHITECTURES.values() if known.name == name]
+            assert colors == {architecture.color.upper()}, (key, name)
+            colored += 1
+    assert colored >= (3 if page not in (CONFUSION, DATA) else 0)  # Those draw classes, not models.
+    assert all(table.proto.alt for table in at.dataframe)
+
+
+# --- Addresses ---
+
+
+def test_a_link_restores_what_is_compared(store, small_data, fashion):
+    three_models(store, small_data)
+    at = visit(COMPARE, **{"groups-fashion-mnist-own": ["Model 0", "Model 2"]})
+    assert at.multiselect[0].value == ["1", "3"]
+
+
+def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
+    runs = three_models(store, small_data)
+    at = visit(CONFUSION, cells="Share of the true class", true="Sneaker", predicted="Sandal")
+    assert at.button_group(key="cells").value == "shares"
+    row, column = CLASS_NAMES.index("Sneaker"), CLASS_NAMES.index("Sandal")
+    predictions = np.argmax(store.logits(runs[0].id), axis=1)
+    count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
+    assert count > 1
+    assert says(at, f"**Sneaker** taken for **Sandal**, {count} images")
+    [tiles] = [block.proto.body for block in at.get("html") if "<figure>" in block.proto.body]
+    assert tiles.count("<figure>") == count
+    assert tiles.count("✗ Model 0: Sandal") == 2 * count  # In the caption and in the text alternative.
+
+
+def test_a_link_restores_data_class_and_set(small_sample):
+    at = visit(DATA, **SAMPLE, split="Test", **{"class": "Bag"})
+    assert at.selectbox(key="class").value == "Bag"
+    assert at.button_group(key="split").value == "Test"
+    bags = np.flatnonzero(small_sample.test_labels == CLASS_NAMES.index("Bag"))
+    [shown] = [block.proto.body for block in at.get("html") if 'class="tiles small"' in block.proto.body]
+    assert shown.count("<figure>") == len(bags)
+    assert f"#{bags[0]}<" in shown
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data, fashion):
+    three_models(store, small_data, weights=True)
+    names = ("data", "source", "groups-fashion-mnist-own", "runs-fashion-mnist-own", "true", "index", "how", "class")
+    nonsense = dict.fromkeys(names, "no <such> thing")
+    at = visit(page, **nonsense)
+    assert not at.error
+    assert at.get("plotly_chart") or page == PREDICT
+
+
+# --- Train ---
+
+
+def test_train_queues_each_chosen_model_and_seed_once(small_sample, started, store):
+    at = train_page_for_sample()
+    at.button_group(key="models").set_value(["0", "2"])
+    at.number_input(key="seeds").set_value(2)
+    at.number_input(key="epochs").set_value(1)
+    at.selectbox(key="optimizer").set_value("adam")
+    at.number_input(key="rate").set_value(0.01)
+    again(at)
+    at.button(key="train").click()
+    again(at)
+    wanted = [
+        Recipe(model, seed, "sample", epochs=1, learning_rate=0.01, optimizer="adam")
+        for model in "02"
+        for seed in (0, 1)
+    ]
+    queued = store.runs("queued")
+    assert sorted((run.recipe for run in queued), key=lambda recipe: (recipe.model, recipe.seed)) == wanted
+    assert [run.key for run in queued] == [run.recipe.key(small_sample.fingerprint) for run in queued]
+    assert started == [store.path]
+    assert says(at, "Queued: Model 0, seed 0")
+    at.button(key="train").click()
+    again(at)
+    assert len(store.runs()) == 4
+
+
+def test_what_is_trained_already_is_not_trained_again_unless_asked(small_sample, started, store):
+    three_models(store, small_sample, dataset="sample")
+    at = train_page_for_sample()
+    assert says(at, "All of it is trained already with this recipe")
+    at.button(key="train").click()
+    again(at)
+    assert not started
+    assert len(store.runs()) == 3
+    assert says(at, "All of this is trained already")
+    at.toggle(key="again").set_value(True)
+    again(at)
+    assert says(at, "3 runs, roughly")
+    at.button(key="train").click()
+    again(at)
+    assert started
+    assert len(store.runs("queued")) == 3
+
+
+def test_what_is_left_of_a_recipe_is_promised(small_sample, started, store):
+    three_models(store, small_sample, dataset="sample")
+    at = train_page_for_sample()
+    at.number_input(key="seeds").set_value(3)
+    again(at)
+    assert says(at, "3 of 9 trained already, shown at once. 6 runs, roughly")
+
+
+def test_without_a_model_nothing_can_be_trained(small_sample):
+    at = train_page_for_sample()
+    at.button_group(key="models").set_value([])
+    again(at)
+    assert at.button(key="train").disabled
+    assert says(at, "Choose at least one model.")
+
+
+def test_another_recipe_than_the_published_one_is_named(small_sample):
+    at = train_page_for_sample()
+    assert not says(at, "Not the published recipe")
+    at.number_input(key="epochs").set_value(7)
+    again(at)
+    assert says(at, "Not the published recipe: SGD, lr 0.1, batch 32, 7 epochs.")
+
+
+def train_page_for_sample() -> AppTest:
+    at = visit(TRAIN)
+    at.button_group(key="dataset").set_value("sample")
+    return again(at)
+
+
+def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_work):
+    running_run(store, Recipe("0"), small_data)
+    queued_run(store, Recipe("2"), small_data)
+    at = visit(TRAIN)
+    [progress] = at.get("progress")
+    assert progress.proto.value == 33
+    assert "epoch 2 of 3 · step 8 of 24 · 1,000 images/s" in progress.proto.text
+    assert says(at, "Queued: Model 2, seed 0")
+    assert {*charts(at)} == {"curves-accuracy-fashion-mnist", "curves-loss-fashion-mnist"}
+    assert texts(at, "subheader") == ["Training now"]
+
+
+def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):
+    running_run(store, Recipe("0"), small_data)
+    assert not says(visit(TRAIN), NOT_FASHION)
+    running_run(store, Recipe("1", dataset="sample"), small_data)
+    at = visit(TRAIN)
+    assert says(at, NOT_FASHION)
+    drawn = {key: {trace["name"] for trace in traces(chart)} for key, chart in charts(at).items()}
+    assert drawn["curves-accuracy-fashion-mnist"] == {"Model 0"}
+    assert drawn["curves-accuracy-sample"] == {"Model 1"}
+
+
+def test_stop_reaches_the_store(store, small_data, at_work):
+    running = running_run(store, Recipe("0"), small_data)
+    queued = queued_run(store, Recipe("2"), small_data)
+    at = visit(TRAIN)
+    at.button(key="stop-queued").click()
+    again(at)
+    assert store.run(queued).status == "cancelled"
+    assert not store.run(running).stop
+    at.button(key=f"stop-{running}").click()
+    again(at)
+    assert store.run(running).stop
+    assert at.button(key=f"stop-{running}").disabled
+    assert at.button(key=f"stop-{running}").label == "Stopping …"
+
+
+def test_stop_all_reaches_every_active_run(store, small_data, at_work):
+    running = running_run(store, Recipe("0"), small_data)
+    queued = [queued_run(store, Recipe(model), small_data) for model in "12"]
+    at = visit(TRAIN)
+    at.button(key="stop-all").click()
+    again(at)
+    assert store.run(running).stop
+    assert [store.run(id).status for id in queued] == ["cancelled", "cancelled"]
+
+
+def test_what_a_dead_trainer_left_is_interrupted_and_can_be_resumed(store, small_data, started):
+    id = running_run(store, Recipe("0"), small_data)  # Nobody holds the trainer's lock.
+    at = visit(TRAIN)
+    at = again(at)
+    assert says(at, "**Model 0, seed 0** · interrupted at step 8 of 24")
+    at.button(key=f"resume-{id}").click()
+    again(at)
+    assert store.run(id).status == "queued"
+    assert started == [store.path]
+
+
+def test_ended_runs_say_how_and_why(store, small_data, started):
+    interrupted = ended_run(store, Recipe("0"), small_data, "interrupted", "The disk is full: *all* of it.")
+    cancelled = ended_run(store, Recipe("1"), small_data, "cancelled")
+    failed = ended_run(store, Recipe("2"), small_data, "failed", "The loss is not a finite number any more.")
+    at = visit(TRAIN)
+    assert says(at, r"interrupted at step 8 of 24 · The disk is full\: \*all\* of it.")
+    assert says(at, "**Model 1, seed 0** · stopped at step 8 of 24")
+    assert says(at, "failed at step 8 of 24 · The loss is not a finite number any more.")
+    keys = {button.key for button in at.button}
+    assert {f"resume-{interrupted}", f"resume-{cancelled}"} <= keys
+    assert f"resume-{failed}" not in keys
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_unfinished_runs_are_no_results(page, store, small_data, at_work):
+    for status in ("interrupted", "cancelled", "failed"):
+        ended_run(store, Recipe("0"), small_data, status)
+    running_run(store, Recipe("1"), small_data)
+    queued_run(store, Recipe("2"), small_data)
+    assert says(visit(page), "Nothing is trained yet")
+
+
+def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, started):
+    queued_run(store, Recipe("0"), small_data)
+    trainer.log_path(store.path).write_text("one line\nPyTorch can't be loaded.\n")
+    at = visit(TRAIN)
+    assert says(at, "The trainer is starting. PyTorch can't be loaded.")
+    at.button(key="start-trainer").click()
+    again(at)
+    assert started == [store.path]
+
+
+def test_deleting_asks_first_and_then_deletes(store, small_data):
+    runs = three_models(store, small_data)
+    at = visit(TRAIN)
+    assert delete_button(at).disabled
+    at = ask_to_delete(at, 0)  # The newest stands first.
+    assert says(at, "Delete Model 2, seed 0 with curves and weights?")
+    assert len(store.runs()) == 3
+    agree_to_delete(at)
+    assert [run.id for run in store.runs()] == [run.id for run in runs[:2]]
+
+
+def test_what_is_being_trained_is_not_deleted(store, small_data, at_work):
+    id = running_run(store, Recipe("0"), small_data)
+    at = agree_to_delete(ask_to_delete(visit(TRAIN), 0))
+    assert says(at, "can't be deleted while it is trained")
+    assert store.run(id).status == "running"
+
+
+def delete_button(at: AppTest) -> Button:
+    return next(button for button in at.button if button.label == "Delete" and button.key is None)
+
+
+def ask_to_delete(at: AppTest, *rows: int) -> AppTest:
+    at.session_state["all-runs"] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    again(at)
+    delete_button(at).click()
+    return again(at)
+
+
+def agree_to_delete(at: AppTest) -> AppTest:
+    delete_button(at).click()  # AppTest always runs the whole page, which has to open the dialog again.
+    at.button(key="really-delete").click()
+    return again(at)
+
+
+# --- Predict ---
+
+
+def test_every_model_answers_for_a_test_image(store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, weights=True, seed=seed)
+    at = visit(PREDICT, how="Test image", index="7")
+    assert at.number_input(key="index").value == 7
+    assert says(at, f"It is **{CLASS_NAMES[small_data.test_labels[7]]}**.")
+    assert {*charts(at)} == {f"probabilities-{id}" for id in ARCHITECTURES}
+    assert says(at, "Mean of 2 seeds")
+    [surprise] = [button for button in at.button if button.label == "Surprise me"]
+    surprise.click()
+    again(at)
+    assert 0 <= at.number_input(key="index").value < 100
+
+
+def test_an_uploaded_picture_is_answered(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    assert says(at, "The models' answers appear here.")
+    at.file_uploader(key="file").set_value(("boot.png", to_png(small_data.test_images[0], 8), "image/png"))
+    again(at)
+    assert {*charts(at)} == {f"probabilities-{id}" for id in ARCHITECTURES}
+
+
+def test_a_file_that_is_no_picture_is_refused_in_a_sentence(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    at.file_uploader(key="file").set_value(("boot.png", b"not a picture at all", "image/png"))
+    again(at)
+    [error] = texts(at, "error")
+    assert is_one_sentence(error)
+    assert not charts(at)
+
+
+def test_an_empty_picture_is_refused_in_a_sentence(store, small_data, tmp_path):
+    three_models(store, small_data, weights=True)
+    Image.new("RGB", (60, 60), "white").save(tmp_path / "white.png")
+    at = visit(PREDICT, how="Upload")
+    at.file_uploader(key="file").set_value(("white.png", (tmp_path / "white.png").read_bytes(), "image/png"))
+    again(at)
+    [error] = texts(at, "error")
+    assert is_one_sentence(error)
+
+
+# --- With the real images ---
+
+
+def test_the_data_page_shows_fashion_mnist(real_data, monkeypatch):
+    monkeypatch.setenv("FMNIST_DATA", str(REAL_DATA))
+    at = visit(DATA)
+    assert says(at, "60,000 images to learn from and 10,000 to be tested on: grey, 28 × 28 pixels, 6,000 and 1,000")
+    assert {*charts(at)} == {"counts"}

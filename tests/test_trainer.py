@@ -1,0 +1,235 @@
+"""The trainer as a real process: it trains the queue, obeys, and loses nothing however it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import is_one_sentence, keep_as_sample, kill_trainers, trainer_processes, wait_for
+from safetensors.torch import load
+
+from fmnist import data, trainer, training
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store import ACTIVE, Run, Store, StoreError
+
+SMALL = {"dataset": "sample", "device": "cpu"}
+ENDLESS = Recipe("0", epochs=1000, batch_size=1, **SMALL)
+"""Minutes of training, so that a test can step in; with a loss and an epoch's end every few moments."""
+
+
+def queue(store: Store, *recipes: Recipe, root: Path = Path("/nowhere")) -> list[int]:
+    """As pages do it, but with a key of our own for each."""
+    return [id for id, _ in store.enqueue([(recipe, recipe.key("data")) for recipe in recipes], root)]
+
+
+def ended(store: Store, *ids: int) -> list[Run]:
+    """The runs, once none is queued or running."""
+    wait_for(lambda: not any(store.run(id).status in ACTIVE for id in ids), timeout=120)
+    return [store.run(id) for id in ids]
+
+
+def finish(store: Store, *ids: int) -> list[Run]:
+    """Start a trainer and wait for the end of runs."""
+    trainer.start(store)
+    return ended(store, *ids)
+
+
+def run_to_its_end(store: Store) -> subprocess.CompletedProcess:
+    """A trainer in the foreground, that ends as soon as there is nothing to do."""
+    command = [sys.executable, "-m", "fmnist.trainer", "--runs", str(store.path), "--idle-seconds", "0"]
+    return subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=120)
+
+
+def same_weights(saved: bytes, weights: dict[str, torch.Tensor]) -> bool:
+    stored = load(saved)
+    return stored.keys() == weights.keys() and all(torch.equal(stored[name], weights[name]) for name in weights)
+
+
+# The usual way
+
+
+def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
+    recipes = [Recipe(model, 1, epochs=2, **SMALL) for model in ARCHITECTURES]
+    ids = queue(store, *recipes)
+    for recipe, run in zip(recipes, finish(store, *ids), strict=True):
+        events = list(training.train(recipe, small_sample))
+        last, reports = events[-1], [event for event in events if isinstance(event, training.Progress)]
+        assert (run.status, run.error, run.step, run.steps) == ("done", None, 22, 22)
+        assert run.result["test_accuracy"] == last.test_accuracy
+        assert run.result["test_loss"] == last.test_loss
+        assert run.result["never_predicted"] == last.never_predicted
+        assert (run.parameters, run.multiply_adds) == (events[0].parameters, events[0].multiply_adds)
+        assert run.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0] and run.machine
+        assert same_weights(store.weights(run.id), last.weights)
+        assert np.array_equal(store.logits(run.id), last.logits)
+        curves = store.history([run.id])
+        assert curves[curves["split"] == "train"]["loss"].tolist() == [event.loss for event in reports]
+        assert curves[curves["split"] == "test"]["step"].tolist() == [11, 22]
+        assert np.array_equal(store.predictions(run.id, 2), last.logits.argmax(axis=1))
+        assert store.artifact(run.id, "checkpoint") is None
+    assert trainer.is_alive(store)  # it waits for more
+
+
+def test_a_trainer_takes_what_is_queued_while_it_lives(store, small_sample):
+    finish(store, *queue(store, Recipe("0", epochs=1, **SMALL)))
+    (process,) = trainer_processes(store.path.parent)
+    (later,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
+    assert later.status == "done"
+    assert trainer_processes(store.path.parent) == [process]
+
+
+def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
+    (endless,) = queue(store, ENDLESS)
+    trainer.start(store)
+    wait_for(lambda: store.run(endless).step > 0)
+    (waiting,) = queue(store, Recipe("0", epochs=1, **SMALL))
+    store.request_stop([endless])
+    stopped, trained = ended(store, endless, waiting)
+    assert (stopped.status, stopped.result) == ("cancelled", None)
+    assert len(store.history([endless])) > 0 and store.artifact(endless, "checkpoint")
+    assert trained.status == "done"  # the queue goes on
+
+
+def test_it_ends_when_there_is_nothing_to_do(store, small_sample):
+    ids = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("0", 1, epochs=1, **SMALL))
+    process = run_to_its_end(store)
+    assert process.returncode == 0
+    assert [store.run(id).status for id in ids] == ["done", "done"]
+    assert not trainer.is_alive(store)
+
+
+def test_a_second_trainer_ends_at_once(store, small_sample):
+    (endless,) = queue(store, ENDLESS)
+    trainer.start(store)
+    wait_for(lambda: store.run(endless).status == "running")
+    second = run_to_its_end(store)
+    assert (second.returncode, second.stdout) == (0, "")
+    assert len(trainer_processes(store.path.parent)) == 1
+    trainer.start(store)
+    assert store.run(endless).status == "running" and trainer.is_alive(store)
+
+
+# Whatever happens to it
+
+
+def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, small_sample):
+    recipe = Recipe("0", 4, epochs=30, batch_size=1, optimizer="sgd-momentum", learning_rate=0.001, **SMALL)
+    (id,) = queue(store, recipe)
+    trainer.start(store)
+    wait_for(lambda: store.history([id])["epoch"].max() >= 2)
+    kill_trainers(store.path.parent)
+    assert store.run(id).status == "running"  # nobody has looked yet
+    wait_for(lambda: not trainer.is_alive(store))
+    assert store.run(id).status == "interrupted"
+    epoch = trainer.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    assert 0 < epoch < 30
+
+    assert store.resume(id)
+    (run,) = finish(store, id)
+    *_, alone = training.train(recipe, small_sample)
+    assert run.status == "done"
+    assert same_weights(store.weights(id), alone.weights)
+    assert np.array_equal(store.logits(id), alone.logits)
+    curves = store.history([id])
+    assert curves[curves["split"] == "test"]["epoch"].tolist() == list(range(1, 31))
+    assert not curves.duplicated(["split", "step"]).any()
+    assert run.result["train_seconds"] == pytest.approx(curves["seconds"].max())
+
+
+def test_what_a_dead_trainer_left_is_interrupted_and_the_rest_trained(store, small_sample):
+    left, waiting = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("0", 1, epochs=1, **SMALL))
+    assert store.claim().id == left  # by a trainer that is no more
+    (run,) = finish(store, waiting)
+    assert run.status == "done"
+    assert store.run(left).status == "interrupted"
+
+
+def test_a_run_that_is_left_in_the_queue_is_taken_by_the_next_trainer(store, small_sample):
+    run_to_its_end(store)
+    (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
+    assert finish(store, id)[0].status == "done"
+
+
+def test_a_run_that_is_queued_while_the_trainer_ends_is_not_lost(store, small_sample, monkeypatch):
+    ids = []
+
+    def end_and_be_asked(self: trainer.Trainer, idle_seconds: float) -> None:
+        work(self, idle_seconds)
+        if not ids:  # Now it has seen an empty queue, and still holds the lock.
+            ids.extend(queue(store, Recipe("0", epochs=1, **SMALL)))
+            trainer.start(store)
+            assert trainer_processes(store.path.parent) == []  # so nobody started another
+
+    work = trainer.Trainer.work
+    monkeypatch.setattr(trainer.Trainer, "work", end_and_be_asked)
+    assert trainer.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 0
+    assert store.run(ids[0]).status == "done"
+
+
+def test_data_that_are_missing_fail_the_run_and_the_queue_goes_on(store, small_sample, tmp_path):
+    failing, good = queue(store, Recipe("0", device="cpu"), Recipe("1", epochs=1, **SMALL), root=tmp_path)
+    failed, trained = finish(store, failing, good)
+    assert failed.status == "failed" and trained.status == "done"
+    assert is_one_sentence(failed.error) and str(tmp_path) in failed.error
+
+
+def test_a_loss_that_runs_away_fails_the_run_and_the_queue_goes_on(store, small_sample):
+    runaway, good = queue(store, Recipe("2", learning_rate=100.0, **SMALL), Recipe("2", epochs=1, **SMALL))
+    failed, trained = finish(store, runaway, good)
+    assert failed.status == "failed" and trained.status == "done"
+    assert "lower learning rate" in failed.error
+
+
+def test_a_fault_of_the_program_fails_the_run_and_is_in_the_log(store, small_sample):
+    broken, good = queue(store, Recipe("0", **SMALL), Recipe("1", epochs=1, **SMALL))
+    with store._write() as db:
+        db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, b"not a checkpoint"))
+    failed, trained = finish(store, broken, good)
+    assert failed.status == "failed" and trained.status == "done"
+    assert is_one_sentence(failed.error) and str(trainer.log_path(store.path)) in failed.error
+    assert "Traceback" in trainer.log_path(store.path).read_text()
+
+
+def test_a_full_disk_ends_the_trainer_with_a_sentence(small_disk, small_data):
+    store = Store(small_disk / "fmnist.db")
+    keep_as_sample(small_data, small_disk)
+    (id,) = queue(store, ENDLESS)
+    filler = small_disk / "other files"
+    trainer.start(store)
+    wait_for(lambda: store.run(id).step > 0)
+    with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1000))
+    wait_for(lambda: not trainer_processes(small_disk), timeout=120)
+    filler.unlink()
+    wait_for(lambda: not trainer.is_alive(store))
+    run = store.run(id)
+    assert run.status == "interrupted" and len(store.history([id])) > 0
+
+
+def test_a_store_that_cannot_be_opened_ends_the_trainer_with_a_sentence(runs_path):
+    runs_path.parent.mkdir()
+    runs_path.write_text("Dear diary, " * 100)
+    command = [sys.executable, "-m", "fmnist.trainer", "--runs", str(runs_path)]
+    process = subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 1
+    assert "not a store of this program" in process.stderr and "Traceback" not in process.stderr
+
+
+def test_a_folder_that_is_gone_is_told_in_a_sentence(store):
+    store.path.parent.rename(store.path.parent.with_name("moved"))
+    store.path.parent.write_text("x")
+    with pytest.raises(StoreError) as refused:
+        trainer.start(store)
+    assert is_one_sentence(refused.value)
+
+
+def test_the_last_words_are_the_logs_last_line(store):
+    assert trainer.last_words(store.path) == ""
+    trainer.log_path(store.path).write_text("one\ntwo\n\n")
+    assert trainer.last_words(store.path) == "two"
