@@ -14,7 +14,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fmnist.charts import Curve
+from fmnist import charts
+from fmnist.library import Library
+from fmnist.models import ARCHITECTURES
+from fmnist.store import Run
 
 HTML = """
 <div class="live">
@@ -67,29 +70,47 @@ def prepare() -> None:
     _loader()(key="plotly-loader", height=1)
 
 
-def curves(history: pd.DataFrame, runs: Sequence[Curve], *, key: str, alt: str) -> None:
-    """Loss and accuracy of runs, side by side; see `charts.curves` for the arguments."""
-    _chart()(data=as_data(history, runs) | {"alt": alt}, key=key)
+def curves(shelf: Library, runs: Sequence[Run]) -> bool:
+    """Draw training and test loss and accuracy of some own runs; tell whether there is anything to draw yet."""
+    data = _data(str(shelf.own.path), shelf.own.change_counter(), tuple(run.id for run in runs), shelf, runs)
+    if data is None:
+        return False
+    _chart()(data=data, key=f"curves-{runs[0].recipe.dataset}")
+    return True
 
 
-def as_data(history: pd.DataFrame, runs: Sequence[Curve]) -> dict[str, Any]:
-    """The curves as plain lists, rounded to what can be seen: what live.js draws."""
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _data(
+    path: str, changes: tuple[int, int], ids: tuple[int, ...], _shelf: Library, _runs: Sequence[Run]
+) -> dict[str, Any] | None:
+    """What live.js draws; worked out once for all viewers, until the store changes."""
+    history = _shelf.history(list(_runs))
+    if history.empty:
+        return None
+    kinds = list(dict.fromkeys((run.recipe.model, run.recipe.group()) for run in _runs))
+    looks = charts.looks([(model, ARCHITECTURES[model].name) for model, _ in kinds])
+    look = dict(zip(kinds, looks, strict=True))
+    drawn = [charts.Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in _runs]
+    names = ", ".join(run.name for run in _runs)
+    return {"runs": as_data(history, drawn), "alt": f"Training and test curves of {names}."}
+
+
+def as_data(history: pd.DataFrame, runs: Sequence[charts.Curve]) -> list[dict[str, Any]]:
+    """The curves as plain lists, rounded to what can be seen; for the arguments see `charts.curves`."""
     by_run = dict(list(history.groupby(["run", "split"], sort=False)))
     empty = history.iloc[:0]
-    return {
-        "runs": [
-            {
-                "id": curve.run,
-                "name": curve.name,
-                "group": curve.look.name,
-                "color": curve.look.color,
-                "symbol": curve.look.symbol,
-                "dash": curve.look.dash,
-            }
-            | {split: _lists(by_run.get((curve.run, split), empty)) for split in ("train", "test")}
-            for curve in runs
-        ]
-    }
+    return [
+        {
+            "id": curve.run,
+            "name": curve.name,
+            "group": curve.look.name,
+            "color": curve.look.color,
+            "symbol": curve.look.symbol,
+            "dash": curve.look.dash,
+        }
+        | {split: _lists(by_run.get((curve.run, split), empty)) for split in ("train", "test")}
+        for curve in runs
+    ]
 
 
 def _lists(points: pd.DataFrame) -> dict[str, list[float]]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import charts, live, trainer, widgets
+from fmnist import live, trainer, widgets
 from fmnist.data import DataError
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
@@ -240,20 +240,12 @@ def show_results(runs: list[Run]) -> None:
 
 def show_curves(shelf: Library, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
-    history = shelf.history(runs)
-    if history.empty:
+    if live.curves(shelf, runs):
+        st.caption(
+            "Thin lines: training, the mean since the line's last point. Marks: all test images, after each epoch."
+        )
+    else:
         st.caption("The curves appear with the first steps.")
-        return
-    kinds = list(dict.fromkeys((run.recipe.model, run.recipe.group()) for run in runs))
-    looks = charts.looks([(model, ARCHITECTURES[model].name) for model, _ in kinds])
-    look = dict(zip(kinds, looks, strict=True))
-    live.curves(
-        history,
-        [charts.Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in runs],
-        key=f"curves-{runs[0].recipe.dataset}",
-        alt=f"Training and test curves of {widgets.listed(run.name for run in runs)}.",
-    )
-    st.caption("Thin lines: training, the mean since the line's last point. Marks: all test images, after each epoch.")
 
 
 def show_all(shelf: Library) -> None:

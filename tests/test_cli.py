@@ -109,10 +109,11 @@ def test_train_says_what_failed(fmnist, store, small_sample):
 def test_ctrl_c_stops_the_training(store, small_sample):
     command = [sys.executable, "-m", "fmnist", "train", "--dataset", "sample", "--models", "0", "--epochs", "1000"]
     command += ["--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
-    process = subprocess.Popen(command, cwd=data.PROJECT, stdout=-1, stderr=-1, text=True)
+    # A process group of its own, to which a terminal would send Ctrl-C.
+    process = subprocess.Popen(command, cwd=data.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
     try:
         wait_for(lambda: any(run.step for run in store.runs()))
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()

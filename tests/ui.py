@@ -163,7 +163,16 @@ def served(runs: Path, data: Path) -> Iterator[Server]:
         kill_trainers(runs)
 
 
-CHROMIUM_FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @contextmanager
@@ -208,6 +217,11 @@ class Visitor:
         """Wait until no script runs."""
         self.page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
         return self.page
+
+    def check(self) -> None:
+        """Nothing went wrong in the browser, and no page shows a traceback."""
+        assert not self.faults
+        assert self.page.get_by_test_id("stException").count() == 0
 
     def close(self) -> None:
         self.context.close()

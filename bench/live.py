@@ -1,0 +1,174 @@
+"""How live is the live chart?  python bench/live.py [--data PATH]
+
+Starts the dashboard on an empty store, opens Train in a real browser, presses Train, and measures: the time from the
+click to the first point on the screen (trainer not yet running, and warm), the time between updates, frames
+without the chart, whether a zoom survives 20 updates, and console errors. Needs Chromium and requirements-dev.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fmnist import data, trainer
+from fmnist.data import PROJECT
+from fmnist.store import ACTIVE, Store, store_path
+
+UPDATES = 20
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+# Counts drawn points at each frame, and notes when their number grows and when there is no chart.
+WATCH = """
+() => {
+  const seen = (window.seen = { frames: 0, missing: 0, updates: [], points: 0 });
+  const look = () => {
+    const panel = document.querySelector(".live .accuracy");
+    const box = panel?.querySelector(".main-svg")?.getBoundingClientRect();
+    seen.frames += 1;
+    if (!box || box.width < 50 || box.height < 50 || !panel.querySelector(".scatterlayer .trace")) seen.missing += 1;
+    const points = (panel?.data ?? []).reduce((sum, trace) => sum + trace.x.length, 0);
+    if (points !== seen.points) seen.updates.push(performance.now());
+    seen.points = points;
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}
+"""
+DRAWN = 'Number((document.querySelector(".live .accuracy")?.data ?? []).reduce((sum, t) => sum + t.x.length, 0))'
+
+
+@contextmanager
+def server(runs: Path, root: Path) -> Iterator[str]:
+    """The dashboard's address, once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "dashboard.py",
+            "--server.port",
+            str(port),
+            "--server.headless",
+            "true",
+        ],
+        cwd=PROJECT,
+        env=os.environ | {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ready(page: Page) -> None:
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
+
+
+def seconds_to_first_point(page: Page) -> float:
+    """Press Train, and wait until more points are drawn than before."""
+    before = page.evaluate(DRAWN)
+    started = time.perf_counter()
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_function(f"{DRAWN} > 0 && {DRAWN} !== {before}", polling=20, timeout=60_000)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    options = parser.parse_args()
+    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server(Path(folder), options.data) as address,
+        sync_playwright() as tool,
+    ):
+        browser = tool.chromium.launch(executable_path=browser_path, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1200})
+        errors: list[str] = []
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(address)  # A deep link would have Streamlit look for its own files beside it first.
+        ready(page)
+        page.get_by_role("link", name="Train", exact=True).first.click()
+        page.wait_for_selector("[data-testid=stMain] button:has-text('Train')")
+        ready(page)
+        errors.clear()
+        cold = seconds_to_first_point(page)
+        watch(page, "Model 2")
+        zoomed = zoom(page)
+        page.wait_for_function(f"window.seen.updates.length > {UPDATES}", timeout=120_000)
+        kept = page.evaluate("document.querySelector('.live .accuracy').layout.xaxis.range") == zoomed
+        seen = page.evaluate("window.seen")
+        runs = Store(store_path(folder))
+        runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
+        while runs.runs(*ACTIVE):
+            time.sleep(0.1)
+        page.get_by_label("Seeds").fill("2")
+        page.get_by_label("Seeds").press("Enter")
+        page.wait_for_timeout(2000)
+        ready(page)
+        warm = seconds_to_first_point(page)
+        runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
+        browser.close()
+        while runs.runs(*ACTIVE) and trainer.is_alive(runs):
+            time.sleep(0.1)
+    gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]
+    print(f"click to first point, trainer not yet started  {cold:.2f} s")
+    print(f"click to first point, trainer warm              {warm:.2f} s")
+    print(f"median time between updates                     {statistics.median(gaps):.2f} s")
+    print(f"frames without the chart                        {seen['missing']} of {seen['frames']}")
+    print(f"zoom still set after {UPDATES} updates                {'yes' if kept else 'NO'}")
+    print(f"console errors                                  {len(errors)} {errors[:2] if errors else ''}")
+
+
+def watch(page: Page, name: str) -> None:
+    """Begin to watch once this model is being trained."""
+    page.wait_for_function(
+        f"(document.querySelector('.live .accuracy')?.data ?? []).some((trace) => trace.name === '{name}')",
+        timeout=120_000,
+    )
+    page.evaluate(WATCH)
+
+
+def zoom(page: Page) -> list[float]:
+    """Draw a box over a part of the chart, as a person does; the range that it leaves."""
+    box = page.locator(".live .accuracy .nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.1 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    return page.evaluate("document.querySelector('.live .accuracy').layout.xaxis.range")
+
+
+if __name__ == "__main__":
+    main()

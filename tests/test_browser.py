@@ -1,0 +1,326 @@
+"""The whole story in a real browser, on a real server, with a real trainer and the generated sample data."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from conftest import kill_trainers, trainer_processes, wait_for
+from ui import Server, Visitor, chromium, served
+
+from fmnist import data, evaluation
+from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.images import to_png
+from fmnist.models import ARCHITECTURES
+from fmnist.store import ACTIVE, REFERENCE, Run, Store
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+REAL_DATA = data.data_root()
+SAMPLE = "data=Sample+data"
+PAGES = ("", "Train", "Compare", "Confusion", "Predict", "Predict?how=Test+image", "Data")
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("browser")
+    with served(folder / "runs", folder / "no-data") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def sample_data(server: Server) -> Dataset:
+    return data.load("sample", server.data, server.runs)
+
+
+@pytest.fixture
+def runs(server: Server) -> Iterator[Store]:
+    """What the server's store holds."""
+    store = Store(server.runs / "fmnist.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def ann(browser: Browser, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(browser, server, viewport={"width": 1400, "height": 1100})
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(browser, server, viewport={"width": 1400, "height": 1100})
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture(scope="module")
+def trained(browser: Browser, server: Server, sample_data: Dataset) -> list[Run]:
+    """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
+    ann, ben = Visitor(browser, server), Visitor(browser, server)
+    choose_recipe(ann, epochs=2)
+    press(ann.page, "Train")
+    ann.page.get_by_text("Training now").wait_for()
+    ben.open("Train")
+    watchers = {ann: [], ben: []}
+
+    def watched_to_the_end() -> bool:
+        for visitor, seen in watchers.items():
+            points = points_drawn(visitor.page)
+            if points and points not in seen:
+                seen.append(points)
+        return all(visitor.page.get_by_text("Last training").is_visible() for visitor in watchers)
+
+    wait_for(watched_to_the_end, timeout=300)
+    for visitor, seen in watchers.items():
+        visitor.settled()
+        assert len(seen) > 1, "the curves appeared, but did not grow"
+        assert all(total >= earlier.get(name, 0) for earlier, later in pairwise(seen) for name, total in later.items())
+        assert {*points_drawn(visitor.page)} == {model.name for model in ARCHITECTURES.values()}
+        visitor.check()
+        visitor.close()
+    store = Store(server.runs / "fmnist.db")
+    finished = store.runs("done")
+    store.close()
+    assert [run.recipe.model for run in finished] == sorted(ARCHITECTURES)
+    return finished
+
+
+def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
+    page = ann.open(f"?{SAMPLE}")
+    best = max(trained, key=lambda run: run.result["test_accuracy"])
+    assert page.get_by_text(f"{best.result['test_accuracy']:.1%}").first.is_visible()
+    cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
+    cells.first.wait_for(state="attached")
+    numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
+    for run in trained:
+        accuracy = run.result["test_accuracy"]
+        assert any(abs(number - 100 * accuracy) < 0.01 for number in numbers)
+        page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
+    page = ann.open(f"Confusion?{SAMPLE}")
+    for run in trained:
+        page.get_by_text(f"({run.result['test_accuracy']:.2%})").wait_for()
+    ann.check()
+
+
+def test_a_click_on_a_cell_shows_its_images(trained, runs, sample_data, ann):
+    predictions = evaluation.predict(runs.logits(trained[0].id))
+    matrix = evaluation.confusion_matrix(sample_data.test_labels, predictions)
+    [(row, column, count)] = evaluation.most_confused(matrix, 1)
+    page = ann.open(f"Confusion?{SAMPLE}")
+    assert page.locator("figure").count() == 0
+    click_cell(page, 0, row, column)
+    page.get_by_text(f"{CLASS_NAMES[row]} taken for {CLASS_NAMES[column]}, {count} image").wait_for()
+    ann.settled()
+    assert page.locator("figure").count() == min(count, 48)
+    assert {f"true={CLASS_NAMES[row]}", f"predicted={CLASS_NAMES[column]}"} <= {*query(page)}
+    # The link shows the same to somebody else, and the cell stays when it is clicked again.
+    click_cell(page, 0, row, column)
+    ann.settled()
+    assert page.locator("figure").count() == min(count, 48)
+    ann.check()
+
+
+def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
+    page = ann.open(f"Predict?{SAMPLE}")
+    page.get_by_text("The models' answers appear here.").wait_for()
+    pad = page.locator("canvas.upper-canvas")
+    pad.hover()
+    box = pad.bounding_box()
+    for x in range(80, 220, 20):
+        page.mouse.move(box["x"] + x, box["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(box["x"] + x, box["y"] + 220, steps=5)
+        page.mouse.up()
+    assert_all_answer(ann)
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
+    page.get_by_text("What do they learn from?").wait_for()
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
+    page.get_by_text("What do they make of it?").wait_for()
+    assert_all_answer(ann)
+    press(page, "Clear")
+    page.get_by_text("The models' answers appear here.").wait_for()
+    ann.check()
+
+
+def test_an_uploaded_picture_is_answered_by_all_models(trained, sample_data, ann):
+    page = ann.open(f"Predict?{SAMPLE}&how=Upload")
+    picture = to_png(sample_data.test_images[0], 10)
+    page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
+    assert_all_answer(ann)
+    ann.check()
+
+
+def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, runs, ann, ben):
+    for visitor in (ann, ben):
+        choose_recipe(visitor, epochs=1)
+    for visitor in (ann, ben):
+        press(visitor.page, "Train")
+    wait_for(lambda: len(one_epoch(runs, "done")) == len(ARCHITECTURES), timeout=300)
+    for visitor in (ann, ben):
+        visitor.page.get_by_text("Last training").wait_for()
+        visitor.settled()
+        visitor.check()
+    assert sorted(run.recipe.model for run in one_epoch(runs)) == sorted(ARCHITECTURES)
+    assert len(trainer_processes(server.runs)) == 1
+
+
+def one_epoch(runs: Store, *statuses: str) -> list[Run]:
+    return [run for run in runs.runs(*statuses) if run.recipe.epochs == 1]
+
+
+def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
+    choose_recipe(ann, epochs=6, models=("Model 2",))
+    press(ann.page, "Train")
+    ann.page.get_by_text(re.compile(r"step [1-9][\d,]* of 2,250")).wait_for()
+    [run] = runs.runs(*ACTIVE)
+
+    server.kill()
+    step = runs.run(run.id).step
+    wait_for(lambda: runs.run(run.id).step > step)
+    wait_for(lambda: runs.artifact(run.id, "checkpoint"))
+    [trainer] = trainer_processes(server.runs)
+    os.kill(trainer, signal.SIGSTOP)  # On a fast machine it must not be done before the server is back.
+    server.start()
+    page = ben.open("Train")
+    step = runs.run(run.id).step
+    page.get_by_text(f"step {step:,} of 2,250").wait_for()
+    os.kill(trainer, signal.SIGCONT)
+    wait_for(lambda: f"step {step:,} of 2,250" not in page.get_by_test_id("stMain").inner_text())
+
+    kill_trainers(server.runs)
+    page.get_by_text("interrupted at step").wait_for(timeout=10_000)
+    assert runs.run(run.id).status == "interrupted"
+    press(page, "Resume")
+    wait_for(lambda: runs.run(run.id).status == "done", timeout=300)
+    page.get_by_text("Last training").wait_for()
+    page.get_by_text("interrupted at step").wait_for(state="detached")
+    history = runs.history([run.id])
+    assert history.loc[history["split"] == "test", "epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    ben.check()
+    # Ann's tab was open all the time, and has found the new server.
+    ann.page.get_by_text("Last training").wait_for()
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_no_page_is_wider_than_the_screen(trained, server, browser, width):
+    check_looks(browser, server, width, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES])
+
+
+@pytest.fixture(scope="module")
+def reference_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of somebody who has the real data, and has not trained anything yet."""
+    if not REFERENCE.exists():
+        pytest.skip(f"the reference runs are not there: {REFERENCE}")
+    folder = tmp_path_factory.mktemp("reference")
+    with served(folder / "runs", REAL_DATA) as started:
+        yield started
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_reference_runs_on_the_real_data(real_data, reference_server, browser, width):
+    check_looks(browser, reference_server, width, PAGES)
+
+
+def check_looks(browser: Browser, server: Server, width: int, pages: list[str] | tuple[str, ...]) -> None:
+    """Nothing overflows, and nothing is wrong, in the light and in the dark."""
+    visitor = Visitor(browser, server, viewport={"width": width, "height": 900}, color_scheme="dark")
+    for path in pages:
+        page = visitor.open(path)
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            visitor.settled()
+            for kind in ("stException", "stAlertContentError"):
+                assert page.get_by_test_id(kind).count() == 0, (path, page.get_by_test_id(kind).first.inner_text())
+            widths = "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
+            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= innerWidth)"), f"/{path} in {scheme}"
+            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= part.clientWidth)"), f"/{path}"
+    visitor.check()
+    visitor.close()
+
+
+# --- What a visitor does ---
+
+
+def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -> None:
+    """On the page Train: the sample data, so many epochs, and these models (all, if none is named)."""
+    page = visitor.open("Train")
+    page.get_by_test_id("stMain").get_by_text("Sample data", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")).wait_for()
+    visitor.settled()
+    for model in ARCHITECTURES.values():
+        if models and model.name not in models:
+            page.get_by_role("button", name=model.name, exact=True).click()
+            visitor.settled()
+    page.get_by_text("Recipe", exact=True).click()
+    field = page.get_by_label("Epochs")
+    field.fill(str(epochs))
+    field.press("Enter")
+    ending = "1 epoch." if epochs == 1 else f"{epochs} epochs."
+    page.get_by_text(f"Not the published recipe: SGD, lr 0.1, batch 32, {ending}").wait_for()
+    visitor.settled()
+
+
+def press(page: Page, button: str) -> None:
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+def points_drawn(page: Page) -> dict[str, int]:
+    """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
+    traces = page.evaluate(
+        """() => {
+            const box = document.querySelector('[data-testid=stPlotlyChart][aria-label^="Training and test accuracy"]');
+            const plot = box?.querySelector('.js-plotly-plot');
+            return (plot?.data ?? []).filter(trace => trace.mode === 'lines').map(trace => [trace.name, trace.x.length]);
+        }"""
+    )
+    return dict(traces)
+
+
+def click_cell(page: Page, plot: int, row: int, column: int) -> None:
+    """Click a cell of a confusion matrix where Plotly has drawn it."""
+    drawn = page.locator(".js-plotly-plot").nth(plot)
+    drawn.locator(".heatmaplayer").wait_for(state="attached")
+    drawn.scroll_into_view_if_needed()
+    x, y = drawn.evaluate(
+        """(plot, [row, column]) => {
+            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+            return [box.left + xaxis._offset + xaxis.d2p(column), box.top + yaxis._offset + yaxis.d2p(row)];
+        }""",
+        [row, column],
+    )
+    page.mouse.move(x - 2, y)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def query(page: Page) -> list[str]:
+    return [f"{name}={value}" for name, value in parse_qsl(urlsplit(page.url).query)]
+
+
+def assert_all_answer(visitor: Visitor) -> None:
+    page = visitor.page
+    page.get_by_text("What the models see").wait_for()
+    for index, model in enumerate(ARCHITECTURES.values()):
+        chart = page.get_by_test_id("stPlotlyChart").nth(index)
+        chart.locator(".js-plotly-plot").wait_for()
+        assert chart.get_attribute("aria-label").startswith(f"{model.name}: ")
+    visitor.settled()
