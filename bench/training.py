@@ -9,7 +9,6 @@ step of an epoch to the end of its evaluation. Seconds are the median of the epo
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -19,17 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fmnist import data, trainer
-
-os.environ |= trainer.ENVIRONMENT | os.environ  # As the trainer process has it; read when torch is loaded.
-
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import ToTensor
 
-from fmnist import training
+from fmnist import data, training
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 

@@ -37,8 +37,8 @@ class Architecture:
     """Makes the module: float32 (N, 1, 28, 28) in [0, 1] -> logits (N, 10)."""
     channels_last: bool
     """Convolutions on a CPU run faster with the channels as the innermost dimension."""
-    parallel: bool
-    """Whether one step has enough arithmetic for several CPU threads to be worth their coordination."""
+    parts: int
+    """In how many parts, on as many CPU threads, a step is computed: 1 unless there is much arithmetic in it."""
 
     @property
     def definition(self) -> str:
@@ -63,12 +63,12 @@ def register(
     color: str,
     symbol: str,
     channels_last: bool = False,
-    parallel: bool = False,
+    parts: int = 1,
 ) -> Callable[[Callable[[], nn.Module]], Callable[[], nn.Module]]:
     """Make the decorated function a model of the project."""
 
     def add(build: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
-        ARCHITECTURES[id] = Architecture(id, name, layers, color, symbol, build, channels_last, parallel)
+        ARCHITECTURES[id] = Architecture(id, name, layers, color, symbol, build, channels_last, parts)
         return build
 
     return add
@@ -107,7 +107,7 @@ def rectified() -> nn.Module:
     color="#009988",
     symbol="diamond",
     channels_last=True,
-    parallel=True,
+    parts=2,
 )
 def tiny_vgg() -> nn.Module:
     """TinyVGG (poloclub.github.io/cnn-explainer), padded, so that 28 x 28 halves twice to 7 x 7. 7,740 parameters."""

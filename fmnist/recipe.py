@@ -39,6 +39,7 @@ class Recipe:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))  # 1 and 1.0 are the same recipe.
         for field, value, known in (
             ("model", self.model, ARCHITECTURES),
             ("dataset", self.dataset, DATASETS),

@@ -13,7 +13,6 @@ import argparse
 import importlib
 import json
 import logging
-import os
 import platform
 import subprocess
 import sys
@@ -37,11 +36,6 @@ if TYPE_CHECKING:
 WRITE_SECONDS = 0.2  # Between two writes to the store, which are also the looks for a wish to stop.
 POLL_SECONDS = 0.2  # Between two looks into an empty queue.
 IDLE_SECONDS = 300.0
-
-# How long OpenMP's threads (GNU's, in the Linux wheels of torch) spin for work before they sleep. Measured for Model 2
-# on two cores with a third process busy: 6 ms a step so, 64 ms with the default and 47 ms with no spinning at all;
-# with idle cores 5.6 ms, 4.9 ms and 7.6 ms. It is read when torch is loaded.
-ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 
 log = logging.getLogger("fmnist.trainer")
 
@@ -103,7 +97,6 @@ def start(runs: Store) -> None:
                 stderr=subprocess.STDOUT,
                 cwd=data.PROJECT,
                 start_new_session=True,  # Ctrl-C and the end of the server must not reach it.
-                env=ENVIRONMENT | os.environ,
             )
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error

@@ -6,19 +6,20 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from conftest import kill_trainers, trainer_processes, wait_for
+from conftest import keep_as_sample, kill_trainers, trainer_processes, wait_for
 from ui import Server, Visitor, chromium, served
 
 from fmnist import data, evaluation
 from fmnist.data import CLASS_NAMES, Dataset
 from fmnist.images import to_png
 from fmnist.models import ARCHITECTURES
-from fmnist.store import ACTIVE, REFERENCE, Run, Store
+from fmnist.store import REFERENCE, Run, Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -37,15 +38,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iterator[Server]:
+    """A server with no data but a small part of the sample data: an epoch has 11 steps."""
     folder = tmp_path_factory.mktemp("browser")
+    keep_as_sample(small_data, folder / "runs")
     with served(folder / "runs", folder / "no-data") as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def sample_data(server: Server) -> Dataset:
-    return data.load("sample", server.data, server.runs)
 
 
 @pytest.fixture
@@ -71,16 +69,17 @@ def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
 
 
 @pytest.fixture(scope="module")
-def trained(browser: Browser, server: Server, sample_data: Dataset) -> list[Run]:
+def trained(browser: Browser, server: Server) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
     ann, ben = Visitor(browser, server), Visitor(browser, server)
-    choose_recipe(ann, epochs=2)
+    choose_recipe(ann, epochs=40)
     press(ann.page, "Train")
     ann.page.get_by_text("Training now").wait_for()
     ben.open("Train")
     watchers = {ann: [], ben: []}
 
     def watched_to_the_end() -> bool:
+        ann.page.wait_for_timeout(200)  # To look all the time would cost the training its processor.
         for visitor, seen in watchers.items():
             points = points_drawn(visitor.page)
             if points and points not in seen:
@@ -120,9 +119,9 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     ann.check()
 
 
-def test_a_click_on_a_cell_shows_its_images(trained, runs, sample_data, ann):
+def test_a_click_on_a_cell_shows_its_images(trained, runs, small_data, ann):
     predictions = evaluation.predict(runs.logits(trained[0].id))
-    matrix = evaluation.confusion_matrix(sample_data.test_labels, predictions)
+    matrix = evaluation.confusion_matrix(small_data.test_labels, predictions)
     [(row, column, count)] = evaluation.most_confused(matrix, 1)
     page = ann.open(f"Confusion?{SAMPLE}")
     assert page.locator("figure").count() == 0
@@ -160,9 +159,9 @@ def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     ann.check()
 
 
-def test_an_uploaded_picture_is_answered_by_all_models(trained, sample_data, ann):
+def test_an_uploaded_picture_is_answered_by_all_models(trained, small_data, ann):
     page = ann.open(f"Predict?{SAMPLE}&how=Upload")
-    picture = to_png(sample_data.test_images[0], 10)
+    picture = to_png(small_data.test_images[0], 10)
     page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
     assert_all_answer(ann)
     ann.check()
@@ -187,36 +186,53 @@ def one_epoch(runs: Store, *statuses: str) -> list[Run]:
 
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
-    choose_recipe(ann, epochs=6, models=("Model 2",))
+    choose_recipe(ann, epochs=60, models=("Model 2",))
     press(ann.page, "Train")
-    ann.page.get_by_text(re.compile(r"step [1-9][\d,]* of 2,250")).wait_for()
-    [run] = runs.runs(*ACTIVE)
+    wait_for(lambda: runs.runs("running"))
+    [run] = runs.runs("running")
 
-    server.kill()
-    step = runs.run(run.id).step
-    wait_for(lambda: runs.run(run.id).step > step)
-    wait_for(lambda: runs.artifact(run.id, "checkpoint"))
+    def reached() -> int:
+        return runs.run(run.id).step
+
+    wait_for(reached)
     [trainer] = trainer_processes(server.runs)
-    os.kill(trainer, signal.SIGSTOP)  # On a fast machine it must not be done before the server is back.
-    server.start()
-    page = ben.open("Train")
-    step = runs.run(run.id).step
-    page.get_by_text(f"step {step:,} of 2,250").wait_for()
-    os.kill(trainer, signal.SIGCONT)
-    wait_for(lambda: f"step {step:,} of 2,250" not in page.get_by_test_id("stMain").inner_text())
-
-    kill_trainers(server.runs)
+    with standing_still(trainer):
+        step = reached()
+        ann.page.get_by_text(f"step {step:,} of 660").wait_for()
+        server.kill()
+    wait_for(lambda: reached() > step and runs.artifact(run.id, "checkpoint"))
+    with standing_still(trainer):
+        step = reached()
+        server.start()
+        page = ben.open("Train")
+        page.get_by_text(f"step {step:,} of 660").wait_for()
+    wait_for(lambda: reached() > step)
+    with standing_still(trainer):
+        page.get_by_text(f"step {reached():,} of 660").wait_for()
+        kill_trainers(server.runs)
     page.get_by_text("interrupted at step").wait_for(timeout=10_000)
     assert runs.run(run.id).status == "interrupted"
+
     press(page, "Resume")
     wait_for(lambda: runs.run(run.id).status == "done", timeout=300)
     page.get_by_text("Last training").wait_for()
     page.get_by_text("interrupted at step").wait_for(state="detached")
     history = runs.history([run.id])
-    assert history.loc[history["split"] == "test", "epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 61))
     ben.check()
     # Ann's tab was open all the time, and has found the new server.
     ann.page.get_by_text("Last training").wait_for()
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """A process that does nothing for a while: however fast the machine, it is not done before we have looked."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("width", [390, 1400])
@@ -286,9 +302,8 @@ def points_drawn(page: Page) -> dict[str, int]:
     """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
     traces = page.evaluate(
         """() => {
-            const box = document.querySelector('[data-testid=stPlotlyChart][aria-label^="Training and test accuracy"]');
-            const plot = box?.querySelector('.js-plotly-plot');
-            return (plot?.data ?? []).filter(trace => trace.mode === 'lines').map(trace => [trace.name, trace.x.length]);
+            const plot = document.querySelector(".live .accuracy.js-plotly-plot");
+            return (plot?.data ?? []).filter(line => line.mode === "lines").map(line => [line.name, line.x.length]);
         }"""
     )
     return dict(traces)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import making
 import numpy as np
 import pytest
 from conftest import is_one_sentence
@@ -13,7 +14,7 @@ from making import ended_run, finished_run, queued_run, running_run, three_model
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
-from ui import PAGES, again, charts, labels, model_colors, says, texts, traces, visit
+from ui import PAGES, again, charts, labels, live_curves, model_colors, says, texts, visit
 
 from fmnist import data, trainer, widgets
 from fmnist.data import CLASS_NAMES, Dataset
@@ -293,8 +294,13 @@ def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, 
         three_models(store, small_data, weights=True, seed=seed)
     finished_run(store, Recipe("0", epochs=4), small_data, weights=True)
     at = visit(page, how="Test image")
-    assert charts(at)
+    assert charts(at) or live_curves(at)
     colored = 0
+    for curves in live_curves(at).values():
+        assert "Model 0, seed 0" in curves["alt"]
+        for run in curves["runs"]:
+            assert run["color"] == ARCHITECTURES[run["group"][-1]].color
+            colored += 1
     for key, chart in charts(at).items():
         assert len(chart.alt) > 20, key
         for name, colors in model_colors(key, chart).items():
@@ -345,7 +351,7 @@ def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data,
     nonsense = dict.fromkeys(names, "no <such> thing")
     at = visit(page, **nonsense)
     assert not at.error
-    assert at.get("plotly_chart") or page == PREDICT
+    assert charts(at) or live_curves(at) or page == PREDICT
 
 
 # --- Train ---
@@ -432,7 +438,10 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     assert progress.proto.value == 33
     assert "epoch 2 of 3 · step 8 of 24 · 1,000 images/s" in progress.proto.text
     assert says(at, "Queued: Model 2, seed 0")
-    assert {*charts(at)} == {"curves-accuracy-fashion-mnist", "curves-loss-fashion-mnist"}
+    [drawn] = live_curves(at)["fashion-mnist"]["runs"][:1]
+    assert drawn["name"] == "Model 0, seed 0"
+    assert len(drawn["train"]["step"]) == making.STEPS_PER_EPOCH
+    assert drawn["test"]["accuracy"] == [0.5]
     assert texts(at, "subheader") == ["Training now"]
 
 
@@ -442,9 +451,8 @@ def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):
     running_run(store, Recipe("1", dataset="sample"), small_data)
     at = visit(TRAIN)
     assert says(at, NOT_FASHION)
-    drawn = {key: {trace["name"] for trace in traces(chart)} for key, chart in charts(at).items()}
-    assert drawn["curves-accuracy-fashion-mnist"] == {"Model 0"}
-    assert drawn["curves-accuracy-sample"] == {"Model 1"}
+    drawn = {data: {run["name"] for run in curves["runs"]} for data, curves in live_curves(at).items()}
+    assert drawn == {"fashion-mnist": {"Model 0, seed 0"}, "sample": {"Model 1, seed 0"}}
 
 
 def test_stop_reaches_the_store(store, small_data, at_work):

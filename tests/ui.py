@@ -72,6 +72,15 @@ def charts(at: AppTest) -> dict[str, Any]:
     return {re.split(r"-[0-9a-f]{32}-", chart.proto.id)[-1]: chart.proto for chart in at.get("plotly_chart")}
 
 
+def live_curves(at: AppTest) -> dict[str, dict]:
+    """What the live curves on the page draw, by the data set."""
+    found = {}
+    for component in at.get("bidi_component"):
+        if component.proto.component_name == "fmnist_live":
+            found[component.proto.id.partition("-curves-")[2]] = json.loads(component.proto.json)
+    return found
+
+
 def traces(chart: Any) -> list[dict]:
     return json.loads(chart.spec)["data"]
 

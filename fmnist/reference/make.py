@@ -1,0 +1,89 @@
+"""Make the reference runs again: python -m fmnist.reference.make [--data PATH]   (some minutes; needs FashionMNIST)
+
+Trains the three models by the published recipe with seeds 0 to 4, with the same command line that users have, and
+writes reference.db and README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from fmnist import __main__ as command_line
+from fmnist import data
+from fmnist.library import Library, comparison
+from fmnist.store import REFERENCE, Store, store_path
+
+SEEDS = "0-4"
+TEXT = """# Reference runs
+
+The three models, trained by the published recipe ({recipe}) with seeds {seeds} on all 60,000 images of FashionMNIST and
+tested on its 10,000. `reference.db` is a store like the user's own: recipes, curves, weights (safetensors), test logits
+(float16) and each epoch's predicted labels.
+
+Made on {date} on {machine}, {versions}, by
+
+    python -m fmnist.reference.make --data PATH
+
+which runs `python -m fmnist train --seeds {seeds}`. On the same machine with the same versions the weights come out the
+same, bit for bit; elsewhere the figures differ a little.
+
+| model | seeds | mean accuracy | standard deviation | lowest | highest | training |
+|---|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = store_path(folder)
+        code = command_line.main(["train", "--seeds", SEEDS, "--runs", str(path), "--data", str(options.data)])
+        if code:
+            return code
+        condense(path, REFERENCE)
+    (REFERENCE.parent / "README.md").write_text(describe(REFERENCE))
+    return 0
+
+
+def condense(source: Path, target: Path) -> None:
+    """Copy a store into one file that can be opened read-only, without what belongs to the machine it was made on."""
+    target.unlink(missing_ok=True)
+    with sqlite3.connect(source) as db:
+        db.execute("UPDATE runs SET data_root = ''")
+        db.commit()
+        db.execute("VACUUM INTO ?", (str(target),))
+    db.close()
+    with sqlite3.connect(target) as db:
+        db.execute("PRAGMA journal_mode = DELETE")  # WAL would make files beside it at each opening.
+    db.close()
+
+
+def describe(path: Path) -> str:
+    """The text that goes with the runs."""
+    store = Store(path, read_only=True)
+    run = store.runs()[0]
+    table = comparison(Library(store, reference=None), "own")
+    rows = [
+        f"| {row['name']} | {len(row['seeds'])} | {row['accuracy_mean']:.2%} | {row['accuracy_std']:.2%} | "
+        f"{row['accuracy_min']:.2%} | {row['accuracy_max']:.2%} | {row['train_seconds']:.1f} s ({row['device']}) |"
+        for _, row in table.iterrows()
+    ]
+    return TEXT.format(
+        recipe=run.recipe.describe(),
+        seeds=SEEDS,
+        date=date.today().isoformat(),
+        machine=run.machine,
+        versions=", ".join(f"{name} {version}" for name, version in run.versions.items()),
+        rows="\n".join(rows),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
