@@ -28,6 +28,7 @@ def show() -> None:
     if missing:
         answer += f" {widgets.listed(ARCHITECTURES[id].name for id in sorted(missing))} not trained yet."
     st.markdown(f"#### {answer}")
+    widgets.say_where_from(dataset, groups)
     st.plotly_chart(
         charts.accuracy_against_time(table, runs),
         key="accuracy-against-time",
@@ -58,12 +59,11 @@ def show() -> None:
         hide_index=True,
         alt="The models in numbers",
     )
-    widgets.say_where_from(dataset, groups)
 
 
 with widgets.page("Home", "Which model should I pick?"):
     show()
     st.divider()
-    with st.container(horizontal=True, gap="large"):
-        for path, icon, name, what in PAGES:
-            st.page_link(path, label=f"**{name}** · {what}", icon=icon)
+    for column, (path, icon, name, what) in zip(st.columns(len(PAGES)), PAGES, strict=True):
+        column.page_link(path, label=f"**{name}**", icon=icon)
+        column.caption(what)

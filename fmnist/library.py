@@ -26,6 +26,7 @@ class Group:
     recipe: Recipe  # `Recipe.group()` of each run
     where: str
     runs: tuple[Run, ...]  # one per seed, in order of the seed
+    title: str  # for people: "Model 2", and what tells it from the published recipe and from the others beside it
 
     @property
     def id(self) -> str:
@@ -35,16 +36,6 @@ class Group:
     @property
     def rank(self) -> tuple:
         return self.source == "own", self.recipe.published, max(run.finished or 0 for run in self.runs)
-
-    @property
-    def title(self) -> str:
-        """For people: "Model 2", and what tells it from the published recipe, the user's own runs and each other."""
-        parts = [ARCHITECTURES[self.recipe.model].name]
-        if not self.recipe.published:
-            parts.append(self.recipe.describe())
-        if self.source == "reference":
-            parts.append("reference")
-        return " · ".join(parts)
 
 
 class Library:
@@ -76,12 +67,16 @@ class Library:
         """The groups of finished runs on a data set, by model, the published recipe and own runs first."""
         table = self.finished(*sources)
         runs = evaluation.newest_per_seed(table[table["dataset"] == dataset])
-        groups = [
-            Group(
-                rows["source"].iloc[0], rows["run"].iloc[0].recipe.group(), rows["device"].iloc[0], tuple(rows["run"])
-            )
-            for _, rows in runs.groupby(evaluation.GROUP, sort=False)
-        ]
+        mixed = runs["source"].nunique() > 1
+        groups = []
+        for _, rows in runs.groupby(evaluation.GROUP, sort=False):
+            source, recipe, where = rows["source"].iloc[0], rows["run"].iloc[0].recipe.group(), rows["device"].iloc[0]
+            title = [ARCHITECTURES[recipe.model].name]
+            title += [] if recipe.published else [recipe.describe()]
+            title += ["reference"] if mixed and source == "reference" else []
+            twins = runs[(runs["source"] == source) & (runs["recipe"] == recipe.to_json())]
+            title += [where] if twins["device"].nunique() > 1 else []
+            groups.append(Group(source, recipe, where, tuple(rows["run"]), " · ".join(title)))
         order = list(ARCHITECTURES)
         return sorted(
             groups,

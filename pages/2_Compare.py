@@ -19,6 +19,7 @@ def show(shelf: Library) -> None:
     table, runs = as_tables(groups)
     answer = evaluation.conclusion(table, runs)
     st.markdown(f"#### {answer}")
+    widgets.say_where_from(dataset, groups)
     st.plotly_chart(
         charts.accuracy_by_seed(table, runs),
         key="by-seed",
@@ -35,7 +36,6 @@ def show(shelf: Library) -> None:
         show_classes(shelf, groups, dataset)
     with numbers:
         show_table(table)
-    widgets.say_where_from(dataset, groups)
 
 
 def show_learning(shelf: Library, groups: list[Group]) -> None:

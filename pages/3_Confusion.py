@@ -28,6 +28,9 @@ def show(shelf: Library) -> None:
     predictions = {run.address: shelf.predictions(run) for run in runs}
     matrices = {address: evaluation.confusion_matrix(images.test_labels, said) for address, said in predictions.items()}
     st.markdown(f"#### {summary(runs, matrices)}")
+    widgets.say_where_from(
+        dataset, [group for group in shelf.groups(dataset) if any(run.address in predictions for run in group.runs)]
+    )
     as_shares = (
         st.segmented_control(
             "Cells say",
@@ -50,9 +53,6 @@ def show(shelf: Library) -> None:
         "on one scale for all. Click a cell to see its images, or choose it here:"
     )
     show_cell(shelf, runs, images, predictions, cell)
-    widgets.say_where_from(
-        dataset, [group for group in shelf.groups(dataset) if any(run.address in predictions for run in group.runs)]
-    )
 
 
 def choose_runs(shelf: Library, dataset: str, sources: tuple[str, ...]) -> list[Run]:

@@ -21,6 +21,7 @@ def show(shelf: Library) -> None:
     if not groups:
         widgets.nothing_trained()
         return
+    widgets.say_where_from(dataset, groups)
     left, right = st.columns([2, 3], gap="large")
     with left:
         how = st.segmented_control(
@@ -38,7 +39,6 @@ def show(shelf: Library) -> None:
             st.markdown("#### The models' answers appear here.")
         else:
             answer(shelf, groups, image, truth)
-    widgets.say_where_from(dataset, groups)
 
 
 Picked = tuple[Converted | None, int | None]
