@@ -131,8 +131,9 @@ def main() -> None:
         runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
         while runs.runs(*ACTIVE):
             time.sleep(0.1)
-        page.get_by_label("Seeds").fill("2")
-        page.get_by_label("Seeds").press("Enter")
+        seeds = page.get_by_role("spinbutton", name="Seeds")
+        seeds.fill("2")
+        seeds.press("Enter")
         page.wait_for_timeout(2000)
         ready(page)
         warm = seconds_to_first_point(page)
@@ -141,7 +142,7 @@ def main() -> None:
         while runs.runs(*ACTIVE) and trainer.is_alive(runs):
             time.sleep(0.1)
     gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]
-    print(f"click to first point, trainer not yet started  {cold:.2f} s")
+    print(f"click to first point, Train just opened         {cold:.2f} s")
     print(f"click to first point, trainer warm              {warm:.2f} s")
     print(f"median time between updates                     {statistics.median(gaps):.2f} s")
     print(f"frames without the chart                        {seen['missing']} of {seen['frames']}")

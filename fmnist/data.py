@@ -73,7 +73,8 @@ class Dataset:
 
 def data_root(path: str | Path | None = None) -> Path:
     """The data root: the argument, else FMNIST_DATA, else `data/` in the project."""
-    return Path(path or os.environ.get("FMNIST_DATA") or PROJECT / "data").expanduser().absolute()
+    chosen = path or os.environ.get("FMNIST_DATA") or PROJECT / "data"
+    return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111 - Path's own fails for an unknown ~user.
 
 
 def load(name: str, root: Path, cache: Path) -> Dataset:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fmnist.data import PROJECT
+from fmnist.data import PROJECT, data_root
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 
@@ -144,7 +144,7 @@ class Point:
 
 def store_path(path: str | Path | None = None) -> Path:
     """The store's file: the argument, else FMNIST_RUNS, else `runs/` in the project; in a folder it is `fmnist.db`."""
-    chosen = Path(path or os.environ.get("FMNIST_RUNS") or PROJECT / "runs").expanduser().absolute()
+    chosen = Path(os.path.expanduser(path or os.environ.get("FMNIST_RUNS") or PROJECT / "runs")).absolute()  # noqa: PTH111
     return chosen if chosen.suffix in {".db", ".sqlite"} and not chosen.is_dir() else chosen / "fmnist.db"
 
 
@@ -352,6 +352,10 @@ class Store:
             row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
+    def data_root(self) -> Path:
+        """The data root for new runs: FMNIST_DATA, else the folder chosen on a page, else `data/` in the project."""
+        return data_root(os.environ.get("FMNIST_DATA") or self.setting("data_root"))
+
     def choose(self, name: str, value: str) -> None:
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
@@ -457,6 +461,8 @@ class Store:
 
     def claim(self) -> Run | None:
         """The next queued run, now running: the quickest model first, then the oldest."""
+        if not self.runs("queued"):
+            return None  # Looking takes no lock; an idle trainer looks ten times a second.
         with self._write() as db:
             row = db.execute(
                 "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?1), updated = ?1 "

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fmnist import training
 
 WRITE_SECONDS = 0.2  # Between two writes to the store, which are also the looks for a wish to stop.
-POLL_SECONDS = 0.2  # Between two looks into an empty queue.
+POLL_SECONDS = 0.1  # Between two looks into an empty queue.
 IDLE_SECONDS = 300.0
 
 log = logging.getLogger("fmnist.trainer")
@@ -121,7 +121,8 @@ class Trainer:
 
     def __init__(self, runs: Store) -> None:
         self.runs = runs
-        self._datasets: dict[tuple[str, str], data.Dataset] = {}
+        self._datasets: dict[tuple[str, Path], data.Dataset] = {}
+        self._prepared = False
 
     def work(self, idle_seconds: float) -> None:
         """Train what is queued; return when nothing was for `idle_seconds`."""
@@ -132,8 +133,16 @@ class Trainer:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= idle_seconds:
                 return
+            elif not self._prepared:
+                self._prepare()
             else:
                 time.sleep(POLL_SECONDS)
+
+    def _prepare(self) -> None:
+        """Load what the next run will need, while nobody waits for it: seconds of torch, half a second of images."""
+        self._prepared = True
+        with suppress(data.DataError):  # Whoever asks for a run is told.
+            _load_training().prepare(self._dataset("fashion-mnist", self.runs.data_root()))
 
     def train(self, run: Run) -> None:
         """Train one claimed run to whatever end it comes to.
@@ -169,20 +178,19 @@ class Trainer:
         with suppress(StoreError):
             self.runs.finish(run.id, "interrupted", error=sentence)
 
-    def _dataset(self, run: Run) -> data.Dataset:
-        place = run.recipe.dataset, run.data_root
-        if place not in self._datasets:
-            self._datasets[place] = data.load(run.recipe.dataset, Path(run.data_root), self.runs.path.parent)
-        return self._datasets[place]
+    def _dataset(self, name: str, root: Path) -> data.Dataset:
+        if (name, root) not in self._datasets:
+            self._datasets[name, root] = data.load(name, root, self.runs.path.parent)
+        return self._datasets[name, root]
 
     def _follow(self, run: Run, training: ModuleType) -> None:
         """Write down what a training says, a few times a second; stop it when somebody wishes so."""
-        dataset = self._dataset(run)
+        dataset = self._dataset(run.recipe.dataset, Path(run.data_root))
         saved = self.runs.artifact(run.id, "checkpoint")
         events = training.train(run.recipe, dataset, load_checkpoint(saved) if saved else None)
         points: list[Point] = []
         artifacts: dict[str, bytes] = {}
-        written, rate = time.monotonic(), None
+        written, rate = 0.0, None  # The first points are written at once: somebody waits for them.
         for event in events:
             match event:
                 case training.Started():
@@ -218,7 +226,7 @@ class Trainer:
                 case training.Finished():
                     self._finish(run, event, points, artifacts)
                     return
-            if time.monotonic() - written >= WRITE_SECONDS:
+            if points and time.monotonic() - written >= WRITE_SECONDS:
                 if not self.runs.record(run.id, points, images_per_second=rate, artifacts=artifacts):
                     events.close()
                     self.runs.finish(run.id, "cancelled")

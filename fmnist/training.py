@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -121,8 +122,7 @@ def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -
 
     model = build(recipe.model, recipe.seed, device)
     optimizer = _optimizer(recipe, model)
-    images, labels = as_input(data.train_images).to(device), torch.tensor(data.train_labels).to(device)
-    test_images = as_input(data.test_images).to(device)
+    images, labels, test_images = on_device(data, device)
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
 
@@ -211,6 +211,18 @@ def evaluate(model: nn.Module, images: torch.Tensor, threads: int = 1) -> np.nda
         logits = torch.cat(list(pool.map(answer, images.split(EVALUATION_BATCH))))
     largest = torch.finfo(torch.float16).max  # Beyond it would stand infinities, of which no loss can be computed.
     return logits.clamp(-largest, largest).half().cpu().numpy()
+
+
+@lru_cache(maxsize=1)
+def on_device(data: Dataset, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Training images, training labels and test images as tensors on a device; kept for the next run."""
+    labels = torch.tensor(data.train_labels).to(device)
+    return as_input(data.train_images).to(device), labels, as_input(data.test_images).to(device)
+
+
+def prepare(data: Dataset) -> None:
+    """Bring a data set to where the next run will most probably want it."""
+    on_device(data, _device("auto"))
 
 
 def as_input(images: np.ndarray) -> torch.Tensor:

@@ -92,18 +92,13 @@ def _library(path: Path, identity: int | None) -> Library:
     return Library(Store(path))
 
 
-def data_root(runs: Store) -> Path:
-    """The data root: FMNIST_DATA, else the folder that was chosen on a page, else `data/` in the project."""
-    return data.data_root(os.environ.get("FMNIST_DATA") or runs.setting("data_root"))
-
-
 def dataset(name: str, runs: Store) -> Dataset:
     """A data set, read once for all sessions.
 
     Raises:
         DataError: as `data.load`.
     """
-    return _dataset(name, data_root(runs), runs.path.parent)
+    return _dataset(name, runs.data_root(), runs.path.parent)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the images …")
@@ -111,10 +106,13 @@ def _dataset(name: str, root: Path, cache: Path) -> Dataset:
     return data.load(name, root, cache)
 
 
-def choose_scope(shelf: Library) -> tuple[str, tuple[str, ...]]:
+def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
     """Which data set and whose runs a page shows; asked only where there is a choice.
 
     Sample data and FashionMNIST never stand in one picture.
+
+    Args:
+        both: whether own and reference runs can be shown together.
 
     Returns:
         The data set's name, and the sources.
@@ -138,7 +136,7 @@ def choose_scope(shelf: Library) -> tuple[str, tuple[str, ...]]:
         if len(sources) > 1:
             source = st.segmented_control(
                 "Runs",
-                [*sources, "both"],
+                [*sources, "both"] if both else sources,
                 format_func=lambda name: SOURCES.get(name, "Both"),
                 default=source,
                 required=True,
@@ -293,7 +291,7 @@ def offer_data(runs: Store, missing: DataError) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Download it** from its authors' mirror (31 MB, checked by its sums).")
-        _download_panel(data_root(runs))
+        _download_panel(runs.data_root())
     with right:
         st.markdown("**Or name a folder** that holds `FashionMNIST/raw/`. It is only read.")
         if os.environ.get("FMNIST_DATA"):

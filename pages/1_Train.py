@@ -69,7 +69,7 @@ def ask(shelf: Library) -> None:
             again = st.toggle("Train again what is trained already", key="again")
         st.caption(promise(shelf, recipes, len(trained), again, len(images.train_images)))
     if pressed:
-        queued = shelf.own.enqueue(keyed, widgets.data_root(shelf.own), again=again)
+        queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again)
         if any(needed for _, needed in queued):
             trainer.start(shelf.own)
             st.rerun()
@@ -128,8 +128,13 @@ def promise(shelf: Library, recipes: list[Recipe], trained: int, again: bool, im
 def watch(shelf: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
     active = shelf.own.runs(*ACTIVE)
+    show_training(shelf, active)
+    # Only now, for a click that comes in with this run must not be lost.
     if bool(active) != st.session_state["active"]:
         st.rerun()  # The whole page: its pace, and what is trained already, have changed.
+
+
+def show_training(shelf: Library, active: list[Run]) -> None:
     alive = trainer.is_alive(shelf.own) if active else True
     batch = shelf.own.newest_batch()
     if not batch:
@@ -307,3 +312,4 @@ with widgets.page("Train", "Train the models"):
     st.session_state["active"] = bool(shelf.own.runs(*ACTIVE))
     st.fragment(watch, run_every=LIVE_SECONDS if st.session_state["active"] else IDLE_SECONDS)(shelf)
     show_all(shelf)
+    trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.

@@ -12,7 +12,7 @@ MOST_GROUPS = 8
 
 
 def show(shelf: Library) -> None:
-    dataset, sources = widgets.choose_scope(shelf)
+    dataset, sources = widgets.choose_scope(shelf, both=True)
     groups = widgets.choose_groups(shelf.groups(dataset, *sources), MOST_GROUPS)
     if not groups:
         return

@@ -15,7 +15,7 @@ LISTED_PAIRS = 5
 
 
 def show(shelf: Library) -> None:
-    dataset, sources = widgets.choose_scope(shelf)
+    dataset, sources = widgets.choose_scope(shelf, both=True)
     runs = choose_runs(shelf, dataset, sources)
     if not runs:
         return
