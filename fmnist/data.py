@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -97,7 +98,8 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
     except OSError as error:  # A folder that may not be entered, or no name for one.
         raise DataError(f"{folder} can't be read: {error.strerror or error}.") from None
     if missing:
-        raise DataMissing(f"FashionMNIST is not in {folder}: {_listed(missing)} can't be found there.")
+        which = f": {_listed(missing)} can't be found there" if len(missing) < len(SHA256) else " yet"
+        raise DataMissing(f"FashionMNIST is not in {folder}{which}.")
     arrays = [_read_idx(folder / file, sum_) for file, sum_ in SHA256.items()]
     return _dataset(name, *arrays)
 
@@ -238,8 +240,9 @@ def _fetch(folder: Path, poll_seconds: float) -> Iterator[int]:
             lines = log.read().decode(errors="replace").strip().splitlines() or ["no reason was given"]
             if any("No space left" in line for line in lines):
                 raise OSError(28, "no space left on the device")
+            reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
             raise DataError(
-                f"FashionMNIST could not be downloaded ({lines[-1].strip()[:200]}). "
+                f"FashionMNIST could not be downloaded ({reason[:200]}). "
                 "Check the network connection and try again, or train on the sample data, which needs no download."
             )
     yield DOWNLOAD_BYTES

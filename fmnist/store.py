@@ -9,11 +9,9 @@ import io
 import json
 import os
 import sqlite3
-import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,67 +20,14 @@ import numpy as np
 import pandas as pd
 
 from fmnist.data import PROJECT, data_root
+from fmnist.database import Database, StoreError
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 
 REFERENCE = Path(__file__).parent / "reference" / "reference.db"
 
-APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE runs (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    key        TEXT NOT NULL,               -- Recipe.key: what the cache looks for
-    recipe     TEXT NOT NULL,               -- JSON
-    data_root  TEXT NOT NULL,               -- the folder from which its data are read
-    status     TEXT NOT NULL DEFAULT 'queued'
-               CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
-    priority   INTEGER NOT NULL,            -- smaller is trained first
-    stop       INTEGER NOT NULL DEFAULT 0,  -- somebody asked the running run to stop
-    created    REAL NOT NULL,               -- Unix times
-    started    REAL,
-    updated    REAL,
-    finished   REAL,
-    device     TEXT,                        -- where it runs: "cpu" or a GPU's name
-    threads    INTEGER,
-    machine    TEXT,                        -- the processor's name
-    versions   TEXT,                        -- JSON: python, torch ...
-    parameters INTEGER,
-    multiply_adds INTEGER,
-    steps      INTEGER,                     -- of the whole run
-    step       INTEGER NOT NULL DEFAULT 0,  -- done so far
-    images_per_second REAL,
-    result     TEXT,                        -- JSON, once done
-    error      TEXT                         -- a sentence
-);
-CREATE INDEX runs_by_key ON runs (key);
-CREATE INDEX runs_by_status ON runs (status);
-CREATE TABLE history (
-    run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    split    TEXT NOT NULL CHECK (split IN ('train', 'test')),
-    step     INTEGER NOT NULL,
-    epoch    INTEGER NOT NULL,
-    seconds  REAL NOT NULL,                 -- of training since the run began
-    loss     REAL NOT NULL,
-    accuracy REAL NOT NULL,
-    PRIMARY KEY (run, split, step)
-) WITHOUT ROWID;
-CREATE TABLE artifacts (
-    run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch>
-    data BLOB NOT NULL,
-    PRIMARY KEY (run, name)
-);
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-
 BATCH_SECONDS = 2  # Runs asked for by one click are added within moments.
-BUSY_SECONDS = 10  # To wait for another process that writes.
 ACTIVE = ("queued", "running")
-
-
-class StoreError(Exception):
-    """A store that can't be opened, read or written. The message is a sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -148,19 +93,6 @@ def store_path(path: str | Path | None = None) -> Path:
     return chosen if chosen.suffix in {".db", ".sqlite"} and not chosen.is_dir() else chosen / "fmnist.db"
 
 
-def _use_wal(db: sqlite3.Connection) -> None:
-    """Switch a new file to a write-ahead log: SQLite does not wait here when another process does the same."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
 def pack(array: np.ndarray) -> bytes:
     """An array as compressed bytes in NumPy's own format, without pickle."""
     file = io.BytesIO()
@@ -172,115 +104,12 @@ def unpack(data: bytes) -> np.ndarray:
     return np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False)
 
 
-class Store:
-    """The runs in one file. Safe to share between threads; other processes open their own.
+class Store(Database):
+    """The runs in one file: what `Database` says of opening holds for it."""
 
-    Args:
-        path: made, with its folder, if it is not there.
-        read_only: for the reference runs: the file is never changed, nor anything made beside it.
-
-    Raises:
-        StoreError: here and from every method, when the file can't be used; the message says why.
-    """
-
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path = path
-        self.read_only = read_only
-        self.source = "reference" if read_only else "own"
-        self._mutex = threading.RLock()
-        with self._explained():
-            self._db = self._open()
-
-    # --- Opening ---
-
-    def _open(self) -> sqlite3.Connection:
-        if self.read_only:
-            # immutable: no lock and no -wal file, so that it opens from a folder that can't be written.
-            db = sqlite3.connect(f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        else:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # autocommit: transactions are begun and ended by _write alone.
-            db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        db.row_factory = sqlite3.Row
-        try:
-            self._prepare(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        if not self.read_only and not db.execute("PRAGMA schema_version").fetchone()[0]:
-            _use_wal(db)
-            db.execute("BEGIN IMMEDIATE")  # Two processes may be making the same new store.
-            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                for statement in SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            db.execute("COMMIT")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(f"{self.path} is a SQLite file of another program: choose another place with FMNIST_RUNS.")
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} was written by a newer version of this program (store version {version}; "
-                f"this one reads {SCHEMA_VERSION}): update the program, or choose another place with FMNIST_RUNS."
-            )
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA synchronous = NORMAL")  # With WAL: a power cut loses the last moments, never the file.
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what SQLite and the system say into a sentence."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
-            place = self.path
-            raise StoreError(
-                {
-                    sqlite3.SQLITE_FULL: f"The disk is full: nothing more can be saved in {place.parent}. "
-                    "Free some space and try again; what was saved before is safe.",
-                    sqlite3.SQLITE_NOTADB: f"{place} is not a store of this program: move it away, "
-                    "or choose another place with FMNIST_RUNS.",
-                    sqlite3.SQLITE_CORRUPT: f"{place} is damaged: move it away to begin a new one, "
-                    "or bring back a copy of it.",
-                    sqlite3.SQLITE_READONLY: f"{place} can't be written: change its permissions, "
-                    "or choose another place with FMNIST_RUNS.",
-                    sqlite3.SQLITE_CANTOPEN: f"{place} can't be opened or made: check that its folder can be written, "
-                    "or choose another place with FMNIST_RUNS.",
-                    sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
-                    sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
-                }.get(code, f"{place} can't be used: {error}.")
-            ) from error
-        except OSError as error:
-            raise StoreError(
-                f"{self.path.parent} can't be used for the results ({error.strerror or error}): "
-                "choose another place with FMNIST_RUNS."
-            ) from error
-
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, self._explained():
-            yield self._db
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or nothing."""
-        with self._mutex, self._explained():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def close(self) -> None:
-        with self._mutex:
-            self._db.close()
+    @property
+    def source(self) -> str:
+        return "reference" if self.read_only else "own"
 
     # --- Reading ---
 

@@ -170,7 +170,7 @@ def test_a_root_without_data(tmp_path, root):
     before = listing(tmp_path)
     with pytest.raises(DataMissing) as refused:
         data.load("fashion-mnist", path, tmp_path / "cache")
-    assert is_one_sentence(refused.value) and all(name in str(refused.value) for name in data.SHA256)
+    assert is_one_sentence(refused.value) and str(path) in str(refused.value)
     assert listing(tmp_path) == before
 
 
