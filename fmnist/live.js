@@ -113,6 +113,7 @@ function layout(root, metric, { x, scale }) {
     yaxis: {
       title: { text: PANELS[metric] }, gridcolor: grid, zeroline: false, automargin: true,
       type: log ? "log" : "linear", uirevision: scale, tickformat: metric === "accuracy" ? ".0%" : "",
+      autorangeoptions: metric === "accuracy" ? { clipmin: 0, clipmax: 1 } : {},
     },
     height: root.clientWidth < NARROW ? 300 : 380,
     margin: { l: 8, r: 8, t: 36, b: 8 },

@@ -14,7 +14,7 @@ TRAINING_VERSION = 1
 
 DATASETS = {"fashion-mnist": "FashionMNIST", "sample": "Sample data"}
 OPTIMIZERS = {"sgd": "SGD", "sgd-momentum": "SGD, momentum 0.9", "adam": "Adam"}
-DEVICES = {"auto": "CUDA if there is one, else CPU", "cpu": "CPU", "cuda": "CUDA"}
+DEVICES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA"}
 
 
 class RecipeError(ValueError):

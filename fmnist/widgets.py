@@ -126,24 +126,33 @@ def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str,
                 "Data",
                 datasets,
                 format_func=DATASETS.get,
-                default=datasets[0],
+                default=_kept("chosen-data", datasets),
                 required=True,
                 key="data",
                 bind="query-params",
             )
+            st.session_state["chosen-data"] = dataset  # The default on the next page.
         sources = [name for name in SOURCES if name in set(finished.loc[finished["dataset"] == dataset, "source"])]
         source = sources[0] if sources else "own"
         if len(sources) > 1:
+            options = [*sources, "both"] if both else sources
             source = st.segmented_control(
                 "Runs",
-                [*sources, "both"] if both else sources,
+                options,
                 format_func=lambda name: SOURCES.get(name, "Both"),
-                default=source,
+                default=_kept("chosen-source", options),
                 required=True,
                 key="source",
                 bind="query-params",
             )
+            st.session_state["chosen-source"] = source
     return dataset, tuple(SOURCES) if source == "both" else (source,)
+
+
+def _kept(name: str, options: Sequence[str]) -> str:
+    """What was chosen before under a name, if it is still an option; else the first one."""
+    chosen = st.session_state.get(name)
+    return chosen if chosen in options else options[0]
 
 
 def say_where_from(dataset: str, groups: Sequence[Group]) -> None:

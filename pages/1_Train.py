@@ -91,7 +91,12 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
             "Optimiser", list(OPTIMIZERS), format_func=OPTIMIZERS.get, key="optimizer", persist_state="session"
         )
         device = columns[4].selectbox(
-            "Device", list(DEVICES), format_func=DEVICES.get, key="device", persist_state="session"
+            "Device",
+            list(DEVICES),
+            format_func=DEVICES.get,
+            key="device",
+            persist_state="session",
+            help="Automatic: CUDA if there is one, else the CPU.",
         )
         st.caption("The defaults are the published recipe: SGD, learning rate 0.1, batches of 32, 3 epochs.")
     try:

@@ -122,7 +122,12 @@ def recognised(shelf: Library, run: widgets.Run, labels: np.ndarray) -> np.ndarr
 
 
 def show_table(table: pd.DataFrame) -> None:
-    numbers = table.assign(seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))))[
+    numbers = table.assign(
+        seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))),
+        remarks=table["runs"].map(
+            lambda runs: "; ".join(f"seed {run.recipe.seed} {said}" for run in runs if (said := widgets.trouble(run)))
+        ),
+    )[
         [
             "name",
             "source",
@@ -138,6 +143,7 @@ def show_table(table: pd.DataFrame) -> None:
             "parameters",
             "multiply_adds",
             "device",
+            "remarks",
         ]
     ]
     st.dataframe(

@@ -101,7 +101,9 @@ def chosen_cell() -> tuple[int, int] | None:
 
 def show_matrix(run: Run, matrix: np.ndarray, as_shares: bool, cell: tuple[int, int] | None) -> None:
     correct, total = int(np.trace(matrix)), int(matrix.sum())
-    st.markdown(f"**{run.name}** · {correct:,} of {total:,} right ({correct / total:.2%})")
+    st.markdown(f"**{run.name}** · {correct / total:.2%} right")
+    if trouble := widgets.trouble(run):
+        st.caption(f":orange[:material/warning: {trouble}]")
     pairs = evaluation.most_confused(matrix, LISTED_PAIRS)
     in_words = [f"{CLASS_NAMES[true]} taken for {CLASS_NAMES[said]}: {count}" for true, said, count in pairs]
 

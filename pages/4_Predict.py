@@ -161,6 +161,8 @@ def answer(shelf: Library, groups: list[Group], image: Converted, truth: int | N
                 alt=f"{name}: " + widgets.listed(f"{CLASS_NAMES[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
             )
             st.caption(agreement(group, seeds, top))
+    if any(len(seeds) > 1 for seeds in by_group):
+        st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
 
 
 def verdict(groups: list[Group], means: list[np.ndarray], truth: int | None) -> str:
@@ -179,7 +181,7 @@ def agreement(group: Group, seeds: np.ndarray, top: int) -> str:
     if len(seeds) == 1:
         return f"Seed {group.runs[0].recipe.seed}."
     agreeing = int((seeds.argmax(axis=1) == top).sum())
-    return f"Mean of {len(seeds)} seeds; {agreeing} of them say so. Lines: lowest to highest seed."
+    return f"Mean of {len(seeds)} seeds; {agreeing} of them say so."
 
 
 with widgets.page("Predict", "What do they make of it?"):
