@@ -282,21 +282,28 @@ class Gradients:
 
     def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Set the gradients for a batch; its logits (N, 10)."""
-        share = torch.tensor(1 / len(images), device=images.device)  # of each image in the mean
+        if len(self._models) == 1:
+            return self._part(0, images, labels, len(images))
         parts = list(zip(images.chunk(len(self._models)), labels.chunk(len(self._models)), strict=True))
-        others = [self._pool.submit(self._part, i, *parts[i], share) for i in range(1, len(parts))]
-        logits = [self._part(0, *parts[0], share), *(other.result() for other in others)]
+        others = [self._pool.submit(self._part, i, *parts[i], len(images)) for i in range(1, len(parts))]
+        logits = [self._part(0, *parts[0], len(images)), *(other.result() for other in others)]
         for parameters in self._parameters[1 : len(parts)]:
             for mine, other in zip(self._parameters[0], parameters, strict=True):
                 mine.grad.add_(other.grad)
         return torch.cat(logits)
 
-    def _part(self, index: int, images: torch.Tensor, labels: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    def _part(self, index: int, images: torch.Tensor, labels: torch.Tensor, count: int) -> torch.Tensor:
         for parameter in self._parameters[index]:
             parameter.grad = None
         logits = self._models[index](images)
-        cross_entropy(logits, labels, reduction="sum").backward(share)
+        # Of the mean over `count` images: their sum, each with a share of 1 / count.
+        cross_entropy(logits, labels, reduction="sum").backward(_share(count, images.device))
         return logits.detach()
+
+
+@lru_cache(maxsize=8)
+def _share(count: int, device: torch.device) -> torch.Tensor:
+    return torch.tensor(1 / count, device=device)
 
 
 def _sharing(model: nn.Module) -> nn.Module:
