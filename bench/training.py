@@ -1,9 +1,10 @@
-"""How much faster is our training loop than the usual one?  python bench/training.py [--epochs 1] [--models 0,1,2]
+"""How much faster is our training loop than the usual one?  python bench/training.py [--repeats 3] [--models 0,1,2]
 
 The usual loop, as tutorials write it: torchvision's data set, ToTensor on every image, DataLoader, loss and
 accuracy of every batch fetched with `.item()`, evaluation by another DataLoader. Ours: `fmnist.training.train`.
 Both train the same model by the same recipe on the same machine, in turn, and both are timed from the first
-step of an epoch to the end of its evaluation. Seconds are the median of the epochs.
+step of an epoch to the end of its evaluation. Medians over the repeats; the ratio is taken pair by pair, so that
+it holds when the machine's speed drifts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -29,49 +29,45 @@ from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 
 
-def usual(model_id: str, root: Path, epochs: int) -> Iterator[float]:
-    """Seconds of each epoch of the usual loop (mrdbourke/pytorch-deep-learning, notebook 03, without its prints)."""
+def usual(model_id: str, root: Path, threads: int) -> float:
+    """Seconds of an epoch of the usual loop (mrdbourke/pytorch-deep-learning, notebook 03, without its prints)."""
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     train = DataLoader(FashionMNIST(root, train=True, transform=ToTensor()), batch_size=32, shuffle=True)
     test = DataLoader(FashionMNIST(root, train=False, transform=ToTensor()), batch_size=32)
     model = ARCHITECTURES[model_id].build()
     loss_function = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for _ in range(epochs):
-        started = time.perf_counter()
-        model.train()
-        train_loss = train_accuracy = 0.0
-        for images, labels in train:
+    started = time.perf_counter()
+    model.train()
+    train_loss = train_accuracy = 0.0
+    for images, labels in train:
+        logits = model(images)
+        loss = loss_function(logits, labels)
+        train_loss += loss.item()
+        train_accuracy += (logits.argmax(dim=1) == labels).float().mean().item()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    test_loss = test_accuracy = 0.0
+    with torch.inference_mode():
+        for images, labels in test:
             logits = model(images)
-            loss = loss_function(logits, labels)
-            train_loss += loss.item()
-            train_accuracy += (logits.argmax(dim=1) == labels).float().mean().item()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        model.eval()
-        test_loss = test_accuracy = 0.0
-        with torch.inference_mode():
-            for images, labels in test:
-                logits = model(images)
-                test_loss += loss_function(logits, labels).item()
-                test_accuracy += (logits.argmax(dim=1) == labels).float().mean().item()
-        yield time.perf_counter() - started
+            test_loss += loss_function(logits, labels).item()
+            test_accuracy += (logits.argmax(dim=1) == labels).float().mean().item()
+    return time.perf_counter() - started
 
 
-def ours(model_id: str, dataset: data.Dataset, epochs: int) -> Iterator[float]:
-    """Seconds of each epoch of `training.train`, evaluation included."""
-    before = 0.0
-    for event in training.train(Recipe(model_id, epochs=epochs, device="cpu"), dataset):
-        if isinstance(event, training.EpochEnd):
-            seconds = event.train_seconds + event.eval_seconds
-            yield seconds - before
-            before = seconds
+def ours(model_id: str, dataset: data.Dataset) -> float:
+    """Seconds of an epoch of `training.train`, evaluation included."""
+    *_, finished = training.train(Recipe(model_id, epochs=1, device="cpu"), dataset)
+    return finished.train_seconds + finished.eval_seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=1, help="of each loop and model")
+    parser.add_argument("--repeats", type=int, default=3, help="epochs of each loop and model, in turn")
     parser.add_argument("--models", default=",".join(ARCHITECTURES))
     parser.add_argument("--data", type=data.data_root, default=data.data_root())
     options = parser.parse_args()
@@ -79,12 +75,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         dataset = data.load("fashion-mnist", options.data, Path(temporary))
         root = unpacked(options.data, Path(temporary))
-        print(f"{'model':<8} {'usual s/epoch':>14} {'ours s/epoch':>13} {'ratio':>6}")
+        print("| model | usual loop, s per epoch | ours, s per epoch | ratio |\n|---|---|---|---|")
         for model in options.models.split(","):
-            torch.set_num_threads(threads)
-            slow = statistics.median(usual(model, root, options.epochs))
-            fast = statistics.median(ours(model, dataset, options.epochs))
-            print(f"{ARCHITECTURES[model].name:<8} {slow:>14.2f} {fast:>13.2f} {slow / fast:>6.1f}", flush=True)
+            pairs = [(usual(model, root, threads), ours(model, dataset)) for _ in range(options.repeats)]
+            slow, fast = (statistics.median(times) for times in zip(*pairs, strict=True))
+            ratio = statistics.median(slow / fast for slow, fast in pairs)
+            print(f"| {ARCHITECTURES[model].name} | {slow:.2f} | {fast:.2f} | {ratio:.1f} |", flush=True)
 
 
 def unpacked(root: Path, temporary: Path) -> Path:
