@@ -43,16 +43,18 @@ def show(shelf: Library) -> None:
         )
         == "shares"
     )
-    cell = chosen_cell()
-    for column, run in zip(st.columns(len(runs)), runs, strict=True):
-        with column:
-            show_matrix(run, matrices[run.address], as_shares, cell)
+    above = st.container()  # The matrices mark the cell that is chosen below them.
     st.caption(
         "Rows are the true class, columns the predicted one; "
         f"{'lighter' if widgets.is_dark() else 'darker'} is a larger share of the true class, "
         "on one scale for all. Click a cell to see its images, or choose it here:"
     )
-    show_cell(shelf, runs, images, predictions, cell)
+    cell, chosen = choose_cell(runs)
+    for column, run in zip(above.columns(len(runs)), runs, strict=True):
+        with column:
+            show_matrix(run, matrices[run.address], as_shares, cell)
+    if cell:
+        show_images(chosen, cell, runs, images, predictions)
 
 
 def choose_runs(shelf: Library, dataset: str, sources: tuple[str, ...]) -> list[Run]:
@@ -91,19 +93,20 @@ def summary(runs: list[Run], matrices: dict[str, np.ndarray]) -> str:
     )
 
 
-def chosen_cell() -> tuple[int, int] | None:
-    """The cell in the address or last clicked, as (true, predicted)."""
-    true, predicted = st.session_state.get("true"), st.session_state.get("predicted")
-    if true in CLASS_NAMES and predicted in CLASS_NAMES:
-        return CLASS_NAMES.index(true), CLASS_NAMES.index(predicted)
-    return None
+def choose_cell(runs: list[Run]) -> tuple[tuple[int, int] | None, Run]:
+    """The cell that was clicked, is in the address, or is chosen here, as (true, predicted); and of which run."""
+    left, middle, right = st.columns(3)
+    true = left.selectbox("True class", CLASS_NAMES, index=None, key="true", bind="query-params")
+    said = middle.selectbox("Predicted class", CLASS_NAMES, index=None, key="predicted", bind="query-params")
+    by_address = {run.address: run for run in runs}
+    address = right.selectbox("Of", list(by_address), format_func=lambda address: by_address[address].name, key="of")
+    cell = (CLASS_NAMES.index(true), CLASS_NAMES.index(said)) if true and said else None
+    return cell, by_address[address]
 
 
 def show_matrix(run: Run, matrix: np.ndarray, as_shares: bool, cell: tuple[int, int] | None) -> None:
     correct, total = int(np.trace(matrix)), int(matrix.sum())
     st.markdown(f"**{run.name}** · {correct / total:.2%} right")
-    if trouble := widgets.trouble(run):
-        st.caption(f":orange[:material/warning: {trouble}]")
     pairs = evaluation.most_confused(matrix, LISTED_PAIRS)
     in_words = [f"{CLASS_NAMES[true]} taken for {CLASS_NAMES[said]}: {count}" for true, said, count in pairs]
 
@@ -122,26 +125,22 @@ def show_matrix(run: Run, matrix: np.ndarray, as_shares: bool, cell: tuple[int, 
         config={"displayModeBar": False},
         alt=f"Confusion matrix of {run.name}. " + "; ".join(in_words),
     )
+    if trouble := widgets.trouble(run):
+        st.caption(f":orange[:material/warning: {trouble}]")
     with st.expander("Most confused"):
         st.markdown("\n".join(f"- {line}" for line in in_words) or "Nothing is confused.")
 
 
-def show_cell(
-    shelf: Library, runs: list[Run], images: Dataset, predictions: dict[str, np.ndarray], cell: tuple[int, int] | None
+def show_images(
+    chosen: Run, cell: tuple[int, int], runs: list[Run], images: Dataset, predictions: dict[str, np.ndarray]
 ) -> None:
-    """The test images of the chosen cell, of the chosen model, with what each model said."""
-    left, middle, right = st.columns(3)
-    true = left.selectbox("True class", CLASS_NAMES, index=None, key="true", bind="query-params")
-    said = middle.selectbox("Predicted class", CLASS_NAMES, index=None, key="predicted", bind="query-params")
-    names = {run.address: run.name for run in runs}
-    address = right.selectbox("Of", list(names), format_func=names.get, key="of")
-    if true is None or said is None:
-        return
-    row, column = CLASS_NAMES.index(true), CLASS_NAMES.index(said)
-    found = np.flatnonzero((images.test_labels == row) & (predictions[address] == column))
+    """The test images of a cell of the chosen run, with what each run said."""
+    row, column = cell
+    true, said = CLASS_NAMES[row], CLASS_NAMES[column]
+    found = np.flatnonzero((images.test_labels == row) & (predictions[chosen.address] == column))
     what = f"**{true}** taken for **{said}**" if row != column else f"**{true}** recognised"
     st.markdown(
-        f"{names[address]}: {what}, {len(found):,} {'image' if len(found) == 1 else 'images'}"
+        f"{chosen.name}: {what}, {len(found):,} {'image' if len(found) == 1 else 'images'}"
         f"{f'; the first {MOST_IMAGES}' if len(found) > MOST_IMAGES else ''}."
     )
     if not len(found):
