@@ -158,45 +158,32 @@ class Curve:
     look: Look
 
 
-def curves(history: pd.DataFrame, runs: Sequence[Curve], metric: str, x: str) -> go.Figure:
-    """Training curves as thin lines, test results as markers on a line; one entry a group in the legend.
+def by_epoch(history: pd.DataFrame, runs: Sequence[Curve], metric: str) -> go.Figure:
+    """Test results after each epoch, a line a run; one entry a group in the legend.
 
     Args:
-        history: columns run, split, step, epoch, seconds, loss, accuracy.
+        history: columns run, split, epoch, loss, accuracy.
         metric: "loss" or "accuracy".
-        x: "step", "seconds" or "epoch"; by epoch only the test results are shown.
     """
     figure = _figure(380, hovermode="closest")
     values = ".1%" if metric == "accuracy" else ".3f"
     named: set[str] = set()
     for curve in runs:
         look = curve.look
-        points = history[history["run"] == curve.run]
-        line = {"color": look.color, "dash": look.dash}
-        hover = f"%{{y:{values}}} at {x} %{{x:,.4~g}}<extra>{curve.name}, %{{meta}}</extra>"
-        for split, drawn in _DRAWN.items():
-            shown = points[points["split"] == split].sort_values("step")
-            if shown.empty or (split == "train" and x == "epoch"):
-                continue
-            figure.add_scatter(
-                x=shown[x],
-                y=shown[metric],
-                mode=drawn["mode"],
-                name=look.name,
-                legendgroup=look.name,
-                showlegend=look.name not in named,
-                meta={"train": "training", "test": "test"}[split],
-                line=line | {"width": drawn["width"]},
-                opacity=drawn["opacity"],
-                marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
-                hovertemplate=hover,
-            )
-            named.add(look.name)
-    figure.update_xaxes(
-        title={"step": "Step", "seconds": "Seconds of training", "epoch": "Epoch"}[x],
-        rangemode="tozero" if x != "epoch" else "normal",
-        dtick=1 if x == "epoch" and history["epoch"].max() <= 12 else None,
-    )
+        points = history[(history["run"] == curve.run) & (history["split"] == "test")].sort_values("epoch")
+        figure.add_scatter(
+            x=points["epoch"],
+            y=points[metric],
+            mode="lines+markers",
+            name=look.name,
+            legendgroup=look.name,
+            showlegend=look.name not in named,
+            line={"color": look.color, "dash": look.dash, "width": 2.5},
+            marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
+            hovertemplate=f"%{{y:{values}}} after epoch %{{x}}<extra>{curve.name}</extra>",
+        )
+        named.add(look.name)
+    figure.update_xaxes(title="Epoch", dtick=1 if history["epoch"].max() <= 12 else None)
     figure.update_yaxes(
         title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
         tickformat=".0%" if metric == "accuracy" else None,
@@ -204,12 +191,6 @@ def curves(history: pd.DataFrame, runs: Sequence[Curve], metric: str, x: str) ->
         autorangeoptions={"clipmin": 0, "clipmax": 1 if metric == "accuracy" else None},
     )
     return figure
-
-
-_DRAWN = {
-    "train": {"mode": "lines", "width": 1.2, "opacity": 0.7},
-    "test": {"mode": "lines+markers", "width": 2.5, "opacity": 1.0},
-}
 
 
 def bars(

@@ -96,7 +96,7 @@ def _data(
 
 
 def as_data(history: pd.DataFrame, runs: Sequence[charts.Curve]) -> list[dict[str, Any]]:
-    """The curves as plain lists, rounded to what can be seen; for the arguments see `charts.curves`."""
+    """The curves as plain lists, rounded to what can be seen; `history` as `Library.history` gives it."""
     by_run = dict(list(history.groupby(["run", "split"], sort=False)))
     empty = history.iloc[:0]
     return [

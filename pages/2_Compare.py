@@ -50,7 +50,7 @@ def show_learning(shelf: Library, groups: list[Group]) -> None:
     ]
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         column.plotly_chart(
-            charts.curves(history, drawn, metric, "epoch"),
+            charts.by_epoch(history, drawn, metric),
             key=f"learning-{metric}",
             config=widgets.CHART_CONFIG,
             alt=f"Test {metric} after each epoch, a line per run",
