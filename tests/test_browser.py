@@ -115,7 +115,7 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
         page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
     page = ann.open(f"Confusion?{SAMPLE}")
     for run in trained:
-        page.get_by_text(f"({run.result['test_accuracy']:.2%})").wait_for()
+        page.get_by_text(f"{run.result['test_accuracy']:.2%} right").first.wait_for()
     ann.check()
 
 
