@@ -72,7 +72,7 @@ def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
 def trained(browser: Browser, server: Server) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
     ann, ben = Visitor(browser, server), Visitor(browser, server)
-    choose_recipe(ann, epochs=40)
+    choose_recipe(ann, epochs=200)  # Some 20 s on two cores: long enough for Ben to come and see them grow.
     press(ann.page, "Train")
     ann.page.get_by_text("Training now").wait_for()
     ben.open("Train")
