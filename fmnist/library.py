@@ -12,7 +12,7 @@ import pandas as pd
 
 from fmnist import evaluation
 from fmnist.models import ARCHITECTURES
-from fmnist.recipe import DATASETS, Recipe
+from fmnist.recipe import Recipe
 from fmnist.store import REFERENCE, Run, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
@@ -46,12 +46,6 @@ class Library:
         self.stores = {"own": own}
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True)
-
-    def find(self, address: str) -> Run | None:
-        """The run that an address ("12", "reference-3") names, if it is there. The text may come from anywhere."""
-        source, _, number = address.rpartition("-")
-        store = self.stores.get(source or "own")
-        return store.run(int(number)) if store and number.isascii() and number.isdigit() and len(number) < 10 else None
 
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns that `evaluation.summarise` takes; `run` is the `Run` itself."""
@@ -195,6 +189,5 @@ def comparison(library: Library, *sources: str) -> pd.DataFrame:
     """`evaluation.summarise` over the library, with names for people."""
     table = evaluation.summarise(library.finished(*sources))
     table["name"] = table["model"].map({id: model.name for id, model in ARCHITECTURES.items()})
-    table["data"] = table["dataset"].map(DATASETS)
     table["described"] = [Recipe.from_json(recipe).describe() for recipe in table["recipe"]]
     return table

@@ -134,26 +134,9 @@ def test_titles_tell_groups_apart(library):
     ]
 
 
-def test_runs_are_found_by_address(library):
-    id = done(library.own, Recipe("1"))
-    assert library.find(str(id)).source == "own"
-    assert library.find("reference-3").recipe == Recipe("2")
-    for group in library.groups("fashion-mnist"):
-        assert library.find(group.id) == group.runs[0]
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["", "99", "reference-99", "nowhere-1", "reference-", "1; DROP TABLE runs", "²", "1" * 30, "-", "../1", "1.0"],
-)
-def test_an_address_may_be_anything(library, address):
-    done(library.own, Recipe("1"))
-    assert library.find(address) is None
-
-
 def test_what_runs_left_behind_comes_from_their_store(library):
     done(library.own, Recipe("1"))
-    runs = [library.find("1"), library.find("reference-1")]
+    runs = [library.own.run(1), library.stores["reference"].run(1)]
     assert library.history(runs)["run"].tolist() == ["1", "reference-1"]
     for run in runs:
         assert library.predictions(run).tolist() == [3, 1, 4]
@@ -175,11 +158,7 @@ def test_tables_for_charts(library):
 
 def test_comparison_has_names_for_people(library):
     row = comparison(library, "reference").set_index("model").loc["0"]
-    assert (row["name"], row["data"], row["described"]) == (
-        "Model 0",
-        "FashionMNIST",
-        "SGD, lr 0.1, batch 32, 3 epochs",
-    )
+    assert (row["name"], row["described"]) == ("Model 0", "SGD, lr 0.1, batch 32, 3 epochs")
     assert row["source"] == "reference" and row["device"] == "CPU, 1 thread"
 
 
