@@ -142,6 +142,7 @@ COMPARED = (
     "eval_seconds",
     "parameters",
     "device",
+    "conditions",
 )
 
 
@@ -154,6 +155,7 @@ def compare(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2, default=lambda value: value.item()))
     elif options.format == "csv":
         table["seeds"] = table["seeds"].map(lambda seeds: " ".join(map(str, seeds)))
+        table["conditions"] = table["conditions"].map("; ".join)
         print(table.to_csv(index=False), end="")
     elif table.empty:
         print(
@@ -164,6 +166,7 @@ def compare(options: argparse.Namespace) -> int:
             model=table["model"].map(lambda id: ARCHITECTURES[id].name),
             dataset=table["dataset"].map(DATASETS),
             seeds=table["seeds"].map(len),
+            conditions=table["conditions"].map("; ".join),
             train_seconds=table["train_seconds"].map("{:.1f}".format),
             eval_seconds=table["eval_seconds"].map("{:.2f}".format),
         )

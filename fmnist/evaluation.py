@@ -76,7 +76,7 @@ def is_dead(predictions: np.ndarray) -> bool:
 # --- Runs with the same recipe but for the seed ---
 
 GROUP = ["source", "dataset", "model", "recipe", "device"]
-"""What makes runs one group. `device` is where they really ran, threads included: times are comparable within it."""
+"""What makes runs one group. `device` is where they really ran: "CPU", or the GPU's name."""
 
 
 def newest_per_seed(runs: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +95,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         The columns of `GROUP`, and seeds (list), runs (list), accuracy_mean, accuracy_std (n - 1 in the denominator;
         NaN for one seed), accuracy_min, accuracy_max: shares of 1, over all seeds, dead ones
         included; dead (their number), accuracy_alive (mean without them; NaN if none lives); train_seconds,
-        eval_seconds, image_seconds: means; parameters, multiply_adds.
+        eval_seconds, image_seconds: means; conditions: a list of those under which they were measured;
+        parameters, multiply_adds.
     """
     runs = newest_per_seed(runs)
     groups = runs.groupby(GROUP, sort=False, as_index=False)
@@ -110,6 +111,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         train_seconds=("train_seconds", "mean"),
         eval_seconds=("eval_seconds", "mean"),
         image_seconds=("image_seconds", "mean"),
+        conditions=("conditions", lambda conditions: sorted(set(conditions))),
         parameters=("parameters", "first"),
         multiply_adds=("multiply_adds", "first"),
     )
@@ -140,7 +142,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
         f"{points:.1f} points more than {second['name']}."
     ]
     quickest = ranked.loc[ranked["train_seconds"].idxmin()]
-    if quickest["id"] != best["id"] and _same_processor(best["device"], quickest["device"]):
+    if quickest["id"] != best["id"] and best["device"] == quickest["device"]:
         ratio = best["train_seconds"] / quickest["train_seconds"]
         sentences.append(
             f"It takes {ratio:.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
@@ -156,8 +158,3 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     else:
         sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
     return " ".join([*sentences, *deaths])
-
-
-def _same_processor(one: str, other: str) -> bool:
-    """Whether two places may be compared at all: CPU with CPU (the threads are named beside), a GPU with the same."""
-    return one.partition(",")[0] == other.partition(",")[0]

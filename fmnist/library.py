@@ -142,6 +142,7 @@ COLUMNS = (
     "train_seconds",
     "eval_seconds",
     "image_seconds",
+    "conditions",
     "parameters",
     "multiply_adds",
 )
@@ -163,6 +164,7 @@ def _row(run: Run) -> dict:
         "train_seconds": run.result["train_seconds"],
         "eval_seconds": run.result["eval_seconds"],
         "image_seconds": run.result["image_seconds"],
+        "conditions": run.conditions,
         "parameters": run.parameters,
         "multiply_adds": run.multiply_adds,
     }

@@ -1,41 +1,40 @@
-"""The trainer: a process of its own that takes queued runs from the store and trains them.
+"""The trainer: a process of its own that takes queued runs from the store and has them trained by workers.
 
 `python -m fmnist.trainer` lives on when the dashboard's server ends, and ends by itself when there has been
 nothing to do for a while. For as long as it lives it holds a file lock: so there is never a second
-one, and everybody notices at once when it is gone, however it went.
+one, and everybody notices at once when it is gone, however it went. It is the only one who writes results.
 
-This module imports torch only inside the trainer process.
+torch is imported in the workers alone (`fmnist.worker`).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
 import logging
-import platform
+import multiprocessing
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from fmnist import data, store
-from fmnist.store import Point, Run, Store, StoreError
+from fmnist.store import Run, Store, StoreError
+from fmnist.worker import STOP, Begun, Ended, Grown, Order, Prepare, serve
 
-if TYPE_CHECKING:
-    from fmnist import training
-
-WRITE_SECONDS = 0.2  # Between two writes to the store, which are also the looks for a wish to stop.
-POLL_SECONDS = 0.1  # Between two looks into an empty queue.
+POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
+MOST_SLOTS = 8
+WORKER_BYTES = 10**9  # Memory of a worker: torch and the images as floats (measured: 0.8 GB).
+PROCESSES = multiprocessing.get_context("spawn")  # Forked, they would inherit the lock and the open store.
 
 log = logging.getLogger("fmnist.trainer")
 
@@ -116,190 +115,159 @@ def last_words(path: Path) -> str:
 # --- The process ---
 
 
+@dataclass
+class Worker:
+    """A worker process, as the trainer sees it."""
+
+    process: BaseProcess
+    connection: Connection
+    run: Run | None = None  # what it trains at the moment
+    at_once: int = 1  # the most runs that were trained at the same time with it, itself included
+    told_to_stop: bool = False
+
+
 class Trainer:
-    """Takes runs from the queue, one after the other."""
+    """Hands queued runs to workers, and writes down what they report."""
 
     def __init__(self, runs: Store) -> None:
         self.runs = runs
-        self._datasets: dict[tuple[str, Path], data.Dataset] = {}
-        self._prepared = False
+        self.slots = slots()
+        self._workers: list[Worker] = []
 
     def work(self, idle_seconds: float) -> None:
-        """Train what is queued; return when nothing was for `idle_seconds`."""
-        idle_since = time.monotonic()
-        while True:
-            if run := self.runs.claim():
-                self.train(run)
-                idle_since = time.monotonic()
-            elif time.monotonic() - idle_since >= idle_seconds:
-                return
-            elif not self._prepared:
-                self._prepare()
-            else:
-                time.sleep(POLL_SECONDS)
-
-    def _prepare(self) -> None:
-        """Load what the next run will need, while nobody waits for it: seconds of torch, half a second of images."""
-        self._prepared = True
-        with suppress(data.DataError):  # Whoever asks for a run is told.
-            _load_training().prepare(self._dataset("fashion-mnist", self.runs.data_root()))
-
-    def train(self, run: Run) -> None:
-        """Train one claimed run to whatever end it comes to.
+        """Train what is queued; return when nothing was for `idle_seconds`.
 
         Raises:
-            StoreError: nothing can be written any more; the run can be taken up again from its last saved epoch.
+            StoreError: nothing can be written any more; runs can be taken up again from their last saved epoch.
         """
-        log.info("run %d: %s, %s", run.id, run.name, run.recipe.describe())
+        idle_since = time.monotonic()
         try:
-            self._follow(run, _load_training())
-        except data.DataError as error:
-            self._fail(run, str(error))
+            if idle_seconds:
+                self._prepare()
+            while True:
+                self._hand_out()
+                if busy := [worker for worker in self._workers if worker.run]:
+                    for connection in wait([worker.connection for worker in busy], POLL_SECONDS):
+                        self._take_report(next(worker for worker in busy if worker.connection is connection))
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since >= idle_seconds:
+                    return
+                else:
+                    self._end_workers(self._workers[1:])
+                    time.sleep(POLL_SECONDS)
         except StoreError as error:
-            self._interrupt(run, str(error))
+            for worker in self._workers:
+                if worker.run:
+                    log.info("run %d interrupted: %s", worker.run.id, error)
+                    # If not even that can be written, whoever looks next finds a running run without a trainer.
+                    with suppress(StoreError):
+                        self.runs.finish(worker.run.id, "interrupted", error=str(error))
             raise
-        except Exception as error:
-            training = sys.modules.get("fmnist.training")
-            if training and isinstance(error, training.TrainingError):
-                self._fail(run, str(error))
-            else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
-                log.exception("run %d", run.id)
-                self._fail(
-                    run,
-                    f"The training ended by a fault of this program; the details are in {log_path(self.runs.path)}.",
+        finally:
+            self._end_workers(self._workers[:])
+
+    def _prepare(self) -> None:
+        """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
+        self._start_worker()
+        self._workers[0].connection.send(Prepare("fashion-mnist", self.runs.data_root(), self.runs.path.parent))
+
+    def _hand_out(self) -> None:
+        """Give queued runs to idle workers: the next one, and side by side with it those that differ by seed only.
+
+        Other models wait: times are compared between models, so each is trained under the same load.
+        """
+        busy = [worker for worker in self._workers if worker.run]
+        claimed: list[Run] = []
+        while len(busy) + len(claimed) < self.slots:
+            beside = busy[0].run if busy else claimed[0] if claimed else None
+            run = self.runs.claim(beside)
+            if run is None:
+                break
+            claimed.append(run)
+        at_once = len(busy) + len(claimed)
+        for run in claimed:
+            worker = next((worker for worker in self._workers if not worker.run), None) or self._start_worker()
+            worker.run, worker.at_once, worker.told_to_stop = run, at_once, False
+            order = Order(
+                run.recipe,
+                Path(run.data_root),
+                self.runs.path.parent,
+                self.runs.artifact(run.id, "checkpoint"),
+                max(1, self.slots // at_once),
+                log_path(self.runs.path),
+            )
+            log.info("run %d: %s, %s", run.id, run.name, run.recipe.describe())
+            with suppress(OSError):  # It has died in the meantime, which shows when its report is awaited.
+                worker.connection.send(order)
+        for worker in busy:
+            worker.at_once = max(worker.at_once, at_once)
+
+    def _take_report(self, worker: Worker) -> None:
+        """Write down what a worker says, and tell it if its run is no longer wanted."""
+        run = worker.run
+        assert run is not None
+        try:
+            report = worker.connection.recv()
+        except (EOFError, OSError):  # Killed, out of memory, or a fault in a library.
+            worker.process.join()
+            report = Ended(
+                "interrupted",
+                f"The process that trained it ended unexpectedly (exit code {worker.process.exitcode}): "
+                "it may have run out of memory.",
+            )
+            self._workers.remove(worker)
+        match report:
+            case Begun():
+                self.runs.record_start(run.id, **report.facts)
+            case Grown():
+                wanted = self.runs.record(
+                    run.id,
+                    report.points,
+                    images_per_second=report.images_per_second,
+                    artifacts=report.artifacts,
                 )
+                if not wanted and not worker.told_to_stop:
+                    worker.told_to_stop = True
+                    with suppress(OSError):
+                        worker.connection.send(STOP)
+            case Ended():
+                result = report.result and report.result | {"at_once": worker.at_once}
+                self.runs.finish(
+                    run.id,
+                    report.status,
+                    points=report.points,
+                    result=result,
+                    artifacts=report.artifacts,
+                    error=report.error,
+                )
+                worker.run = None
+                log.info("run %d %s%s", run.id, report.status, f": {report.error}" if report.error else "")
 
-    def _fail(self, run: Run, sentence: str) -> None:
-        log.info("run %d failed: %s", run.id, sentence)
-        self.runs.finish(run.id, "failed", error=sentence)
+    def _start_worker(self) -> Worker:
+        ours, theirs = PROCESSES.Pipe()
+        # Daemons end with us in any orderly way; after any other they find that nobody listens.
+        process = PROCESSES.Process(target=serve, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        self._workers.append(Worker(process, ours))
+        return self._workers[-1]
 
-    def _interrupt(self, run: Run, sentence: str) -> None:
-        # If not even that can be written, whoever looks next finds a running run without a trainer.
-        with suppress(StoreError):
-            self.runs.finish(run.id, "interrupted", error=sentence)
-
-    def _dataset(self, name: str, root: Path) -> data.Dataset:
-        if (name, root) not in self._datasets:
-            self._datasets[name, root] = data.load(name, root, self.runs.path.parent)
-        return self._datasets[name, root]
-
-    def _follow(self, run: Run, training: ModuleType) -> None:
-        """Write down what a training says, a few times a second; stop it when somebody wishes so."""
-        dataset = self._dataset(run.recipe.dataset, Path(run.data_root))
-        saved = self.runs.artifact(run.id, "checkpoint")
-        events = training.train(run.recipe, dataset, load_checkpoint(saved) if saved else None)
-        points: list[Point] = []
-        artifacts: dict[str, bytes] = {}
-        written, rate = 0.0, None  # The first points are written at once: somebody waits for them.
-        for event in events:
-            match event:
-                case training.Started():
-                    self.runs.record_start(
-                        run.id,
-                        device=event.device,
-                        threads=event.threads,
-                        machine=machine(),
-                        versions=versions(),
-                        parameters=event.parameters,
-                        multiply_adds=event.multiply_adds,
-                        steps=event.steps,
-                        step=event.step,
-                    )
-                case training.Progress():
-                    rate = event.images_per_second
-                    points.append(
-                        Point("train", event.step, event.epoch, event.train_seconds, event.loss, event.accuracy)
-                    )
-                case training.EpochEnd():
-                    points.append(
-                        Point(
-                            "test",
-                            event.step,
-                            event.epoch,
-                            event.train_seconds,
-                            event.test_loss,
-                            event.test_accuracy,
-                        )
-                    )
-                    artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
-                    artifacts[f"predictions/{event.epoch}"] = store.pack(event.predictions)
-                case training.Finished():
-                    self._finish(run, event, points, artifacts)
-                    return
-            if points and time.monotonic() - written >= WRITE_SECONDS:
-                if not self.runs.record(run.id, points, images_per_second=rate, artifacts=artifacts):
-                    events.close()
-                    self.runs.finish(run.id, "cancelled")
-                    log.info("run %d stopped", run.id)
-                    return
-                points, artifacts, written = [], {}, time.monotonic()
-
-    def _finish(self, run: Run, event: training.Finished, points: list[Point], artifacts: dict[str, bytes]) -> None:
-        from safetensors.torch import save
-
-        result = {
-            "test_loss": event.test_loss,
-            "test_accuracy": event.test_accuracy,
-            "train_seconds": event.train_seconds,
-            "eval_seconds": event.eval_seconds,
-            "image_seconds": event.image_seconds,
-            "dead": event.dead,
-            "never_predicted": event.never_predicted,
-            "zero_layers": event.zero_layers,
-        }
-        artifacts = artifacts | {"weights": save(event.weights), "logits": store.pack(event.logits)}
-        artifacts.pop("checkpoint", None)
-        self.runs.finish(run.id, "done", points=points, result=result, artifacts=artifacts)
-        log.info("run %d done: test accuracy %.4f", run.id, event.test_accuracy)
+    def _end_workers(self, workers: list[Worker]) -> None:
+        for worker in workers:
+            self._workers.remove(worker)
+            worker.connection.close()
+            worker.process.terminate()
+            worker.process.join()
 
 
-def _load_training() -> ModuleType:
+def slots() -> int:
+    """How many runs are trained side by side: one for each processor core that we may use, as far as memory goes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        return importlib.import_module("fmnist.training")
-    except (ImportError, OSError, RuntimeError) as error:
-        # What a torch raises that does not fit its libraries, its Python or the machine.
-        raise data.DataError(
-            f"PyTorch can't be loaded ({str(error).splitlines()[0]}): "
-            "install it again with pip install -r requirements.txt."
-        ) from error
-
-
-def save_checkpoint(checkpoint: training.Checkpoint) -> bytes:
-    """A checkpoint as a safetensors file, its numbers in the header."""
-    from safetensors.torch import save
-
-    numbers = {
-        "epoch": checkpoint.epoch,
-        "train_seconds": checkpoint.train_seconds,
-        "eval_seconds": checkpoint.eval_seconds,
-    }
-    return save(checkpoint.tensors, metadata={"numbers": json.dumps(numbers)})
-
-
-def load_checkpoint(saved: bytes) -> training.Checkpoint:
-    from safetensors.torch import load
-
-    from fmnist.training import Checkpoint
-
-    # A safetensors file: the header's length in 8 bytes, the header as JSON, the tensors.
-    header = json.loads(saved[8 : 8 + int.from_bytes(saved[:8], "little")])
-    return Checkpoint(**json.loads(header["__metadata__"]["numbers"]), tensors=load(saved))
-
-
-def machine() -> str:
-    """The processor's name, as well as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # Not Linux.
-    return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """What a result may depend on besides its recipe."""
-    return {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy")}
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows.
+        memory = 4 * WORKER_BYTES
+    return max(1, min(cores, MOST_SLOTS, memory // (2 * WORKER_BYTES)))
 
 
 def main(arguments: list[str] | None = None) -> int:

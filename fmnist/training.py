@@ -104,11 +104,17 @@ class Checkpoint:
 Event = Started | Progress | EpochEnd | Finished
 
 
-def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -> Iterator[Event]:
+def train(
+    recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None, threads: int | None = None
+) -> Iterator[Event]:
     """Train by a recipe, yielding events: `Started`, then `Progress` and `EpochEnd` as they come, at last `Finished`.
 
     The weights depend on the recipe, the data and the machine alone, bit for bit; a run that goes on from a
-    checkpoint ends with the same weights as one that was never interrupted.
+    checkpoint ends with the same weights as one that was never interrupted, and the number of threads
+    changes nothing but the time.
+
+    Args:
+        threads: how many CPU threads a step may use; none of them more than the model has parts. None: as many.
 
     Training time is the optimisation alone: no loading, no warm-up, no evaluation, nothing that the consumer
     does between two events. There is no synchronisation with the device but at each report.
@@ -118,6 +124,7 @@ def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -
     """
     device = _device(recipe.device)
     parts = ARCHITECTURES[recipe.model].parts if device.type == "cpu" else 1
+    threads = min(parts, threads or parts)
     torch.set_num_threads(1)  # Of each operation: steps are split as a whole, by Gradients.
 
     model = build(recipe.model, recipe.seed, device)
@@ -132,14 +139,14 @@ def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -
     step, train_seconds, eval_seconds = done.epoch * steps_per_epoch, done.train_seconds, done.eval_seconds
     yield Started(
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        threads=parts,
+        threads=threads,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         multiply_adds=_multiply_adds(model, test_images[:1]),
         steps=recipe.epochs * steps_per_epoch,
         step=step,
     )
-    _warm_up(model, recipe, parts, images, labels)
-    gradients = Gradients(model, parts)
+    _warm_up(model, recipe, parts, threads, images, labels)
+    gradients = Gradients(model, parts, threads)
 
     logits = None
     for epoch in range(done.epoch + 1, recipe.epochs + 1):
@@ -163,7 +170,7 @@ def train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None) -
                 reported, clock = number, _now(device)
 
         started = _now(device)
-        logits = evaluate(model, test_images, parts)
+        logits = evaluate(model, test_images, threads)
         predictions = evaluation.predict(logits)
         test_loss = evaluation.cross_entropy(logits, data.test_labels)
         _check(test_loss, step, epoch)
@@ -263,7 +270,7 @@ def _score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
 
 
 class Gradients:
-    """Computes the gradient of a batch's mean loss, in equal parts on as many threads.
+    """Computes the gradient of a batch's mean loss, in equal parts on several threads.
 
     torch itself would split every operation over the threads, which then wait for each other some twenty times in
     a step of Model 2: 4.3 ms a step on two idle cores, and 60 ms as soon as anything else (the browser) wants one
@@ -272,21 +279,27 @@ class Gradients:
 
     Args:
         model: its parameters' `grad` is set by each call.
-        parts: at least 1; with 1 there is no other thread.
+        parts: at least 1.
+        threads: at least 1; with 1 the parts are computed one after the other, where we are.
     """
 
-    def __init__(self, model: nn.Module, parts: int) -> None:
+    def __init__(self, model: nn.Module, parts: int, threads: int) -> None:
         self._models = [model] + [_sharing(model) for _ in range(parts - 1)]
         self._parameters = [list(twin.parameters()) for twin in self._models]
-        self._pool = ThreadPoolExecutor(max(1, parts - 1), initializer=torch.set_num_threads, initargs=(1,))
+        self._others = (
+            ThreadPoolExecutor(threads - 1, initializer=torch.set_num_threads, initargs=(1,)) if threads > 1 else None
+        )
 
     def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Set the gradients for a batch; its logits (N, 10)."""
         if len(self._models) == 1:
             return self._part(0, images, labels, len(images))
         parts = list(zip(images.chunk(len(self._models)), labels.chunk(len(self._models)), strict=True))
-        others = [self._pool.submit(self._part, i, *parts[i], len(images)) for i in range(1, len(parts))]
-        logits = [self._part(0, *parts[0], len(images)), *(other.result() for other in others)]
+        if self._others:
+            others = [self._others.submit(self._part, i, *parts[i], len(images)) for i in range(1, len(parts))]
+            logits = [self._part(0, *parts[0], len(images)), *(other.result() for other in others)]
+        else:
+            logits = [self._part(i, *part, len(images)) for i, part in enumerate(parts)]
         for parameters in self._parameters[1 : len(parts)]:
             for mine, other in zip(self._parameters[0], parameters, strict=True):
                 mine.grad.add_(other.grad)
@@ -322,10 +335,12 @@ def _check(loss: float, step: int, epoch: int) -> None:
         )
 
 
-def _warm_up(model: nn.Module, recipe: Recipe, parts: int, images: torch.Tensor, labels: torch.Tensor) -> None:
+def _warm_up(
+    model: nn.Module, recipe: Recipe, parts: int, threads: int, images: torch.Tensor, labels: torch.Tensor
+) -> None:
     """Run a few steps on a copy, so that no model pays for libraries that load at their first use."""
     model = copy.deepcopy(model)
-    gradients, optimizer = Gradients(model, parts), _optimizer(recipe, model)
+    gradients, optimizer = Gradients(model, parts, threads), _optimizer(recipe, model)
     for _ in range(WARM_UP_STEPS):
         gradients(images[: recipe.batch_size], labels[: recipe.batch_size])
         optimizer.step()

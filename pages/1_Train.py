@@ -176,11 +176,10 @@ def show_running(shelf: Library, run: Run) -> None:
     share = run.step / run.steps if run.steps else 0.0
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     text = f"**{run.name}** · preparing"
-    if run.steps and run.images_per_second:
-        left = (run.steps - run.step) * run.recipe.batch_size / run.images_per_second
+    if run.seconds_left is not None:
         text = (
             f"**{run.name}** · epoch {epoch} of {run.recipe.epochs} · step {run.step:,} of {run.steps:,} · "
-            f"{run.images_per_second:,.0f} images/s · {widgets.duration(left)} left"
+            f"{run.images_per_second:,.0f} images/s · {widgets.duration(run.seconds_left)} left"
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.progress(share, text)

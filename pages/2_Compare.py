@@ -1,12 +1,15 @@
 """Compare: accuracy, time and size of runs side by side."""
 
+from collections.abc import Hashable
+
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from fmnist import charts, evaluation, widgets
 from fmnist.data import CLASS_NAMES, DataError
-from fmnist.library import Group, Library, as_tables
+from fmnist.library import Group, Library, as_tables, identity
 
 MOST_GROUPS = 8
 
@@ -16,41 +19,51 @@ def show(shelf: Library) -> None:
     groups = widgets.choose_groups(shelf.groups(dataset, *sources), MOST_GROUPS)
     if not groups:
         return
-    table, runs = as_tables(groups)
+    shown = identity(groups)
+    table, runs = shelf.remember(("tables", shown), lambda: as_tables(groups))
     answer = evaluation.conclusion(table, runs)
     st.markdown(f"#### {answer}")
     widgets.say_where_from(dataset, groups)
     st.plotly_chart(
-        charts.accuracy_by_seed(table, runs),
+        shelf.remember(("by-seed", shown), lambda: charts.accuracy_by_seed(table, runs)),
         key="by-seed",
         config=widgets.CHART_CONFIG,
         alt="Test accuracy of every seed and the mean. " + widgets.plain(answer),
     )
     st.caption("Each mark is one seed, the bar across is their mean. The whole test set of each run was answered once.")
-    learning, cost, classes, numbers = st.tabs(["Learning", "Time and size", "Classes", "Table"])
-    with learning:
-        show_learning(shelf, groups)
-    with cost:
-        show_cost(table)
-    with classes:
-        show_classes(shelf, groups, dataset)
-    with numbers:
-        show_table(table)
+    tabs = st.tabs(["Learning", "Time and size", "Classes", "Table"], key="tab", bind="query-params")
+    learning, cost, classes, numbers = tabs  # Only the open one is worked out.
+    if learning.open:
+        with learning:
+            show_learning(shelf, groups)
+    if cost.open:
+        with cost:
+            show_cost(shelf, table, shown)
+    if classes.open:
+        with classes:
+            show_classes(shelf, groups, dataset)
+    if numbers.open:
+        with numbers:
+            show_table(table)
 
 
 def show_learning(shelf: Library, groups: list[Group]) -> None:
     """Test results by epoch, all seeds."""
-    runs = [run for group in groups for run in group.runs]
-    history = shelf.history(runs)
-    looks = charts.looks([(group.recipe.model, group.title) for group in groups])
-    drawn = [
-        charts.Curve(run.address, run.name, look)
-        for group, look in zip(groups, looks, strict=True)
-        for run in group.runs
-    ]
-    for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+
+    def draw() -> dict[str, go.Figure]:
+        looks = charts.looks([(group.recipe.model, group.title) for group in groups])
+        drawn = [
+            charts.Curve(run.address, run.name, look)
+            for group, look in zip(groups, looks, strict=True)
+            for run in group.runs
+        ]
+        history = shelf.history([run for group in groups for run in group.runs], "test")
+        return {metric: charts.by_epoch(history, drawn, metric) for metric in ("accuracy", "loss")}
+
+    figures = shelf.remember(("learning", identity(groups)), draw)
+    for column, (metric, figure) in zip(st.columns(2), figures.items(), strict=True):
         column.plotly_chart(
-            charts.by_epoch(history, drawn, metric),
+            figure,
             key=f"learning-{metric}",
             config=widgets.CHART_CONFIG,
             alt=f"Test {metric} after each epoch, a line per run",
@@ -58,9 +71,9 @@ def show_learning(shelf: Library, groups: list[Group]) -> None:
     st.caption("Figures on the test set after each epoch; a line per seed, in the colour of its model.")
 
 
-def show_cost(table: pd.DataFrame) -> None:
+def show_cost(shelf: Library, table: pd.DataFrame, shown: Hashable) -> None:
     """Times and sizes, a picture each."""
-    devices = table["device"].unique()
+    conditions = {condition for group in table["conditions"] for condition in group}
     pictures = (
         ("Training", table["train_seconds"], [f"{value:.1f} s" for value in table["train_seconds"]]),
         (
@@ -73,17 +86,20 @@ def show_cost(table: pd.DataFrame) -> None:
     )
     for column, (title, values, texts) in zip(st.columns(2) + st.columns(2), pictures, strict=True):
         column.plotly_chart(
-            charts.bars(table["name"], table["model"], values, title, texts),
+            shelf.remember(
+                ("cost", title, shown),
+                lambda: charts.bars(table["name"], table["model"], values, title, texts),  # noqa: B023
+            ),
             key=f"cost-{title}",
             config=widgets.CHART_CONFIG,
             alt=f"{title}: "
             + widgets.listed(f"{name} {text}" for name, text in zip(table["name"], texts, strict=True)),
         )
-    if len(devices) > 1:
+    if len(conditions) > 1:
         st.caption(
-            ":material/warning: The times are not from the same place: "
-            + widgets.listed(f"{row['name']} on {row['device']}" for _, row in table.iterrows())
-            + ". A model gets as many threads as make it fastest."
+            ":material/warning: The times were not measured under the same conditions: "
+            + "; ".join(f"{row['name']}: {widgets.listed(row['conditions'])}" for _, row in table.iterrows())
+            + ". A run gets as many threads as make its model fastest, and as are left by those beside it."
         )
     st.caption(
         "Training is the optimisation alone: no loading, no evaluation, no warm-up. "
@@ -98,14 +114,18 @@ def show_classes(shelf: Library, groups: list[Group], dataset: str) -> None:
     except DataError as error:
         widgets.offer_data(shelf.own, error)
         return
-    shares = np.array([np.mean([recognised(shelf, run, labels) for run in group.runs], axis=0) for group in groups])
+    looks = charts.looks([(group.recipe.model, group.title) for group in groups])
+    shares, figure = shelf.remember(
+        ("classes", identity(groups)),
+        lambda: (shares := recognised(shelf, groups, labels), charts.class_accuracy(shares, looks)),
+    )
     hardest = int(shares.mean(axis=0).argmin())
     st.markdown(
         f"**{CLASS_NAMES[hardest]}** is the hardest class: {shares[:, hardest].mean():.0%} of its images "
         "are recognised, on average over what is compared."
     )
     st.plotly_chart(
-        charts.class_accuracy(shares, charts.looks([(group.recipe.model, group.title) for group in groups])),
+        figure,
         key="classes",
         config=widgets.CHART_CONFIG,
         alt="Share of each class that is recognised: "
@@ -117,8 +137,14 @@ def show_classes(shelf: Library, groups: list[Group], dataset: str) -> None:
     )
 
 
-def recognised(shelf: Library, run: widgets.Run, labels: np.ndarray) -> np.ndarray:
-    return evaluation.class_accuracy(evaluation.confusion_matrix(labels, shelf.predictions(run)))
+def recognised(shelf: Library, groups: list[Group], labels: np.ndarray) -> np.ndarray:
+    """Of each class the share that is recognised, mean over the seeds of each group: float (groups, 10)."""
+
+    def mean(group: Group) -> np.ndarray:
+        matrices = [evaluation.confusion_matrix(labels, shelf.predictions(run)) for run in group.runs]
+        return np.mean([evaluation.class_accuracy(matrix) for matrix in matrices], axis=0)
+
+    return np.array([mean(group) for group in groups])
 
 
 def show_table(table: pd.DataFrame) -> None:

@@ -28,7 +28,7 @@ from fmnist.trainer import Trainer
 TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
 COMPARED = {
     *("model", "dataset", "source", "recipe", "seeds", "accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"),
-    *("dead", "train_seconds", "eval_seconds", "parameters", "device"),
+    *("dead", "train_seconds", "eval_seconds", "parameters", "device", "conditions"),
 }
 
 
@@ -146,7 +146,7 @@ def test_compare_as_json(fmnist, trained):
     assert two["accuracy_mean"] == pytest.approx(np.mean(accuracies))
     assert two["accuracy_std"] == pytest.approx(np.std(accuracies, ddof=1))
     assert (two["accuracy_min"], two["accuracy_max"]) == (min(accuracies), max(accuracies))
-    assert (two["parameters"], two["dead"], two["device"]) == (7_850, 0, "CPU, 1 thread")
+    assert (two["parameters"], two["dead"], two["device"]) == (7_850, 0, "CPU")
     assert two["recipe"] == "SGD, lr 0.1, batch 32, 1 epoch"
     assert one["seeds"] == [0] and one["accuracy_std"] is None
 

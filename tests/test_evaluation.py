@@ -113,7 +113,7 @@ def run(model: str, seed: int, accuracy: float, **changes) -> dict:
         "dataset": "fashion-mnist",
         "model": model,
         "recipe": "{}",
-        "device": "CPU, 1 thread",
+        "device": "CPU",
         "seed": seed,
         "run": f"{model}/{seed}",
         "finished": float(seed),
@@ -122,6 +122,7 @@ def run(model: str, seed: int, accuracy: float, **changes) -> dict:
         "train_seconds": 2.0,
         "eval_seconds": 0.5,
         "image_seconds": 1e-6,
+        "conditions": "CPU, 1 thread",
         "parameters": 7_850,
         "multiply_adds": 7_840,
     }
@@ -136,6 +137,7 @@ def test_summarise_mean_and_spread():
     assert row["accuracy_std"] == pytest.approx(np.std(accuracies, ddof=1), abs=1e-12)
     assert (row["accuracy_min"], row["accuracy_max"]) == (0.78, 0.86)
     assert (row["train_seconds"], row["eval_seconds"], row["dead"]) == (2.0, 0.5, 0)
+    assert row["conditions"] == ["CPU, 1 thread"]
 
 
 def test_summarise_one_seed_has_no_spread():
@@ -227,7 +229,7 @@ def test_conclusion_counts_the_dead():
 
 @pytest.mark.parametrize("seconds, times", [(3.0, "1.5 times"), (60.0, "30 times")])
 def test_conclusion_compares_times_of_the_same_processor(seconds, times):
-    slow = run("2", 0, 0.88, train_seconds=seconds, device="CPU, 2 threads")
+    slow = run("2", 0, 0.88, train_seconds=seconds)
     assert f"It takes {times} as long to train as Model 0" in conclude(run("0", 0, 0.80), slow)
     assert "times as long" not in conclude(run("0", 0, 0.80), slow | {"device": "NVIDIA H200"})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import torch
 from conftest import is_one_sentence, keep_as_sample, kill_trainers, trainer_processes, wait_for
 from safetensors.torch import load
 
-from fmnist import data, trainer, training
+from fmnist import data, trainer, training, worker
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import ACTIVE, Run, Store, StoreError
@@ -43,6 +45,19 @@ def run_to_its_end(store: Store) -> subprocess.CompletedProcess:
     """A trainer in the foreground, that ends as soon as there is nothing to do."""
     command = [sys.executable, "-m", "fmnist.trainer", "--runs", str(store.path), "--idle-seconds", "0"]
     return subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=120)
+
+
+def worker_processes(folder: Path) -> list[int]:
+    """The process ids of the workers of the trainers of a folder's stores."""
+    trainers = trainer_processes(folder)
+    lines = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True).stdout
+    rows = [line.split(maxsplit=2) for line in lines.splitlines()]
+    return [int(pid) for pid, parent, command in rows if int(parent) in trainers and "spawn_main" in command]
+
+
+def is_running(pid: int) -> bool:
+    lines = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+    return bool(lines.strip()) and not lines.startswith("Z")  # A zombie is only waited for by nobody.
 
 
 def same_weights(saved: bytes, weights: dict[str, torch.Tensor]) -> bool:
@@ -81,6 +96,37 @@ def test_a_trainer_takes_what_is_queued_while_it_lives(store, small_sample):
     (later,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
     assert later.status == "done"
     assert trainer_processes(store.path.parent) == [process]
+
+
+def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sample, monkeypatch):
+    monkeypatch.setattr(trainer, "slots", lambda: 3)
+    recipes = [Recipe(model, seed, epochs=2, **SMALL) for seed in range(5) for model in ("0", "2")]
+    ids = queue(store, *recipes)
+    together: set[tuple[str, int]] = set()
+
+    def watched(runs: Store, *arguments, **keywords) -> bool:
+        running = runs.runs("running")
+        together.add(("".join(sorted({run.recipe.model for run in running})), len(running)))
+        return record(runs, *arguments, **keywords)
+
+    record = Store.record
+    monkeypatch.setattr(Store, "record", watched)
+    trainer.Trainer(store).work(idle_seconds=0)
+    assert {models for models, _ in together} == {"0", "2"}  # never both
+    assert max(count for _, count in together) == 3
+    for recipe, id in zip(recipes, ids, strict=True):
+        run = store.run(id)
+        assert run.status == "done" and run.result["at_once"] in (1, 2, 3) and run.threads == 1
+        *_, alone = training.train(recipe, small_sample)
+        assert same_weights(store.weights(id), alone.weights)
+        assert np.array_equal(store.logits(id), alone.logits)
+
+
+def test_a_single_run_gets_all_the_threads_that_its_model_can_use(store, small_sample, monkeypatch):
+    monkeypatch.setattr(trainer, "slots", lambda: 2)
+    ids = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("2", epochs=1, **SMALL))
+    trainer.Trainer(store).work(idle_seconds=0)
+    assert [(store.run(id).threads, store.run(id).result["at_once"]) for id in ids] == [(1, 1), (2, 1)]
 
 
 def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
@@ -126,7 +172,7 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     assert store.run(id).status == "running"  # nobody has looked yet
     wait_for(lambda: not trainer.is_alive(store))
     assert store.run(id).status == "interrupted"
-    epoch = trainer.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
     assert 0 < epoch < 30
 
     assert store.resume(id)
@@ -139,6 +185,30 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     assert curves[curves["split"] == "test"]["epoch"].tolist() == list(range(1, 31))
     assert not curves.duplicated(["split", "step"]).any()
     assert run.result["train_seconds"] == pytest.approx(curves["seconds"].max())
+
+
+def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_sample):
+    endless, waiting = queue(store, ENDLESS, Recipe("1", epochs=1, **SMALL))
+    trainer.start(store)
+    wait_for(lambda: store.artifact(endless, "checkpoint"))
+    for pid in worker_processes(store.path.parent):
+        os.kill(pid, signal.SIGKILL)
+    interrupted, trained = ended(store, endless, waiting)
+    assert interrupted.status == "interrupted" and trained.status == "done"
+    assert is_one_sentence(interrupted.error) and "ended unexpectedly" in interrupted.error
+    assert store.resume(endless)
+    step = interrupted.step
+    wait_for(lambda: store.run(endless).step > step)
+
+
+def test_no_worker_outlives_a_killed_trainer(store, small_sample):
+    (endless,) = queue(store, ENDLESS)
+    trainer.start(store)
+    wait_for(lambda: store.run(endless).step > 0)
+    workers = worker_processes(store.path.parent)
+    assert workers
+    kill_trainers(store.path.parent)
+    wait_for(lambda: not any(is_running(pid) for pid in workers))
 
 
 def test_what_a_dead_trainer_left_is_interrupted_and_the_rest_trained(store, small_sample):

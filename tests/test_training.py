@@ -12,7 +12,7 @@ from conftest import is_one_sentence
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from fmnist import evaluation, trainer, training
+from fmnist import evaluation, training, worker
 from fmnist.data import Dataset
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
@@ -192,6 +192,13 @@ def test_a_recipe_gives_the_same_weights_bit_for_bit(model, optimizer, small_dat
     assert not same_weights(one, finish(dataclasses.replace(chosen, seed=1), small_data))
 
 
+@every_model
+def test_the_number_of_threads_changes_no_bit(model, small_data):
+    one, two = (list(training.train(recipe(model, epochs=2), small_data, threads=threads))[-1] for threads in (1, 2))
+    assert same_weights(one, two)
+    assert np.array_equal(one.logits, two.logits)
+
+
 @every_optimizer
 @every_model
 def test_a_resumed_run_ends_with_the_same_weights(model, optimizer, small_data):
@@ -199,7 +206,7 @@ def test_a_resumed_run_ends_with_the_same_weights(model, optimizer, small_data):
     events = list(training.train(chosen, small_data))
     assert not events[-1].zero_layers
     for checkpoint in [event.checkpoint for event in events if isinstance(event, EpochEnd)]:
-        stored = trainer.load_checkpoint(trainer.save_checkpoint(checkpoint))
+        stored = worker.load_checkpoint(worker.save_checkpoint(checkpoint))
         resumed = list(training.train(chosen, small_data, stored))
         assert resumed[0].step == checkpoint.epoch * 11
         assert sum(isinstance(event, EpochEnd) for event in resumed) == 3 - checkpoint.epoch
@@ -223,7 +230,7 @@ def test_a_resumed_run_on_cuda_ends_with_the_same_weights(model, optimizer, smal
 def test_a_checkpoint_is_the_same_after_it_was_stored(small_data):
     events = training.train(recipe("2", "adam", epochs=1), small_data)
     checkpoint = next(event.checkpoint for event in events if isinstance(event, EpochEnd))
-    stored = trainer.load_checkpoint(trainer.save_checkpoint(checkpoint))
+    stored = worker.load_checkpoint(worker.save_checkpoint(checkpoint))
     assert dataclasses.replace(stored, tensors={}) == dataclasses.replace(checkpoint, tensors={})
     assert stored.tensors.keys() == checkpoint.tensors.keys()
     assert all(torch.equal(stored.tensors[name], checkpoint.tensors[name]) for name in checkpoint.tensors)

@@ -1,0 +1,246 @@
+"""A worker: a process that trains the runs that the trainer hands to it, one after the other.
+
+It never sees the store. `follow` turns the events of a training into what is to be written down, and the trainer
+writes it: so runs can be trained side by side, anywhere, with one writer.
+
+torch is imported when the first run comes, or when the trainer says that one may come soon.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from fmnist import data
+from fmnist.recipe import Recipe
+from fmnist.store import Point, pack
+
+if TYPE_CHECKING:
+    from fmnist import training
+
+REPORT_SECONDS = 0.2  # Between two reports of a run, which are also the looks for a wish to stop.
+
+log = logging.getLogger("fmnist.worker")
+
+
+# --- What trainer and worker say to each other ---
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Load what a run on these data will need."""
+
+    dataset: str
+    data_root: Path
+    cache: Path  # the folder of the store, where sample data are kept
+
+
+@dataclass(frozen=True)
+class Order:
+    """Train this."""
+
+    recipe: Recipe
+    data_root: Path
+    cache: Path
+    checkpoint: bytes | None  # `save_checkpoint`; go on from there
+    threads: int  # CPU threads that a step may use
+    log: Path  # where the details of a fault can be read, for the sentence about it
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What is known once the model stands on its device: the arguments of `Store.record_start`."""
+
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Grown:
+    """What is new since the last report: the arguments of `Store.record`."""
+
+    points: list[Point]
+    images_per_second: float | None  # mean since the beginning, evaluations included: what the time left follows from
+    artifacts: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a run, with what was not reported yet: the arguments of `Store.finish`."""
+
+    status: str
+    error: str | None = None
+    points: list[Point] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+
+
+STOP = "stop"  # What the trainer says to a worker whose run is no longer wanted.
+Report = Begun | Grown | Ended
+
+
+# --- The process ---
+
+
+def serve(trainer: Connection) -> None:
+    """Do what the trainer says until it is gone."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # The trainer has ended, however it did: nobody would write anything down.
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        while True:
+            match trainer.recv():
+                case Prepare() as wanted:
+                    with suppress(data.DataError):  # Whoever asks for a run is told.
+                        _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
+                case Order() as order:
+                    for report in follow(order, stopped=trainer.poll):
+                        trainer.send(report)
+                case _:
+                    pass  # STOP, for a run that had ended in the meantime.
+
+
+def follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
+    """Train, and say a few times a second what is to be written down; at last an `Ended`, whatever happens.
+
+    Args:
+        stopped: whether the run is no longer wanted; asked after each report.
+    """
+    try:
+        yield from _follow(order, stopped)
+    except data.DataError as error:
+        yield Ended("failed", str(error))
+    except Exception as error:
+        training = sys.modules.get("fmnist.training")
+        if training and isinstance(error, training.TrainingError):
+            yield Ended("failed", str(error))
+        else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
+            log.exception("%s", order.recipe)
+            yield Ended("failed", f"The training ended by a fault of this program; the details are in {order.log}.")
+
+
+def _follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
+    training = _load_training()
+    dataset = _dataset(order.recipe.dataset, order.data_root, order.cache)
+    checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
+    points: list[Point] = []
+    artifacts: dict[str, bytes] = {}
+    began, first, reported = time.monotonic(), 0, 0.0  # The first points are told at once: somebody waits for them.
+    for event in training.train(order.recipe, dataset, checkpoint, order.threads):
+        match event:
+            case training.Started():
+                began, first = time.monotonic(), event.step
+                yield Begun(
+                    {
+                        "device": event.device,
+                        "threads": event.threads,
+                        "machine": machine(),
+                        "versions": versions(),
+                        "parameters": event.parameters,
+                        "multiply_adds": event.multiply_adds,
+                        "steps": event.steps,
+                        "step": event.step,
+                    }
+                )
+                continue
+            case training.Progress():
+                points.append(Point("train", event.step, event.epoch, event.train_seconds, event.loss, event.accuracy))
+            case training.EpochEnd():
+                points.append(
+                    Point("test", event.step, event.epoch, event.train_seconds, event.test_loss, event.test_accuracy)
+                )
+                artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
+                artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
+            case training.Finished():
+                yield _ended(event, points, artifacts)
+                return
+        if time.monotonic() - reported >= REPORT_SECONDS:
+            rate = (event.step - first) * order.recipe.batch_size / (time.monotonic() - began)
+            yield Grown(points, rate, artifacts)
+            points, artifacts, reported = [], {}, time.monotonic()
+            if stopped():
+                yield Ended("cancelled")
+                return
+
+
+def _ended(event: training.Finished, points: list[Point], artifacts: dict[str, bytes]) -> Ended:
+    from safetensors.torch import save
+
+    result = {
+        "test_loss": event.test_loss,
+        "test_accuracy": event.test_accuracy,
+        "train_seconds": event.train_seconds,
+        "eval_seconds": event.eval_seconds,
+        "image_seconds": event.image_seconds,
+        "dead": event.dead,
+        "never_predicted": event.never_predicted,
+        "zero_layers": event.zero_layers,
+    }
+    artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)}
+    artifacts.pop("checkpoint", None)
+    return Ended("done", points=points, result=result, artifacts=artifacts)
+
+
+def _load_training() -> ModuleType:
+    try:
+        return importlib.import_module("fmnist.training")
+    except (ImportError, OSError, RuntimeError) as error:
+        # What a torch raises that does not fit its libraries, its Python or the machine.
+        raise data.DataError(
+            f"PyTorch can't be loaded ({str(error).splitlines()[0]}): "
+            "install it again with pip install -r requirements.txt."
+        ) from error
+
+
+@lru_cache(maxsize=2)
+def _dataset(name: str, root: Path, cache: Path) -> data.Dataset:
+    return data.load(name, root, cache)
+
+
+def save_checkpoint(checkpoint: training.Checkpoint) -> bytes:
+    """A checkpoint as a safetensors file, its numbers in the header."""
+    from safetensors.torch import save
+
+    numbers = {
+        "epoch": checkpoint.epoch,
+        "train_seconds": checkpoint.train_seconds,
+        "eval_seconds": checkpoint.eval_seconds,
+    }
+    return save(checkpoint.tensors, metadata={"numbers": json.dumps(numbers)})
+
+
+def load_checkpoint(saved: bytes) -> training.Checkpoint:
+    from safetensors.torch import load
+
+    from fmnist.training import Checkpoint
+
+    # A safetensors file: the header's length in 8 bytes, the header as JSON, the tensors.
+    header = json.loads(saved[8 : 8 + int.from_bytes(saved[:8], "little")])
+    return Checkpoint(**json.loads(header["__metadata__"]["numbers"]), tensors=load(saved))
+
+
+def machine() -> str:
+    """The processor's name, as well as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # Not Linux.
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """What a result may depend on besides its recipe."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy")}
