@@ -76,11 +76,14 @@ def main() -> None:
         dataset = data.load("fashion-mnist", options.data, Path(temporary))
         root = unpacked(options.data, Path(temporary))
         print("| model | usual loop, s per epoch | ours, s per epoch | ratio |\n|---|---|---|---|")
+        total_slow = total_fast = 0.0
         for model in options.models.split(","):
             pairs = [(usual(model, root, threads), ours(model, dataset)) for _ in range(options.repeats)]
             slow, fast = (statistics.median(times) for times in zip(*pairs, strict=True))
             ratio = statistics.median(slow / fast for slow, fast in pairs)
             print(f"| {ARCHITECTURES[model].name} | {slow:.2f} | {fast:.2f} | {ratio:.1f} |", flush=True)
+            total_slow, total_fast = total_slow + slow, total_fast + fast
+        print(f"| together | {total_slow:.2f} | {total_fast:.2f} | {total_slow / total_fast:.1f} |")
 
 
 def unpacked(root: Path, temporary: Path) -> Path:

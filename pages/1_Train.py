@@ -12,7 +12,8 @@ from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run
 
 PUBLISHED = Recipe("0")
-LIVE_SECONDS, IDLE_SECONDS = 0.5, 4.0  # Between two looks into the store, while runs are active and while none is.
+# Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
+FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.15, 0.5, 4.0
 MOST_ROWS = 8
 UNFINISHED = {
     "failed": (":material/error:", "failed"),
@@ -132,16 +133,23 @@ def promise(shelf: Library, recipes: list[Recipe], trained: int, again: bool, im
 @widgets.explained()
 def watch(shelf: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
-    active = shelf.own.runs(*ACTIVE)
-    show_training(shelf, active)
+    batch = shelf.own.newest_batch()
+    show_training(shelf, batch)
     # Only now, for a click that comes in with this run must not be lost.
-    if bool(active) != st.session_state["active"]:
+    if pace(batch) != st.session_state["pace"]:
         st.rerun()  # The whole page: its pace, and what is trained already, have changed.
 
 
-def show_training(shelf: Library, active: list[Run]) -> None:
+def pace(batch: list[Run]) -> float:
+    """Seconds between two looks into the store."""
+    if not any(run.status in ACTIVE for run in batch):
+        return IDLE_SECONDS
+    return LIVE_SECONDS if any(run.step for run in batch) else FIRST_SECONDS
+
+
+def show_training(shelf: Library, batch: list[Run]) -> None:
+    active = any(run.status in ACTIVE for run in batch)
     alive = trainer.is_alive(shelf.own) if active else True
-    batch = shelf.own.newest_batch()
     if not batch:
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
@@ -313,7 +321,7 @@ with widgets.page("Train", "Train the models"):
     shelf = widgets.library()
     ask(shelf)
     live.prepare()
-    st.session_state["active"] = bool(shelf.own.runs(*ACTIVE))
-    st.fragment(watch, run_every=LIVE_SECONDS if st.session_state["active"] else IDLE_SECONDS)(shelf)
+    st.session_state["pace"] = pace(shelf.own.newest_batch())
+    st.fragment(watch, run_every=st.session_state["pace"])(shelf)
     show_all(shelf)
     trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.
