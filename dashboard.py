@@ -2,9 +2,7 @@
 
 import streamlit as st
 
-from fmnist import charts, evaluation, widgets
-from fmnist.library import as_tables, default_groups
-from fmnist.models import ARCHITECTURES
+from fmnist import frame
 
 PAGES = (
     ("pages/1_Train.py", ":material/play_circle:", "Train", "press Train and watch them learn"),
@@ -23,14 +21,15 @@ def show() -> None:
         st.info("Nothing is trained yet.", icon=":material/info:")
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
         return
-    table, runs = as_tables(groups)
+    shown = identity(groups)
+    table, runs = shelf.remember(("tables", shown), lambda: as_tables(groups))
     answer, missing = evaluation.conclusion(table, runs), set(ARCHITECTURES) - set(table["model"])
     if missing:
         answer += f" {widgets.listed(ARCHITECTURES[id].name for id in sorted(missing))} not trained yet."
     st.markdown(f"#### {answer}")
     widgets.say_where_from(dataset, groups)
     st.plotly_chart(
-        charts.accuracy_against_time(table, runs),
+        shelf.remember(("accuracy-against-time", shown), lambda: charts.accuracy_against_time(table, runs)),
         key="accuracy-against-time",
         config=widgets.CHART_CONFIG,
         alt="Test accuracy against training time. " + widgets.plain(answer),
@@ -61,7 +60,12 @@ def show() -> None:
     )
 
 
-with widgets.page("Home", "Which model should I pick?"):
+with frame.page("Home", "Which model should I pick?"):
+    # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
+    from fmnist import charts, evaluation, widgets
+    from fmnist.library import as_tables, default_groups, identity
+    from fmnist.models import ARCHITECTURES
+
     show()
     st.divider()
     for column, (path, icon, name, what) in zip(st.columns(len(PAGES)), PAGES, strict=True):

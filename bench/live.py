@@ -8,29 +8,21 @@ without the chart, whether a zoom survives 20 updates, and console errors. Needs
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.browser import chromium, ready, server
 from fmnist import data, trainer
-from fmnist.data import PROJECT
 from fmnist.store import ACTIVE, Store, store_path
 
 UPDATES = 20
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 # Counts drawn points at each frame, and notes when their number grows and when there is no chart.
 WATCH = """
@@ -52,46 +44,6 @@ WATCH = """
 DRAWN = 'Number((document.querySelector(".live .accuracy")?.data ?? []).reduce((sum, t) => sum + t.x.length, 0))'
 
 
-@contextmanager
-def server(runs: Path, root: Path) -> Iterator[str]:
-    """The dashboard's address, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "streamlit",
-            "run",
-            "dashboard.py",
-            "--server.port",
-            str(port),
-            "--server.headless",
-            "true",
-        ],
-        cwd=PROJECT,
-        env=os.environ | {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def ready(page: Page) -> None:
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
-
-
 def seconds_to_first_point(page: Page) -> float:
     """Press Train, and wait until more points are drawn than before."""
     before = page.evaluate(DRAWN)
@@ -105,17 +57,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=data.data_root, default=data.data_root())
     options = parser.parse_args()
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     with (
         tempfile.TemporaryDirectory() as folder,
-        server(Path(folder), options.data) as address,
-        sync_playwright() as tool,
+        server(Path(folder), options.data) as dashboard,
+        chromium() as browser,
     ):
-        browser = tool.chromium.launch(executable_path=browser_path, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1200})
         errors: list[str] = []
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.goto(address)  # A deep link would have Streamlit look for its own files beside it first.
+        page.goto(dashboard.url)  # A deep link would have Streamlit look for its own files beside it first.
         ready(page)
         page.get_by_role("link", name="Train", exact=True).first.click()
         page.wait_for_selector("[data-testid=stMain] button:has-text('Train')")
@@ -138,7 +88,6 @@ def main() -> None:
         ready(page)
         warm = seconds_to_first_point(page)
         runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        browser.close()
         while runs.runs(*ACTIVE) and trainer.is_alive(runs):
             time.sleep(0.1)
     gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]

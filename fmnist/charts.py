@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from fmnist import certainty
 from fmnist.data import CLASS_NAMES
 from fmnist.models import ARCHITECTURES
+from fmnist.pairs import Pair
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SHORT_NAMES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot")
@@ -113,9 +115,9 @@ def _accuracy_range(accuracies: pd.Series) -> list[float]:
 
 
 def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
-    """One row a group: each seed a dot (dead ones crossed), the mean a bar across.
+    """One row a group: each seed a dot (dead ones crossed), the mean a bar across, with its 95 % interval.
 
-    Args: as `accuracy_against_time`; runs also has the column dead.
+    Args: as `accuracy_against_time`; groups also has accuracy_high (NaN for one seed), runs the column dead.
     """
     figure = _figure(90 + 56 * len(groups), showlegend=False)
     for look, (_, group) in zip(looks(list(zip(groups["model"], groups["name"]))), groups.iterrows(), strict=True):  # noqa: B905
@@ -142,9 +144,63 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
             text=[f"{group['accuracy_mean']:.1%}"],
             textposition="top center",
             cliponaxis=False,
-            hovertemplate="mean %{x:.2%}<extra></extra>",
+            error_x={
+                "type": "data",
+                "array": [group["accuracy_high"] - group["accuracy_mean"]],
+                "thickness": 2,
+                "width": 8,
+                "color": look.color,
+            },
+            customdata=[[say_interval(group)]],
+            hovertemplate="mean %{x:.2%}%{customdata[0]}<extra></extra>",
         )
     figure.update_xaxes(title="Test accuracy", tickformat=".0%", range=_accuracy_range(runs["accuracy"]))
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure
+
+
+def say_interval(group: pd.Series) -> str:
+    """The 95 % interval of a group's mean, to be put behind it; nothing for one seed."""
+    if np.isnan(group["accuracy_low"]):
+        return ""
+    return f" (95 %: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
+
+
+def differences(pairs: Sequence[Pair]) -> go.Figure:
+    """One row a pair with several seeds: the difference of mean accuracies with its 95 % interval, 0 marked.
+
+    Filled marks are differences that hold after allowing for the number of pairs, hollow ones may be chance.
+    """
+    known = [(pair, pair.difference) for pair in pairs if pair.difference]
+    figure = _figure(90 + 52 * len(known), showlegend=False)
+    for pair, difference in known:
+        model = ARCHITECTURES[pair.first.recipe.model]
+        holds = pair.p < certainty.SIGNIFICANT
+        figure.add_scatter(
+            x=[100 * difference.mean],
+            y=[f"{pair.first.title} – {pair.second.title}"],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (difference.high - difference.mean)],
+                "arrayminus": [100 * (difference.mean - difference.low)],
+                "thickness": 2.5,
+                "width": 7,
+                "color": model.color,
+            },
+            mode="markers",
+            marker={
+                "symbol": model.symbol if holds else f"{model.symbol}-open",
+                "size": 13,
+                "color": model.color,
+                "line": {"width": 2, "color": model.color},
+            },
+            customdata=[[100 * difference.low, 100 * difference.high, certainty.say_p(pair.p)]],
+            hovertemplate="%{x:.1f} points (95 %: %{customdata[0]:.1f} to %{customdata[1]:.1f}, %{customdata[2]})"
+            "<extra></extra>",
+        )
+    figure.add_vline(x=0, line={"width": 1.5, "dash": "dot", "color": GREY})
+    figure.update_xaxes(title="Difference in test accuracy, points", zeroline=False, rangemode="tozero")
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
 
@@ -159,7 +215,7 @@ class Curve:
 
 
 def by_epoch(history: pd.DataFrame, runs: Sequence[Curve], metric: str) -> go.Figure:
-    """Test results after each epoch, a line a run; one entry a group in the legend.
+    """Test results after each epoch, a line a run; one trace and one entry in the legend a group.
 
     Args:
         history: columns run, split, epoch, loss, accuracy.
@@ -167,22 +223,27 @@ def by_epoch(history: pd.DataFrame, runs: Sequence[Curve], metric: str) -> go.Fi
     """
     figure = _figure(380, hovermode="closest")
     values = ".1%" if metric == "accuracy" else ".3f"
-    named: set[str] = set()
-    for curve in runs:
-        look = curve.look
-        points = history[(history["run"] == curve.run) & (history["split"] == "test")].sort_values("epoch")
+    test = history[history["split"] == "test"].sort_values("epoch")
+    points = {run: (part["epoch"].tolist(), part[metric].tolist()) for run, part in test.groupby("run")}
+    for look in dict.fromkeys(curve.look for curve in runs):
+        # The lines of a group are one trace with gaps: a trace each takes seconds with a hundred seeds.
+        x, y, names = [], [], []
+        for curve in runs:
+            if curve.look == look:
+                epochs, results = points.get(curve.run, ([], []))
+                x += [*epochs, None]
+                y += [*results, None]
+                names += [curve.name] * (len(epochs) + 1)
         figure.add_scatter(
-            x=points["epoch"],
-            y=points[metric],
+            x=x,
+            y=y,
+            customdata=names,
             mode="lines+markers",
             name=look.name,
-            legendgroup=look.name,
-            showlegend=look.name not in named,
             line={"color": look.color, "dash": look.dash, "width": 2.5},
             marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
-            hovertemplate=f"%{{y:{values}}} after epoch %{{x}}<extra>{curve.name}</extra>",
+            hovertemplate=f"%{{y:{values}}} after epoch %{{x}}<extra>%{{customdata}}</extra>",
         )
-        named.add(look.name)
     figure.update_xaxes(title="Epoch", dtick=1 if history["epoch"].max() <= 12 else None)
     figure.update_yaxes(
         title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
@@ -260,35 +321,65 @@ def confusion(
         cell: a (true, predicted) cell to mark.
         dark: whether the page is dark, so that an empty cell fades into it.
     """
-    figure = _figure(430, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0})
+    figure = _matrix(cell)
     rows, columns = (part.ravel() for part in np.indices(matrix.shape))
     figure.add_heatmap(
         z=np.sqrt(shares),
         zmin=0,
         zmax=1,
         colorscale=[(0.0, "#1B212B"), (0.5, "#245A85"), (1.0, "#D6ECFF")] if dark else "Blues",
-        showscale=False,
-        xgap=1,
-        ygap=1,
         text=np.vectorize(lambda count, share: _cell(count, share, as_shares))(matrix, shares),
-        texttemplate="%{text}",
-        hoverinfo="skip",
+        **HEATMAP,
     )
-    # A heatmap reports no clicks; invisible markers on top of its cells do. Lists: arrays arrive as objects.
-    figure.add_scatter(
-        x=columns,
-        y=rows,
-        mode="markers",
-        marker={"size": 24, "opacity": 0, "symbol": "square"},
-        customdata=[[int(row), int(column)] for row, column in zip(rows, columns, strict=True)],
-        text=[
+    _clickable(
+        figure,
+        [
             f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>"
             f"{matrix[row, column]:,} of {matrix[row].sum():,} ({shares[row, column]:.1%})"
             for row, column in zip(rows, columns, strict=True)
         ],
-        hovertemplate="%{text}<extra></extra>",
     )
+    return figure
+
+
+def confusion_difference(change: np.ndarray, *, cell: tuple[int, int] | None, dark: bool) -> go.Figure:
+    """The difference of two confusion matrices, in images: what became more often is one colour, less often another.
+
+    Colours say how often, not whether it is good: on the diagonal more is better, beside it less.
+
+    Args:
+        change: int (10, 10), second minus first; rows sum to 0.
+        cell, dark: as for `confusion`.
+    """
+    figure = _matrix(cell)
+    limit = max(1, int(np.abs(change).max()))
+    middle = "#1B212B" if dark else "#FFFFFF"
+    figure.add_heatmap(
+        z=np.sign(change) * np.sqrt(np.abs(change) / limit),
+        zmin=-1,
+        zmax=1,
+        colorscale=[(0.0, "#C8651B"), (0.5, middle), (1.0, "#2F7FC1")],  # Orange and blue: told apart by everybody.
+        text=np.vectorize(lambda count: f"{count:+,}".replace("-", "−") if count else "")(change),
+        **HEATMAP,
+    )
+    rows, columns = (part.ravel() for part in np.indices(change.shape))
+    _clickable(
+        figure,
+        [
+            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>{change[row, column]:+,} images"
+            for row, column in zip(rows, columns, strict=True)
+        ],
+    )
+    return figure
+
+
+HEATMAP = {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}", "hoverinfo": "skip"}
+
+
+def _matrix(cell: tuple[int, int] | None) -> go.Figure:
+    """Axes for a confusion matrix, with a cell marked."""
+    figure = _figure(430, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0})
     if cell:
         row, column = cell
         box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
@@ -307,6 +398,23 @@ def confusion(
     figure.update_xaxes(**ticks, range=[-0.5, 9.5], tickangle=-90, side="top")
     figure.update_yaxes(**ticks, range=[9.5, -0.5])
     return figure
+
+
+def _clickable(figure: go.Figure, said: Sequence[str]) -> None:
+    """Let every cell of a matrix be clicked, and say something of it.
+
+    A heatmap reports no clicks; invisible markers on top of its cells do. Lists: arrays arrive as objects.
+    """
+    rows, columns = (part.ravel().tolist() for part in np.indices((10, 10)))
+    figure.add_scatter(
+        x=columns,
+        y=rows,
+        mode="markers",
+        marker={"size": 24, "opacity": 0, "symbol": "square"},
+        customdata=[[row, column] for row, column in zip(rows, columns, strict=True)],
+        text=list(said),
+        hovertemplate="%{text}<extra></extra>",
+    )
 
 
 def _cell(count: int, share: float, as_shares: bool) -> str:

@@ -73,6 +73,48 @@ def is_dead(predictions: np.ndarray) -> bool:
     return len(never_predicted(predictions)) == CLASSES - 1
 
 
+def surest_first(images: np.ndarray, logits: np.ndarray, label: int) -> np.ndarray:
+    """Images in the order of the probability that a model gives to a class, the highest first; ties by their number.
+
+    Args:
+        images: their indices, int (M,).
+        logits: of all images.
+    """
+    return images[np.argsort(-softmax(logits[images])[:, label], kind="stable")]
+
+
+def flips(labels: np.ndarray, first: np.ndarray, second: np.ndarray, cell: tuple[int, int]) -> dict[str, np.ndarray]:
+    """The images behind a cell of the difference of two confusion matrices, second minus first.
+
+    Args:
+        labels, first, second: true labels and two runs' predictions, integer (N,).
+        cell: (true, predicted).
+
+    Returns:
+        Indices, int: of a cell beside the diagonal "fixed" (the first predicted so, the second is right), "broken" (the
+        other way round), "alike" (both predicted so), "moved" (one predicted so, the other another wrong class); of one
+        on the diagonal the same, where "alike" are those that both recognise.
+    """
+    true, said = cell
+    here, right = labels == true, (first == labels, second == labels)
+    if true == said:
+        parts = {
+            "fixed": ~right[0] & right[1],
+            "broken": right[0] & ~right[1],
+            "alike": right[0] & right[1],
+            "moved": np.zeros(len(labels), bool),
+        }
+    else:
+        so = first == said, second == said
+        parts = {
+            "fixed": so[0] & right[1],
+            "broken": so[1] & right[0],
+            "alike": so[0] & so[1],
+            "moved": (so[0] & ~so[1] & ~right[1]) | (so[1] & ~so[0] & ~right[0]),
+        }
+    return {name: np.flatnonzero(here & part) for name, part in parts.items()}
+
+
 # --- Runs with the same recipe but for the seed ---
 
 GROUP = ["source", "dataset", "model", "recipe", "device"]

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from fmnist import evaluation
+from fmnist import certainty, diagnosis, evaluation
+from fmnist.diagnosis import Finding
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import REFERENCE, Run, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
+MOST_REMEMBERED = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,26 +46,52 @@ class Group:
 
 
 class Library:
-    """The user's store and the reference store side by side."""
+    """The user's store and the reference store side by side. Safe to share between threads."""
 
     def __init__(self, own: Store, reference: Path | None = REFERENCE) -> None:
         self.own = own
         self.stores = {"own": own}
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True)
+        self._mutex = threading.RLock()
+        self._finished_ids = ""
+        self._remembered: OrderedDict[Hashable, object] = OrderedDict()
+
+    def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """What follows from the finished runs, worked out once for all viewers, until a run is finished or deleted.
+
+        Args:
+            name: of what is worked out, with everything besides the runs that it depends on.
+            compute: works it out. Nobody may change what it returns.
+        """
+        with self._mutex:
+            ids = self.own.finished_ids()
+            if ids != self._finished_ids:
+                self._finished_ids = ids
+                self._remembered.clear()
+            if name not in self._remembered:
+                self._remembered[name] = compute()
+            self._remembered.move_to_end(name)
+            if len(self._remembered) > MOST_REMEMBERED:
+                self._remembered.popitem(last=False)
+            return self._remembered[name]
 
     def finished(self, *sources: str) -> pd.DataFrame:
-        """Finished runs, a row each, with the columns that `evaluation.summarise` takes; `run` is the `Run` itself."""
-        runs = [
-            run
-            for source in sources or self.stores
-            if source in self.stores
-            for run in self.stores[source].runs("done")
-        ]
+        """Finished runs, a row each, with the columns that `evaluation.summarise` takes; `run` is the `Run` itself.
+
+        A seed that was trained again stands there with its newest run only.
+        """
+        return self.remember(("finished", sources), lambda: self._finished(sources or tuple(self.stores)))
+
+    def _finished(self, sources: Sequence[str]) -> pd.DataFrame:
+        runs = [run for source in sources if source in self.stores for run in self.stores[source].finished()]
         return pd.DataFrame([_row(run) for run in runs], columns=list(COLUMNS))
 
     def groups(self, dataset: str, *sources: str) -> list[Group]:
         """The groups of finished runs on a data set, by model, the published recipe and own runs first."""
+        return self.remember(("groups", dataset, sources), lambda: self._groups(dataset, sources))
+
+    def _groups(self, dataset: str, sources: Sequence[str]) -> list[Group]:
         table = self.finished(*sources)
         runs = evaluation.newest_per_seed(table[table["dataset"] == dataset])
         mixed = runs["source"].nunique() > 1
@@ -89,13 +122,22 @@ class Library:
         """Weights of a finished run, a safetensors file."""
         return self.stores[run.source].weights(run.id)
 
-    def history(self, runs: list[Run]) -> pd.DataFrame:
-        """The curves of runs of any store, with the column `run` holding addresses."""
+    def findings(self, run: Run, labels: np.ndarray) -> list[Finding]:
+        """What is wrong with a finished run.
+
+        Args:
+            labels: the test labels, integer (N,).
+        """
+        curves = self.stores[run.source].history([run.id])
+        return diagnosis.diagnose(run.recipe, run.result, self.logits(run), labels, curves)
+
+    def history(self, runs: Sequence[Run], split: str | None = None) -> pd.DataFrame:
+        """The curves of runs of any store, with the column `run` holding addresses; all, or only "train" or "test"."""
         parts = []
         for source, store in self.stores.items():
             addresses = {run.id: run.address for run in runs if run.source == source}
             if addresses:
-                part = store.history(list(addresses))
+                part = store.history(list(addresses), split)
                 parts.append(part.assign(run=part["run"].map(addresses)))
         return pd.concat(parts, ignore_index=True) if parts else self.own.history([])
 
@@ -170,11 +212,17 @@ def _row(run: Run) -> dict:
     }
 
 
+def identity(groups: Sequence[Group]) -> tuple[tuple[str, str], ...]:
+    """What tells groups from others, to `Library.remember` what is made of them."""
+    return tuple((group.id, group.title) for group in groups)
+
+
 def as_tables(groups: Sequence[Group]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Groups as `charts` takes them.
 
     Returns:
-        One row a group: `evaluation.summarise` with id, model and name; and one row a run: group, seed, accuracy ...
+        One row a group: `evaluation.summarise` with id, model, name, accuracy_low and accuracy_high (the 95 %
+        interval of the mean over seeds; NaN for one seed); and one row a run: group, seed, accuracy ...
     """
     runs = pd.DataFrame(
         [_row(run) | {"group": group.id} for group in groups for run in group.runs], columns=[*COLUMNS, "group"]
@@ -183,6 +231,9 @@ def as_tables(groups: Sequence[Group]) -> tuple[pd.DataFrame, pd.DataFrame]:
     table = evaluation.summarise(runs)
     table["id"] = [members[0].address for members in table["runs"]]
     table["name"] = table["id"].map(titles)
+    accuracies = runs.groupby("group")["accuracy"].agg(list)
+    intervals = [certainty.mean_interval(accuracies[id]) or (math.nan, math.nan) for id in table["id"]]
+    table[["accuracy_low", "accuracy_high"]] = pd.DataFrame(intervals, index=table.index, columns=range(2))
     order = {id: index for index, id in enumerate(titles)}
     return table.sort_values("id", key=lambda ids: ids.map(order), ignore_index=True), runs
 

@@ -149,7 +149,8 @@ class Store(Database):
         with self._read() as db:
             # SQLite takes a bare column, here id, from the row that has the maximum.
             rows = db.execute(
-                "SELECT * FROM runs WHERE id IN (SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = 'done' "
+                "SELECT * FROM runs WHERE id IN "
+                "(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = 'done' "
                 "GROUP BY json_remove(recipe, '$.device'), device)) ORDER BY id"
             ).fetchall()
         return [run for row in rows if (run := self._run(row))]
@@ -194,8 +195,8 @@ class Store(Database):
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
             rows = db.execute(
                 "SELECT * FROM runs WHERE status IN ('queued', 'running') OR id > coalesce((SELECT id FROM runs "
-                "WHERE created <= (SELECT created FROM runs ORDER BY id DESC LIMIT 1) - ? ORDER BY id DESC LIMIT 1), 0) "
-                "ORDER BY priority, id",
+                "WHERE created <= (SELECT created FROM runs ORDER BY id DESC LIMIT 1) - ? "
+                "ORDER BY id DESC LIMIT 1), 0) ORDER BY priority, id",
                 (BATCH_SECONDS,),
             ).fetchall()
         return [run for row in rows if (run := self._run(row))]

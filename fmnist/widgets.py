@@ -7,8 +7,7 @@ import html
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -19,56 +18,16 @@ import streamlit as st
 
 from fmnist import data, store
 from fmnist.data import DataError, Dataset
+from fmnist.frame import explained as explained
+from fmnist.frame import page as page
 from fmnist.images import to_png
 from fmnist.library import SOURCES, Group, Library, default_groups
-from fmnist.recipe import DATASETS
-from fmnist.store import Run, Store, StoreError
+from fmnist.recipe import DATASETS, Recipe
+from fmnist.store import Run, Store
 
 TILE = 4  # A 28 x 28 image is sent four times as large, its pixels kept sharp.
 
 CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
-
-CSS = """
-<style>
-[data-testid="stSidebarNavLink"] span { text-transform: capitalize; }
-.block-container, [data-testid="stMainBlockContainer"] { padding-top: 3.2rem; max-width: 1400px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 14px 12px; }
-.tiles.ten { grid-template-columns: repeat(10, 1fr); }
-@media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
-.tiles.small { grid-template-columns: repeat(auto-fill, minmax(74px, 1fr)); }
-.tiles figure { margin: 0; font-size: 0.78rem; line-height: 1.35; }
-.tiles img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 4px; display: block; }
-.tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
-[data-testid="stHeading"] h4 { line-height: 1.35; }
-</style>
-"""
-
-
-@contextmanager
-def page(title: str, question: str) -> Iterator[None]:
-    """Everything around a page: its title, and a sentence where the store or the data can't be used.
-
-    Args:
-        title: for the browser's tab.
-        question: the question that the page answers, as its heading.
-    """
-    st.set_page_config(page_title=f"{title} · fmnist", page_icon="👟", layout="wide")
-    st.html(CSS)
-    st.title(question, anchor=False)
-    with explained():
-        yield
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Say in a sentence that the store or the data can't be used.
-
-    Around a page, and as a decorator around what Streamlit runs without the page: fragments and dialogs.
-    """
-    try:
-        yield
-    except (StoreError, DataError) as error:
-        st.error(str(error), icon=":material/error:")
 
 
 def is_dark() -> bool:
@@ -234,6 +193,22 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -
 
 
 # --- Words ---
+
+
+def open_train(recipes: Sequence[Recipe], seeds: int) -> None:
+    """Go to the Train page with these models and the first one's recipe filled in."""
+    recipe = recipes[0]
+    st.session_state |= {
+        "models": sorted({recipe.model for recipe in recipes}),
+        "dataset": recipe.dataset,
+        "seeds": seeds,
+        "epochs": recipe.epochs,
+        "rate": recipe.learning_rate,
+        "batch": recipe.batch_size,
+        "optimizer": recipe.optimizer,
+        "device": recipe.device,
+    }
+    st.switch_page("pages/1_Train.py")
 
 
 def listed(names: Iterable[str]) -> str:

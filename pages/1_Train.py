@@ -15,6 +15,7 @@ PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
 FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.15, 0.5, 4.0
 MOST_ROWS = 8
+MOST_LISTED = 200
 UNFINISHED = {
     "failed": (":material/error:", "failed"),
     "cancelled": (":material/stop_circle:", "stopped"),
@@ -267,10 +268,12 @@ def show_curves(shelf: Library, runs: list[Run]) -> None:
 
 def show_all(shelf: Library) -> None:
     """Every run there is, to look back and to tidy up."""
-    runs = shelf.own.runs()[::-1]
+    count, runs = shelf.own.count(), shelf.own.newest(MOST_LISTED)
     if not runs:
         return
-    with st.expander(f"All runs ({len(runs):,})", icon=":material/history:"):
+    with st.expander(f"All runs ({count:,})", icon=":material/history:"):
+        if count > len(runs):
+            st.caption(f"The newest {len(runs):,} of {count:,} runs.")
         chosen = st.dataframe(
             [
                 {

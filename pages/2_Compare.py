@@ -7,11 +7,28 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from fmnist import charts, evaluation, widgets
+from fmnist import certainty, charts, evaluation, pairs, widgets
 from fmnist.data import CLASS_NAMES, DataError
 from fmnist.library import Group, Library, as_tables, identity
 
 MOST_GROUPS = 8
+MOST_PAIRS = 6
+TESTS = """
+**Several seeds of each:** the difference of their mean accuracies, with the 95 % interval of
+[Student's t](https://en.wikipedia.org/wiki/Student%27s_t-test) over seeds: paired where both have the same seeds,
+which see the images in the same order. It answers: would training again come out the same way round?
+
+**Two single runs:** the images that only one of them gets right, by
+[McNemar's exact test](https://en.wikipedia.org/wiki/McNemar%27s_test). It answers only for these two runs: another
+seed may turn it round.
+
+**One run:** [Wilson's interval](https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval) of its
+accuracy, for other test images of the same kind.
+
+Of many pairs, some differ by chance alone: p-values are adjusted for their number
+([Holm](https://en.wikipedia.org/wiki/Holm%E2%80%93Bonferroni_method)). "Beats" stands where the adjusted p is
+below .05.
+"""
 
 
 def show(shelf: Library) -> None:
@@ -30,9 +47,15 @@ def show(shelf: Library) -> None:
         config=widgets.CHART_CONFIG,
         alt="Test accuracy of every seed and the mean. " + widgets.plain(answer),
     )
-    st.caption("Each mark is one seed, the bar across is their mean. The whole test set of each run was answered once.")
-    tabs = st.tabs(["Learning", "Time and size", "Classes", "Table"], key="tab", bind="query-params")
-    learning, cost, classes, numbers = tabs  # Only the open one is worked out.
+    st.caption(
+        "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95 % interval: "
+        "where the mean of very many seeds may lie."
+    )
+    names = ["How sure?", "Learning", "Time and size", "Classes", "What went wrong", "Table"]
+    sure, learning, cost, classes, wrong, numbers = st.tabs(names, key="tab", bind="query-params")
+    if sure.open:  # Only the open one is worked out.
+        with sure:
+            show_certainty(shelf, groups, dataset)
     if learning.open:
         with learning:
             show_learning(shelf, groups)
@@ -42,9 +65,88 @@ def show(shelf: Library) -> None:
     if classes.open:
         with classes:
             show_classes(shelf, groups, dataset)
+    if wrong.open:
+        with wrong:
+            show_findings(shelf, groups, dataset)
     if numbers.open:
         with numbers:
             show_table(table)
+
+
+def show_certainty(shelf: Library, groups: list[Group], dataset: str) -> None:
+    """Every two groups: which is better, by how much, and how sure that is."""
+    try:
+        labels = widgets.dataset(dataset, shelf.own).test_labels
+    except DataError as error:
+        widgets.offer_data(shelf.own, error)
+        return
+    lonely = [group for group in groups if len(group.runs) == 1]
+    if len(groups) > 1:
+        found = shelf.remember(("pairs", identity(groups)), lambda: pairs.compare(groups, shelf, labels))
+        if any(pair.difference for pair in found):
+            st.plotly_chart(
+                shelf.remember(("differences", identity(groups)), lambda: charts.differences(found)),
+                key="differences",
+                config=widgets.CHART_CONFIG,
+                alt="Differences of mean test accuracy. " + " ".join(pair.sentence for pair in found),
+            )
+        for pair in found[:MOST_PAIRS]:
+            st.markdown(f"- {widgets.escape(pair.sentence)}")
+        if len(found) > MOST_PAIRS:
+            with st.expander(f"The other {len(found) - MOST_PAIRS} pairs"):
+                for pair in found[MOST_PAIRS:]:
+                    st.markdown(f"- {widgets.escape(pair.sentence)}")
+    for group in groups if len(groups) == 1 else lonely:
+        right = round(group.runs[0].result["test_accuracy"] * len(labels))
+        st.markdown(
+            f"- {group.title}, seed {group.runs[0].recipe.seed}: "
+            f"{widgets.escape(certainty.say_accuracy(right, len(labels)))}"
+        )
+    if lonely and st.button(
+        f"Train five seeds of {widgets.listed(group.title for group in lonely)}",
+        icon=":material/play_arrow:",
+        key="more-seeds",
+        help="Opens Train with this recipe filled in.",
+    ):
+        widgets.open_train([group.recipe for group in lonely], seeds=5)
+    with st.expander("How this is worked out", icon=":material/help:"):
+        st.markdown(TESTS)
+
+
+def show_findings(shelf: Library, groups: list[Group], dataset: str) -> None:
+    """What is wrong with the runs that are ill, what shows it, and what helps."""
+    try:
+        labels = widgets.dataset(dataset, shelf.own).test_labels
+    except DataError as error:
+        widgets.offer_data(shelf.own, error)
+        return
+    ill = shelf.remember(
+        ("findings", identity(groups)),
+        lambda: [
+            (group, run, findings)
+            for group in groups
+            for run in group.runs
+            if (findings := shelf.findings(run, labels))
+        ],
+    )
+    count = sum(len(group.runs) for group in groups)
+    if not ill:
+        st.success(
+            f"Nothing: {'the run is' if count == 1 else f'all {count} runs are'} healthy.", icon=":material/check:"
+        )
+        return
+    st.markdown(f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.")
+    for group, run, findings in ill:
+        with st.container(border=True):
+            st.markdown(f"**{group.title}, seed {run.recipe.seed}**")
+            for finding in findings:
+                st.markdown(
+                    f"{widgets.escape(finding.sentence)} {widgets.escape(finding.remedy)}",
+                    help=widgets.escape(finding.evidence),
+                )
+    recipes = list({group.id: group.recipe for group, _, _ in ill}.values())
+    if st.button("Train again with other seeds", icon=":material/replay:", key="again", help="Opens Train."):
+        widgets.open_train(recipes[:1], seeds=5)
 
 
 def show_learning(shelf: Library, groups: list[Group]) -> None:

@@ -236,3 +236,58 @@ def test_conclusion_compares_times_of_the_same_processor(seconds, times):
 
 def test_conclusion_does_not_compare_a_model_that_is_also_the_quickest():
     assert "times as long" not in conclude(run("0", 0, 0.9), run("2", 0, 0.8, train_seconds=30.0))
+
+
+# --- Two runs, image by image ---
+
+
+@pytest.fixture
+def two_runs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels and two runs' predictions of 500 images in 3 classes, right for half of them."""
+    rng = np.random.default_rng(7)
+    labels = rng.integers(0, 3, 500)
+    return labels, *(np.where(rng.random(500) < 0.5, labels, rng.integers(0, 3, 500)) for _ in range(2))
+
+
+def test_a_difference_of_matrices_has_rows_that_sum_to_0_and_a_diagonal_that_is_the_gap(two_runs):
+    labels, first, second = two_runs
+    change = evaluation.confusion_matrix(labels, second) - evaluation.confusion_matrix(labels, first)
+    assert (change.sum(axis=1) == 0).all()
+    assert np.trace(change) == np.sum(second == labels) - np.sum(first == labels)
+
+
+def test_every_image_that_changed_is_behind_its_cell(two_runs):
+    labels, first, second = two_runs
+    change = evaluation.confusion_matrix(labels, second) - evaluation.confusion_matrix(labels, first)
+    for true in range(3):
+        for said in range(3):
+            parts = evaluation.flips(labels, first, second, (true, said))
+            by_hand = {"fixed": [], "broken": [], "alike": [], "moved": []}
+            for index, (label, a, b) in enumerate(zip(labels, first, second, strict=True)):
+                if label != true:
+                    continue
+                if (true == said and a == true == b) or (true != said and a == said == b):
+                    by_hand["alike"].append(index)
+                elif true == said:
+                    if b == true:
+                        by_hand["fixed"].append(index)
+                    elif a == true:
+                        by_hand["broken"].append(index)
+                elif a == said:
+                    by_hand["fixed" if b == true else "moved"].append(index)
+                elif b == said:
+                    by_hand["broken" if a == true else "moved"].append(index)
+            assert {name: part.tolist() for name, part in parts.items()} == by_hand
+            if true == said:
+                assert change[true, said] == len(parts["fixed"]) - len(parts["broken"])
+
+
+def test_a_run_against_itself_has_no_flips(two_runs):
+    labels, first, _ = two_runs
+    parts = evaluation.flips(labels, first, first, (0, 1))
+    assert not len(parts["fixed"]) and not len(parts["broken"]) and not len(parts["moved"])
+
+
+def test_images_stand_by_the_probability_of_an_answer():
+    logits = np.array([[0, 1], [0, 3], [0, 2], [5, 0], [0, 3]], np.float16)
+    assert evaluation.surest_first(np.array([0, 1, 2, 4]), logits, 1).tolist() == [1, 4, 2, 0]

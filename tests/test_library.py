@@ -173,3 +173,26 @@ def test_estimated_seconds_come_from_the_time_per_step(library):
 def test_nothing_is_estimated_for_a_model_that_was_never_trained(library):
     assert estimate_seconds(library, [Recipe("0"), Recipe("1")], images=100) is None
     assert estimate_seconds(library, [], images=100) == 0
+
+
+def test_what_follows_from_finished_runs_is_worked_out_once_until_there_are_others(library):
+    calls = []
+
+    def compute() -> int:
+        calls.append(1)
+        return len(calls)
+
+    assert [library.remember("x", compute), library.remember("x", compute)] == [1, 1]
+    library.own.enqueue([(Recipe("1"), "key")], Path("/"))
+    assert library.remember("x", compute) == 1  # nothing has finished
+    library.own.claim()
+    library.own.finish(1, "cancelled")
+    id = done(library.own, Recipe("1"))
+    assert library.remember("x", compute) == 2
+    assert library.own.delete(id)
+    assert library.remember("x", compute) == 3
+
+
+def test_a_curve_can_be_asked_for_by_its_split(library):
+    run = library.own.run(done(library.own, Recipe("1")))
+    assert len(library.history([run], "train")) == 1 and library.history([run], "test").empty

@@ -239,7 +239,7 @@ def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fas
     assert home.loc["0", "spread"] == "70.0 to 80.0 %, σ 5.0 (3 seeds)"
     assert home.loc["0", "accuracy"] == pytest.approx(75)
 
-    at = visit(COMPARE)
+    at = visit(COMPARE, tab="Table")
     assert at.multiselect[0].options == ["Model 0", "Model 0 · SGD, lr 0.1, batch 32, 5 epochs", "Model 2"]
     at.multiselect[0].set_value([*at.multiselect[0].value, "4"])
     again(at)
@@ -257,7 +257,7 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
         assert says(visit(page), "1 of the runs is dead: one class for every image.")
     remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
     assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover and Shirt"}
-    assert visit(COMPARE).dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
+    assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
     at = visit(CONFUSION, runs=["Model 2, seed 0"])
     assert not at.exception
 
@@ -611,3 +611,40 @@ def test_the_data_page_shows_fashion_mnist(real_data, monkeypatch):
     at = visit(DATA)
     assert says(at, "60,000 images to learn from and 10,000 to be tested on: grey, 28 × 28 pixels, 6,000 and 1,000")
     assert {*charts(at)} == {"counts"}
+
+
+# --- How sure, what went wrong, and the difference of two matrices ---
+
+
+def test_compare_says_how_sure_each_difference_is(store, small_data, fashion):
+    for seed in range(3):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=0.60 + seed / 100)
+        finished_run(store, Recipe("2", seed), small_data, accuracy=0.85 + seed / 100)
+    at = visit(COMPARE)
+    assert says(at, "Model 2 beats Model 0 by 25.0 points")
+    assert "differences" in charts(at)
+    assert not [button for button in at.button if button.key == "more-seeds"]
+
+
+def test_a_single_seed_is_said_to_show_little_and_more_are_offered(store, small_data, fashion):
+    three_models(store, small_data)
+    at = visit(COMPARE)
+    assert says(at, "Single runs can't show")
+    at.button(key="more-seeds").click().run()
+    assert at.session_state["seeds"] == 5 and at.session_state["models"] == ["0", "1", "2"]
+
+
+def test_compare_names_what_went_wrong(store, small_data, fashion):
+    finished_run(store, Recipe("1"), small_data, never=(6,))
+    finished_run(store, Recipe("0"), small_data)
+    at = visit(COMPARE, tab="What went wrong")
+    assert says(at, "1 of 2 runs") and says(at, "Class 6 (Shirt) is never predicted")
+
+
+def test_the_difference_of_two_matrices_opens_the_images_that_changed(store, small_data, fashion):
+    finished_run(store, Recipe("0"), small_data, accuracy=0.5)
+    finished_run(store, Recipe("2", 1), small_data, accuracy=0.9)
+    at = visit(CONFUSION, cells="difference", true="Shirt", predicted="Shirt")
+    assert says(at, "recognises 40 more images")
+    assert "difference" in charts(at)
+    assert at.tabs[0].label.startswith("Put right by Model 2, seed 1 (")

@@ -1,0 +1,97 @@
+"""What the benches share that need the dashboard in a browser: a server with its trainer, and Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from fmnist.data import PROJECT
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running dashboard."""
+
+    url: str
+    pid: int
+
+    @property
+    def memory(self) -> float:
+        """Resident memory, in MB (Linux)."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+@contextmanager
+def server(runs: Path, root: Path) -> Iterator[Server]:
+    """The dashboard, once it answers; in the end it goes, and the processes that it started.
+
+    Args:
+        runs: the folder of its store.
+        root: its data root.
+    """
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
+    process = subprocess.Popen(
+        [*command, "--server.port", str(port), "--server.headless", "true"],
+        cwd=PROJECT,
+        env=os.environ | {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(root)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield Server(f"http://localhost:{port}", process.pid)
+    finally:
+        started = descendants(process.pid)  # The trainer would stay: it outlives its server.
+        process.terminate()
+        process.wait()
+        for pid in started:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """The ids of the processes that a process started, and of those that they started (Linux)."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, path.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium or Chrome."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def ready(page: Page) -> None:
+    """Wait until no script runs."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
