@@ -195,20 +195,49 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -
 # --- Words ---
 
 
-def open_train(recipes: Sequence[Recipe], seeds: int) -> None:
-    """Go to the Train page with these models and the first one's recipe filled in."""
+MOST_SEEDS = 20
+ASKED = ("models", "dataset", "seeds", "epochs", "rate", "batch", "optimizer")
+"""What an address of Train can fill in: keys of its widgets."""
+
+
+def link_to_train(label: str, recipes: Sequence[Recipe], seeds: int) -> None:
+    """A link to the Train page with these models and the first one's recipe filled in."""
     recipe = recipes[0]
-    st.session_state |= {
-        "models": sorted({recipe.model for recipe in recipes}),
-        "dataset": recipe.dataset,
-        "seeds": seeds,
-        "epochs": recipe.epochs,
-        "rate": recipe.learning_rate,
-        "batch": recipe.batch_size,
-        "optimizer": recipe.optimizer,
-        "device": recipe.device,
-    }
-    st.switch_page("pages/1_Train.py")
+    models = ",".join(sorted({recipe.model for recipe in recipes}))
+    rate = f"{recipe.learning_rate:g}"
+    values = (models, recipe.dataset, seeds, recipe.epochs, rate, recipe.batch_size, recipe.optimizer)
+    st.page_link(
+        "pages/1_Train.py",
+        label=label,
+        icon=":material/play_arrow:",
+        query_params={name: str(value) for name, value in zip(ASKED, values, strict=True)},
+    )
+
+
+def fill_in_train() -> None:
+    """Take over what the address of the Train page asks for, once. An address that makes no recipe is ignored."""
+    asked = {name: st.query_params[name] for name in ASKED if name in st.query_params}
+    if len(asked) < len(ASKED):
+        return
+    st.query_params.clear()
+    try:
+        models, seeds = asked["models"].split(","), int(asked["seeds"])
+        numbers = int(asked["epochs"]), int(asked["batch"]), float(asked["rate"])
+        recipes = [Recipe(model, 0, asked["dataset"], *numbers, asked["optimizer"]) for model in models]
+    except ValueError:  # RecipeError is one.
+        return
+    if not 1 <= seeds <= MOST_SEEDS:
+        return
+    recipe = recipes[0]
+    st.session_state.update(
+        models=models,
+        dataset=recipe.dataset,
+        seeds=seeds,
+        epochs=recipe.epochs,
+        rate=recipe.learning_rate,
+        batch=recipe.batch_size,
+        optimizer=recipe.optimizer,
+    )
 
 
 def listed(names: Iterable[str]) -> str:

@@ -48,7 +48,7 @@ def ask(shelf: Library) -> None:
     seeds = right.number_input(
         "Seeds",
         1,
-        20,
+        widgets.MOST_SEEDS,
         1,
         key="seeds",
         persist_state="session",
@@ -322,6 +322,7 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
 
 with widgets.page("Train", "Train the models"):
     shelf = widgets.library()
+    widgets.fill_in_train()
     ask(shelf)
     live.prepare()
     st.session_state["pace"] = pace(shelf.own.newest_batch())

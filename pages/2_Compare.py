@@ -102,13 +102,9 @@ def show_certainty(shelf: Library, groups: list[Group], dataset: str) -> None:
             f"- {group.title}, seed {group.runs[0].recipe.seed}: "
             f"{widgets.escape(certainty.say_accuracy(right, len(labels)))}"
         )
-    if lonely and st.button(
-        f"Train five seeds of {widgets.listed(group.title for group in lonely)}",
-        icon=":material/play_arrow:",
-        key="more-seeds",
-        help="Opens Train with this recipe filled in.",
-    ):
-        widgets.open_train([group.recipe for group in lonely], seeds=5)
+    if lonely:
+        names = widgets.listed(group.title for group in lonely)
+        widgets.link_to_train(f"Train five seeds of {names}", [group.recipe for group in lonely], seeds=5)
     with st.expander("How this is worked out", icon=":material/help:"):
         st.markdown(TESTS)
 
@@ -144,9 +140,9 @@ def show_findings(shelf: Library, groups: list[Group], dataset: str) -> None:
                     f"{widgets.escape(finding.sentence)} {widgets.escape(finding.remedy)}",
                     help=widgets.escape(finding.evidence),
                 )
-    recipes = list({group.id: group.recipe for group, _, _ in ill}.values())
-    if st.button("Train again with other seeds", icon=":material/replay:", key="again", help="Opens Train."):
-        widgets.open_train(recipes[:1], seeds=5)
+    recipe = ill[0][0].recipe
+    more = min(widgets.MOST_SEEDS, len(ill[0][0].runs) + 5)
+    widgets.link_to_train(f"Train {ill[0][0].title} with other seeds", [recipe], seeds=more)
 
 
 def show_learning(shelf: Library, groups: list[Group]) -> None:
