@@ -53,6 +53,12 @@ def fashion(idx_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def linkless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that AppTest opens by itself, for the sake of its query, knows no other pages to link to."""
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)
+
+
+@pytest.fixture
 def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Dataset) -> Path:
     """A file with reference runs, two seeds of each model."""
     path = tmp_path / "reference.db"
@@ -314,6 +320,7 @@ def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, 
 # --- Addresses ---
 
 
+@pytest.mark.usefixtures("linkless")
 def test_a_link_restores_what_is_compared(store, small_data, fashion):
     three_models(store, small_data)
     at = visit(COMPARE, **{"groups-fashion-mnist-own": ["Model 0", "Model 2"]})
@@ -344,6 +351,7 @@ def test_a_link_restores_data_class_and_set(small_sample):
     assert f"#{bags[0]}<" in shown
 
 
+@pytest.mark.usefixtures("linkless")
 @pytest.mark.parametrize("page", PAGES)
 def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data, fashion):
     three_models(store, small_data, weights=True)
