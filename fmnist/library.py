@@ -153,7 +153,9 @@ def default_groups(groups: list[Group]) -> list[Group]:
 
 
 def estimate_seconds(library: Library, recipes: Sequence[Recipe], images: int) -> float | None:
-    """Roughly how long recipes will train one after the other, from the time per step of earlier runs of each model.
+    """Roughly how long recipes will train, from the time per step of earlier runs of each model.
+
+    A run that was trained beside others had its share of the machine alone.
 
     Args:
         images: the number of training images.
@@ -170,7 +172,8 @@ def estimate_seconds(library: Library, recipes: Sequence[Recipe], images: int) -
             return None
         run = (earlier if own.empty else own)["run"].iloc[-1]
         seconds_per_step = (run.result["train_seconds"] + run.result["eval_seconds"]) / run.steps
-        total += seconds_per_step * recipe.epochs * math.ceil(images / recipe.batch_size)
+        at_once = run.result.get("at_once", 1)
+        total += seconds_per_step / at_once * recipe.epochs * math.ceil(images / recipe.batch_size)
     return total
 
 

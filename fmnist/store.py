@@ -77,7 +77,8 @@ class Run:
         """How long a running run will still take at the mean speed so far; None before its first report."""
         if not (self.steps and self.images_per_second):
             return None
-        return (self.steps - self.step) * self.recipe.batch_size / self.images_per_second
+        left = self.recipe.work(self.steps, self.steps) - self.recipe.work(self.step, self.steps)
+        return left / self.images_per_second
 
     @property
     def conditions(self) -> str:
@@ -334,14 +335,22 @@ class Store(Database):
 
     # --- What the trainer writes ---
 
+    def waiting(self, beside: Run | None = None) -> int:
+        """How many queued runs have the recipe of this run, or else of the next one in the queue, but for the seed."""
+        with self._read() as db:
+            return db.execute(
+                "SELECT count(*) FROM runs WHERE status = 'queued' AND json_remove(recipe, '$.seed') = json_remove("
+                "coalesce(?, (SELECT recipe FROM runs WHERE status = 'queued' ORDER BY priority, id LIMIT 1)), "
+                "'$.seed')",
+                (beside and beside.recipe.to_json(),),
+            ).fetchone()[0]
+
     def claim(self, beside: Run | None = None) -> Run | None:
         """The next queued run, now running: the quickest model first, then the oldest.
 
         Args:
             beside: only one with the recipe of this run but for the seed.
         """
-        if not self.runs("queued"):
-            return None  # Looking takes no lock; an idle trainer looks ten times a second.
         with self._write() as db:
             row = db.execute(
                 "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?1), updated = ?1 "

@@ -27,6 +27,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fmnist import data, store
+from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
 from fmnist.worker import STOP, Begun, Ended, Grown, Order, Prepare, serve
 
@@ -122,6 +123,7 @@ class Worker:
     process: BaseProcess
     connection: Connection
     run: Run | None = None  # what it trains at the moment
+    threads: int = 0  # that the run may use
     at_once: int = 1  # the most runs that were trained at the same time with it, itself included
     told_to_stop: bool = False
 
@@ -174,26 +176,30 @@ class Trainer:
     def _hand_out(self) -> None:
         """Give queued runs to idle workers: the next one, and side by side with it those that differ by seed only.
 
-        Other models wait: times are compared between models, so each is trained under the same load.
+        Other models wait: times are compared between models, so each is trained under the same load. Of more seeds
+        than there are slots the odd ones go first, with more threads each: left over, they would leave cores idle.
         """
         busy = [worker for worker in self._workers if worker.run]
+        free = self.slots - sum(worker.threads for worker in busy)
+        beside = busy[0].run if busy else None
+        if free <= 0 or not (waiting := self.runs.waiting(beside)):
+            return
+        odd = waiting % self.slots if waiting > self.slots and not busy else 0
         claimed: list[Run] = []
-        while len(busy) + len(claimed) < self.slots:
-            beside = busy[0].run if busy else claimed[0] if claimed else None
-            run = self.runs.claim(beside)
-            if run is None:
-                break
+        while len(claimed) < (odd or min(waiting, free)) and (run := self.runs.claim(beside)):
             claimed.append(run)
+            beside = run
         at_once = len(busy) + len(claimed)
         for run in claimed:
             worker = next((worker for worker in self._workers if not worker.run), None) or self._start_worker()
             worker.run, worker.at_once, worker.told_to_stop = run, at_once, False
+            worker.threads = min(ARCHITECTURES[run.recipe.model].parts, free // len(claimed))
             order = Order(
                 run.recipe,
                 Path(run.data_root),
                 self.runs.path.parent,
                 self.runs.artifact(run.id, "checkpoint"),
-                max(1, self.slots // at_once),
+                worker.threads,
                 log_path(self.runs.path),
             )
             log.info("run %d: %s, %s", run.id, run.name, run.recipe.describe())

@@ -72,7 +72,7 @@ class Grown:
     """What is new since the last report: the arguments of `Store.record`."""
 
     points: list[Point]
-    images_per_second: float | None  # mean since the beginning, evaluations included: what the time left follows from
+    images_per_second: float | None  # mean since the beginning, of `Recipe.work`: what the time left follows from
     artifacts: dict[str, bytes]
 
 
@@ -136,11 +136,12 @@ def _follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
     points: list[Point] = []
     artifacts: dict[str, bytes] = {}
-    began, first, reported = time.monotonic(), 0, 0.0  # The first points are told at once: somebody waits for them.
+    began, done, steps, reported = time.monotonic(), 0.0, 0, 0.0  # The first points are told at once: they are awaited.
     for event in training.train(order.recipe, dataset, checkpoint, order.threads):
         match event:
             case training.Started():
-                began, first = time.monotonic(), event.step
+                began, steps = time.monotonic(), event.steps
+                done = order.recipe.work(event.step, steps)
                 yield Begun(
                     {
                         "device": event.device,
@@ -166,7 +167,7 @@ def _follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
                 yield _ended(event, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
-            rate = (event.step - first) * order.recipe.batch_size / (time.monotonic() - began)
+            rate = (order.recipe.work(event.step, steps) - done) / (time.monotonic() - began)
             yield Grown(points, rate, artifacts)
             points, artifacts, reported = [], {}, time.monotonic()
             if stopped():

@@ -170,6 +170,11 @@ def test_estimated_seconds_come_from_the_time_per_step(library):
     assert estimate_seconds(library, recipes[:1], images=100) == pytest.approx(0.1 * 20)
 
 
+def test_of_runs_beside_each_other_each_is_estimated_by_its_share_of_the_machine(library):
+    done(library.own, Recipe("0"), train_seconds=9.0, at_once=2)
+    assert estimate_seconds(library, [Recipe("0", epochs=1, batch_size=10)], images=100) == pytest.approx(0.05 * 10)
+
+
 def test_nothing_is_estimated_for_a_model_that_was_never_trained(library):
     assert estimate_seconds(library, [Recipe("0"), Recipe("1")], images=100) is None
     assert estimate_seconds(library, [], images=100) == 0

@@ -114,3 +114,11 @@ def test_describe():
     assert Recipe("2", 5).describe() == "SGD, lr 0.1, batch 32, 3 epochs"
     changed = Recipe("0", epochs=1, learning_rate=0.001, optimizer="adam", batch_size=100)
     assert changed.describe() == "Adam, lr 0.001, batch 100, 1 epoch"
+
+
+def test_work_is_images_trained_on_and_evaluations_in_the_same_unit():
+    recipe = Recipe("0", epochs=2, batch_size=10)
+    assert recipe.work(0, 36) == 0
+    assert recipe.work(17, 36) == 170  # within the first epoch of 18 steps
+    assert recipe.work(18, 36) == pytest.approx(180 + 10)  # and its evaluation
+    assert recipe.work(36, 36) == pytest.approx(360 + 3 * 10)  # two evaluations, and the result
