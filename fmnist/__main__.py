@@ -1,4 +1,4 @@
-"""The same work without a browser: python -m fmnist train | compare | predict | convert | data | runs.
+"""The same work without a browser: python -m fmnist train | compare | time | verify | predict | convert | data | runs.
 
 Exit codes: 0 done, 1 it could not be done (one sentence on standard error), 2 wrong usage, 130 stopped by Ctrl-C.
 """
@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from tqdm import tqdm
 
-from fmnist import data, store, trainer
+from fmnist import data, store, timing, trainer
 from fmnist.data import CLASS_NAMES, DataError
 from fmnist.images import ImageError, convert, open_image, to_png
 from fmnist.library import Library, comparison, default_groups
@@ -140,6 +141,8 @@ COMPARED = (
     "dead",
     "train_seconds",
     "eval_seconds",
+    "image_seconds",
+    "single_seconds",
     "parameters",
     "device",
     "conditions",
@@ -155,7 +158,6 @@ def compare(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2, default=lambda value: value.item()))
     elif options.format == "csv":
         table["seeds"] = table["seeds"].map(lambda seeds: " ".join(map(str, seeds)))
-        table["conditions"] = table["conditions"].map("; ".join)
         print(table.to_csv(index=False), end="")
     elif table.empty:
         print(
@@ -166,7 +168,6 @@ def compare(options: argparse.Namespace) -> int:
             model=table["model"].map(lambda id: ARCHITECTURES[id].name),
             dataset=table["dataset"].map(DATASETS),
             seeds=table["seeds"].map(len),
-            conditions=table["conditions"].map("; ".join),
             train_seconds=table["train_seconds"].map("{:.1f}".format),
             eval_seconds=table["eval_seconds"].map("{:.2f}".format),
         )
@@ -174,6 +175,100 @@ def compare(options: argparse.Namespace) -> int:
             shown[column] = table[column].map(lambda share: "" if share != share else f"{share:.2%}")
         print(shown.to_string(index=False))
     return 0
+
+
+# --- time ---
+
+
+def time_steps(options: argparse.Namespace) -> int:
+    """Measure again, under the same conditions, how long a step of each recipe takes."""
+    library = Library(Store(options.runs))
+    recipes, names = _to_be_timed(library, options)
+    loaded = data.load(recipes[0].dataset, options.data, options.runs.parent)
+    trainer.is_alive(library.own)  # If it is not, what it has left behind is not being trained.
+    _check_idle(library.own)
+    from fmnist.training import TrainingError
+
+    turns = []
+    try:
+        for turn in timing.turns(recipes, loaded, options.steps, options.rounds):
+            _check_idle(library.own)
+            turns.append(turn)
+            which = f"Round {turn.round} of {options.rounds}" if turn.round else "Warm-up"
+            print(f"{which}: {names[turn.index]}, {timing.in_words(turn.seconds_per_step)} per step", file=sys.stderr)
+    except TrainingError as error:
+        raise CommandError(str(error)) from error
+    timings = timing.timings(recipes, loaded, turns)
+    if options.json:
+        rows = [vars(found) | {"recipe": json.loads(found.recipe.to_json())} for found in timings]
+        print(json.dumps([{"name": name} | row for name, row in zip(names, rows, strict=True)], indent=2))
+    else:
+        print("\n".join([*timing.sentences(timings, names), timing.unsteady(timings)]).strip())
+    return 0
+
+
+def _to_be_timed(library: Library, options: argparse.Namespace) -> tuple[list[Recipe], list[str]]:
+    """Recipes on one data set, and what they are called."""
+    runs = [_finished(library, address) for address in options.addresses]
+    recipes = [run.recipe for run in runs] or [Recipe(model, dataset=options.dataset) for model in options.models]
+    if len({recipe.dataset for recipe in recipes}) > 1:
+        raise CommandError("Runs on different data can't be timed together: name those on one data set.")
+    models = [ARCHITECTURES[recipe.model].name for recipe in recipes]
+    # Where a name stands for two of them, it does not tell which is meant.
+    names = [
+        name if models.count(name) == 1 else f"{name} ({recipe.describe()})"
+        for name, recipe in zip(models, recipes, strict=True)
+    ]
+    return recipes, names
+
+
+def _finished(library: Library, address: str) -> Run:
+    source, id = _place(library, address)
+    run = library.stores[source].run(id)
+    if run is None:
+        raise CommandError(f"Run {address} is of a model that this program does not have.")
+    return run
+
+
+def _check_idle(runs: Store) -> None:
+    active = len(runs.runs(*ACTIVE))
+    if active:
+        raise CommandError(
+            f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: times are measured while "
+            "nothing else runs. Wait for the end, or stop."
+        )
+
+
+# --- verify ---
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Say of each finished run whether what is stored of it is still true; 1 if something is not."""
+    library = Library(Store(options.runs))
+    if options.addresses:
+        places = [_place(library, address) for address in options.addresses]
+    else:
+        places = [(source, id) for source, runs in library.stores.items() for id in runs.ended()]
+    from fmnist.verify import verify as check  # imports torch
+
+    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    verdicts = []
+    for place in places:
+        verdicts.append(check(library, *place, load))
+        if not options.json:
+            print(verdicts[-1].text, flush=True)
+    if options.json:
+        print(json.dumps([verdict.facts for verdict in verdicts], indent=2, default=repr))
+    return int(not all(verdict.agrees for verdict in verdicts))
+
+
+def _place(library: Library, address: str) -> tuple[str, int]:
+    """The store and the id of a run that has ended, from its address: "12" or "reference-3"."""
+    source, dash, number = address.rpartition("-")
+    source = source if dash else "own"
+    if source not in library.stores or not number.isdecimal() or int(number) not in library.stores[source].ended():
+        raise CommandError(f"There is no finished run {address}: python -m fmnist runs list.")
+    return source, int(number)
 
 
 # --- predict, convert ---
@@ -301,6 +396,13 @@ def _numbers(text: str) -> list[int]:
     return list(numbers)
 
 
+def _count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 100,000")
+    return int(text)
+
+
 def _models(text: str) -> list[str]:
     models = [part.strip() for part in text.split(",")]
     for model in models:
@@ -349,6 +451,20 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(commands, "compare", compare, "accuracy, time and size of what is trained, over seeds")
     sub.add_argument("--format", choices=("table", "csv", "json"), default="table")
     sub.add_argument("--reference", action="store_true", help="with the runs that come with the project")
+
+    sub = command(commands, "time", time_steps, "measure how long a step of each model takes, in turn on this machine")
+    sub.add_argument("addresses", nargs="*", metavar="RUN", help="the recipes of these runs, for example reference-3")
+    sub.add_argument("--models", type=_models, default=list(ARCHITECTURES), help="or these models' (default: all)")
+    sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="default: %(default)s")
+    sub.add_argument("--steps", type=_count, default=timing.STEPS, help="of a turn (default: %(default)s)")
+    sub.add_argument("--rounds", type=_count, default=timing.ROUNDS, help="default: %(default)s")
+    sub.add_argument("--json", action="store_true", help="every round's seconds per step, as a list")
+
+    sub = command(commands, "verify", verify, "compute again what is stored of finished runs; name what differs")
+    sub.add_argument(
+        "addresses", nargs="*", metavar="RUN", help="for example 12, or reference-3 (default: all, and the reference)"
+    )
+    sub.add_argument("--json", action="store_true", help="the verdicts as a list")
 
     sub = command(commands, "predict", predict, "what every model makes of image files")
     sub.add_argument("images", type=Path, nargs="+", metavar="IMAGE")

@@ -51,7 +51,7 @@ CREATE TABLE history (
 ) WITHOUT ROWID;
 CREATE TABLE artifacts (
     run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch>
+    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch> | seal
     data BLOB NOT NULL,
     PRIMARY KEY (run, name)
 );

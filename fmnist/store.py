@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fmnist.data import PROJECT, data_root
+from fmnist import seal
+from fmnist.data import CLASS_NAMES, PROJECT, data_root
 from fmnist.database import Database, StoreError
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -81,12 +82,27 @@ class Run:
         return left / self.images_per_second
 
     @property
+    def trouble(self) -> str:
+        """What is wrong with a finished run, in a few words; nothing for a healthy one."""
+        result = self.result or {}
+        if result.get("dead"):
+            return "dead: it gives every image the same class"
+        if classes := result.get("never_predicted"):
+            return f"never predicts {', '.join(CLASS_NAMES[index] for index in classes)}"
+        return ""
+
+    @property
     def conditions(self) -> str:
-        """Under which its time was measured: comparable are times of runs where these are equal."""
+        """Under which its time was measured, in words: times can be compared where these are equal.
+
+        A run that is alone has the whole machine, of which it uses as many threads as its model can.
+        """
         at_once = (self.result or {}).get("at_once", 1)
-        threads = [f"{self.threads} thread{'s' if self.threads != 1 else ''}"] if self.device == "cpu" else []
-        beside = [f"{at_once} runs at once"] if at_once > 1 else []
-        return ", ".join([self.where, *threads, *beside])
+        said = [f"{self.where} of {self.machine}" if self.device == "cpu" else self.where]
+        said.append(f"{at_once} runs at once" if at_once > 1 else "alone")
+        if self.device == "cpu" and at_once > 1:
+            said.append(f"{self.threads} thread{'s' if self.threads != 1 else ''}")
+        return ", ".join(said)
 
 
 @dataclass(frozen=True)
@@ -252,6 +268,21 @@ class Store(Database):
     def weights(self, id: int) -> bytes:
         """Weights of a finished run, a safetensors file."""
         return self._needed(id, "weights")
+
+    def ended(self) -> list[int]:
+        """The ids of all runs that are done, or were when they were sealed."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT id FROM runs WHERE status = 'done' "
+                "OR id IN (SELECT run FROM artifacts WHERE name = ?) ORDER BY id",
+                (seal.NAME,),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def contents(self, id: int) -> tuple[dict[str, Any], dict[str, str] | None]:
+        """All that is stored of a run, and the seal that it was given: `seal.contents` and `seal.read`."""
+        with self._read() as db:
+            return seal.contents(db, id), seal.read(db, id)
 
     def _needed(self, id: int, name: str) -> bytes:
         data = self.artifact(id, name)
@@ -431,6 +462,7 @@ class Store(Database):
             )
             if status == "done":
                 db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'checkpoint'", (id,))
+                seal.attach(db, id)
 
     def interrupt_running(self) -> int:
         """Mark runs that nobody trains any more; their number. Only for the holder of the trainer's lock."""

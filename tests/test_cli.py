@@ -28,7 +28,8 @@ from fmnist.trainer import Trainer
 TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
 COMPARED = {
     *("model", "dataset", "source", "recipe", "seeds", "accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"),
-    *("dead", "train_seconds", "eval_seconds", "parameters", "device", "conditions"),
+    *("dead", "train_seconds", "eval_seconds", "image_seconds", "single_seconds"),
+    *("parameters", "device", "conditions"),
 }
 
 

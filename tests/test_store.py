@@ -86,7 +86,7 @@ def test_a_run_from_queue_to_result(store):
     assert store.record(id, [point(10), point(20)], images_per_second=5.0, artifacts={"checkpoint": b"c"})
     running = store.run(id)
     assert (running.step, running.steps, running.images_per_second, running.where) == (20, 30, 5.0, "CPU")
-    assert running.conditions == "CPU, 1 thread"
+    assert running.conditions == "CPU of m, alone"
     assert (running.parameters, running.multiply_adds, running.versions) == (5, 6, {"torch": "2"})
     logits = np.arange(30, dtype=np.float16).reshape(3, 10)
     artifacts = {"logits": pack(logits), "weights": b"w", "predictions/1": pack(np.arange(3, dtype=np.uint8))}

@@ -23,7 +23,7 @@ TEXT = """# Reference runs
 
 The three models, trained by the published recipe ({recipe}) with seeds {seeds} on all 60,000 images of FashionMNIST and
 tested on its 10,000. `reference.db` is a store like the user's own: recipes, curves, weights (safetensors), test logits
-(float16) and each epoch's predicted labels.
+(float16), each epoch's predicted labels, and each run's seal, with which `python -m fmnist verify` compares them.
 
 Made on {date} on {machine}, {versions}, by
 
