@@ -14,8 +14,8 @@ TRAINING_VERSION = 1
 
 DATASETS = {"fashion-mnist": "FashionMNIST", "sample": "Sample data"}
 EVALUATION = 1 / 18
-"""The work of an evaluation, as a share of an epoch's training: a sixth as many images, and a third of the arithmetic for
-each, forward alone. Measured for Model 2 on two cores: 0.26 s to 4.6 s, 1 / 18."""
+"""The work of an evaluation, as a share of an epoch's training: a sixth as many images, and of each a third of the
+arithmetic, forward alone. Measured for Model 2 on two cores: 0.26 s to 4.6 s, 1 / 18."""
 OPTIMIZERS = {"sgd": "SGD", "sgd-momentum": "SGD, momentum 0.9", "adam": "Adam"}
 DEVICES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA"}
 

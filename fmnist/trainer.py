@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from fmnist import data, store
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
-from fmnist.worker import STOP, Begun, Ended, Grown, Order, Prepare, serve
+from fmnist.worker import STOP, Begun, Ended, Grown, Order, Prepare, cores, serve
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
@@ -268,12 +268,11 @@ class Trainer:
 
 def slots() -> int:
     """How many runs are trained side by side: one for each processor core that we may use, as far as memory goes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows.
         memory = 4 * WORKER_BYTES
-    return max(1, min(cores, MOST_SLOTS, memory // (2 * WORKER_BYTES)))
+    return max(1, min(cores(), MOST_SLOTS, memory // (2 * WORKER_BYTES)))
 
 
 def main(arguments: list[str] | None = None) -> int:

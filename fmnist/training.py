@@ -30,7 +30,8 @@ from fmnist.recipe import Recipe
 REPORTS_PER_EPOCH = 75
 EVALUATION_BATCH = 500  # Measured: faster than one batch of 10,000, which does not fit the cache.
 WARM_UP_STEPS = 5
-INFERENCE_REPEATS = 10
+INFERENCE_SECONDS = 0.1
+INFERENCE_REPEATS = 4
 
 
 class TrainingError(Exception):
@@ -86,6 +87,7 @@ class Finished:
     train_seconds: float
     eval_seconds: float
     image_seconds: float  # inference time per image, in batches of 1,000
+    single_seconds: float  # inference time of one image alone, as when somebody asks about one
     dead: bool
     never_predicted: list[int]
     zero_layers: list[str]  # layers of which every unit is zero for every test image
@@ -140,8 +142,8 @@ def train(
     yield Started(
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         threads=threads,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        multiply_adds=_multiply_adds(model, test_images[:1]),
+        parameters=parameter_count(model),
+        multiply_adds=multiply_adds(model, test_images[:1]),
         steps=recipe.epochs * steps_per_epoch,
         step=step,
     )
@@ -180,7 +182,7 @@ def train(
         yield EpochEnd(step, epoch, test_loss, test_accuracy, predictions, train_seconds, eval_seconds, state)
 
     if logits is None:  # Interrupted between the last epoch and the result.
-        logits = evaluate(model, test_images)
+        logits = evaluate(model, test_images, threads)
     predictions = evaluation.predict(logits)
     yield Finished(
         weights=_on_cpu(model.state_dict()),
@@ -189,10 +191,11 @@ def train(
         test_accuracy=evaluation.accuracy(predictions, data.test_labels),
         train_seconds=train_seconds,
         eval_seconds=eval_seconds,
-        image_seconds=_image_seconds(model, test_images),
+        image_seconds=_inference_seconds(model, test_images[:1000]) / len(test_images[:1000]),
+        single_seconds=_inference_seconds(model, test_images[:1]),
         dead=evaluation.is_dead(predictions),
         never_predicted=evaluation.never_predicted(predictions),
-        zero_layers=_zero_layers(model, test_images),
+        zero_layers=zero_layers(model, test_images),
     )
 
 
@@ -384,7 +387,12 @@ def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Op
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
 
 
-def _multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
+def parameter_count(model: nn.Module) -> int:
+    """How many numbers training changes."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
     """Multiplications with an addition in one image's forward pass: half of PyTorch's count of operations."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         model(image)
@@ -392,32 +400,37 @@ def _multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
 
 
 @torch.inference_mode()
-def _image_seconds(model: nn.Module, images: torch.Tensor) -> float:
-    """Inference time per image in batches of 1,000: the median of repeats after a warm-up."""
-    batch, times = images[:1000], []
-    for repeat in range(INFERENCE_REPEATS + 1):
-        started = _now(images.device)
+def _inference_seconds(model: nn.Module, batch: torch.Tensor) -> float:
+    """Time of one pass of a batch, on one thread of a CPU: the median of repeats, the first quarter being warm-up.
+
+    Repeats go on for `INFERENCE_SECONDS`, so that short passes do not depend on a moment; there are always some.
+    """
+    times: list[float] = []
+    began = ended = _now(batch.device)
+    while len(times) < INFERENCE_REPEATS or ended - began < INFERENCE_SECONDS:
+        started = _now(batch.device)
         model(batch)
-        if repeat:
-            times.append(_now(images.device) - started)
-    return statistics.median(times) / len(batch)
+        ended = _now(batch.device)
+        times.append(ended - started)
+    return statistics.median(times[len(times) // 4 :])
 
 
 @torch.inference_mode()
-def _zero_layers(model: nn.Module, images: torch.Tensor) -> list[str]:
-    """Names of the ReLUs that give 0 for every test image in every unit: nothing can pass them any more."""
-    largest: dict[str, float] = {}
+def zero_layers(model: nn.Module, images: torch.Tensor) -> list[str]:
+    """Names of the ReLUs that give 0 for every image in every unit: nothing can pass them any more.
 
-    def watch(name: str):
-        def hook(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
-            largest[name] = max(largest.get(name, 0.0), output.max().item())
+    In a healthy model the first images show that there are none, and the rest need not be looked at.
+    """
+    zero = {layer: name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)}
 
-        return hook
+    def watch(layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+        if output.any():
+            zero.pop(layer, None)
 
-    hooks = [
-        layer.register_forward_hook(watch(name)) for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)
-    ]
-    evaluate(model, images)
+    hooks = [layer.register_forward_hook(watch) for layer in zero]
+    for batch in images.split(EVALUATION_BATCH):
+        if zero:
+            model(batch)
     for hook in hooks:
         hook.remove()
-    return [name for name, value in largest.items() if value == 0]
+    return list(zero.values())

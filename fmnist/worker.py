@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import platform
 import sys
 import time
@@ -184,6 +185,7 @@ def _ended(event: training.Finished, points: list[Point], artifacts: dict[str, b
         "train_seconds": event.train_seconds,
         "eval_seconds": event.eval_seconds,
         "image_seconds": event.image_seconds,
+        "single_seconds": event.single_seconds,
         "dead": event.dead,
         "never_predicted": event.never_predicted,
         "zero_layers": event.zero_layers,
@@ -232,7 +234,16 @@ def load_checkpoint(saved: bytes) -> training.Checkpoint:
 
 
 def machine() -> str:
-    """The processor's name, as well as the system tells it."""
+    """The processor's name, as well as the system tells it, and how many cores we may use: "AMD EPYC, 2 cores"."""
+    return f"{_processor()}, {cores()} core{'s' if cores() != 1 else ''}"
+
+
+def cores() -> int:
+    """How many cores of this machine we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -65,6 +65,7 @@ def test_seconds_only_grow(small_data):
     assert seconds == sorted(seconds) and seconds[0] > 0
     finished = events[-1]
     assert finished.eval_seconds > 0 and finished.image_seconds > 0
+    assert finished.single_seconds > finished.image_seconds  # Alone, an image pays for a whole pass.
 
 
 def test_there_are_no_more_reports_than_a_curve_needs(small_data):
@@ -291,6 +292,21 @@ def test_a_dead_model_is_recognised(small_data, monkeypatch):
 def test_a_living_model_is_not_called_dead(small_data):
     finished = finish(recipe("1", epochs=2), small_data)
     assert not finished.dead and finished.zero_layers == []
+
+
+def test_a_layer_that_lets_something_through_for_any_image_is_not_called_zero():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.ReLU(), nn.Linear(10, 10), nn.ReLU())
+    with torch.no_grad():
+        for layer in (model[1], model[3]):
+            layer.weight.fill_(1.0)
+            layer.bias.fill_(-1.0)
+    images = torch.zeros(training.EVALUATION_BATCH + 3, 1, 28, 28)
+    assert training.zero_layers(model, images) == ["2", "4"]
+    images[-1, 0, 0, :2] = 1.05  # 1.1 after the first layer in each of ten units, 10 after the second.
+    assert training.zero_layers(model, images) == []
+    images[-1, 0, 0, :2] = 0.52  # 0.04 after the first, below 0 after the second.
+    assert training.zero_layers(model, images) == ["4"]
+    assert not model[2]._forward_hooks  # Nothing is left behind.
 
 
 # FashionMNIST
