@@ -21,19 +21,20 @@ def show() -> None:
         st.info("Nothing is trained yet.", icon=":material/info:")
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
         return
-    shown = identity(groups)
-    table, runs = shelf.remember(("tables", shown), lambda: as_tables(groups))
-    answer, missing = evaluation.conclusion(table, runs), set(ARCHITECTURES) - set(table["model"])
-    if missing:
-        answer += f" {widgets.listed(ARCHITECTURES[id].name for id in sorted(missing))} not trained yet."
+    compared = Comparison(shelf, groups)
+    answer = compared.answer
+    if missing := sorted(set(ARCHITECTURES) - {group.recipe.model for group in groups}):
+        answer += f" {widgets.listed(ARCHITECTURES[id].name for id in missing)} not trained yet."
     st.markdown(f"#### {answer}")
     widgets.say_where_from(dataset, groups)
-    st.plotly_chart(
-        shelf.remember(("accuracy-against-time", shown), lambda: charts.accuracy_against_time(table, runs)),
-        key="accuracy-against-time",
-        config=widgets.CHART_CONFIG,
-        alt="Test accuracy against training time. " + widgets.plain(answer),
+    cost = COSTS["train_seconds"]
+    picture = compared.cost(cost)
+    widgets.draw(picture, "accuracy-against-time")
+    st.caption(
+        "Up and to the left is better; the dotted line joins the models that no other beats on both. "
+        + widgets.escape(" ".join([*compared.leads, *compared.apart()]))
     )
+    table, _ = compared.tables
     st.dataframe(
         table.drop(columns="runs").assign(
             layers=table["model"].map(lambda id: ARCHITECTURES[id].layers),
@@ -62,8 +63,10 @@ def show() -> None:
 
 with frame.page("Home", "Which model should I pick?"):
     # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
-    from fmnist import charts, evaluation, widgets
-    from fmnist.library import as_tables, default_groups, identity
+    from fmnist import widgets
+    from fmnist.charts import COSTS
+    from fmnist.comparison import Comparison
+    from fmnist.library import default_groups
     from fmnist.models import ARCHITECTURES
 
     show()

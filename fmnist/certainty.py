@@ -23,6 +23,7 @@ from fmnist import evaluation
 
 LEVEL = 0.95
 SIGNIFICANT = 0.05
+WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
 EQUAL = 1e-12  # Accuracies that differ by less differ by rounding: one image of a million is 1e-6.
 
 
@@ -68,6 +69,30 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
     mean, error = _mean_and_error(values)
     half = _t_quantile(len(values) - 1, level) * error
     return mean - half, mean + half
+
+
+def mean_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The mean over seeds of the curves of each group, point by point, with the interval of `mean_interval`.
+
+    Args:
+        history: columns group, run, split, step, epoch, seconds, and the metric.
+        metric: "loss" or "accuracy".
+
+    Returns:
+        A row for each group, split and step, in this order: epoch, seconds (mean over seeds), mean, low, high (NaN for
+        one seed), seeds (their number).
+    """
+    points = history.groupby(["group", "split", "step"], as_index=False).agg(
+        epoch=("epoch", "first"),
+        seconds=("seconds", "mean"),
+        mean=(metric, "mean"),
+        spread=(metric, "std"),
+        seeds=(metric, "size"),
+    )
+    # One quantile for each number of seeds, not for each point.
+    quantiles = {count: _t_quantile(count - 1, LEVEL) for count in points["seeds"].unique() if count > 1}
+    half = points["seeds"].map(quantiles) * points["spread"] / np.sqrt(points["seeds"])
+    return points.assign(low=points["mean"] - half, high=points["mean"] + half).drop(columns="spread")
 
 
 # --- Two models: over seeds ---
@@ -317,6 +342,11 @@ def class_scores(matrix: np.ndarray) -> pd.DataFrame:
     )
 
 
+def mean_class_scores(matrices: Sequence[np.ndarray]) -> pd.DataFrame:
+    """`class_scores` of several runs, their mean over seeds; the precision over those that predict the class at all."""
+    return pd.concat([class_scores(matrix) for matrix in matrices]).groupby(level=0).mean()
+
+
 # --- In words ---
 
 
@@ -328,6 +358,34 @@ def say_accuracy(correct: int, total: int) -> str:
     return (
         f"Right for {correct:,} of {total:,} images: {_number(correct / total)} % "
         f"(95 %: {_number(low)} to {_number(high)})."
+    )
+
+
+def say_calibration(name: str, logits: np.ndarray, labels: np.ndarray) -> str:
+    """How sure a model is and how often it is right, with its expected calibration error (15 intervals): a sentence."""
+    confidence, right = _confidence(logits, labels)
+    error = expected_calibration_error(logits, labels)
+    gap = confidence.mean() - right.mean()
+    verdict = "about as sure as it should be"
+    if abs(gap) >= WELL_CALIBRATED:
+        verdict = "too sure of itself" if gap > 0 else "less sure than it could be"
+    return (
+        f"{name} is {verdict}: {_number(confidence.mean())} % sure on average, right for {_number(right.mean())} % "
+        f"(expected calibration error {_points(error)} points)."
+    )
+
+
+def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
+    """What leaving out the least sure answers gives: a sentence.
+
+    Args:
+        table: `selective_accuracy`.
+        share: of the images, at least so many are answered.
+    """
+    row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
+    return (
+        f"{name} is right for {_number(table['accuracy'].iloc[-1])} % of all images, and for "
+        f"{_number(row['accuracy'])} % of the {row['share']:.0%} of which it is surest."
     )
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from fmnist import certainty
+from fmnist import certainty, evaluation
 from fmnist.data import CLASS_NAMES
 from fmnist.models import ARCHITECTURES
 from fmnist.pairs import Pair
@@ -63,49 +64,98 @@ def _faded(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def accuracy_against_time(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
-    """Each seed as a small dot, each group's mean as a large one.
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs: a column of `evaluation.summarise`, and how it is shown."""
+
+    column: str
+    name: str  # in a choice
+    title: str  # of an axis, with the unit
+    factor: float  # from the column's unit to the axis'
+    form: str  # of a value in the axis' unit
+
+    def say(self, value: float) -> str:
+        return "not measured" if np.isnan(value) else self.form.format(value * self.factor)
+
+    @property
+    def timed(self) -> bool:
+        return self.column in evaluation.TIMES
+
+
+COSTS = {
+    cost.column: cost
+    for cost in (
+        Cost("train_seconds", "Training", "Training time in seconds", 1, "{:,.1f} s"),
+        Cost("single_seconds", "One answer", "Time to answer one image alone, in milliseconds", 1000, "{:,.3g} ms"),
+        Cost("image_seconds", "Many answers", "Time per image in batches of 1,000, in microseconds", 1e6, "{:,.3g} µs"),
+        Cost("parameters", "Parameters", "Parameters", 1, "{:,.0f}"),
+        Cost("multiply_adds", "Multiply-adds", "Multiply-adds per image", 1, "{:,.0f}"),
+    )
+}
+
+
+def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go.Figure:
+    """Accuracy against a cost: each seed as a small dot, each group's mean as a large one, and the frontier as a line.
+
+    Seeds that were timed under other conditions than most of their group are left out where the cost is a time.
 
     Args:
-        groups: columns id, model, name, accuracy_mean, train_seconds.
-        runs: columns group (an id), seed, accuracy, train_seconds.
+        groups: columns id, model, name, accuracy_mean, conditions, and the cost's; without NaN in it.
+        runs: columns group (an id), seed, accuracy, conditions, and the cost's.
     """
-    figure = _figure(360)
-    for look, (_, group) in zip(looks(list(zip(groups["model"], groups["name"]))), groups.iterrows(), strict=True):  # noqa: B905
+    figure = _figure(380)
+    best = groups[evaluation.frontier(groups[cost.column], groups["accuracy_mean"])].sort_values(cost.column)
+    figure.add_scatter(
+        x=(best[cost.column] * cost.factor).tolist(),
+        y=best["accuracy_mean"].tolist(),
+        mode="lines",
+        line={"color": GREY, "width": 2, "dash": "dot", "shape": "hv"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    for look, (_, group) in zip(_looks(groups), groups.iterrows(), strict=True):
         seeds = runs[runs["group"] == group["id"]]
+        if cost.timed:
+            seeds = seeds[seeds["conditions"] == group["conditions"]]
         figure.add_scatter(
-            x=seeds["train_seconds"],
+            x=seeds[cost.column] * cost.factor,
             y=seeds["accuracy"],
             mode="markers",
             showlegend=False,
             marker={"color": _faded(look.color, 0.45), "symbol": look.symbol, "size": 9},
-            customdata=seeds["seed"].tolist(),
+            customdata=[[seed, cost.say(value)] for seed, value in zip(seeds["seed"], seeds[cost.column], strict=True)],
             name=look.name,
-            hovertemplate="seed %{customdata}: %{y:.2%} in %{x:.1f} s<extra>%{fullData.name}</extra>",
+            hovertemplate="seed %{customdata[0]}: %{y:.2%}, %{customdata[1]}<extra>%{fullData.name}</extra>",
         )
         figure.add_scatter(
-            x=[group["train_seconds"]],
+            x=[group[cost.column] * cost.factor],
             y=[group["accuracy_mean"]],
             mode="markers+text",
             name=look.name,
             marker={"color": look.color, "symbol": look.symbol, "size": 18, "line": {"width": 2, "color": "white"}},
             text=[look.name],
-            textposition="middle right" if len(groups) < 2 else "bottom center",
+            textposition="top center",
             showlegend=False,
-            hovertemplate="mean of " + str(len(seeds)) + ": %{y:.2%} in %{x:.1f} s<extra>%{fullData.name}</extra>",
+            customdata=[[len(seeds), cost.say(group[cost.column])]],
+            hovertemplate="mean of %{customdata[0]}: %{y:.2%}, %{customdata[1]}<extra>%{fullData.name}</extra>",
         )
-    low, high = runs["train_seconds"].min(), runs["train_seconds"].max()
-    ticks = [digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)]
+    values = runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor
+    low, high = values.min(), values.max()
+    ticks = [digit * 10.0**power for power in range(-3, 9) for digit in (1, 2, 5)]
     ticks = ticks if high / low < 30 else ticks[::3]
     figure.update_xaxes(
         type="log",
-        title="Training time in seconds",
+        title=cost.title,
         range=[np.log10(low / 2), np.log10(high * 2)],
         tickvals=ticks,
-        ticktext=[f"{tick:,g}" for tick in ticks],
+        ticktext=[f"{tick:,g}" if tick < 1e5 else f"{tick:,.0f}" for tick in ticks],
     )
     figure.update_yaxes(title="Test accuracy", tickformat=".0%", range=_accuracy_range(runs["accuracy"]))
     return figure
+
+
+def _looks(groups: pd.DataFrame) -> list[Look]:
+    return looks(list(zip(groups["model"], groups["name"], strict=True)))
 
 
 def _accuracy_range(accuracies: pd.Series) -> list[float]:
@@ -114,13 +164,16 @@ def _accuracy_range(accuracies: pd.Series) -> list[float]:
     return [max(0.0, low - room), min(1.0, high + room)]
 
 
-def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
+def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[evaluation.Known] = ()) -> go.Figure:
     """One row a group: each seed a dot (dead ones crossed), the mean a bar across, with its 95 % interval.
 
-    Args: as `accuracy_against_time`; groups also has accuracy_high (NaN for one seed), runs the column dead.
+    Args:
+        groups: columns id, model, name, accuracy_mean, accuracy_low, accuracy_high (NaN for one seed).
+        runs: columns group (an id), seed, accuracy, dead.
+        lines: accuracies that others reached, drawn across all rows.
     """
     figure = _figure(90 + 56 * len(groups), showlegend=False)
-    for look, (_, group) in zip(looks(list(zip(groups["model"], groups["name"]))), groups.iterrows(), strict=True):  # noqa: B905
+    for look, (_, group) in zip(_looks(groups), groups.iterrows(), strict=True):
         seeds = runs[runs["group"] == group["id"]]
         symbols = np.where(seeds["dead"].astype(bool), "x", look.symbol)
         figure.add_scatter(
@@ -154,8 +207,25 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame) -> go.Figure:
             customdata=[[say_interval(group)]],
             hovertemplate="mean %{x:.2%}%{customdata[0]}<extra></extra>",
         )
-    figure.update_xaxes(title="Test accuracy", tickformat=".0%", range=_accuracy_range(runs["accuracy"]))
+    known = [line.accuracy for line in lines]
+    figure.update_xaxes(
+        title="Test accuracy", tickformat=".0%", range=_accuracy_range(pd.Series([*runs["accuracy"], *known]))
+    )
     figure.update_yaxes(autorange="reversed", type="category")
+    for line in sorted(
+        lines, key=lambda line: line.accuracy
+    ):  # Named in rows: the lines lie closer than names are long.
+        figure.add_scatter(
+            x=[line.accuracy],
+            y=[line.name],
+            mode="markers+text",
+            marker={"color": GREY, "symbol": "line-ns", "size": 16, "line": {"width": 3, "color": GREY}},
+            text=[f"{line.accuracy:.1%}"],
+            textposition="middle right" if line.accuracy < 0.95 else "middle left",
+            hovertemplate=f"{line.source}<extra></extra>",
+        )
+        figure.add_vline(x=line.accuracy, line={"width": 1, "dash": "dot", "color": GREY})
+    figure.update_layout(height=figure.layout.height + 34 * len(lines))
     return figure
 
 
@@ -205,46 +275,57 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
     return figure
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A run to be drawn: its address in the history, its own name, and the look that it shares with its group."""
-
-    run: str
-    name: str
-    look: Look
+AXES = {"epoch": "Epoch", "step": "Step", "seconds": "Training time in seconds"}
+MOST_MARKS = 40  # More marks on a line would hide it.
 
 
-def by_epoch(history: pd.DataFrame, runs: Sequence[Curve], metric: str) -> go.Figure:
-    """Test results after each epoch, a line a run; one trace and one entry in the legend a group.
+def learning(
+    curves: pd.DataFrame, seeds: pd.DataFrame, groups: Sequence[tuple[str, Look]], axis: str, metric: str
+) -> go.Figure:
+    """How groups learn: the mean over seeds as a line with its 95 % interval as a band, single seeds as thin lines.
 
     Args:
-        history: columns run, split, epoch, loss, accuracy.
+        curves: `certainty.mean_curves`, of one split.
+        seeds: columns group, run, epoch, step, seconds and the metric, of the same split.
+        groups: id and look of each.
+        axis: a key of `AXES`.
         metric: "loss" or "accuracy".
     """
     figure = _figure(380, hovermode="closest")
-    values = ".1%" if metric == "accuracy" else ".3f"
-    test = history[history["split"] == "test"].sort_values("epoch")
-    points = {run: (part["epoch"].tolist(), part[metric].tolist()) for run, part in test.groupby("run")}
-    for look in dict.fromkeys(curve.look for curve in runs):
-        # The lines of a group are one trace with gaps: a trace each takes seconds with a hundred seeds.
-        x, y, names = [], [], []
-        for curve in runs:
-            if curve.look == look:
-                epochs, results = points.get(curve.run, ([], []))
-                x += [*epochs, None]
-                y += [*results, None]
-                names += [curve.name] * (len(epochs) + 1)
+    form = "{:.1%}" if metric == "accuracy" else "{:.3f}"
+    for id, look in groups:
+        mean, single = curves[curves["group"] == id], seeds[seeds["group"] == id]
+        shared = {"legendgroup": id, "showlegend": False, "hoverinfo": "skip", "mode": "lines"}
+        if single["run"].nunique() > 1:
+            # The seeds of a group are one trace with gaps: a trace each takes seconds with a hundred seeds.
+            x, y = [], []
+            for _, run in single.groupby("run", sort=False):
+                x += [*run[axis], None]
+                y += [*run[metric], None]
+            figure.add_scatter(x=x, y=y, line={"color": _faded(look.color, 0.4), "width": 1}, **shared)
+            figure.add_scatter(
+                x=[*mean[axis], *mean[axis][::-1]],
+                y=[*mean["high"], *mean["low"][::-1]],
+                fill="toself",
+                fillcolor=_faded(look.color, 0.15),
+                line={"width": 0},
+                **shared,
+            )
         figure.add_scatter(
-            x=x,
-            y=y,
-            customdata=names,
-            mode="lines+markers",
+            x=mean[axis].tolist(),
+            y=mean["mean"].tolist(),
+            mode="lines+markers" if len(mean) <= MOST_MARKS else "lines",
             name=look.name,
+            legendgroup=id,
             line={"color": look.color, "dash": look.dash, "width": 2.5},
             marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
-            hovertemplate=f"%{{y:{values}}} after epoch %{{x}}<extra>%{{customdata}}</extra>",
+            text=[
+                form.format(value) + ("" if np.isnan(low) else f" (95 %: {form.format(low)} to {form.format(high)})")
+                for value, low, high in zip(mean["mean"], mean["low"], mean["high"], strict=True)
+            ],
+            hovertemplate="%{text}<br>" + axis + " %{x:,.4~g}<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title="Epoch", dtick=1 if history["epoch"].max() <= 12 else None)
+    figure.update_xaxes(title=AXES[axis], dtick=1 if axis == "epoch" and curves["epoch"].max() <= 12 else None)
     figure.update_yaxes(
         title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
         tickformat=".0%" if metric == "accuracy" else None,
@@ -254,75 +335,172 @@ def by_epoch(history: pd.DataFrame, runs: Sequence[Curve], metric: str) -> go.Fi
     return figure
 
 
-def bars(
-    names: Sequence[str], models: Sequence[str], values: Sequence[float], title: str, texts: Sequence[str]
-) -> go.Figure:
-    """One horizontal bar a group, labelled with `texts`."""
-    figure = _figure(70 + 44 * len(names), showlegend=False)
+def bars(groups: pd.DataFrame, cost: Cost) -> go.Figure:
+    """A cost, one horizontal bar a group; hatched where it is a time that can't be compared with the others.
+
+    Args:
+        groups: columns model, name, conditions, comparable (bool), and the cost's.
+    """
+    figure = _figure(70 + 44 * len(groups), showlegend=False)
+    values = groups[cost.column].fillna(0) * cost.factor
+    texts = [cost.say(value) for value in groups[cost.column]]
+    hatched = cost.timed & ~groups["comparable"]
     figure.add_bar(
-        x=list(values),
-        y=list(names),
+        x=values,
+        y=groups["name"],
         orientation="h",
-        text=list(texts),
+        text=[f"{text} *" if other else text for text, other in zip(texts, hatched, strict=True)],
         textposition="outside",
         cliponaxis=False,
-        marker={"color": [ARCHITECTURES[model].color for model in models]},
-        hovertemplate="%{y}: %{text}<extra></extra>",
+        marker={
+            "color": [ARCHITECTURES[model].color for model in groups["model"]],
+            "pattern": {"shape": ["/" if other else "" for other in hatched], "fgcolor": "white", "solidity": 0.35},
+        },
+        customdata=[f"<br>{conditions}" if cost.timed else "" for conditions in groups["conditions"]],
+        hovertemplate="%{y}: %{text}%{customdata}<extra></extra>",
     )
-    figure.update_xaxes(title=title, range=[0, max(values, default=1) * 1.3], showticklabels=False, zeroline=False)
+    figure.update_xaxes(title=cost.title, range=[0, max(values) * 1.3 or 1], showticklabels=False, zeroline=False)
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
 
 
-def class_accuracy(shares: np.ndarray, runs: Sequence[Look]) -> go.Figure:
-    """Of each class the share recognised, one marker a run: classes from the hardest to the easiest.
+SCORES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
+
+
+def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figure:
+    """Recall, precision and F1 of each class side by side, a mark for each group: the hardest class first.
 
     Args:
-        shares: float (runs, 10).
+        scores: `certainty.mean_class_scores` of each group.
     """
-    order = np.argsort(shares.mean(axis=0))
+    recall = np.mean([table["recall"] for table in scores], axis=0)
+    order = np.argsort(recall, kind="stable")
     names = [CLASS_NAMES[index] for index in order]
-    figure = _figure(430)
-    for index, name in zip(order, names, strict=True):
+    figure = make_subplots(
+        1, len(SCORES), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=[*SCORES.values()]
+    )
+    figure.update_layout(_figure(470).layout)
+    for column, score in enumerate(SCORES, start=1):
+        values = np.array([table[score] for table in scores])[:, order]
+        for index, name in enumerate(names):
+            figure.add_scatter(
+                x=[np.nanmin(values[:, index]), np.nanmax(values[:, index])] if len(values) > 1 else [],
+                y=[name, name],
+                mode="lines",
+                line={"color": GREY, "width": 1},
+                hoverinfo="skip",
+                showlegend=False,
+                row=1,
+                col=column,
+            )
+        for look, row in zip(groups, values, strict=True):
+            figure.add_scatter(
+                x=row,
+                y=names,
+                mode="markers",
+                name=look.name,
+                legendgroup=look.name,
+                showlegend=column == 1,
+                marker={"color": look.color, "symbol": look.symbol, "size": 11, "line": {"width": 1, "color": "white"}},
+                hovertemplate="%{y}: " + SCORES[score] + " %{x:.1%}<extra>%{fullData.name}</extra>",
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.04], tickvals=[0.25, 0.5, 0.75], automargin=True)
+    figure.update_yaxes(autorange="reversed", type="category", automargin=True)
+    figure.update_layout(margin={"t": 60}, legend={"y": 1.09})
+    return figure
+
+
+def reliability(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figure:
+    """How often answers are right, by how sure the model says it is; the diagonal is a model that means what it says.
+
+    Args:
+        tables: `certainty.calibration` of each group.
+    """
+    figure = _figure(400, hovermode="closest")
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": GREY, "dash": "dot", "width": 1.5},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    for look, table in zip(groups, tables, strict=True):
+        seen = table[table["images"] > 0]
         figure.add_scatter(
-            x=[shares[:, index].min(), shares[:, index].max()],
-            y=[name, name],
-            mode="lines",
-            line={"color": GREY, "width": 1},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    for look, row in zip(runs, shares, strict=True):
-        figure.add_scatter(
-            x=row[order],
-            y=names,
-            mode="markers",
+            x=seen["confidence"],
+            y=seen["accuracy"],
+            mode="lines+markers",
             name=look.name,
-            marker={"color": look.color, "symbol": look.symbol, "size": 12, "line": {"width": 1, "color": "white"}},
-            hovertemplate="%{y}: %{x:.1%} recognised<extra>%{fullData.name}</extra>",
+            line={"color": look.color, "dash": look.dash, "width": 2},
+            marker={"symbol": look.symbol, "size": 9},
+            customdata=seen["images"],
+            hovertemplate="%{x:.0%} sure: %{y:.1%} right<br>%{customdata:,} answers<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title="Share of the class that is recognised", tickformat=".0%", range=[-0.02, 1.02])
-    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_xaxes(title="How sure the model says it is", tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(title="How often it is right", tickformat=".0%", range=[0, 1.04])
+    return figure
+
+
+MOST_POINTS = 200
+
+
+def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figure:
+    """Accuracy on the share of images that are answered when the least sure ones are left out.
+
+    Args:
+        tables: `certainty.selective_accuracy` of each group.
+    """
+    figure = _figure(400, hovermode="closest")
+    for look, table in zip(groups, tables, strict=True):
+        # A point for each confidence would be 50,000; under a hundredth of the images there is only noise to see.
+        wanted = np.linspace(0.01, 1, MOST_POINTS)
+        rows = np.unique(np.searchsorted(table["share"], wanted).clip(max=len(table) - 1))
+        shown = table.iloc[rows]
+        figure.add_scatter(
+            x=shown["share"],
+            y=shown["accuracy"],
+            mode="lines",
+            name=look.name,
+            line={"color": look.color, "dash": look.dash, "width": 2.5},
+            customdata=shown["confidence"],
+            hovertemplate="the surest %{x:.0%}: %{y:.1%} right<br>at least %{customdata:.0%} sure"
+            "<extra>%{fullData.name}</extra>",
+        )
+    figure.update_xaxes(
+        title="Share that is answered, the surest first", tickformat=".0%", range=[0, 1.02]
+    )
+    figure.update_yaxes(title="Accuracy on them", tickformat=".0%", autorangeoptions={"clipmax": 1})
     return figure
 
 
 def confusion(
-    matrix: np.ndarray, shares: np.ndarray, *, as_shares: bool, cell: tuple[int, int] | None, dark: bool
+    matrix: np.ndarray,
+    shares: np.ndarray,
+    *,
+    of: str,
+    as_shares: bool,
+    cell: tuple[int, int] | None,
+    dark: bool,
 ) -> go.Figure:
     """A confusion matrix whose cells can be clicked: rows are the true class, columns the predicted one.
 
-    The colours are shares of the true class, from 0 to 1 in every figure, so that figures can be compared;
-    their square root, so that the errors can be seen beside the diagonal.
+    The colours are the shares, from 0 to 1 in every figure, so that figures can be compared; their square root,
+    so that the errors can be seen beside the diagonal.
 
     Args:
         matrix: counts, int (10, 10).
-        shares: `evaluation.row_shares` of it.
-        as_shares: which of the two the cells say.
+        shares: `evaluation.row_shares` or `column_shares` of it.
+        of: which class the shares are of, "true" or "predicted".
+        as_shares: whether the cells say the shares; else the counts.
         cell: a (true, predicted) cell to mark.
         dark: whether the page is dark, so that an empty cell fades into it.
     """
     figure = _matrix(cell)
     rows, columns = (part.ravel() for part in np.indices(matrix.shape))
+    totals = np.broadcast_to(matrix.sum(axis=1 if of == "true" else 0, keepdims=True), matrix.shape)
     figure.add_heatmap(
         z=np.sqrt(shares),
         zmin=0,
@@ -335,7 +513,7 @@ def confusion(
         figure,
         [
             f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>"
-            f"{matrix[row, column]:,} of {matrix[row].sum():,} ({shares[row, column]:.1%})"
+            f"{matrix[row, column]:,} of {totals[row, column]:,} {of} so ({shares[row, column]:.1%})"
             for row, column in zip(rows, columns, strict=True)
         ],
     )
@@ -343,34 +521,40 @@ def confusion(
 
 
 def confusion_difference(change: np.ndarray, *, cell: tuple[int, int] | None, dark: bool) -> go.Figure:
-    """The difference of two confusion matrices, in images: what became more often is one colour, less often another.
+    """The difference of two confusion matrices, in images per run: what is more often is blue, less often orange.
 
     Colours say how often, not whether it is good: on the diagonal more is better, beside it less.
 
     Args:
-        change: int (10, 10), second minus first; rows sum to 0.
+        change: float (10, 10), second minus first; rows sum to 0.
         cell, dark: as for `confusion`.
     """
     figure = _matrix(cell)
-    limit = max(1, int(np.abs(change).max()))
+    limit = max(1, np.abs(change).max())
     middle = "#1B212B" if dark else "#FFFFFF"
     figure.add_heatmap(
         z=np.sign(change) * np.sqrt(np.abs(change) / limit),
         zmin=-1,
         zmax=1,
         colorscale=[(0.0, "#C8651B"), (0.5, middle), (1.0, "#2F7FC1")],  # Orange and blue: told apart by everybody.
-        text=np.vectorize(lambda count: f"{count:+,}".replace("-", "−") if count else "")(change),
+        text=np.vectorize(signed)(change),
         **HEATMAP,
     )
     rows, columns = (part.ravel() for part in np.indices(change.shape))
     _clickable(
         figure,
         [
-            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>{change[row, column]:+,} images"
+            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>{signed(change[row, column]) or 0} images"
             for row, column in zip(rows, columns, strict=True)
         ],
     )
     return figure
+
+
+def signed(images: float) -> str:
+    """A difference in images, with its sign: "+12", "−0.4"; nothing for one that would be 0.0."""
+    text = f"{images:+,.{0 if images == int(images) else 1}f}".replace("-", "−")
+    return text if text.strip("+−0.") else ""
 
 
 HEATMAP = {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}", "hoverinfo": "skip"}
@@ -420,7 +604,9 @@ def _clickable(figure: go.Figure, said: Sequence[str]) -> None:
 def _cell(count: int, share: float, as_shares: bool) -> str:
     if count == 0:
         return ""
-    return f"{share:.0%}" if as_shares else f"{count}"
+    if as_shares:
+        return f"{share:.0%}"
+    return f"{count}" if count < 10_000 else f"{count / 1000:.0f}k"
 
 
 def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = None) -> go.Figure:

@@ -7,10 +7,33 @@ recomputed from the store exactly.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Known:
+    """An accuracy on FashionMNIST's test set that somebody else has published."""
+
+    name: str
+    accuracy: float
+    source: str
+    link: str
+
+
+PAPER = ("Xiao, Rasul and Vollgraf 2017, table 3", "https://arxiv.org/abs/1708.07747")
+README = ("README of zalandoresearch/fashion-mnist", "https://github.com/zalandoresearch/fashion-mnist#benchmark")
+REFERENCE_LINES = (
+    Known("People (crowd)", 0.835, *README),
+    Known("Logistic regression", 0.842, *PAPER),
+    Known("MLP, 100 ReLU units", 0.871, *PAPER),
+    Known("Two convolutions with pooling", 0.876, *README),
+    Known("Best known (WRN-40-4)", 0.967, *README),
+)
 
 
 def predict(logits: np.ndarray) -> np.ndarray:
@@ -47,6 +70,11 @@ def row_shares(matrix: np.ndarray) -> np.ndarray:
     """A confusion matrix as shares of each true class, float64 (C, C); an empty row stays 0."""
     totals = matrix.sum(axis=1, keepdims=True)
     return np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+
+
+def column_shares(matrix: np.ndarray) -> np.ndarray:
+    """A confusion matrix as shares of each predicted class, float64 (C, C); a class never predicted stays 0."""
+    return row_shares(matrix.T).T
 
 
 def class_accuracy(matrix: np.ndarray) -> np.ndarray:
@@ -137,10 +165,23 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         The columns of `GROUP`, and seeds (list), runs (list), accuracy_mean, accuracy_std (n - 1 in the denominator;
         NaN for one seed), accuracy_min, accuracy_max: shares of 1, over all seeds, dead ones
         included; dead (their number), accuracy_alive (mean without them; NaN if none lives); train_seconds,
-        eval_seconds, image_seconds: means; conditions: a list of those under which they were measured;
-        parameters, multiply_adds.
+        eval_seconds, image_seconds, single_seconds: means over the seeds that were timed under the conditions of most
+        seeds; conditions: those; timed: these seeds (list); parameters, multiply_adds.
     """
     runs = newest_per_seed(runs)
+    common = runs.groupby(GROUP)["conditions"].transform(lambda conditions: conditions.mode().iloc[0])
+    times = (
+        runs[runs["conditions"] == common]
+        .groupby(GROUP, as_index=False)
+        .agg(
+            train_seconds=("train_seconds", "mean"),
+            eval_seconds=("eval_seconds", "mean"),
+            image_seconds=("image_seconds", "mean"),
+            single_seconds=("single_seconds", "mean"),
+            conditions=("conditions", "first"),
+            timed=("seed", list),
+        )
+    )
     groups = runs.groupby(GROUP, sort=False, as_index=False)
     table = groups.agg(
         seeds=("seed", list),
@@ -150,15 +191,34 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         accuracy_min=("accuracy", "min"),
         accuracy_max=("accuracy", "max"),
         dead=("dead", "sum"),
-        train_seconds=("train_seconds", "mean"),
-        eval_seconds=("eval_seconds", "mean"),
-        image_seconds=("image_seconds", "mean"),
-        conditions=("conditions", lambda conditions: sorted(set(conditions))),
         parameters=("parameters", "first"),
         multiply_adds=("multiply_adds", "first"),
     )
     alive = runs[~runs["dead"].astype(bool)].groupby(GROUP, as_index=False).agg(accuracy_alive=("accuracy", "mean"))
-    return table.merge(alive, how="left", on=GROUP)
+    return table.merge(alive, how="left", on=GROUP).merge(times, how="left", on=GROUP)
+
+
+TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
+"""Columns of `summarise` that can be compared only between groups with the same conditions."""
+
+
+def comparable(groups: pd.DataFrame) -> pd.Series:
+    """Which groups' times stand in one picture, bool: those with the conditions of most; of equally many, of the first.
+
+    Args:
+        groups: `summarise`'s column conditions.
+    """
+    return groups["conditions"] == groups["conditions"].value_counts(sort=True).index[0]
+
+
+def frontier(costs: pd.Series, accuracies: pd.Series) -> pd.Series:
+    """Which models nobody beats on both, bool: none is at least as cheap and at least as accurate, and one of the two
+    more so (the Pareto frontier)."""
+    best = [
+        not ((costs <= cost) & (accuracies >= accuracy) & ((costs < cost) | (accuracies > accuracy))).any()
+        for cost, accuracy in zip(costs, accuracies, strict=True)
+    ]
+    return pd.Series(best, index=costs.index, dtype=bool) & costs.notna()
 
 
 def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
@@ -172,8 +232,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     best = ranked.iloc[0]
     seeds = len(best["seeds"])
     over = f" on average over {seeds} seeds" if seeds > 1 else ""
-    dead = int(ranked["dead"].sum())
-    deaths = [f"{dead} of the runs {'is' if dead == 1 else 'are'} dead: one class for every image."] if dead else []
+    deaths = [say_dead(ranked)] if ranked["dead"].any() else []
     if len(ranked) == 1:
         sentence = f"**{best['name']}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
         return " ".join([sentence, *deaths])
@@ -183,8 +242,9 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
         f"**{best['name']}** is the most accurate: **{best['accuracy_mean']:.1%}**{over}, "
         f"{points:.1f} points more than {second['name']}."
     ]
-    quickest = ranked.loc[ranked["train_seconds"].idxmin()]
-    if quickest["id"] != best["id"] and best["device"] == quickest["device"]:
+    alike = ranked[ranked["conditions"] == best["conditions"]]
+    quickest = alike.loc[alike["train_seconds"].idxmin()]
+    if quickest["id"] != best["id"]:
         ratio = best["train_seconds"] / quickest["train_seconds"]
         sentences.append(
             f"It takes {ratio:.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
@@ -200,3 +260,18 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     else:
         sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
     return " ".join([*sentences, *deaths])
+
+
+def say_dead(groups: pd.DataFrame) -> str:
+    """How many runs are dead, and what their groups reach without them: a sentence.
+
+    Args:
+        groups: `summarise`'s columns, and name; at least one run is dead.
+    """
+    dead = int(groups["dead"].sum())
+    said = [
+        f"{row['name']} reaches {row['accuracy_alive']:.1%}"
+        for _, row in groups[(groups["dead"] > 0) & groups["accuracy_alive"].notna()].iterrows()
+    ]
+    without = f"; without {'it' if dead == 1 else 'them'} {', '.join(said)}" if said else ""
+    return f"{dead} of the runs {'is' if dead == 1 else 'are'} dead, giving one class for every image{without}."

@@ -20,7 +20,7 @@ from fmnist.recipe import Recipe
 from fmnist.store import REFERENCE, Run, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
-MOST_REMEMBERED = 64
+MOST_REMEMBERED = 256
 
 T = TypeVar("T")
 
@@ -187,6 +187,7 @@ COLUMNS = (
     "train_seconds",
     "eval_seconds",
     "image_seconds",
+    "single_seconds",
     "conditions",
     "parameters",
     "multiply_adds",
@@ -209,6 +210,7 @@ def _row(run: Run) -> dict:
         "train_seconds": run.result["train_seconds"],
         "eval_seconds": run.result["eval_seconds"],
         "image_seconds": run.result["image_seconds"],
+        "single_seconds": run.result.get("single_seconds", math.nan),  # Not measured by earlier versions.
         "conditions": run.conditions,
         "parameters": run.parameters,
         "multiply_adds": run.multiply_adds,

@@ -7,6 +7,7 @@ lines. This component keeps its chart in the page and only hands it new points (
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -53,6 +54,16 @@ CSS = """
 .live .panels > div { min-height: 300px; min-width: 0; }
 """
 
+
+@dataclass(frozen=True)
+class Curve:
+    """A run to be drawn: its address in the history, its own name, and the look that it shares with its group."""
+
+    run: str
+    name: str
+    look: charts.Look
+
+
 # plotly.js is a script for <script>, not a module: it is given the `module` of a module system that it knows.
 LOADER = """
 const module = { exports: {} }, exports = module.exports, define = undefined;
@@ -90,12 +101,12 @@ def _data(
     kinds = list(dict.fromkeys((run.recipe.model, run.recipe.group()) for run in _runs))
     looks = charts.looks([(model, ARCHITECTURES[model].name) for model, _ in kinds])
     look = dict(zip(kinds, looks, strict=True))
-    drawn = [charts.Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in _runs]
+    drawn = [Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in _runs]
     names = ", ".join(run.name for run in _runs)
     return {"runs": as_data(history, drawn), "alt": f"Training and test curves of {names}."}
 
 
-def as_data(history: pd.DataFrame, runs: Sequence[charts.Curve]) -> list[dict[str, Any]]:
+def as_data(history: pd.DataFrame, runs: Sequence[Curve]) -> list[dict[str, Any]]:
     """The curves as plain lists, rounded to what can be seen; `history` as `Library.history` gives it."""
     by_run = dict(list(history.groupby(["run", "split"], sort=False)))
     empty = history.iloc[:0]

@@ -22,26 +22,29 @@ class Pair:
     second: Group
     runs: tuple[Run, Run]  # the run of each whose answers are compared image by image: the same seed if there is one
     difference: Difference | None  # first minus second; None unless both have several seeds
-    flips: Flips
-    p: float  # adjusted for the number of pairs (Holm)
+    flips: Flips | None  # None where there are no labels
+    p: float  # adjusted for the number of pairs that are tested in the same way (Holm); 1 where nothing was tested
     sentence: str
 
 
-def compare(groups: Sequence[Group], library: Library, labels: np.ndarray) -> list[Pair]:
+def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None) -> list[Pair]:
     """All pairs, the most accurate groups first.
 
     p is that of the difference of means where there are several seeds of each, else McNemar's on the two runs.
 
     Args:
-        labels: the test labels, integer (N,).
+        labels: the test labels, integer (N,); without them single images are not looked at.
     """
     ranked = sorted(groups, key=mean_accuracy, reverse=True)
     found = []
     for first, second in combinations(ranked, 2):
         runs = same_seed(first, second)
-        flips = certainty.mcnemar(labels, *(library.predictions(run) for run in runs))
+        flips = None if labels is None else certainty.mcnemar(labels, *(library.predictions(run) for run in runs))
         found.append((first, second, runs, certainty.difference(accuracies(first), accuracies(second)), flips))
-    adjusted = certainty.holm([(difference or flips).p for *_, difference, flips in found])
+    # Two families: what is said of means does not depend on which single runs stand beside them, nor on the labels.
+    means = iter(certainty.holm([difference.p for *_, difference, _ in found if difference]))
+    singles = iter(certainty.holm([flips.p for *_, difference, flips in found if flips and not difference]))
+    adjusted = [next(means) if difference else next(singles) if flips else 1.0 for *_, difference, flips in found]
     return [
         Pair(
             first,

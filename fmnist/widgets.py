@@ -17,6 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from fmnist import data, store
+from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
 from fmnist.frame import explained as explained
 from fmnist.frame import page as page
@@ -27,7 +28,7 @@ from fmnist.store import Run, Store
 
 TILE = 4  # A 28 x 28 image is sent four times as large, its pixels kept sharp.
 
-CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
+PICTURE_FORMATS = {"png": "PNG", "svg": "SVG"}
 
 
 def is_dark() -> bool:
@@ -65,6 +66,13 @@ def _dataset(name: str, root: Path, cache: Path) -> Dataset:
     return data.load(name, root, cache)
 
 
+@st.cache_data(max_entries=2, show_spinner=False)
+def mean_images(fingerprint: str, _images: Dataset) -> np.ndarray:
+    """The mean training image of each class, uint8 (10, 28, 28); worked out once for all sessions."""
+    means = [_images.train_images[_images.train_labels == label].mean(axis=0) for label in range(10)]
+    return np.array(means).round().astype(np.uint8)
+
+
 def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
     """Which data set and whose runs a page shows; asked only where there is a choice.
 
@@ -81,37 +89,32 @@ def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str,
     with st.container(horizontal=True, gap="medium"):
         dataset = datasets[0]
         if len(datasets) > 1:
-            dataset = st.segmented_control(
-                "Data",
-                datasets,
-                format_func=DATASETS.get,
-                default=_kept("chosen-data", datasets),
-                required=True,
-                key="data",
-                bind="query-params",
-            )
-            st.session_state["chosen-data"] = dataset  # The default on the next page.
+            dataset = _choose_for_all_pages("Data", datasets, "data", DATASETS.get)
         sources = [name for name in SOURCES if name in set(finished.loc[finished["dataset"] == dataset, "source"])]
         source = sources[0] if sources else "own"
         if len(sources) > 1:
             options = [*sources, "both"] if both else sources
-            source = st.segmented_control(
-                "Runs",
-                options,
-                format_func=lambda name: SOURCES.get(name, "Both"),
-                default=_kept("chosen-source", options),
-                required=True,
-                key="source",
-                bind="query-params",
-            )
-            st.session_state["chosen-source"] = source
+            source = _choose_for_all_pages("Runs", options, "source", lambda name: SOURCES.get(name, "Both"))
     return dataset, tuple(SOURCES) if source == "both" else (source,)
 
 
-def _kept(name: str, options: Sequence[str]) -> str:
-    """What was chosen before under a name, if it is still an option; else the first one."""
-    chosen = st.session_state.get(name)
-    return chosen if chosen in options else options[0]
+def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: Callable[[str], str]) -> str:
+    """A choice that holds on the next page too, and stands in the address of each."""
+    kept = st.session_state.get(key, st.session_state.get(f"chosen-{key}"))
+    if kept is not None and st.query_params.get(key) not in map(names, options):
+        st.session_state[key] = kept if kept in options else options[0]  # Not every page has every option.
+    chosen = st.segmented_control(
+        label,
+        options,
+        format_func=names,
+        # As a default, what was chosen before would not be put into the address.
+        default=None if key in st.session_state else options[0],
+        required=True,
+        key=key,
+        bind="query-params",
+    )
+    st.session_state[f"chosen-{key}"] = chosen
+    return chosen
 
 
 def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
@@ -154,6 +157,47 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
     if not chosen:
         st.info("Choose at least one to see its results.", icon=":material/balance:")
     return [known[id] for id in chosen]
+
+
+def chart_config(name: str) -> dict:
+    """How a chart behaves; its camera saves it, in the browser, under this name."""
+    form = st.session_state.get("picture-format", "png")
+    return {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": form, "filename": name, "scale": 2},
+    }
+
+
+def draw(picture: Picture, key: str) -> None:
+    """A chart with its text alternative."""
+    st.plotly_chart(picture.figure, key=key, config=chart_config(key), alt=picture.alt)
+
+
+def choose_picture_format() -> None:
+    """As what the cameras of all charts save them."""
+    st.segmented_control(
+        "The camera on a chart saves it as",
+        list(PICTURE_FORMATS),
+        format_func=PICTURE_FORMATS.get,
+        default="png",
+        required=True,
+        key="picture-format",
+        persist_state="session",
+    )
+
+
+def download_table(name: str, table: pd.DataFrame, label: str = "Download as CSV") -> None:
+    """A button for a table as a CSV file."""
+    st.download_button(
+        label,
+        table.to_csv(index=False),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        key=f"download-{name}-{label}",
+    )
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -273,12 +317,7 @@ def spread(group: pd.Series) -> str:
 
 def trouble(run: Run) -> str:
     """What is wrong with a finished run, in a few words; nothing for a healthy one."""
-    result = run.result or {}
-    if result.get("dead"):
-        return "dead: it gives every image the same class"
-    if classes := result.get("never_predicted"):
-        return f"never predicts {listed(data.CLASS_NAMES[index] for index in classes)}"
-    return ""
+    return run.trouble
 
 
 # --- Where there are no data ---

@@ -1,18 +1,18 @@
 """Compare: accuracy, time and size of runs side by side."""
 
-from collections.abc import Hashable
-
-import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from fmnist import certainty, charts, evaluation, pairs, widgets
-from fmnist.data import CLASS_NAMES, DataError
-from fmnist.library import Group, Library, as_tables, identity
+from fmnist import charts, evaluation, frame, widgets
+from fmnist.charts import COSTS
+from fmnist.comparison import Comparison
+from fmnist.data import DataError
+from fmnist.library import Library
+from fmnist.taking_along import take_along
+from fmnist.timing_panel import time_again
 
 MOST_GROUPS = 8
 MOST_PAIRS = 6
+SPLITS = {"test": "Test images", "train": "Training images"}
 TESTS = """
 **Several seeds of each:** the difference of their mean accuracies, with the 95 % interval of
 [Student's t](https://en.wikipedia.org/wiki/Student%27s_t-test) over seeds: paired where both have the same seeds,
@@ -36,262 +36,217 @@ def show(shelf: Library) -> None:
     groups = widgets.choose_groups(shelf.groups(dataset, *sources), MOST_GROUPS)
     if not groups:
         return
-    shown = identity(groups)
-    table, runs = shelf.remember(("tables", shown), lambda: as_tables(groups))
-    answer = evaluation.conclusion(table, runs)
-    st.markdown(f"#### {answer}")
-    widgets.say_where_from(dataset, groups)
-    st.plotly_chart(
-        shelf.remember(("by-seed", shown), lambda: charts.accuracy_by_seed(table, runs)),
-        key="by-seed",
-        config=widgets.CHART_CONFIG,
-        alt="Test accuracy of every seed and the mean. " + widgets.plain(answer),
-    )
-    st.caption(
-        "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95 % interval: "
-        "where the mean of very many seeds may lie."
-    )
-    names = ["How sure?", "Learning", "Time and size", "Classes", "What went wrong", "Table"]
-    sure, learning, cost, classes, wrong, numbers = st.tabs(names, key="tab", bind="query-params")
-    if sure.open:  # Only the open one is worked out.
-        with sure:
-            show_certainty(shelf, groups, dataset)
-    if learning.open:
-        with learning:
-            show_learning(shelf, groups)
-    if cost.open:
-        with cost:
-            show_cost(shelf, table, shown)
-    if classes.open:
-        with classes:
-            show_classes(shelf, groups, dataset)
-    if wrong.open:
-        with wrong:
-            show_findings(shelf, groups, dataset)
-    if numbers.open:
-        with numbers:
-            show_table(table)
-
-
-def show_certainty(shelf: Library, groups: list[Group], dataset: str) -> None:
-    """Every two groups: which is better, by how much, and how sure that is."""
+    missing, labels = None, None
     try:
         labels = widgets.dataset(dataset, shelf.own).test_labels
     except DataError as error:
-        widgets.offer_data(shelf.own, error)
-        return
-    lonely = [group for group in groups if len(group.runs) == 1]
-    if len(groups) > 1:
-        found = shelf.remember(("pairs", identity(groups)), lambda: pairs.compare(groups, shelf, labels))
-        if any(pair.difference for pair in found):
-            st.plotly_chart(
-                shelf.remember(("differences", identity(groups)), lambda: charts.differences(found)),
-                key="differences",
-                config=widgets.CHART_CONFIG,
-                alt="Differences of mean test accuracy. " + " ".join(pair.sentence for pair in found),
-            )
-        for pair in found[:MOST_PAIRS]:
-            st.markdown(f"- {widgets.escape(pair.sentence)}")
-        if len(found) > MOST_PAIRS:
-            with st.expander(f"The other {len(found) - MOST_PAIRS} pairs"):
-                for pair in found[MOST_PAIRS:]:
-                    st.markdown(f"- {widgets.escape(pair.sentence)}")
-    for group in groups if len(groups) == 1 else lonely:
-        right = round(group.runs[0].result["test_accuracy"] * len(labels))
-        st.markdown(
-            f"- {group.title}, seed {group.runs[0].recipe.seed}: "
-            f"{widgets.escape(certainty.say_accuracy(right, len(labels)))}"
+        missing = error
+    compared = Comparison(shelf, groups, labels)
+    st.markdown(f"#### {compared.answer}")
+    widgets.say_where_from(dataset, groups)
+    place = st.container()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        known = dataset == "fashion-mnist" and st.toggle(
+            "What others reach", key="lines", bind="query-params", help="Accuracies that others have published."
         )
-    if lonely:
+        take_along(compared, with_images=labels is not None)
+    with place:
+        widgets.draw(compared.accuracy(with_lines=known), f"accuracy-{known}")
+        st.caption(
+            "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95 % interval: "
+            "where the mean of very many seeds may lie."
+        )
+    if known:
+        st.caption(
+            " · ".join(
+                f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in evaluation.REFERENCE_LINES
+            )
+        )
+    # A tab, and whether it looks at single test images, for which the data are needed.
+    tabs = {
+        "How sure?": (show_certainty, True),
+        "Learning": (show_learning, False),
+        "Time and size": (show_cost, False),
+        "Confidence": (show_confidence, True),
+        "Classes": (show_classes, True),
+        "What went wrong": (show_ill, True),
+        "Table": (show_table, False),
+    }
+    for tab, (content, looks_at_images) in zip(
+        st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True
+    ):
+        if tab.open:  # Only the open one is worked out.
+            with tab, frame.explained():
+                if looks_at_images and missing:
+                    widgets.offer_data(shelf.own, missing)
+                else:
+                    content(shelf, compared)
+
+
+def show_certainty(shelf: Library, compared: Comparison) -> None:
+    """Every two groups: which is better, by how much, and how sure that is; and whether they are compared fairly."""
+    if differences := compared.differences():
+        widgets.draw(differences, "differences")
+    sentences = [f"- {widgets.escape(pair.sentence)}" for pair in compared.pairs]
+    st.markdown("\n".join(sentences[:MOST_PAIRS]))
+    if len(sentences) > MOST_PAIRS:
+        with st.expander(f"The other {len(sentences) - MOST_PAIRS} pairs"):
+            st.markdown("\n".join(sentences[MOST_PAIRS:]))
+    st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in compared.single_runs()))
+    if lonely := [group for group in compared.groups if len(group.runs) == 1]:
         names = widgets.listed(group.title for group in lonely)
         widgets.link_to_train(f"Train five seeds of {names}", [group.recipe for group in lonely], seeds=5)
+    if len(compared.groups) > 1:
+        show_fairness(compared)
     with st.expander("How this is worked out", icon=":material/help:"):
         st.markdown(TESTS)
 
 
-def show_findings(shelf: Library, groups: list[Group], dataset: str) -> None:
-    """What is wrong with the runs that are ill, what shows it, and what helps."""
-    try:
-        labels = widgets.dataset(dataset, shelf.own).test_labels
-    except DataError as error:
-        widgets.offer_data(shelf.own, error)
+def show_fairness(compared: Comparison) -> None:
+    """What differs besides the model."""
+    differing = compared.fairness()
+    if differing.empty:
+        st.markdown(":material/balance: **A fair comparison:** recipe, seeds, machine, load and versions are the same.")
         return
-    ill = shelf.remember(
-        ("findings", identity(groups)),
-        lambda: [
-            (group, run, findings)
-            for group in groups
-            for run in group.runs
-            if (findings := shelf.findings(run, labels))
-        ],
+    what = widgets.listed(differing["what"].str.lower() if len(differing) > 1 else differing["what"])
+    st.markdown(f":material/balance: **Not only the models differ:** {what}.")
+    st.dataframe(
+        differing.rename(columns={"what": "What differs", "so": "What follows"}),
+        hide_index=True,
+        key="fairness",
+        alt="; ".join(f"{row['what']}: {row['so']}" for _, row in differing.iterrows()),
     )
-    count = sum(len(group.runs) for group in groups)
-    if not ill:
-        st.success(
-            f"Nothing: {'the run is' if count == 1 else f'all {count} runs are'} healthy.", icon=":material/check:"
+
+
+def show_learning(shelf: Library, compared: Comparison) -> None:
+    with st.container(horizontal=True, gap="medium"):
+        split = st.segmented_control(
+            "Measured on",
+            list(SPLITS),
+            format_func=SPLITS.get,
+            default="test",
+            required=True,
+            key="split",
+            bind="query-params",
         )
+        axis = st.segmented_control(
+            "By",
+            list(charts.AXES),
+            format_func=lambda axis: axis.capitalize(),
+            default="epoch",
+            required=True,
+            key="axis",
+            bind="query-params",
+        )
+    for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        with column:
+            widgets.draw(compared.learning(metric, split, axis), f"learning-{metric}")
+    st.caption(
+        "Thick: the mean over the seeds, in the colour of its model; the band is its 95 % interval. Thin: single seeds."
+    )
+
+
+def show_cost(shelf: Library, compared: Comparison) -> None:
+    """What accuracy costs."""
+    cost = COSTS[
+        st.segmented_control(
+            "Cost",
+            list(COSTS),
+            format_func=lambda column: COSTS[column].name,
+            default="train_seconds",
+            required=True,
+            key="cost",
+            bind="query-params",
+        )
+    ]
+    if said := compared.say_cost(cost):
+        st.markdown(said)
+    picture = compared.cost(cost)
+    if picture is None:
+        st.info("No run that is compared has this measured: it is, when a run ends, since this version.")
+        return
+    left, right = st.columns([3, 2])
+    with left:
+        widgets.draw(picture, "accuracy-against-cost")
+        st.caption("Up and to the left is better. The dotted line joins the models that no other beats on both.")
+    with right:
+        widgets.draw(compared.cost_bars(cost), "cost-bars")
+        if cost.timed and (apart := compared.apart()):
+            st.caption(
+                ":material/warning: Hatched, and not in the picture beside: times that should not be compared. "
+                + widgets.escape(" ".join(apart))
+            )
+    if cost.timed:
+        st.caption(
+            "Training is the optimisation alone: no loading, no evaluation, no warm-up. Answers are timed when a run "
+            "ends: the median of repeats after a warm-up. A time is the mean over the seeds that were timed under the "
+            "same conditions as most of their group."
+        )
+        time_again(shelf, compared.groups)
+
+
+def show_confidence(shelf: Library, compared: Comparison) -> None:
+    """Whether the models mean what they say."""
+    st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in compared.calibrated()))
+    left, right = st.columns(2)
+    with left:
+        widgets.draw(compared.reliability(), "reliability")
+        st.caption(
+            "Below the dotted line a model is too sure of itself, above it could be surer. The expected calibration "
+            "error is the mean distance from the line "
+            "([Guo and others, 2017](https://proceedings.mlr.press/v70/guo17a.html))."
+        )
+    with right:
+        selective = compared.selective()
+        widgets.draw(selective, "selective")
+        st.caption(f"What a model gains by not answering where it is least sure. {widgets.escape(selective.alt)}")
+
+
+def show_classes(shelf: Library, compared: Comparison) -> None:
+    st.markdown(compared.say_hardest())
+    widgets.draw(compared.classes(), "classes")
+    st.caption(
+        "Recall: of the images of a class, the share that is recognised. Precision: of the answers with a class, the "
+        "share that is right. F1 is high only where both are. Means over the seeds."
+    )
+    widgets.download_table("classes", compared.class_table())
+
+
+def show_ill(shelf: Library, compared: Comparison) -> None:
+    """What is wrong with the runs that are ill, what shows it, and what helps."""
+    ill, count = compared.ill(), sum(len(group.runs) for group in compared.groups)
+    if not ill:
+        which = "the run is" if count == 1 else f"all {count} runs are"
+        st.success(f"Nothing: {which} healthy.", icon=":material/check:")
         return
     st.markdown(f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.")
-    for group, run, findings in ill:
+    for one in ill:
         with st.container(border=True):
-            st.markdown(f"**{group.title}, seed {run.recipe.seed}**")
-            for finding in findings:
+            st.markdown(f"**{one.group.title}, seed {one.run.recipe.seed}**")
+            for finding in one.findings:
                 st.markdown(
                     f"{widgets.escape(finding.sentence)} {widgets.escape(finding.remedy)}",
                     help=widgets.escape(finding.evidence),
                 )
-    recipe = ill[0][0].recipe
-    more = min(widgets.MOST_SEEDS, len(ill[0][0].runs) + 5)
-    widgets.link_to_train(f"Train {ill[0][0].title} with other seeds", [recipe], seeds=more)
+    group = ill[0].group
+    more = min(widgets.MOST_SEEDS, len(group.runs) + 5)
+    widgets.link_to_train(f"Train {group.title} with other seeds", [group.recipe], seeds=more)
 
 
-def show_learning(shelf: Library, groups: list[Group]) -> None:
-    """Test results by epoch, all seeds."""
-
-    def draw() -> dict[str, go.Figure]:
-        looks = charts.looks([(group.recipe.model, group.title) for group in groups])
-        drawn = [
-            charts.Curve(run.address, run.name, look)
-            for group, look in zip(groups, looks, strict=True)
-            for run in group.runs
-        ]
-        history = shelf.history([run for group in groups for run in group.runs], "test")
-        return {metric: charts.by_epoch(history, drawn, metric) for metric in ("accuracy", "loss")}
-
-    figures = shelf.remember(("learning", identity(groups)), draw)
-    for column, (metric, figure) in zip(st.columns(2), figures.items(), strict=True):
-        column.plotly_chart(
-            figure,
-            key=f"learning-{metric}",
-            config=widgets.CHART_CONFIG,
-            alt=f"Test {metric} after each epoch, a line per run",
-        )
-    st.caption("Figures on the test set after each epoch; a line per seed, in the colour of its model.")
-
-
-def show_cost(shelf: Library, table: pd.DataFrame, shown: Hashable) -> None:
-    """Times and sizes, a picture each."""
-    conditions = {condition for group in table["conditions"] for condition in group}
-    pictures = (
-        ("Training", table["train_seconds"], [f"{value:.1f} s" for value in table["train_seconds"]]),
-        (
-            "Answering, images per second",
-            1 / table["image_seconds"],
-            [f"{1 / value:,.0f}" for value in table["image_seconds"]],
-        ),
-        ("Parameters", table["parameters"], [f"{value:,}" for value in table["parameters"]]),
-        ("Multiply-adds per image", table["multiply_adds"], [f"{value:,}" for value in table["multiply_adds"]]),
-    )
-    for column, (title, values, texts) in zip(st.columns(2) + st.columns(2), pictures, strict=True):
-        column.plotly_chart(
-            shelf.remember(
-                ("cost", title, shown),
-                lambda: charts.bars(table["name"], table["model"], values, title, texts),  # noqa: B023
-            ),
-            key=f"cost-{title}",
-            config=widgets.CHART_CONFIG,
-            alt=f"{title}: "
-            + widgets.listed(f"{name} {text}" for name, text in zip(table["name"], texts, strict=True)),
-        )
-    if len(conditions) > 1:
-        st.caption(
-            ":material/warning: The times were not measured under the same conditions: "
-            + "; ".join(f"{row['name']}: {widgets.listed(row['conditions'])}" for _, row in table.iterrows())
-            + ". A run gets as many threads as make its model fastest, and as are left by those beside it."
-        )
-    st.caption(
-        "Training is the optimisation alone: no loading, no evaluation, no warm-up. "
-        "Answering is measured in batches of 1,000 images."
-    )
-
-
-def show_classes(shelf: Library, groups: list[Group], dataset: str) -> None:
-    """Of each class the share that is recognised, mean over seeds."""
-    try:
-        labels = widgets.dataset(dataset, shelf.own).test_labels
-    except DataError as error:
-        widgets.offer_data(shelf.own, error)
-        return
-    looks = charts.looks([(group.recipe.model, group.title) for group in groups])
-    shares, figure = shelf.remember(
-        ("classes", identity(groups)),
-        lambda: (shares := recognised(shelf, groups, labels), charts.class_accuracy(shares, looks)),
-    )
-    hardest = int(shares.mean(axis=0).argmin())
-    st.markdown(
-        f"**{CLASS_NAMES[hardest]}** is the hardest class: {shares[:, hardest].mean():.0%} of its images "
-        "are recognised, on average over what is compared."
-    )
-    st.plotly_chart(
-        figure,
-        key="classes",
-        config=widgets.CHART_CONFIG,
-        alt="Share of each class that is recognised: "
-        + "; ".join(
-            f"{group.title} "
-            + widgets.listed(f"{name} {share:.0%}" for name, share in zip(CLASS_NAMES, row, strict=True))
-            for group, row in zip(groups, shares, strict=True)
-        ),
-    )
-
-
-def recognised(shelf: Library, groups: list[Group], labels: np.ndarray) -> np.ndarray:
-    """Of each class the share that is recognised, mean over the seeds of each group: float (groups, 10)."""
-
-    def mean(group: Group) -> np.ndarray:
-        matrices = [evaluation.confusion_matrix(labels, shelf.predictions(run)) for run in group.runs]
-        return np.mean([evaluation.class_accuracy(matrix) for matrix in matrices], axis=0)
-
-    return np.array([mean(group) for group in groups])
-
-
-def show_table(table: pd.DataFrame) -> None:
-    numbers = table.assign(
-        seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))),
-        remarks=table["runs"].map(
-            lambda runs: "; ".join(f"seed {run.recipe.seed} {said}" for run in runs if (said := widgets.trouble(run)))
-        ),
-    )[
-        [
-            "name",
-            "source",
-            "seeds",
-            "accuracy_mean",
-            "accuracy_std",
-            "accuracy_min",
-            "accuracy_max",
-            "dead",
-            "train_seconds",
-            "eval_seconds",
-            "image_seconds",
-            "parameters",
-            "multiply_adds",
-            "device",
-            "remarks",
-        ]
-    ]
+def show_table(shelf: Library, compared: Comparison) -> None:
+    numbers = compared.table()
+    percent = st.column_config.NumberColumn(format="percent")
+    seconds = st.column_config.NumberColumn(format="%.2f s")
+    scientific = st.column_config.NumberColumn(format="scientific")
     st.dataframe(
         numbers,
-        column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in ("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max")
-        }
-        | {
-            "train_seconds": st.column_config.NumberColumn(format="%.2f s"),
-            "eval_seconds": st.column_config.NumberColumn(format="%.3f s"),
-            "image_seconds": st.column_config.NumberColumn(format="scientific"),
-        },
+        column_config={name: percent for name in numbers.columns if name.startswith("accuracy")}
+        | {"train_seconds": seconds, "eval_seconds": seconds}
+        | {"image_seconds": scientific, "single_seconds": scientific},
         hide_index=True,
         alt="The comparison in numbers",
     )
-    st.download_button(
-        "Download as CSV",
-        numbers.to_csv(index=False),
-        "comparison.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    widgets.download_table("comparison", numbers)
 
 
 with widgets.page("Compare", "How do they compare?"):

@@ -35,8 +35,7 @@ def show() -> None:
     )
     widgets.say_where_from(name, [])
     st.markdown("**The mean image of each class** (training set)")
-    means = np.array([images.train_images[images.train_labels == label].mean(axis=0) for label in range(10)])
-    widgets.image_tiles(means.round().astype(np.uint8), CLASS_NAMES, "ten")
+    widgets.image_tiles(widgets.mean_images(images.fingerprint, images), CLASS_NAMES, "ten")
     gallery, counts = st.tabs(["Gallery", "Counts"])
     with gallery:
         show_gallery(images)
@@ -44,7 +43,7 @@ def show() -> None:
         st.plotly_chart(
             charts.counts(train, test),
             key="counts",
-            config=widgets.CHART_CONFIG,
+            config=widgets.chart_config("counts"),
             alt="Images per class: "
             + widgets.listed(f"{name} {count:,}" for name, count in zip(CLASS_NAMES, train, strict=True)),
         )

@@ -19,16 +19,25 @@ def queued_run(runs: Store, recipe: Recipe, data: Dataset) -> int:
     return id
 
 
-def running_run(runs: Store, recipe: Recipe, data: Dataset, *, epochs: int = 1, seconds: float = 2.0) -> int:
+def running_run(
+    runs: Store,
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    epochs: int = 1,
+    seconds: float = 2.0,
+    device: str = "cpu",
+    machine: str = "A processor",
+) -> int:
     """A run in the middle of its training, with the curves of some epochs; its id. Only where no other is queued."""
     id = queued_run(runs, recipe, data)
     claimed = runs.claim()
     assert claimed and claimed.id == id, "make running runs before queued ones"
     runs.record_start(
         id,
-        device="cpu",
+        device=device,
         threads=1,
-        machine="A processor",
+        machine=machine,
         versions={"python": "3.11", "torch": "2.15"},
         parameters=7850,
         multiply_adds=7840,
@@ -60,6 +69,7 @@ def finished_run(
     never: tuple[int, ...] = (),
     seconds: float = 2.0,
     weights: bool = False,
+    **where: str,
 ) -> Run:
     """A finished run.
 
@@ -67,10 +77,11 @@ def finished_run(
         accuracy: the share of test images that it recognises, before `never`.
         never: classes that it never predicts; nine of them make a dead run.
         weights: give it the initial weights of its model, for predictions (imports torch).
+        where: device and machine, as of `running_run`.
     """
     logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
     predictions = evaluation.predict(logits)
-    id = running_run(runs, recipe, data, epochs=recipe.epochs, seconds=seconds)
+    id = running_run(runs, recipe, data, epochs=recipe.epochs, seconds=seconds, **where)
     runs.finish(
         id,
         "done",
@@ -80,6 +91,7 @@ def finished_run(
             "train_seconds": seconds,
             "eval_seconds": 0.1,
             "image_seconds": 1e-5,
+            "single_seconds": 1e-4,
             "dead": evaluation.is_dead(predictions),
             "never_predicted": evaluation.never_predicted(predictions),
             "zero_layers": [],

@@ -1,0 +1,28 @@
+"""What a viewer takes along of a comparison: a report, the numbers, and the pictures."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fmnist import report, widgets
+from fmnist.comparison import Comparison
+
+
+def take_along(compared: Comparison, *, with_images: bool) -> None:
+    """A menu to download what is shown.
+
+    Args:
+        with_images: whether the test labels are there.
+    """
+    with st.popover("Take it along", icon=":material/download:"):
+        st.download_button(
+            "Report with live charts (HTML)",
+            lambda: report.write(compared, with_images=with_images),  # Made when it is asked for.
+            "comparison.html",
+            "text/html",
+            icon=":material/article:",
+            on_click="ignore",
+            help="One file that opens without network. Each of its charts can be saved as PNG or SVG.",
+        )
+        widgets.download_table("comparison", compared.table(), "Numbers (CSV)")
+        widgets.choose_picture_format()
