@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.common import cpu_seconds, descendants, kill, wait
 from fmnist.data import PROJECT
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -34,6 +34,18 @@ class Server:
         """Resident memory, in MB (Linux)."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+    def calm(self) -> None:
+        """Wait until neither the server nor what it started has anything to do."""
+        used = cpu_seconds(self.pid, *descendants(self.pid))
+
+        def idle() -> bool:
+            nonlocal used
+            time.sleep(0.5)
+            before, used = used, cpu_seconds(self.pid, *descendants(self.pid))
+            return abs(used - before) < 0.05
+
+        wait(idle, "the server to come to rest")
 
 
 @contextmanager
@@ -57,29 +69,22 @@ def server(runs: Path, root: Path) -> Iterator[Server]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
+        wait(lambda: answers(f"http://localhost:{port}/_stcore/health"), "the server to answer")
         yield Server(f"http://localhost:{port}", process.pid)
     finally:
         started = descendants(process.pid)  # The trainer would stay: it outlives its server.
         process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+        process.kill()
         process.wait()
-        for pid in started:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill(started)
 
 
-def descendants(pid: int) -> list[int]:
-    """The ids of the processes that a process started, and of those that they started (Linux)."""
-    found = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, path.read_text().split()):
-            found += [child, *descendants(child)]
-    return found
+def answers(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(url, timeout=1):
+        return True
+    return False
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -19,6 +20,7 @@ from playwright.sync_api import Page
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.browser import chromium, ready, server
+from bench.common import show, wait, wait_until_trained
 from fmnist import data, trainer
 from fmnist.store import ACTIVE, Store, store_path
 
@@ -61,6 +63,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         server(Path(folder), options.data) as dashboard,
         chromium() as browser,
+        closing(Store(store_path(folder))) as runs,
     ):
         page = browser.new_page(viewport={"width": 1400, "height": 1200})
         errors: list[str] = []
@@ -77,10 +80,8 @@ def main() -> None:
         page.wait_for_function(f"window.seen.updates.length > {UPDATES}", timeout=120_000)
         kept = page.evaluate("document.querySelector('.live .accuracy').layout.xaxis.range") == zoomed
         seen = page.evaluate("window.seen")
-        runs = Store(store_path(folder))
         runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        while runs.runs(*ACTIVE):
-            time.sleep(0.1)
+        wait_until_trained(runs)
         seeds = page.get_by_role("spinbutton", name="Seeds")
         seeds.fill("2")
         seeds.press("Enter")
@@ -88,15 +89,21 @@ def main() -> None:
         ready(page)
         warm = seconds_to_first_point(page)
         runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        while runs.runs(*ACTIVE) and trainer.is_alive(runs):
-            time.sleep(0.1)
+        wait(lambda: not (runs.runs(*ACTIVE) and trainer.is_alive(runs)), "the training to stop")
     gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]
-    print(f"click to first point, Train just opened         {cold:.2f} s")
-    print(f"click to first point, trainer warm              {warm:.2f} s")
-    print(f"median time between updates                     {statistics.median(gaps):.2f} s")
-    print(f"frames without the chart                        {seen['missing']} of {seen['frames']}")
-    print(f"zoom still set after {UPDATES} updates                {'yes' if kept else 'NO'}")
-    print(f"console errors                                  {len(errors)} {errors[:2] if errors else ''}")
+    show(
+        ["what", "measured", "bound"],
+        [
+            ["click to first point, Train just opened", f"{cold:.2f} s", "4 s"],
+            ["click to first point, trainer warm", f"{warm:.2f} s", "0.5 s"],
+            ["median time between updates", f"{statistics.median(gaps):.2f} s", "1 s"],
+            ["frames without the chart", f"{seen['missing']} of {seen['frames']}", "0"],
+            [f"zoom still set after {UPDATES} updates", "yes" if kept else "no", "yes"],
+            ["console errors", str(len(errors)), "0"],
+        ],
+    )
+    for error in errors[:2]:
+        print(error, file=sys.stderr)
 
 
 def watch(page: Page, name: str) -> None:

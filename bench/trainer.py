@@ -8,6 +8,7 @@ Meanwhile each run is asked how long it will still take, as the Train page asks.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -15,12 +16,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.common import descendants, kill, show
 from fmnist import data, trainer
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import ACTIVE, Store, store_path
 
 SEEDS = 5
+LONGEST = 1200.0  # Seconds that all of it may take.
 SHARES = (0.1, 0.25, 0.5, 0.75)  # Of a run's steps: where its time left is noted.
 
 
@@ -42,6 +45,7 @@ def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, di
                     told.setdefault((run.id, share), (now, run.seconds_left))
         if not runs.runs(*ACTIVE):
             break
+        assert now - started < LONGEST, "the trainer does not come to an end: see its log"
         time.sleep(0.02)
     errors: dict[tuple[str, float], list[float]] = {}
     for (id, share), (when, left) in told.items():
@@ -60,16 +64,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = Store(store_path(folder))
         trainer.start(runs)
-        train(runs, range(1000, 1001), 1, options.data)  # Everything is loaded now.
-        alone, errors = train(runs, range(1), options.epochs, options.data)
-        together, _ = train(runs, range(1, 1 + SEEDS), options.epochs, options.data)
-        runs.close()
-    print("| | |\n|---|---|")
-    print(f"| three models, one seed | {alone:.1f} s |")
-    print(f"| three models, {SEEDS} seeds, {trainer.slots()} runs at once | {together:.1f} s |")
-    print(f"| of {SEEDS} times one seed | {together / (SEEDS * alone):.0%} |")
-    for (model, share), found in sorted(errors.items()):
-        print(f"| error of the time left, {ARCHITECTURES[model].name}, {share:.0%} done | {max(found):.0%} |")
+        try:
+            train(runs, range(1000, 1001), 1, options.data)  # Everything is loaded now.
+            alone, errors = train(runs, range(1), options.epochs, options.data)
+            together, _ = train(runs, range(1, 1 + SEEDS), options.epochs, options.data)
+        finally:
+            runs.close()
+            kill(descendants(os.getpid()))  # The trainer would stay.
+    show(
+        ["what", "measured"],
+        [
+            ["three models, one seed", f"{alone:.1f} s"],
+            [f"three models, {SEEDS} seeds, {trainer.slots()} runs at once", f"{together:.1f} s"],
+            [f"of {SEEDS} times one seed", f"{together / (SEEDS * alone):.0%}"],
+            *(
+                [f"error of the time left, {ARCHITECTURES[model].name}, {share:.0%} done", f"{max(found):.0%}"]
+                for (model, share), found in sorted(errors.items())
+            ),
+        ],
+    )
 
 
 if __name__ == "__main__":
