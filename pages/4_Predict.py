@@ -1,18 +1,18 @@
 """Predict: draw, upload or pick an image, and see what every model makes of it."""
 
+import base64
+
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fmnist import charts, images, widgets
+from fmnist import charts, drawing, images, pad, widgets
 from fmnist.data import CLASS_NAMES, DataError
 from fmnist.images import Converted, ImageError
 from fmnist.library import Group, Library, default_groups
 from fmnist.models import ARCHITECTURES
 
-PAD = 280  # Pixels: ten for each of the 28.
-BRUSHES = {"Thin": 14, "Medium": 24, "Thick": 40}  # Under 18 a stroke all but vanishes at 28 pixels.
-SHADES = {"Dark": "#222222", "Grey": "#888888", "Light": "#CCCCCC", "Eraser": "#FFFFFF"}
+PREVIEW = 280  # Pixels
 
 
 def show(shelf: Library) -> None:
@@ -47,49 +47,27 @@ Picked = tuple[Converted | None, int | None]
 
 def draw(shelf: Library, dataset: str) -> Picked:
     """The drawing pad. What is drawn is kept while other pages are visited."""
-    from streamlit_drawable_canvas import st_canvas
+    st.session_state["trace-image"] = trace(shelf, dataset)
+    strokes = pad.strokes()
+    st.caption(
+        "Fill the shape: the models know clothes, not outlines. Outline fills what you circle; a polygon ends with a "
+        "click on its first corner. By keyboard: arrow keys, space, Enter."
+    )
+    return (convert(drawing.picture(strokes)) if strokes else None), None
 
-    state = st.session_state
-    state.setdefault("pad", 0)
-    tool = st.segmented_control(
-        "Tool",
-        ["freedraw", "polygon", "rect", "circle"],
-        default="freedraw",
-        required=True,
-        key="tool",
-        format_func={"freedraw": "Brush", "polygon": "Polygon", "rect": "Box", "circle": "Circle"}.get,
-    )
-    width = st.segmented_control("Brush", list(BRUSHES), default="Medium", required=True, key="brush")
-    ink = st.segmented_control("Shade", list(SHADES), default="Dark", required=True, key="shade")
-    # The pad is mounted with the drawing of the last visit; given again later it would undo newer strokes.
-    key = f"pad-{state['pad']}"
-    if key not in state:
-        state["drawing-at-start"] = state.get("drawing")
-    canvas = st_canvas(
-        drawing_mode=tool,
-        stroke_width=BRUSHES[width],
-        stroke_color=SHADES[ink],
-        fill_color=SHADES[ink],
-        background_color="#FFFFFF",
-        width=PAD,
-        height=PAD,
-        initial_drawing=state["drawing-at-start"],
-        return_image_data=True,
-        key=key,
-    )
-    if canvas.json_data is not None:
-        state["drawing"] = canvas.json_data
-    if canvas.image_data is not None:  # None after a visit to another page, until the next stroke.
-        state["drawn"] = canvas.image_data
-    if st.button("Clear", icon=":material/delete:", key="clear"):
-        state["pad"] += 1
-        state["drawing"] = state["drawn"] = None
-        st.rerun()
-    st.caption("Fill the shape: the models know clothes, not outlines. A polygon ends with a right click.")
-    objects = (state.get("drawing") or {}).get("objects")
-    if not objects or state.get("drawn") is None:
-        return None, None
-    return convert(Image.fromarray(state["drawn"]).convert("RGB")), None
+
+def trace(shelf: Library, dataset: str) -> str:
+    """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
+    label = st.selectbox("Trace", CLASS_NAMES, index=None, placeholder="Nothing to trace", key="trace", width=240)
+    if label is None:
+        return ""
+    try:
+        known = widgets.dataset(dataset, shelf.own)
+    except DataError as error:
+        st.caption(widgets.escape(str(error)))
+        return ""
+    mean = widgets.mean_images(known.fingerprint, known)[CLASS_NAMES.index(label)]
+    return "data:image/png;base64," + base64.b64encode(images.to_png(255 - mean, 10)).decode()
 
 
 def upload(shelf: Library, dataset: str) -> Picked:
@@ -106,7 +84,7 @@ def upload(shelf: Library, dataset: str) -> Picked:
     except ImageError as error:
         st.error(str(error), icon=":material/broken_image:")
         return None, None
-    st.image(picture, width=PAD, alt="The uploaded picture")
+    st.image(picture, width=PREVIEW, alt="The uploaded picture")
     return convert(picture), None
 
 
