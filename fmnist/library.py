@@ -6,6 +6,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -54,8 +55,9 @@ class Library:
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True)
         self._mutex = threading.RLock()
+        self._changes: tuple[int, int] | None = None
         self._finished_ids = ""
-        self._remembered: OrderedDict[Hashable, object] = OrderedDict()
+        self._remembered: OrderedDict[Hashable, Future] = OrderedDict()
 
     def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
         """What follows from the finished runs, worked out once for all viewers, until a run is finished or deleted.
@@ -65,26 +67,46 @@ class Library:
             compute: works it out. Nobody may change what it returns.
         """
         with self._mutex:
-            ids = self.own.finished_ids()
+            self._forget_what_changed()
+            found = self._remembered.get(name)
+            if found is None:
+                mine = self._remembered[name] = Future()
+                if len(self._remembered) > MOST_REMEMBERED:
+                    self._remembered.popitem(last=False)
+            else:
+                self._remembered.move_to_end(name)
+        if found is not None:
+            return found.result()  # Somebody else may still be working it out.
+        try:
+            mine.set_result(compute())
+        except BaseException as error:
+            mine.set_exception(error)
+            with self._mutex:
+                if self._remembered.get(name) is mine:
+                    del self._remembered[name]
+        return mine.result()
+
+    def _forget_what_changed(self) -> None:
+        changes = self.own.change_counter()
+        if changes != self._changes:
+            self._changes, ids = changes, self.own.finished_ids()
             if ids != self._finished_ids:
                 self._finished_ids = ids
                 self._remembered.clear()
-            if name not in self._remembered:
-                self._remembered[name] = compute()
-            self._remembered.move_to_end(name)
-            if len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
-            return self._remembered[name]
 
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns that `evaluation.summarise` takes; `run` is the `Run` itself.
 
         A seed that was trained again stands there with its newest run only.
         """
-        return self.remember(("finished", sources), lambda: self._finished(sources or tuple(self.stores)))
+        sources = sources or tuple(self.stores)
+        return self.remember(("finished", sources), lambda: self._finished(sources))
 
     def _finished(self, sources: Sequence[str]) -> pd.DataFrame:
-        runs = [run for source in sources if source in self.stores for run in self.stores[source].finished()]
+        if set(sources) != set(self.stores):
+            every = self.finished()
+            return every[every["source"].isin(sources)]
+        runs = [run for store in self.stores.values() for run in store.finished()]
         return pd.DataFrame([_row(run) for run in runs], columns=list(COLUMNS))
 
     def groups(self, dataset: str, *sources: str) -> list[Group]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit import runtime
 
 from fmnist import charts
 from fmnist.library import Library
@@ -64,21 +65,37 @@ class Curve:
     look: charts.Look
 
 
-# plotly.js is a script for <script>, not a module: it is given the `module` of a module system that it knows.
+# The browser fetches plotly.js once, over HTTP: through the session's own connection it would be sent to each viewer
+# anew, 5 MB that the server would hold several times over.
 LOADER = """
-const module = { exports: {} }, exports = module.exports, define = undefined;
-%s
-if (!window.fmnistPlotly) {
-  window.fmnistPlotly = module.exports;
-  window.dispatchEvent(new Event("fmnist-plotly"));
+export default function ({ data }) {
+  if (window.fmnistPlotly || document.querySelector("script[data-fmnist]")) return;
+  const script = document.createElement("script");
+  script.dataset.fmnist = "plotly";
+  script.src = data.url;
+  script.onload = () => {
+    window.fmnistPlotly = window.Plotly;
+    window.dispatchEvent(new Event("fmnist-plotly"));
+  };
+  script.onerror = () => script.remove(); // The next visit tries again.
+  document.head.append(script);
 }
-export default function () {}
 """
 
 
 def prepare() -> None:
-    """Bring plotly.js into the page. Called once a page, outside of what is drawn again and again: it is large."""
-    _loader()(key="plotly-loader", height=1)
+    """Bring plotly.js into the page. Called once a page, outside of what is drawn again and again."""
+    _loader()(key="plotly-loader", data={"url": _plotly_url()}, height=1)
+
+
+def _plotly_url() -> str:
+    """Where the browser gets the plotly.js of the plotly package: from this server, while a page uses it."""
+    if not runtime.exists():  # A test of the page alone.
+        return ""
+    path = str(files("plotly").joinpath("package_data/plotly.min.js"))
+    url = runtime.get_instance().media_file_mgr.add(path, "text/javascript", "fmnist-plotly")
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}{url}" if base else url
 
 
 def curves(shelf: Library, runs: Sequence[Run]) -> bool:
@@ -136,8 +153,7 @@ def _lists(points: pd.DataFrame) -> dict[str, list[float]]:
 
 @cache
 def _loader() -> Any:
-    script = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
-    return st.components.v2.component("fmnist_plotly", html="<span></span>", js=LOADER % script, isolate_styles=False)
+    return st.components.v2.component("fmnist_plotly", html="<span></span>", js=LOADER, isolate_styles=False)
 
 
 @cache

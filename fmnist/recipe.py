@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from fmnist.models import ARCHITECTURES
 
@@ -62,7 +62,7 @@ class Recipe:
             raise RecipeError(f"The learning rate must be over 0 and at most 100, not {self.learning_rate}.")
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(vars(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:

@@ -74,6 +74,7 @@ def ask(shelf: Library) -> None:
         queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again)
         if any(needed for _, needed in queued):
             trainer.start(shelf.own)
+            st.session_state["pressed"] = True
             st.rerun()
         st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
 
@@ -145,7 +146,8 @@ def pace(batch: list[Run]) -> float:
     """Seconds between two looks into the store."""
     if not any(run.status in ACTIVE for run in batch):
         return IDLE_SECONDS
-    return LIVE_SECONDS if any(run.step for run in batch) else FIRST_SECONDS
+    waits = st.session_state.get("pressed") and not any(run.step for run in batch)
+    return FIRST_SECONDS if waits else LIVE_SECONDS  # Who only watches can wait, and there may be many.
 
 
 def show_training(shelf: Library, batch: list[Run]) -> None:
