@@ -1,24 +1,44 @@
-"""Confusion: what each model takes for what, and the images behind every cell."""
+"""Confusion: what each model takes for what, the images behind every cell, and who is right where."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from fmnist import charts, evaluation, widgets
+from fmnist import charts, confusion, evaluation, widgets
+from fmnist.confusion import Answers, Item
 from fmnist.data import CLASS_NAMES, DataError, Dataset
-from fmnist.library import Library, default_groups
-from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.images import to_png
+from fmnist.library import Group, Library, default_groups, identity
 
-MOST_RUNS = 3
-MOST_IMAGES = 48
+MOST_ITEMS = 3
+IMAGES_AT_ONCE = 48
 LISTED_PAIRS = 5
-CELLS = {"counts": "Images", "shares": "Share of the true class", "difference": "Difference"}
+CLOSE = 8  # The larger view shows each pixel of an image as so many.
+END = "the end"
+CELLS = {
+    "counts": "Images",
+    "shares": "Share of the true class",
+    "predicted": "Share of the predicted class",
+    "difference": "Difference",
+}
+SUSPECTS = "Possible wrong labels"
+DISAGREE = "Seeds disagree: "
+TOGETHER = (
+    "Of all seeds together, the answer is the class with the highest mean probability (after an earlier epoch: what "
+    "most of them say); behind it stands how many of them say so."
+)
+
+Cell = tuple[int, int]
+"""A true and a predicted class."""
 
 
 def show(shelf: Library) -> None:
     dataset, sources = widgets.choose_scope(shelf, both=True)
-    runs = choose_runs(shelf, dataset, sources)
-    if not runs:
+    groups = shelf.groups(dataset, *sources)
+    if not groups:
+        widgets.nothing_trained()
         return
     try:
         images = widgets.dataset(dataset, shelf.own)
@@ -26,247 +46,521 @@ def show(shelf: Library) -> None:
         st.markdown("A confusion matrix needs the test set's labels and images.")
         widgets.offer_data(shelf.own, error)
         return
-    answers = {
-        run.address: shelf.remember(("answers", run.address), lambda: answers_of(shelf, run, images))  # noqa: B023
-        for run in runs
-    }
-    predictions = {address: said for address, (said, _) in answers.items()}
-    matrices = {address: matrix for address, (_, matrix) in answers.items()}
-    st.markdown(f"#### {summary(runs, matrices)}")
-    widgets.say_where_from(
-        dataset, [group for group in shelf.groups(dataset) if any(run.address in predictions for run in group.runs)]
+    answer = st.container()  # What is found stands above what is chosen.
+    items = choose_items(groups, f"runs-{dataset}-{'-'.join(sources)}")
+    if not items:
+        st.info("Choose a run to see its confusion matrix.", icon=":material/grid_on:")
+        return
+    shown = answers_of(shelf, items, images)
+    if not shown:
+        return
+    answer.markdown(f"#### {summary(shown)}")
+    with answer:
+        widgets.say_where_from(dataset, [answers.item.group for answers in shown])
+    matrices, patterns = st.tabs(["Matrices", "Who is right where"], key="view", bind="query-params")
+    if matrices.open:  # Only the open one is worked out.
+        with matrices:
+            show_matrices(shelf, shown, images)
+    if patterns.open:
+        with patterns:
+            show_patterns(shelf, shown, groups, images)
+
+
+# --- What is compared ---
+
+
+def choose_items(groups: list[Group], key: str) -> list[Item]:
+    """Up to three runs, groups or epochs."""
+    known = {item.id: item for item in confusion.items(groups)}
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    chosen = left.multiselect(
+        "Compared",
+        list(known),
+        default=[group.runs[0].address for group in default_groups(groups)][:MOST_ITEMS],
+        max_selections=MOST_ITEMS,
+        key=key,
+        format_func=lambda id: known[id].title,
+        bind="query-params",
+        placeholder="Choose up to three: runs, or all seeds of a model",
     )
+    items = [known[id] for id in chosen]
+    longest = max((item.epochs for item in items), default=1)
+    if longest == 1:
+        return items
+    with right:
+        return choose_epochs(items, [*range(1, longest), END])
+
+
+def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
+    """The items after an epoch; one that is chosen alone also after others."""
+    alone = len(items) == 1
+    left, right = st.columns(2, gap="medium") if alone else (st.container(), None)
+    epoch = left.select_slider(
+        "After epoch",
+        epochs,
+        value=END,
+        key="epoch",
+        bind="query-params",
+        help="See how confusions vanish while a model learns. One that has fewer epochs stays at its end.",
+    )
+    beside = []
+    if alone:
+        beside = right.multiselect(
+            "Beside it, after epoch",
+            epochs,
+            max_selections=MOST_ITEMS - 1,
+            key="beside",
+            bind="query-params",
+            placeholder="Another epoch",
+        )
+    after = sorted({None if epoch == END else epoch for epoch in [*beside, epoch]}, key=lambda epoch: epoch or np.inf)
+    return [item.after(epoch) for item in items for epoch in after]
+
+
+def answers_of(shelf: Library, items: list[Item], images: Dataset) -> list[Answers]:
+    """What the items say of the test images; those of which that is not known are named, and left out."""
+    found = {
+        item.title: shelf.remember(
+            ("answers", item.id),
+            lambda: confusion.answers(shelf, item, images.test_labels),  # noqa: B023
+        )
+        for item in items
+    }
+    if missing := [title for title, answers in found.items() if answers is None]:
+        st.info(
+            f"No answers are kept of {widgets.escape(widgets.listed(missing))}.", icon=":material/history_toggle_off:"
+        )
+    return [answers for answers in found.values() if answers]
+
+
+def summary(shown: Sequence[Answers]) -> str:
+    """The worst confusion of the most accurate one, in a sentence."""
+    best = confusion.most_accurate(shown)
+    pairs = evaluation.most_confused(best.matrix, 1)
+    if not pairs:
+        return f"**{best.item.title}** makes no error."
+    [(true, predicted, count)] = pairs
+    what = "images" if best.seeds == 1 else f"answers of {best.seeds} seeds"
+    return (
+        f"**{best.item.title}** most often takes **{CLASS_NAMES[true]}** for **{CLASS_NAMES[predicted]}**: "
+        f"{count:,} of {best.of_class(true):,} {what}."
+    )
+
+
+# --- Matrices ---
+
+
+def show_matrices(shelf: Library, shown: list[Answers], images: Dataset) -> None:
     cells = st.segmented_control(
         "Cells say",
-        list(CELLS) if len(runs) > 1 else list(CELLS)[:2],
+        list(CELLS) if len(shown) > 1 else list(CELLS)[:-1],
         default="counts",
         required=True,
         key="cells",
         bind="query-params",
         format_func=CELLS.get,
+        wrap=True,
+        on_change=from_the_start,
     )
     if cells == "difference":
-        show_difference(shelf, runs, images, predictions, matrices)
+        show_difference(shelf, *choose_pair(shown), images)
         return
-    as_shares = cells == "shares"
     above = st.container()  # The matrices mark the cell that is chosen below them.
+    of = "predicted" if cells == "predicted" else "true"
     st.caption(
         "Rows are the true class, columns the predicted one; "
-        f"{'lighter' if widgets.is_dark() else 'darker'} is a larger share of the true class, "
-        "on one scale for all. Click a cell to see its images, or choose it here:"
+        f"{'lighter' if widgets.is_dark() else 'darker'} is a larger share of the {of} class, on one scale for all. "
+        "All seeds of a model are counted together. Click a cell to see its images, or choose it here:"
     )
-    cell, chosen = choose_cell(runs)
-    for column, run in zip(above.columns(len(runs)), runs, strict=True):
+    one, two, three = st.columns(3)
+    cell = choose_cell([one, two])
+    titles = {answers.item.title: answers for answers in shown}
+    chosen = titles[three.selectbox("Of", list(titles), key="of", bind="query-params", on_change=from_the_start)]
+    for column, answers in zip(above.columns(len(shown)), shown, strict=True):
         with column:
-            show_matrix(shelf, run, matrices[run.address], as_shares, cell)
+            show_matrix(shelf, answers, of, cells != "counts", cell)
     if cell:
-        show_images(shelf, chosen, cell, runs, images, predictions)
+        show_cell(shelf, chosen, cell, shown, images)
 
 
-def show_difference(
-    shelf: Library,
-    runs: list[Run],
-    images: Dataset,
-    predictions: dict[str, np.ndarray],
-    matrices: dict[str, np.ndarray],
-) -> None:
-    """What the second of two runs does otherwise than the first, cell by cell and image by image."""
-    names = {run.address: run.name for run in runs}
-    left, right = st.columns(2)
-    before = left.selectbox("From", list(names), format_func=names.get, key="from")
-    after = right.selectbox(
-        "To", [address for address in names if address != before], format_func=names.get, key="to", index=0
+def choose_cell(columns: Sequence[DeltaGenerator]) -> Cell | None:
+    """The cell that was clicked, is in the address, or is chosen here, as (true, predicted)."""
+    true, said = (
+        column.selectbox(name, CLASS_NAMES, index=None, key=key, bind="query-params", on_change=from_the_start)
+        for column, (name, key) in zip(
+            columns, {"True class": "true", "Predicted class": "predicted"}.items(), strict=True
+        )
     )
-    change = matrices[after] - matrices[before]
-    gained = int(np.trace(change))
-    verb = f"{abs(gained):,} {'more' if gained > 0 else 'fewer'} images" if gained else "as many images"
-    st.markdown(f"**{names[after]}** recognises {verb} {'than' if gained else 'as'} **{names[before]}**.")
-    place = st.container()
-    st.caption(
-        "Blue: more images in this cell than before, orange: fewer. On the diagonal more is better, beside it fewer. "
-        "Click a cell to see which images changed, or choose it here:"
+    return (CLASS_NAMES.index(true), CLASS_NAMES.index(said)) if true and said else None
+
+
+def picked(key: str, **others: str) -> None:
+    """Take over the cell that was clicked in a matrix; clicking it again sends an empty selection, and it stays."""
+    points = st.session_state[key].selection.points
+    if points:
+        row, column = points[0]["customdata"]
+        st.session_state.update(true=CLASS_NAMES[row], predicted=CLASS_NAMES[column], **others)
+        from_the_start()
+
+
+def from_the_start() -> None:
+    """Other images are asked for: they are shown from the first on."""
+    st.session_state["shown"] = 0
+    nothing_large()
+
+
+def nothing_large() -> None:
+    st.session_state["image"] = None
+
+
+def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
+    item, matrix = answers.item, answers.matrix
+    seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
+    st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")
+    pairs = evaluation.most_confused(matrix, LISTED_PAIRS)
+    in_words = [f"{CLASS_NAMES[true]} taken for {CLASS_NAMES[said]}: {count:,}" for true, said, count in pairs]
+    look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": widgets.is_dark()}
+    shares = evaluation.row_shares if of == "true" else evaluation.column_shares
+    st.plotly_chart(
+        shelf.remember(("matrix", item.id, *look.values()), lambda: charts.confusion(matrix, shares(matrix), **look)),
+        key=f"matrix-{item.id}",
+        on_select=lambda: picked(f"matrix-{item.id}", of=item.title),
+        selection_mode="points",
+        config={"displayModeBar": False},
+        alt=f"Confusion matrix of {item.title}. " + "; ".join(in_words),
     )
-    one, two = st.columns(2)
-    true = one.selectbox("True class", CLASS_NAMES, index=None, key="true", bind="query-params")
-    said = two.selectbox("Predicted class", CLASS_NAMES, index=None, key="predicted", bind="query-params")
-    cell = (CLASS_NAMES.index(true), CLASS_NAMES.index(said)) if true and said else None
-    largest = np.unravel_index(np.argsort(-np.abs(change), axis=None)[:LISTED_PAIRS], change.shape)
-    in_words = [
-        f"{CLASS_NAMES[row]} predicted as {CLASS_NAMES[column]}: {change[row, column]:+,}"
-        for row, column in zip(*largest, strict=True)
-        if change[row, column]
+    st.markdown("Most confused:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "No error.")
+    troubles = [f"seed {run.recipe.seed} {trouble}" for run in item.runs if (trouble := widgets.trouble(run))]
+    if troubles and item.epoch is None:
+        st.caption(f":orange[:material/warning: {'; '.join(troubles)}]")
+
+
+def show_cell(shelf: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: Dataset) -> None:
+    """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
+    row, column = cell
+    found = shelf.remember(
+        ("cell", chosen.item.id, cell), lambda: confusion.cell_images(shelf, chosen, images.test_labels, cell)
+    )
+    what = f"**{CLASS_NAMES[row]}** " + (f"taken for **{CLASS_NAMES[column]}**" if row != column else "recognised")
+    times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
+    st.markdown(f"{chosen.item.title}: {what}{times} {amount(found)}, {order([chosen])}.")
+    show_tiles(shelf, found, shown, images, lambda part: seeds_that_say(shelf, chosen, part, column))
+
+
+def amount(found: np.ndarray) -> str:
+    return f"{len(found):,} {'image' if len(found) == 1 else 'images'}"
+
+
+def order(judges: Sequence[Answers]) -> str:
+    """In which order images stand."""
+    if any(answers.item.epoch for answers in judges):
+        return "in order of their number: how sure a model is, is known of its end alone"
+    return "the surest first"
+
+
+def seeds_that_say(shelf: Library, chosen: Answers, part: np.ndarray, label: int) -> list[str]:
+    """For each image of a cell: how many seeds put it there, and how surely; nothing for a single run."""
+    if chosen.seeds == 1:
+        return [""] * len(part)
+    known = confusion.mean_probabilities(shelf, chosen.item, part)
+    sure = [""] * len(part) if known is None else [f", {value:.0%}" for value in known[:, label]]
+    votes = chosen.seeds_saying(label, part)
+    return [
+        f"{CLASS_NAMES[label]}: {count} of {chosen.seeds} seeds{said}" for count, said in zip(votes, sure, strict=True)
     ]
 
-    def pick() -> None:
-        points = st.session_state["difference"].selection.points
-        if points:
-            row, column = points[0]["customdata"]
-            st.session_state["true"], st.session_state["predicted"] = CLASS_NAMES[row], CLASS_NAMES[column]
 
-    dark = widgets.is_dark()
-    place.plotly_chart(
+# --- The difference of two matrices ---
+
+
+def choose_pair(shown: list[Answers]) -> tuple[Answers, Answers]:
+    titles = {answers.item.title: answers for answers in shown}
+    before, after = (
+        column.selectbox(name, list(titles), index, key=name.lower(), bind="query-params", on_change=from_the_start)
+        for index, (column, name) in enumerate(zip(st.columns(2), ("From", "To"), strict=True))
+    )
+    return titles[before], titles[after]
+
+
+def show_difference(shelf: Library, before: Answers, after: Answers, images: Dataset) -> None:
+    """What the second does otherwise than the first, cell by cell and image by image."""
+    change = confusion.difference(before, after)
+    st.markdown(gain(before, after))
+    left, right = st.columns([3, 2], gap="medium")
+    each = " for each seed" if before.seeds + after.seeds > 2 else ""
+    st.caption(
+        f"Blue: more images in this cell than before{each}, orange: fewer. On the diagonal more is better, beside it "
+        "fewer. Click a cell to see which images changed, or choose it here:"
+    )
+    cell = choose_cell(st.columns(2))
+    in_words = [
+        f"{CLASS_NAMES[true]} {'recognised' if true == said else f'taken for {CLASS_NAMES[said]}'}: "
+        f"{charts.signed(count)}"
+        for true, said, count in confusion.most_changed(change, LISTED_PAIRS)
+    ]
+    look = {"cell": cell, "dark": widgets.is_dark()}
+    left.plotly_chart(
         shelf.remember(
-            ("difference", before, after, cell, dark),
-            lambda: charts.confusion_difference(change, cell=cell, dark=dark),
+            ("difference", before.item.id, after.item.id, *look.values()),
+            lambda: charts.confusion_difference(change, **look),
         ),
         key="difference",
-        on_select=pick,
+        on_select=lambda: picked("difference"),
         selection_mode="points",
         config={"displayModeBar": False},
-        alt=f"Confusion matrix of {names[after]} minus that of {names[before]}. " + "; ".join(in_words),
+        alt=f"Confusion matrix of {after.item.title} minus that of {before.item.title}. " + "; ".join(in_words),
     )
+    right.markdown("Most changed:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed.")
     if cell:
-        show_flips(shelf, [run for run in runs if run.address in (before, after)], (before, after), cell, images)
+        show_flips(shelf, before, after, cell, images)
 
 
-def show_flips(shelf: Library, runs: list[Run], order: tuple[str, str], cell: tuple[int, int], images: Dataset) -> None:
-    """The images of a cell that changed from one run to the other, and those that did not."""
-    by_address = {run.address: run for run in runs}
-    before, after = (by_address[address] for address in order)
-    said = {run.address: shelf.predictions(run) for run in runs}
-    parts = evaluation.flips(images.test_labels, said[before.address], said[after.address], cell)
-    alike = "Recognised by both" if cell[0] == cell[1] else "Wrong alike"
+def gain(before: Answers, after: Answers) -> str:
+    """How many images more or fewer the second recognises, in a sentence."""
+    images = confusion.images_gained(before, after)
+    count = charts.signed(abs(images)).removeprefix("+")
+    each = " with each seed, on average" if before.seeds + after.seeds > 2 else ""
+    if not count:
+        return f"**{after.item.title}** recognises as many images as **{before.item.title}**{each}."
+    verb = f"{count} {'more' if images > 0 else 'fewer'} images"
+    return f"**{after.item.title}** recognises {verb} than **{before.item.title}**{each}."
+
+
+def show_flips(shelf: Library, before: Answers, after: Answers, cell: Cell, images: Dataset) -> None:
+    """The images of a cell that changed from one to the other, and those that did not."""
+    parts = shelf.remember(
+        ("flips", before.item.id, after.item.id, cell),
+        lambda: confusion.flips(shelf, before, after, images.test_labels, cell),
+    )
     words = {
-        "fixed": f"Put right by {after.name}",
-        "broken": f"Broken by {after.name}",
-        "alike": alike,
+        "fixed": f"Put right by {after.item.title}",
+        "broken": f"Broken by {after.item.title}",
+        "alike": "Recognised by both" if cell[0] == cell[1] else "Wrong alike",
         "moved": "Wrong in both, otherwise",
     }
-    shown = {name: part for name, part in parts.items() if len(part) or name != "moved"}
-    tabs = st.tabs([f"{words[name]} ({len(part):,})" for name, part in shown.items()])
-    for tab, (name, part) in zip(tabs, shown.items(), strict=True):
-        with tab:
-            if not len(part):
-                st.caption("No image.")
-                continue
-            judge = after if name == "broken" else before
-            ranked = evaluation.surest_first(part, shelf.logits(judge), cell[1])
-            show_tiles(shelf, ranked, [before, after], images)
-
-
-def answers_of(shelf: Library, run: Run, images: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """A run's predicted test labels, uint8 (N,), and its confusion matrix."""
-    predictions = shelf.predictions(run)
-    return predictions, evaluation.confusion_matrix(images.test_labels, predictions)
-
-
-def choose_runs(shelf: Library, dataset: str, sources: tuple[str, ...]) -> list[Run]:
-    groups = shelf.groups(dataset, *sources)
-    if not groups:
-        widgets.nothing_trained()
-        return []
-    known = {run.address: run for group in groups for run in group.runs}
-    titles = {run.address: f"{group.title}, seed {run.recipe.seed}" for group in groups for run in group.runs}
-    default = [group.runs[0].address for group in default_groups(groups)][:MOST_RUNS]
-    chosen = st.multiselect(
-        "Runs",
-        list(known),
-        default=default,
-        max_selections=MOST_RUNS,
-        key=f"runs-{dataset}-{'-'.join(sources)}",
-        format_func=titles.get,
+    options = [name for name in words if name != "moved" or cell[0] != cell[1]]
+    st.markdown(" · ".join(f"{words[name]}: **{len(parts[name]):,}**" for name in options))
+    part = st.segmented_control(
+        "Images",
+        options,
+        default="fixed",
+        required=True,
+        key="flip",
         bind="query-params",
-        placeholder="Choose up to three runs",
+        format_func=words.get,
+        on_change=from_the_start,
     )
-    if not chosen:
-        st.info("Choose a run to see its confusion matrix.", icon=":material/grid_on:")
-    return [known[address] for address in chosen]
+    found, both = parts[part], [before] if before is after else [before, after]
+    together = f" {TOGETHER}" if before.seeds + after.seeds > 2 else ""
+    st.caption(f"{amount(found)}, {order(both)}.{together}")
+    show_tiles(shelf, found, both, images)
 
 
-def summary(runs: list[Run], matrices: dict[str, np.ndarray]) -> str:
-    """The worst confusion of the most accurate run, in a sentence."""
-    best = max(runs, key=lambda run: np.trace(matrices[run.address]))
-    pairs = evaluation.most_confused(matrices[best.address], 1)
-    if not pairs:
-        return f"{best.name} makes no error."
-    true, predicted, count = pairs[0]
-    return (
-        f"**{best.name}** most often takes **{CLASS_NAMES[true]}** for **{CLASS_NAMES[predicted]}**: "
-        f"{count:,} of {matrices[best.address][true].sum():,} images."
-    )
+# --- Who is right where ---
 
 
-def choose_cell(runs: list[Run]) -> tuple[tuple[int, int] | None, Run]:
-    """The cell that was clicked, is in the address, or is chosen here, as (true, predicted); and of which run."""
-    left, middle, right = st.columns(3)
-    true = left.selectbox("True class", CLASS_NAMES, index=None, key="true", bind="query-params")
-    said = middle.selectbox("Predicted class", CLASS_NAMES, index=None, key="predicted", bind="query-params")
-    by_address = {run.address: run for run in runs}
-    address = right.selectbox("Of", list(by_address), format_func=lambda address: by_address[address].name, key="of")
-    cell = (CLASS_NAMES.index(true), CLASS_NAMES.index(said)) if true and said else None
-    return cell, by_address[address]
+def show_patterns(shelf: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
+    """Images by who recognises them, and those whose label may be wrong."""
+    patterns = patterns_of(shelf, shown, images)
+    chosen = st.selectbox("Images", [*patterns, SUSPECTS], key="pattern", bind="query-params", on_change=from_the_start)
+    if chosen == SUSPECTS:
+        show_suspects(shelf, default_groups(groups), images)
+        return
+    found, asked = shelf.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), patterns[chosen])
+    if not asked:
+        st.info("Not all seeds have kept their answers after this epoch.", icon=":material/history_toggle_off:")
+        return
+    together = f" {TOGETHER}" if any(answers.seeds > 1 for answers in asked) else ""
+    st.markdown(f"**{chosen}:** {len(found):,} of {len(images.test_labels):,} images.")
+    if chosen.startswith(DISAGREE):
+        st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
+        show_tiles(shelf, found, asked, images, lambda part: tallies(asked[0], part))
+    else:
+        st.caption(f"{order(asked).capitalize()}.{together}")
+        show_tiles(shelf, found, asked, images)
 
 
-def show_matrix(shelf: Library, run: Run, matrix: np.ndarray, as_shares: bool, cell: tuple[int, int] | None) -> None:
-    correct, total = int(np.trace(matrix)), int(matrix.sum())
-    st.markdown(f"**{run.name}** · {correct / total:.2%} right")
-    pairs = evaluation.most_confused(matrix, LISTED_PAIRS)
-    in_words = [f"{CLASS_NAMES[true]} taken for {CLASS_NAMES[said]}: {count}" for true, said, count in pairs]
-
-    def pick() -> None:
-        points = st.session_state[f"matrix-{run.address}"].selection.points
-        if points:  # Clicking the same cell again sends an empty selection: the cell stays chosen.
-            row, column = points[0]["customdata"]
-            st.session_state["true"], st.session_state["predicted"] = CLASS_NAMES[row], CLASS_NAMES[column]
-            st.session_state["of"] = run.address
-
-    look = {"as_shares": as_shares, "cell": cell, "dark": widgets.is_dark()}
-    st.plotly_chart(
-        shelf.remember(
-            ("matrix", run.address, *look.values()),
-            lambda: charts.confusion(matrix, evaluation.row_shares(matrix), **look),
-        ),
-        key=f"matrix-{run.address}",
-        on_select=pick,
-        selection_mode="points",
-        config={"displayModeBar": False},
-        alt=f"Confusion matrix of {run.name}. " + "; ".join(in_words),
-    )
-    if trouble := widgets.trouble(run):
-        st.caption(f":orange[:material/warning: {trouble}]")
-    with st.expander("Most confused"):
-        st.markdown("\n".join(f"- {line}" for line in in_words) or "Nothing is confused.")
+Pattern = Callable[[], tuple[np.ndarray, list[Answers]]]
+"""Finds images, in the order in which they are shown, and says whose answers stand below them."""
 
 
-def show_images(
-    shelf: Library,
-    chosen: Run,
-    cell: tuple[int, int],
-    runs: list[Run],
-    images: Dataset,
-    predictions: dict[str, np.ndarray],
-) -> None:
-    """The test images of a cell of the chosen run, the surest answers first, with what each run said."""
-    row, column = cell
-    true, said = CLASS_NAMES[row], CLASS_NAMES[column]
-    found = np.flatnonzero((images.test_labels == row) & (predictions[chosen.address] == column))
-    what = f"**{true}** taken for **{said}**" if row != column else f"**{true}** recognised"
-    st.markdown(f"{chosen.name}: {what}, {len(found):,} {'image' if len(found) == 1 else 'images'}, the surest first.")
-    if len(found):
-        show_tiles(shelf, evaluation.surest_first(found, shelf.logits(chosen), column), runs, images)
+def patterns_of(shelf: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
+    """What can be asked about those compared, by its name."""
+    labels = images.test_labels
 
+    def sorted_by_sureness(found: Callable[[], np.ndarray]) -> Pattern:
+        return lambda: (confusion.surest_answers_first(shelf, shown, found()), shown)
 
-def show_tiles(shelf: Library, found: np.ndarray, runs: list[Run], images: Dataset) -> None:
-    """Test images with each run's answer and its probability."""
-    if len(found) > MOST_IMAGES:
-        st.caption(f"The first {MOST_IMAGES}.")
-    shown = found[:MOST_IMAGES]
-    probabilities = [evaluation.softmax(shelf.logits(run)[shown]) for run in runs]
-    captions = [
-        f"#{index}\n"
-        + "\n".join(
-            say(run, row[place], images.test_labels[index]) for run, row in zip(runs, probabilities, strict=True)
+    def disagreement(item: Item) -> Pattern:
+        def find() -> tuple[np.ndarray, list[Answers]]:
+            answers = confusion.answers(shelf, item, labels)
+            return (confusion.seeds_disagree(answers), [answers]) if answers else (np.zeros(0, int), [])
+
+        return find
+
+    alone = len(shown) == 1
+    found = {}
+    for which, answers in enumerate(shown):
+        name = f"{answers.item.title} is right" if alone else f"Only {answers.item.title} is right"
+        found[name] = sorted_by_sureness(lambda which=which: confusion.only_right(shown, labels, which))
+    wrong = f"{shown[0].item.title} is wrong" if alone else "All are wrong"
+    found[wrong] = sorted_by_sureness(lambda: confusion.all_wrong(shown, labels))
+    if not alone:
+        found["All are wrong in the same way"] = sorted_by_sureness(
+            lambda: confusion.all_wrong(shown, labels, alike=True)
         )
-        for place, index in enumerate(shown)
+    for item in {answers.item.group.id: answers.item for answers in shown}.values():
+        if len(item.group.runs) > 1:
+            seeds = confusion.all_seeds(item.group).after(item.epoch)
+            found[f"{DISAGREE}{seeds.title}"] = disagreement(seeds)
+    return found
+
+
+def tallies(answers: Answers, part: np.ndarray) -> list[str]:
+    """For each image what the seeds say: "3 × Coat, 2 × Shirt"."""
+    return [", ".join(f"{votes} × {CLASS_NAMES[label]}" for label, votes in answers.tally(image)) for image in part]
+
+
+def show_suspects(shelf: Library, groups: list[Group], images: Dataset) -> None:
+    """Test images of which all models and seeds surely say the same other label."""
+    runs = confusion.alive(groups)
+    table = shelf.remember(
+        ("suspects", identity(groups)),
+        lambda: confusion.possible_wrong_labels((shelf.logits(run) for run in runs), images.test_labels),
+    )
+    st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
+    st.caption(
+        f"{len(runs)} runs of {widgets.listed(group.title for group in groups)} were asked, all seeds but dead ones. "
+        f"They all say the same, each with a probability of {confusion.SURE:.0%} or more, and it is not the label. "
+        "Models can be wrong together: look at the image before you believe them."
+    )
+    if table.empty:
+        return
+    named = table.assign(**{name: [CLASS_NAMES[label] for label in table[name]] for name in ("label", "answer")})
+    st.dataframe(
+        named,
+        column_config={
+            "image": st.column_config.NumberColumn("Test image", format="%d"),
+            "label": "Its label",
+            "answer": "What all say",
+            "probability": st.column_config.NumberColumn("At least with", format="percent"),
+        },
+        hide_index=True,
+        alt="Images whose label may be wrong, the surest first",
+    )
+    widgets.download_table("possible-wrong-labels", named)
+    everyone = [
+        shelf.remember(("answers", item.id), lambda: confusion.answers(shelf, item, images.test_labels))  # noqa: B023
+        for item in map(confusion.all_seeds, groups)
     ]
-    widgets.image_tiles(images.test_images[shown], captions)
+    show_tiles(shelf, table["image"].to_numpy(), everyone, images)
 
 
-def say(run: Run, probabilities: np.ndarray, true: int) -> str:
-    """A run's answer to an image: "✓ Model 0: Shirt 93 %"."""
-    label = int(np.argmax(probabilities))
-    mark = "✓" if label == true else "✗"
-    return f"{mark} {ARCHITECTURES[run.recipe.model].name}: {CLASS_NAMES[label]} {probabilities[label]:.0%}"
+# --- Images ---
+
+
+def show_tiles(
+    shelf: Library,
+    found: np.ndarray,
+    asked: list[Answers],
+    images: Dataset,
+    headings: Callable[[np.ndarray], list[str]] | None = None,
+) -> None:
+    """Test images, so many at once, with the answers of those asked; one of them can be looked at closely.
+
+    Args:
+        found: indices, in the order in which they are shown.
+        headings: what stands above the answers to some of them.
+    """
+    if not len(found):
+        return
+    left, right = st.columns(2, gap="medium")
+    starts = range(0, len(found), IMAGES_AT_ONCE)
+    start = 0
+    if len(starts) > 1:
+        start = right.selectbox(
+            "Shown",
+            starts,
+            format_func=lambda start: f"{start + 1:,} to {min(start + IMAGES_AT_ONCE, len(found)):,}",
+            key="shown",
+            bind="query-params",
+            on_change=nothing_large,
+        )
+    part = found[start : start + IMAGES_AT_ONCE]
+    index = left.selectbox(
+        "Look closer at",
+        part.tolist(),
+        index=None,
+        format_func=lambda index: f"#{index}",
+        placeholder="an image, by its number",
+        key="image",
+        bind="query-params",
+    )
+    if index is not None:
+        look_closer(shelf, index, asked, images)
+    above = headings(part) if headings else [""] * len(part)
+    answers = [say(shelf, one, name, part, images) for one, name in zip(asked, names_of(asked), strict=True)]
+    captions = [
+        "\n".join(filter(None, (f"#{index} · {CLASS_NAMES[images.test_labels[index]]}", heading, *lines)))
+        for index, heading, *lines in zip(part, above, *answers, strict=True)
+    ]
+    widgets.image_tiles(images.test_images[part], captions)
+
+
+def names_of(asked: list[Answers]) -> list[str]:
+    return confusion.short_names([answers.item for answers in asked])
+
+
+def say(shelf: Library, answers: Answers, name: str, part: np.ndarray, images: Dataset) -> list[str]:
+    """The answer to each image: "✓ Model 0: Shirt 93 %", or of a group "✗ Model 0: Shirt 81 % (4 of 5)"."""
+    labels = answers.answer[part]
+    known = confusion.mean_probabilities(shelf, answers.item, part)
+    sure = (
+        [""] * len(part) if known is None else [f" {row[label]:.0%}" for row, label in zip(known, labels, strict=True)]
+    )
+    votes = answers.seeds_saying(labels, part)
+    return [
+        f"{'✓' if label == true else '✗'} {name}: {CLASS_NAMES[label]}{said}"
+        + (f" ({count} of {answers.seeds})" if answers.seeds > 1 else "")
+        for label, true, said, count in zip(labels, images.test_labels[part], sure, votes, strict=True)
+    ]
+
+
+def look_closer(shelf: Library, index: int, asked: list[Answers], images: Dataset) -> None:
+    """One test image, large, with all ten probabilities of each answer."""
+    left, *others = st.columns([2, *[3] * len(asked)], gap="medium")
+    true = CLASS_NAMES[images.test_labels[index]]
+    with left:
+        st.image(to_png(images.test_images[index], CLOSE), width=28 * CLOSE, alt=f"Test image {index}, labelled {true}")
+        st.markdown(f"Test image {index}: **{true}**")
+        st.page_link(
+            "pages/4_Predict.py",
+            label="Open it in Predict",
+            icon=":material/draw:",
+            query_params={"how": "Test image", "index": str(index)},
+        )
+    for column, answers, name in zip(others, asked, names_of(asked), strict=True):
+        with column:
+            show_probabilities(shelf, answers, name, index)
+
+
+def show_probabilities(shelf: Library, answers: Answers, name: str, index: int) -> None:
+    label = answers.answer[index]
+    seeds = confusion.probabilities(shelf, answers.item, np.array([index]))
+    if seeds is None:
+        st.markdown(f"{name}  \n**{CLASS_NAMES[label]}**")
+        st.caption("How sure it was is known of its end alone.")
+        return
+    mean, spread = confusion.mean_and_spread(seeds[:, 0])
+    st.markdown(f"{name}  \n**{CLASS_NAMES[label]}**, {mean[label]:.0%}")
+    st.plotly_chart(
+        charts.probabilities(mean, answers.item.model, spread),
+        key=f"probabilities-{answers.item.id}",
+        config={"displayModeBar": False},
+        alt=f"{name}: " + widgets.listed(f"{CLASS_NAMES[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
+    )
+    if spread is not None:
+        st.caption("Means over the seeds; the thin lines reach from the lowest seed to the highest.")
 
 
 with widgets.page("Confusion", "What do they mix up?"):
