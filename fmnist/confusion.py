@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist import evaluation
+from fmnist.data import CLASS_NAMES
 from fmnist.evaluation import CLASSES
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
@@ -118,6 +119,24 @@ class Answers:
         votes = np.bincount(self.said[:, image], minlength=CLASSES)
         order = np.argsort(-votes, kind="stable")
         return [(int(label), int(votes[label])) for label in order if votes[label]]
+
+
+def as_table(shown: Sequence[Answers]) -> pd.DataFrame:
+    """The matrices to take along, a row a cell: what, seeds, true, predicted, images (summed over seeds)."""
+    cells = [(true, said) for true in range(CLASSES) for said in range(CLASSES)]
+    return pd.DataFrame(
+        [
+            {
+                "what": answers.item.title,
+                "seeds": answers.seeds,
+                "true": CLASS_NAMES[true],
+                "predicted": CLASS_NAMES[said],
+                "images": int(answers.matrix[true, said]),
+            }
+            for answers in shown
+            for true, said in cells
+        ]
+    )
 
 
 def answers(library: Library, item: Item, labels: np.ndarray) -> Answers | None:

@@ -24,7 +24,7 @@ from fmnist.frame import page as page
 from fmnist.images import to_png
 from fmnist.library import SOURCES, Group, Library, default_groups
 from fmnist.recipe import DATASETS, Recipe
-from fmnist.store import Run, Store
+from fmnist.store import Store
 
 TILE = 4  # A 28 x 28 image is sent four times as large, its pixels kept sharp.
 
@@ -167,6 +167,11 @@ def chart_config(name: str) -> dict:
         "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
         "toImageButtonOptions": {"format": form, "filename": name, "scale": 2},
     }
+
+
+def picture_config(name: str) -> dict:
+    """The same for a chart that is not zoomed: only the camera."""
+    return chart_config(name) | {"modeBarButtons": [["toImage"]]}
 
 
 def draw(picture: Picture, key: str) -> None:
@@ -313,11 +318,6 @@ def spread(group: pd.Series) -> str:
         return "one seed"
     low, high, deviation = (100 * group[f"accuracy_{name}"] for name in ("min", "max", "std"))
     return f"{low:.1f} to {high:.1f} %, σ {deviation:.1f} ({len(group['seeds'])} seeds)"
-
-
-def trouble(run: Run) -> str:
-    """What is wrong with a finished run, in a few words; nothing for a healthy one."""
-    return run.trouble
 
 
 # --- Where there are no data ---

@@ -240,7 +240,7 @@ def show_results(runs: list[Run]) -> None:
                 "loss": run.result["test_loss"],
                 "train": run.result["train_seconds"],
                 "evaluate": run.result["eval_seconds"],
-                "trouble": widgets.trouble(run),
+                "trouble": run.trouble,
             }
             for run in runs
         ],

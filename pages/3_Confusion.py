@@ -179,6 +179,9 @@ def show_matrices(shelf: Library, shown: list[Answers], images: Dataset) -> None
     for column, answers in zip(above.columns(len(shown)), shown, strict=True):
         with column:
             show_matrix(shelf, answers, of, cells != "counts", cell)
+    with st.popover("Take it along", icon=":material/download:"):
+        widgets.download_table("confusion", confusion.as_table(shown), "Matrices (CSV)")
+        widgets.choose_picture_format()
     if cell:
         show_cell(shelf, chosen, cell, shown, images)
 
@@ -226,11 +229,11 @@ def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell
         key=f"matrix-{item.id}",
         on_select=lambda: picked(f"matrix-{item.id}", of=item.title),
         selection_mode="points",
-        config={"displayModeBar": False},
+        config=widgets.picture_config("confusion"),
         alt=f"Confusion matrix of {item.title}. " + "; ".join(in_words),
     )
     st.markdown("Most confused:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "No error.")
-    troubles = [f"seed {run.recipe.seed} {trouble}" for run in item.runs if (trouble := widgets.trouble(run))]
+    troubles = [f"seed {run.recipe.seed} {trouble}" for run in item.runs if (trouble := run.trouble)]
     if troubles and item.epoch is None:
         st.caption(f":orange[:material/warning: {'; '.join(troubles)}]")
 
@@ -307,7 +310,7 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
         key="difference",
         on_select=lambda: picked("difference"),
         selection_mode="points",
-        config={"displayModeBar": False},
+        config=widgets.picture_config("confusion"),
         alt=f"Confusion matrix of {after.item.title} minus that of {before.item.title}. " + "; ".join(in_words),
     )
     right.markdown("Most changed:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed.")
@@ -556,7 +559,7 @@ def show_probabilities(shelf: Library, answers: Answers, name: str, index: int) 
     st.plotly_chart(
         charts.probabilities(mean, answers.item.model, spread),
         key=f"probabilities-{answers.item.id}",
-        config={"displayModeBar": False},
+        config=widgets.picture_config("probabilities"),
         alt=f"{name}: " + widgets.listed(f"{CLASS_NAMES[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
     )
     if spread is not None:

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from fmnist import confusion
 from fmnist.confusion import SURE, Answers, Item
-from fmnist.data import Dataset
+from fmnist.data import CLASS_NAMES, Dataset
 from fmnist.library import Library
 from fmnist.recipe import Recipe
 from fmnist.store import Run, Store, pack
@@ -102,6 +102,18 @@ def test_after_its_last_epoch_a_run_is_at_its_end(shelf):
 
 
 # Matrices
+
+
+def test_the_table_to_take_along_holds_every_cell(shelf, small_data):
+    shown = asked(shelf, small_data, "Model 0, all seeds", "Model 0, seed 1")
+    table = confusion.as_table(shown)
+    assert len(table) == 200
+    for answers in shown:
+        part = table[table["what"] == answers.item.title]
+        matrix = part.pivot(index="true", columns="predicted", values="images").loc[
+            list(CLASS_NAMES), list(CLASS_NAMES)
+        ]
+        assert np.array_equal(matrix, answers.matrix) and set(part["seeds"]) == {answers.seeds}
 
 
 def test_a_run_has_scikit_learns_matrix_and_a_group_the_sum_of_them(shelf, small_data):
