@@ -86,8 +86,8 @@ COSTS = {
     cost.column: cost
     for cost in (
         Cost("train_seconds", "Training", "Training time in seconds", 1, "{:,.1f} s"),
-        Cost("single_seconds", "One answer", "Time to answer one image alone, in milliseconds", 1000, "{:,.3g} ms"),
-        Cost("image_seconds", "Many answers", "Time per image in batches of 1,000, in microseconds", 1e6, "{:,.3g} µs"),
+        Cost("single_seconds", "One answer", "Time to answer one image alone, in microseconds", 1e6, "{:,.1f} µs"),
+        Cost("image_seconds", "Many answers", "Time per image in batches of 1,000, in microseconds", 1e6, "{:,.1f} µs"),
         Cost("parameters", "Parameters", "Parameters", 1, "{:,.0f}"),
         Cost("multiply_adds", "Multiply-adds", "Multiply-adds per image", 1, "{:,.0f}"),
     )
@@ -142,7 +142,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
     values = runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor
     low, high = values.min(), values.max()
     ticks = [digit * 10.0**power for power in range(-3, 9) for digit in (1, 2, 5)]
-    ticks = ticks if high / low < 30 else ticks[::3]
+    ticks = ticks if high / low < 100 else ticks[::3]
     figure.update_xaxes(
         type="log",
         title=cost.title,
@@ -552,8 +552,9 @@ def confusion_difference(change: np.ndarray, *, cell: tuple[int, int] | None, da
 
 
 def signed(images: float) -> str:
-    """A difference in images, with its sign: "+12", "−0.4"; nothing for one that would be 0.0."""
-    text = f"{images:+,.{0 if images == int(images) else 1}f}".replace("-", "−")
+    """A difference in images, with its sign: "+12", "−0.4" (a decimal under 10); nothing for one that would be 0.0."""
+    digits = 0 if images == int(images) or abs(images) >= 9.95 else 1
+    text = f"{images:+,.{digits}f}".replace("-", "−")
     return text if text.strip("+−0.") else ""
 
 

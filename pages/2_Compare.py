@@ -51,7 +51,7 @@ def show(shelf: Library) -> None:
         )
         take_along(compared, with_images=labels is not None)
     with place:
-        widgets.draw(compared.accuracy(with_lines=known), f"accuracy-{known}")
+        widgets.draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(
             "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95 % interval: "
             "where the mean of very many seeds may lie."
