@@ -63,7 +63,7 @@ def show() -> None:
 
 with frame.page("Home", "Which model should I pick?"):
     # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
-    from fmnist import widgets
+    from fmnist import live, widgets
     from fmnist.charts import COSTS
     from fmnist.comparison import Comparison
     from fmnist.library import default_groups
@@ -74,3 +74,4 @@ with frame.page("Home", "Which model should I pick?"):
     for column, (path, icon, name, what) in zip(st.columns(len(PAGES)), PAGES, strict=True):
         column.page_link(path, label=f"**{name}**", icon=icon)
         column.caption(what)
+    live.prepare(soon=True)  # Most people go on to Train.

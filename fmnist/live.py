@@ -69,10 +69,15 @@ class Curve:
 # anew, 5 MB that the server would hold several times over.
 LOADER = """
 export default function ({ data }) {
+  if (data.soon) requestIdleCallback(() => load(data.url), { timeout: 5000 });
+  else load(data.url);
+}
+
+function load(url) {
   if (window.fmnistPlotly || document.querySelector("script[data-fmnist]")) return;
   const script = document.createElement("script");
   script.dataset.fmnist = "plotly";
-  script.src = data.url;
+  script.src = url;
   script.onload = () => {
     window.fmnistPlotly = window.Plotly;
     window.dispatchEvent(new Event("fmnist-plotly"));
@@ -83,9 +88,13 @@ export default function ({ data }) {
 """
 
 
-def prepare() -> None:
-    """Bring plotly.js into the page. Called once a page, outside of what is drawn again and again."""
-    _loader()(key="plotly-loader", data={"url": _plotly_url()}, height=1)
+def prepare(*, soon: bool = False) -> None:
+    """Bring plotly.js into the page. Called once a page, outside of what is drawn again and again.
+
+    Args:
+        soon: when the browser has nothing else to do, for a page that comes after this one: it takes half a second.
+    """
+    _loader()(key="plotly-loader", data={"url": _plotly_url(), "soon": soon}, height=1)
 
 
 def _plotly_url() -> str:
