@@ -5,71 +5,85 @@
 
 const SIDE = 280;
 const STEP = 4; // Units that the pen moves with an arrow key; with Shift a quarter of it.
-const NEAR = 12; // Units around a polygon's first corner where a click closes it.
+const NEAR = { mouse: 12, touch: 24 }; // Units around a polygon's first corner where a tap closes it.
+const KEPT = "fmnist-drawing"; // Where the browser keeps the drawing of this tab, for a reload.
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".pad");
-  root.pad ??= start(root, (strokes) => setStateValue("strokes", strokes));
-  root.pad.show(data);
+  root.pad ??= start(root, data.strokes, (strokes) => setStateValue("strokes", strokes));
+  root.pad.show(data.trace);
 }
 
-function start(root, send) {
+function start(root, known, setStrokes) {
   const canvas = root.querySelector("canvas");
   const choice = { tool: "brush", shade: 34, width: 24 };
-  let strokes = [], undone = [], version = null, trace = null;
+  // What is in the page, or was before a reload, is newer than what the server knows.
+  let strokes = kept() ?? structuredClone(known), undone = [], trace = null;
   let now = null; // The stroke that is being made.
+  let hand = null; // The pointer that makes it: a second finger changes nothing.
   let pen = { x: SIDE / 2, y: SIDE / 2, shown: false }; // For the keyboard.
 
-  const finish = () => {
+  const send = () => {
+    keep(strokes);
+    setStrokes(strokes);
+  };
+  const finish = (tell = send) => {
     const stroke = now;
-    now = null;
-    if (stroke && !(choice.tool === "polygon" && stroke.points.length < 3)) {
-      if (stroke.free) stroke.points = thinned(stroke.points);
-      strokes.push({ kind: stroke.kind, points: stroke.points, shade: stroke.shade, width: stroke.width });
+    now = hand = null;
+    if (stroke && visible(stroke)) {
+      strokes.push(stroke);
       undone = [];
-      send(strokes);
+      tell();
     }
     draw();
+  };
+  // Who leaves the pad may be on the way to another page, and a rerun of this one would hold him back.
+  const sendIfHeStays = () => {
+    keep(strokes);
+    setTimeout(() => canvas.isConnected && send(), 300);
   };
   const begin = (point) => {
     const kind = choice.tool === "outline" ? "polygon" : choice.tool;
     const shape = kind === "box" || kind === "circle";
-    now = { kind, points: shape ? [point, point] : [point], shade: choice.shade, width: choice.width, free: choice.tool === "outline" };
+    now = { kind, points: shape ? [point, point] : [point], shade: choice.shade, width: choice.width };
   };
   const extend = (point) => {
     if (now.kind === "box" || now.kind === "circle") now.points[1] = point;
-    else now.points.push(point);
+    // A fast mouse tells a thousand points a second; those within a tenth of a pixel of the image say nothing.
+    else if (distance(point, now.points[now.points.length - 1]) >= 1) now.points.push(point);
   };
-  const corner = (point) => {
-    const first = now?.points[0];
-    if (first && now.points.length > 2 && Math.hypot(first[0] - point[0], first[1] - point[1]) < NEAR) return finish();
+  const corner = (point, near = NEAR.mouse) => {
+    if (now && now.points.length > 2 && distance(point, now.points[0]) < near) return finish();
     if (now) now.points.push(point);
     else begin(point);
     draw();
   };
   const undo = () => {
-    if (now) now = null;
+    if (now?.points.length > 1 && choice.tool === "polygon") now.points.pop();
+    else if (now) now = hand = null;
     else if (strokes.length) {
       undone.push(strokes.pop());
-      send(strokes);
+      send();
     }
     draw();
   };
   const redo = () => {
     if (!undone.length) return;
     strokes.push(undone.pop());
-    send(strokes);
+    send();
     draw();
   };
   const clear = () => {
-    now = null;
-    if (!strokes.length) return draw();
-    undone = strokes.slice().reverse(); // Redo brings it back, stroke by stroke.
-    strokes = [];
-    send(strokes);
+    now = hand = null;
+    if (strokes.length) {
+      undone = strokes.reverse(); // Redo brings it back, stroke by stroke.
+      strokes = [];
+      send();
+    }
     draw();
   };
 
+  const buttons = Object.fromEntries(["undo", "redo", "clear"].map((name) => [name, root.querySelector(`[data-value="${name}"]`)]));
   const draw = () => {
     const pixels = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)) || SIDE;
     if (canvas.width !== pixels) canvas.width = canvas.height = pixels;
@@ -85,9 +99,8 @@ function start(root, send) {
     }
     if (now && choice.tool === "polygon") open(context, now.points);
     if (pen.shown) cross(context, pen);
-    root.querySelector('[data-do="undo"]').disabled = !strokes.length && !now;
-    root.querySelector('[data-do="redo"]').disabled = !undone.length;
-    root.querySelector('[data-do="clear"]').disabled = !strokes.length && !now;
+    buttons.undo.disabled = buttons.clear.disabled = !strokes.length && !now;
+    buttons.redo.disabled = !undone.length;
   };
 
   const at = (event) => {
@@ -95,28 +108,31 @@ function start(root, send) {
     return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE].map(rounded);
   };
   canvas.onpointerdown = (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !event.isPrimary || hand !== null) return;
     event.preventDefault();
     canvas.focus({ preventScroll: true });
     pen.shown = false;
-    if (choice.tool === "polygon") return corner(at(event));
-    canvas.setPointerCapture(event.pointerId);
+    if (choice.tool === "polygon") return corner(at(event), event.pointerType === "touch" ? NEAR.touch : NEAR.mouse);
+    if (now) finish(); // The keyboard's pen is still down.
+    hand = event.pointerId;
+    canvas.setPointerCapture(hand);
     begin(at(event));
     draw();
   };
   canvas.onpointermove = (event) => {
-    if (!now || choice.tool === "polygon" || !canvas.hasPointerCapture(event.pointerId)) return;
+    if (event.pointerId !== hand || !now) return;
+    if (!event.buttons) return finish(); // It was lifted where nobody told us: over another window, say.
     for (const part of event.getCoalescedEvents?.() ?? [event]) extend(at(part));
     draw();
   };
-  canvas.onpointerup = canvas.onpointercancel = () => {
-    if (now && choice.tool !== "polygon") finish();
-  };
+  canvas.onpointerup = canvas.onpointercancel = (event) => event.pointerId === hand && finish();
   canvas.ondblclick = () => choice.tool === "polygon" && now && finish();
+  canvas.oncontextmenu = (event) => event.preventDefault(); // A finger that rests would open it.
 
   // Arrow keys move the pen, space puts it down and lifts it (or sets a corner), Enter ends a polygon.
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   canvas.onkeydown = (event) => {
+    if (hand !== null) return;
     const command = event.ctrlKey || event.metaKey;
     if (command && event.key.toLowerCase() === "z") event.shiftKey ? redo() : undo();
     else if (command) return;
@@ -137,46 +153,52 @@ function start(root, send) {
     pen.shown = true;
     draw();
   };
-  canvas.onblur = () => {
+  canvas.onblur = (event) => {
+    if (root.getRootNode().activeElement === canvas) return; // Only the window has lost it, and will have it again.
     pen.shown = false;
-    if (now && choice.tool !== "polygon") finish();
+    // Who goes to a button of the pad has not done yet with a polygon; who leaves, has, and it is not lost.
+    if (now && !(choice.tool === "polygon" && root.contains(event.relatedTarget))) finish(sendIfHeStays);
     else draw();
   };
 
-  for (const button of root.querySelectorAll("button[data-choose]")) {
+  for (const button of root.querySelectorAll("button[aria-pressed]")) {
     button.onclick = () => {
-      const { choose, value } = button.dataset;
-      choice[choose] = choose === "tool" ? value : Number(value);
-      if (choose === "tool") now = null;
-      for (const other of root.querySelectorAll(`button[data-choose="${choose}"]`)) {
+      const { group, value } = button.dataset;
+      if (group === "tool") finish();
+      choice[group] = group === "tool" ? value : Number(value);
+      for (const other of root.querySelectorAll(`button[data-group="${group}"]`)) {
         other.setAttribute("aria-pressed", String(other === button));
       }
       draw();
     };
   }
-  const actions = { undo, redo, clear };
-  for (const button of root.querySelectorAll("button[data-do]")) button.onclick = actions[button.dataset.do];
+  for (const [name, action] of Object.entries({ undo, redo, clear })) {
+    buttons[name].onclick = () => {
+      action();
+      if (buttons[name].disabled) canvas.focus({ preventScroll: true }); // Else the focus would be nowhere.
+    };
+  }
   new ResizeObserver(draw).observe(canvas);
+  if (JSON.stringify(strokes) !== JSON.stringify(known)) send();
 
   return {
-    show(data) {
-      if (data.version !== version) {
-        // Mounted, or given another drawing: otherwise what is in the page is newer than what the server knows.
-        version = data.version;
-        strokes = structuredClone(data.strokes);
-        undone = [];
-        now = null;
-      }
-      if ((trace?.src ?? "") !== data.trace) {
-        trace = data.trace ? new Image() : null;
+    show(address) {
+      if ((trace?.src ?? "") !== address) {
+        trace = address ? new Image() : null;
         if (trace) {
           trace.onload = draw;
-          trace.src = data.trace;
+          trace.src = address;
         }
       }
       draw();
     },
   };
+}
+
+// Whether anything is to be seen of a stroke: a click with a shape, or two corners, leave nothing.
+function visible({ kind, points }) {
+  if (kind === "polygon") return points.length > 2;
+  return kind === "brush" || points[0].every((value, axis) => Math.abs(value - points[1][axis]) >= 1);
 }
 
 function paint(context, { kind, points, shade, width }) {
@@ -208,7 +230,7 @@ function open(context, points) {
   for (const point of points) context.lineTo(...point);
   context.stroke();
   context.beginPath();
-  context.arc(...points[0], NEAR / 2, 0, 7);
+  context.arc(...points[0], NEAR.mouse / 2, 0, 7);
   context.stroke();
 }
 
@@ -224,13 +246,20 @@ function cross(context, { x, y }) {
 }
 
 const rounded = (number) => Math.round(number * 10) / 10;
+const distance = (one, other) => Math.hypot(one[0] - other[0], one[1] - other[1]);
 
-// An outline has a point for each move of the hand; at 28 pixels, those two units apart say the same.
-function thinned(points) {
-  const kept = [points[0]];
-  for (const point of points) {
-    const last = kept[kept.length - 1];
-    if (Math.hypot(point[0] - last[0], point[1] - last[1]) >= 2) kept.push(point);
+// A browser may refuse to keep anything; then a reload begins with an empty pad.
+function keep(strokes) {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(strokes));
+  } catch {}
+}
+
+function kept() {
+  try {
+    const strokes = JSON.parse(sessionStorage.getItem(KEPT));
+    return Array.isArray(strokes) ? strokes : null;
+  } catch {
+    return null;
   }
-  return kept;
 }

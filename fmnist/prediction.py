@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 from safetensors.torch import load
@@ -21,8 +23,17 @@ def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndar
     Returns:
         float64 (seeds, N, 10), in order of `group.runs`.
     """
+    return timed_probabilities(library, group, images)[0]
+
+
+def timed_probabilities(library: Library, group: Group, images: np.ndarray) -> tuple[np.ndarray, float]:
+    """`probabilities`, and the seconds that the models took for them, without being loaded."""
     inputs = training.as_input(images)
-    return np.stack([evaluation.softmax(training.evaluate(load_model(library, run), inputs)) for run in group.runs])
+    models = [load_model(library, run) for run in group.runs]
+    started = time.perf_counter()
+    logits = [training.evaluate(model, inputs) for model in models]
+    seconds = time.perf_counter() - started
+    return np.stack([evaluation.softmax(each) for each in logits]), seconds
 
 
 def load_model(library: Library, run: Run) -> nn.Module:

@@ -1,18 +1,23 @@
-"""Predict: draw, upload or pick an image, and see what every model makes of it."""
+"""Predict: draw, upload, photograph or pick an image, and see what every model makes of it."""
 
 import base64
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from fmnist import charts, drawing, images, pad, widgets
+from fmnist import answer_panel, drawing, evaluation, images, pad, widgets
 from fmnist.data import CLASS_NAMES, DataError
-from fmnist.images import Converted, ImageError
+from fmnist.images import ImageError
 from fmnist.library import Group, Library, default_groups
-from fmnist.models import ARCHITECTURES
 
 PREVIEW = 280  # Pixels
+TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+MOST_FILES = 200
+
+Picked = tuple[Image.Image | None, int | None]
+"""The picture, and its true class where it is known."""
 
 
 def show(shelf: Library) -> None:
@@ -21,44 +26,54 @@ def show(shelf: Library) -> None:
     if not groups:
         widgets.nothing_trained()
         return
-    widgets.say_where_from(dataset, groups)
+    if dataset == "sample":  # This has to be known before anything else; where the runs come from, has not.
+        widgets.say_where_from(dataset, groups)
+    how = st.segmented_control(
+        "Image",
+        list(SOURCES),
+        default="Draw",
+        required=True,
+        key="how",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
     left, right = st.columns([2, 3], gap="large")
     with left:
-        how = st.segmented_control(
-            "Image",
-            ["Draw", "Upload", "Test image"],
-            default="Draw",
-            required=True,
-            key="how",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-        image, truth = {"Draw": draw, "Upload": upload, "Test image": pick}[how](shelf, dataset)
+        picture, truth = SOURCES[how](shelf, dataset, groups, right)
     with right:
-        if image is None:
+        if picture is None:
             st.markdown("#### The models' answers appear here.")
         else:
-            answer(shelf, groups, image, truth)
+            answer_panel.show(shelf, dataset, groups, picture, truth)
+    if dataset != "sample":
+        widgets.say_where_from(dataset, groups)
 
 
-Picked = tuple[Converted | None, int | None]
-"""The converted image, and its true class where it is known."""
-
-
-def draw(shelf: Library, dataset: str) -> Picked:
+def draw(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     """The drawing pad. What is drawn is kept while other pages are visited."""
-    st.session_state["trace-image"] = trace(shelf, dataset)
-    strokes = pad.strokes()
-    st.caption(
-        "Fill the shape: the models know clothes, not outlines. Outline fills what you circle; a polygon ends with a "
-        "click on its first corner. By keyboard: arrow keys, space, Enter."
-    )
-    return (convert(drawing.picture(strokes)) if strokes else None), None
+    place = st.container()
+    traced = trace(shelf, dataset)  # Below the pad, but the pad shows it.
+    with place:
+        strokes = pad.strokes(traced)
+    if not strokes:
+        st.caption(
+            "Draw one piece of clothing, and fill it: the models know clothes, not outlines. The lasso fills what you "
+            "circle; a polygon ends at its first corner. By keyboard: arrow keys, space, Enter."
+        )
+    return (drawing.picture(strokes) if strokes else None), None
 
 
 def trace(shelf: Library, dataset: str) -> str:
     """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
-    label = st.selectbox("Trace", CLASS_NAMES, index=None, placeholder="Nothing to trace", key="trace", width=240)
+    label = st.selectbox(
+        "A silhouette to trace",
+        CLASS_NAMES,
+        index=None,
+        placeholder="Trace a silhouette",
+        key="trace",
+        label_visibility="collapsed",
+        width=240,
+    )
     if label is None:
         return ""
     try:
@@ -70,25 +85,96 @@ def trace(shelf: Library, dataset: str) -> str:
     return "data:image/png;base64," + base64.b64encode(images.to_png(255 - mean, 10)).decode()
 
 
-def upload(shelf: Library, dataset: str) -> Picked:
-    file = st.file_uploader(
-        "A photo of one item on a plain background",
-        ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+    files = st.file_uploader(
+        "Photos, each of one item on a plain background",
+        TYPES,
+        accept_multiple_files=True,
         max_upload_size=images.MAX_BYTES // 2**20,
         key="file",
     )
-    if file is None:
-        return None, None
+    if len(files) < 2:
+        return (opened(files[0]) if files else None), None
+    if len(files) > MOST_FILES:
+        st.warning(f"Only the first {MOST_FILES} of {len(files):,} pictures are answered.")
+    with beside:
+        chosen = table(shelf, groups, files[:MOST_FILES])
+    return (None if chosen is None else opened(files[chosen])), None
+
+
+def photograph(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+    photo = st.camera_input("A photo of one item on a plain background", key="camera")
+    return (opened(photo, preview=False) if photo else None), None
+
+
+def opened(file: object, preview: bool = True) -> Image.Image | None:
+    """An uploaded picture, shown; or what is wrong with it, said."""
     try:
         picture = images.open_image(file.getvalue())
     except ImageError as error:
         st.error(str(error), icon=":material/broken_image:")
-        return None, None
-    st.image(picture, width=PREVIEW, alt="The uploaded picture")
-    return convert(picture), None
+        return None
+    if preview:
+        st.image(picture, width=PREVIEW, alt="The uploaded picture")
+    return picture
 
 
-def pick(shelf: Library, dataset: str) -> Picked:
+def table(shelf: Library, groups: list[Group], files: list) -> int | None:
+    """What all models make of many pictures, as a table to take along; the place of the one that is picked."""
+    found = [converted(file.getvalue()) for file in files]
+    usable = [image for image, _ in found if image is not None]
+    rows = pd.DataFrame({"file": [file.name for file in files]})
+    if usable:
+        with st.spinner("Loading the models …"):
+            from fmnist import prediction
+
+            known = [prediction.probabilities(shelf, group, np.stack(usable)).mean(axis=0) for group in groups]
+        places = [place for place, (image, _) in enumerate(found) if image is not None]
+        for group, mean in zip(groups, known, strict=True):
+            answers = pd.Series([CLASS_NAMES[label] for label in mean.argmax(axis=1)], places)
+            rows[group.title] = answers
+            rows[f"{group.title}, probability"] = pd.Series(mean.max(axis=1).round(4), places)
+    rows["remarks"] = [" ".join(remarks) for _, remarks in found]
+    st.markdown(f"#### {len(usable)} of {len(files)} pictures answered")
+    shown = rows.copy()
+    shown.insert(0, "seen", [image if image is None else preview(image) for image, _ in found])
+    percent = st.column_config.NumberColumn("", format="percent", width=64)
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="many",
+        alt=f"What each model makes of {len(files)} pictures",
+        column_config={
+            "seen": st.column_config.ImageColumn("Seen as", width=64),
+            "file": "File",
+            "remarks": "Remarks",
+            **{f"{group.title}, probability": percent for group in groups},
+        },
+    )
+    widgets.download_table("predictions", rows)
+    if event.selection.rows:
+        return event.selection.rows[0]
+    st.caption("Pick a row to look closer.")
+    return None
+
+
+@st.cache_data(max_entries=4 * MOST_FILES, show_spinner="Converting the pictures …")
+def converted(file: bytes) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The image, uint8 (28, 28), with remarks; or None, and what is wrong with the file."""
+    try:
+        result = images.convert(images.open_image(file))
+    except ImageError as error:
+        return None, (str(error),)
+    return result.image, result.remarks
+
+
+def preview(image: np.ndarray) -> str:
+    return "data:image/png;base64," + base64.b64encode(images.to_png(image, 2)).decode()
+
+
+def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     try:
         known = widgets.dataset(dataset, shelf.own)
     except DataError as error:
@@ -96,70 +182,55 @@ def pick(shelf: Library, dataset: str) -> Picked:
         return None, None
     st.session_state.setdefault("index", 0)
     count = len(known.test_images)
+    by_title = {group.title: group for group in groups}
+
+    def matching() -> np.ndarray:
+        """The test images of the class, and wrong in the eyes of the model, that are asked for."""
+        matches = np.ones(count, bool)
+        if label := st.session_state["class"]:
+            matches &= known.test_labels == CLASS_NAMES.index(label)
+        if title := st.session_state["wrong"]:
+            matches &= said(shelf, by_title[title]) != known.test_labels
+        return np.flatnonzero(matches)
 
     def surprise() -> None:
-        st.session_state["index"] = int(np.random.default_rng().integers(count))
+        choice = matching()
+        if len(choice):
+            st.session_state["index"] = int(np.random.default_rng().choice(choice))
 
     index = st.number_input(f"Test image, 0 to {count - 1:,}", 0, count - 1, key="index", bind="query-params")
-    st.button("Surprise me", icon=":material/casino:", on_click=surprise)
-    image = known.test_images[index]
-    return Converted(image, (), ()), int(known.test_labels[index])
-
-
-def convert(picture: Image.Image) -> Converted | None:
-    try:
-        return images.convert(picture)
-    except ImageError as error:
-        st.error(str(error), icon=":material/broken_image:")
-        return None
-
-
-def answer(shelf: Library, groups: list[Group], image: Converted, truth: int | None) -> None:
-    """What the models see, and each model's mean probabilities over its seeds."""
-    with st.spinner("Loading the models …"):
-        from fmnist import prediction
-
-        by_group = [widgets.probabilities(shelf, prediction, group, image.image) for group in groups]
-    means = [values.mean(axis=0) for values in by_group]
-    st.markdown(f"#### {verdict(groups, means, truth)}")
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.image(images.to_png(image.image, 4), width=112, alt="The 28 × 28 pixels that the models see")
-        st.caption(
-            "What the models see: 28 × 28 pixels, light on black.\n\n" + "\n\n".join(image.remarks), width="stretch"
+    left, right = st.columns(2)
+    with left:
+        st.selectbox(
+            "Only of class", CLASS_NAMES, None, placeholder="Any", key="class", bind="query-params", on_change=surprise
         )
-    for column, group, seeds, mean in zip(st.columns(len(groups)), groups, by_group, means, strict=True):
-        top = int(mean.argmax())
-        with column:
-            name = ARCHITECTURES[group.recipe.model].name
-            st.markdown(f"{name}  \n**{CLASS_NAMES[top]}**, {mean[top]:.0%}")  # Two lines: the charts stand level.
-            st.plotly_chart(
-                charts.probabilities(mean, group.recipe.model, np.array([seeds.min(axis=0), seeds.max(axis=0)])),
-                key=f"probabilities-{group.recipe.model}",
-                config={"displayModeBar": False},
-                alt=f"{name}: " + widgets.listed(f"{CLASS_NAMES[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
-            )
-            st.caption(agreement(group, seeds, top))
-    if any(len(seeds) > 1 for seeds in by_group):
-        st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
+    with right:
+        st.selectbox(
+            "Only got wrong by",
+            [title for title, group in by_title.items() if len(said(shelf, group)) == count],
+            None,
+            placeholder="No matter",
+            key="wrong",
+            bind="query-params",
+            on_change=surprise,
+        )
+    matches = len(matching())
+    label = "Surprise me" if matches == count else f"Another of these {matches:,}"
+    st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
+    image = known.test_images[index]
+    st.image(images.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
+    return Image.fromarray(image), int(known.test_labels[index])
 
 
-def verdict(groups: list[Group], means: list[np.ndarray], truth: int | None) -> str:
-    """Whether the models agree, and with the truth."""
-    said = {
-        ARCHITECTURES[g.recipe.model].name: CLASS_NAMES[int(m.argmax())] for g, m in zip(groups, means, strict=True)
-    }
-    known = f" It is **{CLASS_NAMES[truth]}**." if truth is not None else ""
-    if len(set(said.values())) == 1:
-        everyone = "All models say" if len(said) > 1 else f"{next(iter(said))} says"
-        return f"{everyone} **{next(iter(said.values()))}**.{known}"
-    return "They disagree: " + widgets.listed(f"{name} says {label}" for name, label in said.items()) + f".{known}"
+def said(shelf: Library, group: Group) -> np.ndarray:
+    """The class that a model gives each test image, by the mean over its seeds; integer (N,)."""
+    return shelf.remember(
+        ("said", group.id, len(group.runs)),
+        lambda: sum(evaluation.softmax(shelf.logits(run)) for run in group.runs).argmax(axis=1),
+    )
 
 
-def agreement(group: Group, seeds: np.ndarray, top: int) -> str:
-    if len(seeds) == 1:
-        return f"Seed {group.runs[0].recipe.seed}."
-    agreeing = int((seeds.argmax(axis=1) == top).sum())
-    return f"Mean of {len(seeds)} seeds; {agreeing} of them say so."
+SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}
 
 
 with widgets.page("Predict", "What do they make of it?"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -9,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, trainer_processes, wait_for
 from ui import Server, Visitor, chromium, served
 
-from fmnist import data, evaluation
+from fmnist import data
 from fmnist.data import CLASS_NAMES, Dataset
 from fmnist.images import to_png
 from fmnist.models import ARCHITECTURES
@@ -72,7 +74,7 @@ def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
 def trained(browser: Browser, server: Server) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
     ann, ben = Visitor(browser, server), Visitor(browser, server)
-    choose_recipe(ann, epochs=200)  # Some 20 s on two cores: long enough for Ben to come and see them grow.
+    choose_recipe(ann, epochs=100)  # Some 10 s on two cores: long enough for Ben to come and see them grow.
     press(ann.page, "Train")
     ann.page.get_by_text("Training now").wait_for()
     ben.open("Train")
@@ -119,29 +121,129 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     ann.check()
 
 
-def test_a_click_on_a_cell_shows_its_images(trained, runs, small_data, ann):
-    predictions = evaluation.predict(runs.logits(trained[0].id))
-    matrix = evaluation.confusion_matrix(small_data.test_labels, predictions)
-    [(row, column, count)] = evaluation.most_confused(matrix, 1)
+def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(trained, runs, small_data, ann, ben):
+    second = runs.logits(trained[1].id)
+    row, column, images = worst_cell(second, small_data)
     page = ann.open(f"Confusion?{SAMPLE}")
     assert page.locator("figure").count() == 0
-    click_cell(page, 0, row, column)
-    page.get_by_text(f"{CLASS_NAMES[row]} taken for {CLASS_NAMES[column]}, {count} image").wait_for()
+    click_cell(page, 1, row, column)
+    words = f"{title(trained[1])}: {CLASS_NAMES[row]} taken for {CLASS_NAMES[column]}, {len(images)} image"
+    page.get_by_text(words).wait_for()
     ann.settled()
-    assert page.locator("figure").count() == min(count, 48)
-    assert {f"true={CLASS_NAMES[row]}", f"predicted={CLASS_NAMES[column]}"} <= {*query(page)}
-    # The link shows the same to somebody else, and the cell stays when it is clicked again.
-    click_cell(page, 0, row, column)
+    assert shown_images(page) == images
+    click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
     ann.settled()
-    assert page.locator("figure").count() == min(count, 48)
+    assert shown_images(page) == images
+    page.get_by_text("Share of the predicted class", exact=True).click()
+    page.get_by_text("is a larger share of the predicted class, on one scale for all").wait_for()
+    ann.settled()
+    choose(page, "Look closer at", f"#{images[0]}")
+    page.get_by_text(f"Test image {images[0]}: {CLASS_NAMES[row]}").wait_for()
+    ann.settled()
+    copied = ben.open(page.url.removeprefix(f"{ann.server.url}/"))
+    copied.get_by_text(f"Test image {images[0]}: {CLASS_NAMES[row]}").wait_for()
+    copied.locator("figure").first.wait_for()
+    ben.settled()
+    for window in (page, copied):
+        assert window.get_by_text(words).is_visible()
+        assert shown_images(window) == images
+        assert chosen_cells(window) == ["Share of the predicted class"]
+    copied.get_by_role("link", name="Open it in Predict").click()
+    copied.get_by_text("What the models see").wait_for()
+    copied.get_by_text(f"It is {CLASS_NAMES[row]}.").wait_for()
+    assert copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0])
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
+    page.get_by_text("How do they compare?").wait_for()
+    page.get_by_text("What went wrong").wait_for()
+    ann.settled()
+    assert "data=Sample data" in query(page), "what was chosen on the page before is not in the address"
     ann.check()
+    ben.check()
+
+
+def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, runs, small_data, ann):
+    row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
+    page = ann.open(f"Confusion?{SAMPLE}")
+    for label, choice in {
+        "True class": CLASS_NAMES[row],
+        "Predicted class": CLASS_NAMES[column],
+        "Look closer at": f"#{images[-1]}",
+    }.items():
+        tab_to(page, label)
+        page.keyboard.type(choice)
+        page.keyboard.press("Enter")
+        ann.settled()
+        page.wait_for_timeout(100)
+        ann.settled()
+    page.get_by_text(f"Test image {images[-1]}: {CLASS_NAMES[row]}").wait_for()
+    assert shown_images(page) == images
+    for model in ARCHITECTURES.values():
+        page.locator(f"[data-testid=stPlotlyChart][aria-label^='{model.name}: ']").wait_for()
+    ann.check()
+
+
+def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data, ann):
+    labels = small_data.test_labels
+    before, after = (np.argmax(runs.logits(run.id), axis=1) for run in (trained[0], trained[2]))
+    fixed = [int(image) for image in np.flatnonzero((before != labels) & (after == labels))]
+    row, column = int(labels[fixed[0]]), int(before[fixed[0]])
+    page = ann.open(f"Confusion?{SAMPLE}&cells=Difference&{urlencode({'to': title(trained[2])})}")
+    click_cell(page, 0, row, column)
+    page.get_by_text(f"Put right by {title(trained[2])}: ").wait_for()
+    ann.settled()
+    assert {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)}
+    ann.check()
+
+
+def title(run: Run) -> str:
+    """What the page Confusion calls a run that is not of the published recipe."""
+    return f"{ARCHITECTURES[run.recipe.model].name} · {run.recipe.describe()}, seed {run.recipe.seed}"
+
+
+def worst_cell(logits: np.ndarray, data: Dataset) -> tuple[int, int, list[int]]:
+    """The largest cell beside the diagonal, and its images as they are promised: the surest first."""
+    cells: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    for image, (true, row) in enumerate(zip(data.test_labels.tolist(), logits.astype(float).tolist(), strict=True)):
+        said = row.index(max(row))
+        if said != true:
+            sureness = 1 / sum(math.exp(value - row[said]) for value in row)
+            cells.setdefault((true, said), []).append((-sureness, image))
+    (true, said), images = max(cells.items(), key=lambda cell: len(cell[1]))
+    return true, said, [image for _, image in sorted(images)]
+
+
+def shown_images(page: Page) -> list[int]:
+    """The test images on the page, in their order."""
+    return [int(re.match(r"#(\d+)", text)[1]) for text in page.locator("figcaption").all_inner_texts()]
+
+
+def chosen_cells(page: Page) -> list[str]:
+    return page.get_by_role("radiogroup", name="Cells say").locator("[aria-checked=true]").all_inner_texts()
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    box = page.get_by_role("combobox", name=label)
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)  # Scrolling would close the list again.
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def tab_to(page: Page, label: str) -> None:
+    """Press Tab until a widget has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")
+        if label in focused:
+            return
+    raise AssertionError(f"{label} is not reached by Tab")
 
 
 def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page = ann.open(f"Predict?{SAMPLE}")
     page.get_by_text("The models' answers appear here.").wait_for()
-    pad = page.locator("canvas.upper-canvas")
-    pad.hover()
+    pad = page.locator(".pad canvas")
+    pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     for x in range(80, 220, 20):
         page.mouse.move(box["x"] + x, box["y"] + 60)
@@ -335,7 +437,7 @@ def assert_all_answer(visitor: Visitor) -> None:
     page = visitor.page
     page.get_by_text("What the models see").wait_for()
     for index, model in enumerate(ARCHITECTURES.values()):
-        chart = page.get_by_test_id("stPlotlyChart").nth(index)
-        chart.locator(".js-plotly-plot").wait_for()
-        assert chart.get_attribute("aria-label").startswith(f"{model.name}: ")
+        bars = page.locator("table.bars").nth(index)
+        bars.wait_for()
+        assert bars.get_attribute("aria-label").startswith(model.name)
     visitor.settled()

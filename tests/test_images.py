@@ -3,16 +3,23 @@
 import io
 import os
 import random
+import subprocess
+import sys
+import textwrap
+import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import is_one_sentence
 from PIL import Image
 
 from fmnist import images
 from fmnist.images import ImageError, convert, open_image, to_png
 
+PROJECT = Path(__file__).resolve().parent.parent
 RED, WHITE, BLACK = (200, 30, 40), (255, 255, 255), (0, 0, 0)
 
 
@@ -154,15 +161,156 @@ def test_an_item_fills_the_height_and_stands_in_the_middle():
     assert (result.image[:, 10:19] == 255).all()
     assert result.image[:, :10].max() == result.image[:, 19:].max() == 0
     assert result.remarks == ()
-    assert ", ".join(dict(result.steps)) == "Picture, Trimmed, Resized, Extended, Negated, Grey, Stretched"
+    assert step_names(result) == "Picture, Trimmed, Resized, Extended, Negated, Grey, Stretched"
     assert [step.size for _, step in result.steps] == [(60, 80), (20, 60), (9, 28)] + [(28, 28)] * 4
     grey = dict(result.steps)["Grey"]
     assert grey.getpixel((14, 14)) == round(0.212656 * 55 + 0.715158 * 225 + 0.072186 * 215)
 
 
-def test_sharpening_is_a_step_only_if_asked_for():
-    assert "Sharpened" in dict(convert(canvas(), sharpen=True).steps)
+def step_names(result: images.Converted) -> str:
+    return ", ".join(dict(result.steps))
+
+
+def test_sharpening_is_left_out_unless_it_is_asked_for():
+    assert "Sharpened" in dict(convert(canvas(), without=()).steps)
     assert "Sharpened" not in dict(convert(canvas()).steps)
+
+
+@pytest.mark.parametrize(
+    "left_out, steps",
+    [
+        ("trim", "Picture, Resized, Extended, Negated, Grey, Stretched"),
+        ("proportions", "Picture, Trimmed, Squashed, Negated, Grey, Stretched"),
+        ("negate", "Picture, Trimmed, Resized, Extended, Grey"),
+        ("stretch", "Picture, Trimmed, Resized, Extended, Negated, Grey"),
+    ],
+)
+def test_each_step_can_be_left_out(left_out, steps):
+    result = convert(canvas(), without={left_out, "sharpen"})
+    assert step_names(result) == steps
+    assert result.image.shape == (28, 28) and result.image.dtype == np.uint8
+    assert np.array_equal(result.image, np.asarray(result.steps[-1][1]))
+
+
+def test_what_each_step_does_when_it_is_left_out():
+    # The item is 20 x 60 at (20, 10) of 60 x 80. Untrimmed, all is 28 / 80 as large: 7 x 21 at (4 + 7, 3.5).
+    untrimmed = convert(canvas(), without={"trim", "sharpen"}).image
+    assert max(untrimmed[:, :10].max(), untrimmed[:, 19:].max()) < 8 and untrimmed[10, 12:17].min() > 220
+    assert untrimmed[:2].max() < 128 and untrimmed[26:].max() < 128  # 3.5 pixels of margin above and below
+    assert (convert(canvas(), without={"proportions", "sharpen"}).image == 255).all()  # It fills the square.
+    negative = convert(canvas(), without={"negate", "sharpen"}).image
+    assert (negative[:, :10] == 255).all() and (negative[:, 10:19] == images.grey(np.array(RED))).all()
+    unstretched = convert(canvas(), without={"stretch", "sharpen"}).image
+    assert (unstretched[:, 10:19] == images.grey(255 - np.array(RED))).all() and unstretched[:, :10].max() == 0
+
+
+def test_a_dark_background_is_stretched_though_negation_is_left_out():
+    dark = canvas(colour=BLACK)
+    assert (convert(dark, without={"negate", "sharpen"}).image == convert(dark).image).all()
+
+
+def test_of_an_image_of_28_pixels_only_negation_is_left_out():
+    shown = Image.fromarray(255 - garment())
+    assert (convert(shown, without=images.OPTIONAL).image == np.asarray(shown)).all()
+
+
+def test_a_step_that_cannot_be_left_out():
+    with pytest.raises(ValueError, match="'resize'"):
+        convert(canvas(), without={"resize"})
+
+
+def test_the_low_contrast_is_remarked_on_without_negation_too():
+    for without in (images.USUALLY_WITHOUT, {"negate", "sharpen"}):
+        (remark,) = convert(canvas(item=(235, 235, 235)), without=without).remarks
+        assert "almost as light as its background" in remark
+
+
+def test_a_naive_resize_squashes_and_does_not_negate():
+    picture = Image.new("RGB", (56, 28), WHITE)
+    picture.paste(RED, (0, 0, 28, 28))  # the left half
+    plain = images.naive(picture)
+    assert plain.shape == (28, 28) and plain.dtype == np.uint8
+    assert (abs(plain[:, :12].astype(int) - 67) <= 1).all()  # .212656 x 200 + .715158 x 30 + .072186 x 40 = 66.9
+    assert (plain[:, 16:] >= 254).all()
+    assert (images.naive(Image.fromarray(garment())) == garment()).all()
+
+
+# Changes
+
+
+def one_pixel(x: int, y: int, level: int = 200) -> np.ndarray:
+    image = np.zeros((28, 28), np.uint8)
+    image[y, x] = level
+    return image
+
+
+def lit(image: np.ndarray) -> dict[tuple[int, int], int]:
+    """The pixels that are not black: (x, y) and the level."""
+    return {(int(x), int(y)): int(image[y, x]) for y, x in np.argwhere(image)}
+
+
+def test_nothing_changes_without_a_change():
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+    changed = images.change(noise)
+    assert changed.dtype == np.uint8 and (changed == noise).all()
+
+
+@pytest.mark.parametrize(
+    "how, pixels",
+    [
+        ({"dx": 3, "dy": -2}, {(13, 6): 200}),
+        ({"dx": 0.5}, {(10, 8): 100, (11, 8): 100}),
+        ({"dy": 28}, {}),
+        # Around the middle, at 13.5: (10, 8) lies 3.5 left of it and 5.5 above. Clockwise, left becomes above.
+        ({"angle": 90}, {(19, 10): 200}),
+        ({"angle": -90}, {(8, 17): 200}),
+        ({"angle": 180}, {(17, 19): 200}),
+        # 3.5 left becomes 10.5, 5.5 above 16.5: outside.
+        ({"scale": 3}, {}),
+        ({"angle": 180, "dx": 1, "dy": 2}, {(18, 21): 200}),
+    ],
+)
+def test_moved_turned_and_scaled_by_hand(how, pixels):
+    assert lit(images.change(one_pixel(10, 8), **how)) == pixels
+
+
+def test_scaled_by_hand():
+    block = np.zeros((28, 28), np.uint8)
+    block[10:18, 12:16] = 255
+    larger = images.change(block, scale=2)
+    # Edges at 10 and 18 go to 6 and 22, at 12 and 16 to 10 and 18; half a pixel beside them is three quarters full.
+    assert (larger[7:21, 11:17] == 255).all() and (larger[10:18, [10, 17]] == 191).all()
+    assert (larger[10:18, [9, 18]] == 64).all() and larger[:, :9].max() == 0
+
+
+def test_blurred_by_hand():
+    changed = images.change(one_pixel(14, 14, 255), blur=1)
+    # 1 / (sum of exp(-k^2 / 2)) = 1 / 2.50663 = .39894; beside it .24197. Squared, x 255: 40.6; product: 24.6; 14.9.
+    assert changed[13:16, 13:16].tolist() == [[15, 25, 15], [25, 41, 25], [15, 25, 15]]
+    edge = images.change(np.full((28, 28), 200, np.uint8), blur=1)
+    assert edge[14, 14] == 200
+    assert edge[14, 0] == 140  # 200 x (.5 + .39894 / 2): beside the frame lies black
+
+
+def test_inverted_at_the_end():
+    assert (images.change(garment(), invert=True) == 255 - garment()).all()
+    moved = images.change(garment(), dx=5, invert=True)
+    assert (moved[:, :5] == 255).all()
+
+
+def test_every_setting_of_the_page_gives_an_image():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        changed = images.change(
+            garment(),
+            dx=rng.integers(-14, 15),
+            dy=rng.integers(-14, 15),
+            angle=rng.integers(-180, 181),
+            scale=rng.uniform(0.4, 2),
+            blur=rng.uniform(0, 3),
+            invert=bool(rng.integers(2)),
+        )
+        assert changed.shape == (28, 28) and changed.dtype == np.uint8
 
 
 def test_a_dark_background_is_not_negated():
@@ -287,6 +435,15 @@ def test_16_bit_png_is_scaled_not_clipped():
     assert image.getpixel((0, 0)) == WHITE and image.getpixel((5, 5)) == (128, 128, 128)
 
 
+@pytest.mark.parametrize("white", [1e-44, 1e-3, 3e38])
+def test_floats_are_scaled_however_small_or_large(white, recwarn):
+    values = np.full((10, 10), white, np.float32)
+    values[2:8, 2:8] = 0
+    image = images.to_rgb(Image.fromarray(values))
+    assert image.getpixel((0, 0)) == WHITE and image.getpixel((5, 5)) == BLACK
+    assert not recwarn.list
+
+
 def test_transparency_is_flattened_on_white():
     item = canvas().convert("RGBA")
     item.paste((0, 0, 0, 0), (0, 0, 60, 10))
@@ -349,6 +506,12 @@ def test_not_a_picture(data):
     assert "is not a picture that can be read" in refused(data)
 
 
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
+def test_a_heic_photo_is_named(brand):
+    data = b"\0\0\0\x18ftyp" + brand + bytes(100)
+    assert "is a HEIC photo" in refused(data) and "save it as JPEG" in refused(data)
+
+
 def test_formats_that_are_not_asked_for_are_not_decoded():
     assert "choose a JPEG, PNG, WebP, GIF, BMP or TIFF file" in refused(encode(canvas(), "PPM"))
 
@@ -401,7 +564,8 @@ def test_the_smallest_side(size, accepted):
         assert f"has only {size[0]} x {size[1]} pixels" in refused(data)
 
 
-def test_mutated_files_are_pictures_or_refused(recwarn):
+def hostile_files(count: int) -> Iterator[bytes]:
+    """Files of every kind that is read, each with a few bytes changed, most of them in the header; some cut short."""
     rng = random.Random(0)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "maker"
@@ -410,21 +574,68 @@ def test_mutated_files_are_pictures_or_refused(recwarn):
     files += [encode(image, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP", "TIFF")]
     files += [encode(image.convert("P"), "PNG", transparency=0), encode(image.convert("CMYK"), "JPEG")]
     files += [encode(image.convert("F"), "TIFF"), encode(image, "TIFF", compression="tiff_lzw")]
-    outcomes = {"picture": 0, "refused": 0}
-    for data in files:
-        for _ in range(40):
-            mutated = bytearray(data)
-            for _ in range(rng.randint(1, 6)):  # most of what matters is in the header
-                mutated[rng.randrange(min(len(data), rng.choice([100, 10**6])))] = rng.choice(
-                    [0, 255, rng.randrange(256)]
-                )
-            try:
-                assert open_image(bytes(mutated)).mode == "RGB"
-                outcomes["picture"] += 1
-            except ImageError:
-                outcomes["refused"] += 1
-    assert min(outcomes.values()) > 100, outcomes
+    for index in range(count):
+        mutated = bytearray(files[index % len(files)])
+        for _ in range(rng.randint(1, 6)):
+            place = rng.randrange(min(len(mutated), rng.choice([100, 10**6])))
+            mutated[place] = rng.choice([0, 255, rng.randrange(256)])
+        yield bytes(mutated[: rng.randrange(len(mutated))] if rng.random() < 0.1 else mutated)
+
+
+def test_a_thousand_hostile_files_are_answered_or_refused_in_a_sentence(recwarn):
+    outcomes = {"image": 0, "refused": 0}
+    slowest = 0.0
+    for data in hostile_files(1000):
+        started = time.perf_counter()
+        try:
+            result = convert(open_image(data)).image
+            assert result.shape == (28, 28) and result.dtype == np.uint8
+            outcomes["image"] += 1
+        except ImageError as error:
+            assert is_one_sentence(error)
+            outcomes["refused"] += 1
+        slowest = max(slowest, time.perf_counter() - started)
+    assert min(outcomes.values()) > 200, outcomes
+    assert slowest < 2, f"one took {slowest:.1f} s"
     assert not recwarn.list
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "PA", "CMYK", "I;16", "F"])
+def test_the_largest_pictures_need_less_than_500_mb(mode, tmp_path):
+    path = tmp_path / "large.tiff"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # It is turned, too.
+    Image.new(mode, (6300, 6300)).save(path, compression="tiff_lzw", exif=exif)
+    code = """
+        import re, sys
+        from pathlib import Path
+        from fmnist.images import open_image
+
+        assert open_image(Path(sys.argv[1])).size == (1050, 1050)
+        print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), path]
+    assert int(subprocess.run(command, check=True, capture_output=True, cwd=PROJECT).stdout) < 500 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak")
+def test_hostile_files_need_less_than_500_mb(tmp_path):
+    for index, data in enumerate(hostile_files(1000)):
+        (tmp_path / str(index)).write_bytes(data)
+    code = """
+        import re, sys
+        from contextlib import suppress
+        from pathlib import Path
+        from fmnist.images import ImageError, convert, open_image
+
+        for path in Path(sys.argv[1]).iterdir():
+            with suppress(ImageError):
+                convert(open_image(path))
+        print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), tmp_path]
+    assert int(subprocess.run(command, check=True, capture_output=True, cwd=PROJECT).stdout) < 500 * 1024
 
 
 def test_pillow_warnings_stay_inside():
