@@ -44,7 +44,7 @@ def show() -> None:
         column_order=["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"],
         column_config={
             "name": st.column_config.TextColumn("Model", pinned=True),
-            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%", help="Mean over the seeds"),
+            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%", help="Mean over the seeds"),
             "spread": st.column_config.TextColumn("Spread", help="Lowest and highest seed, standard deviation"),
             "train_seconds": st.column_config.NumberColumn(
                 "Training", format="%.1f s", help="The optimisation alone; mean over the seeds"

@@ -23,7 +23,7 @@ from bench.common import descendants, kill
 from fmnist import data
 from fmnist.worker import machine, versions
 
-NAMES = ("training", "trainer", "live", "pages", "predict", "viewers")
+NAMES = ("training", "trainer", "live", "pages", "viewers", "predict", "conversion")
 LONGEST = 1800.0  # Seconds that one may take.
 README = data.PROJECT / "README.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"

@@ -7,7 +7,7 @@ import html
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -68,6 +68,11 @@ class Answer:
     @property
     def name(self) -> str:
         return self.group.title
+
+    @property
+    def answering(self) -> Group:
+        """The runs whose answer is shown."""
+        return self.group if self.chosen is None else replace(self.group, runs=(self.group.runs[self.chosen],))
 
     @property
     def mean(self) -> np.ndarray:
@@ -172,7 +177,7 @@ def _show_answers(
         notes += ["**Changed by the sliders below.**"] if changed else []
         # Beside the image there is room for a warning, so that the bars stay where they are.
         with st.container(gap="small"):
-            explaining_panel.warn_if_unfamiliar(shelf, dataset, image)
+            warning = st.container()
             st.caption("\n\n".join([*notes, *remarks]))
     answers = []
     for column, group, (seeds, seconds) in zip(st.columns(len(groups)), groups, known, strict=True):
@@ -184,7 +189,9 @@ def _show_answers(
     said.markdown(f"#### {verdict(answers, truth)}")
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
         st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
-    explaining_panel.show_why(shelf, groups, image)
+    with warning:  # Only now: at first it has to read the data and learn from them, and the answers are there already.
+        explaining_panel.warn_if_unfamiliar(shelf, dataset, image)
+    explaining_panel.show_why(shelf, [answer.answering for answer in answers], image)
 
 
 def _choose_run(group: Group) -> int | None:
@@ -208,7 +215,7 @@ def _show_answer(answer: Answer) -> None:
 
 
 def bars(answer: Answer) -> str:
-    """Ten probabilities as a table with bars, all in one scale from 0 to 100 %; the largest in full colour."""
+    """Ten probabilities as a table with bars, all in one scale from 0 to 100%; the largest in full colour."""
     color = ARCHITECTURES[answer.group.recipe.model].color
     shown = answer.mean
     low, high = (answer.seeds.min(axis=0), answer.seeds.max(axis=0)) if answer.chosen is None else (shown, shown)

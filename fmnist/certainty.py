@@ -243,7 +243,7 @@ def mcnemar(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Flips:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for being several: below .05 only as many as keep the risk of any false alarm at 5 %.
+    """p-values adjusted for being several: below .05 only as many as keep the risk of any false alarm at 5%.
 
     Holm ("A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979): the
     smallest of m is multiplied by m, the next by m - 1 ...; none may end below one that was smaller, or above 1.
@@ -351,13 +351,13 @@ def mean_class_scores(matrices: Sequence[np.ndarray]) -> pd.DataFrame:
 
 
 def say_accuracy(correct: int, total: int) -> str:
-    """One run's accuracy with Wilson's interval: "Right for 8,298 of 10,000 images: 83.0 % (95 %: 82.2 to 83.7)."."""
+    """One run's accuracy with Wilson's interval: "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."."""
     if total == 0:
         return "No image has been answered yet."
     low, high = wilson(correct, total)
     return (
-        f"Right for {correct:,} of {total:,} images: {_number(correct / total)} % "
-        f"(95 %: {_number(low)} to {_number(high)})."
+        f"Right for {correct:,} of {total:,} images: {_number(correct / total)}% "
+        f"(95%: {_number(low)} to {_number(high)})."
     )
 
 
@@ -370,7 +370,7 @@ def say_calibration(name: str, logits: np.ndarray, labels: np.ndarray) -> str:
     if abs(gap) >= WELL_CALIBRATED:
         verdict = "too sure of itself" if gap > 0 else "less sure than it could be"
     return (
-        f"{name} is {verdict}: {_number(confidence.mean())} % sure on average, right for {_number(right.mean())} % "
+        f"{name} is {verdict}: {_number(confidence.mean())}% sure on average, right for {_number(right.mean())}% "
         f"(expected calibration error {_points(error)} points)."
     )
 
@@ -384,8 +384,8 @@ def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
     """
     row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
     return (
-        f"{name} is right for {_number(table['accuracy'].iloc[-1])} % of all images, and for "
-        f"{_number(row['accuracy'])} % of the {row['share']:.0%} of which it is surest."
+        f"{name} is right for {_number(table['accuracy'].iloc[-1])}% of all images, and for "
+        f"{_number(row['accuracy'])}% of the {row['share']:.0%} of which it is surest."
     )
 
 
@@ -417,7 +417,7 @@ def say_difference(
 
 def _over_seeds(first: str, second: str, difference: Difference, p: float) -> str:
     points, seeds = f"{_points(difference.mean)} points", _seeds(difference)
-    interval = f"95 %: {_points(difference.low)} to {_points(difference.high)}"
+    interval = f"95%: {_points(difference.low)} to {_points(difference.high)}"
     if p < SIGNIFICANT and difference.constant:
         return f"{first} beats {second} by {points} with every seed ({seeds}, {say_p(p)})."
     if p < SIGNIFICANT:

@@ -165,7 +165,7 @@ def _accuracy_range(accuracies: pd.Series) -> list[float]:
 
 
 def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[evaluation.Known] = ()) -> go.Figure:
-    """One row a group: each seed a dot (dead ones crossed), the mean a bar across, with its 95 % interval.
+    """One row a group: each seed a dot (dead ones crossed), the mean a bar across, with its 95% interval.
 
     Args:
         groups: columns id, model, name, accuracy_mean, accuracy_low, accuracy_high (NaN for one seed).
@@ -230,14 +230,14 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[e
 
 
 def say_interval(group: pd.Series) -> str:
-    """The 95 % interval of a group's mean, to be put behind it; nothing for one seed."""
+    """The 95% interval of a group's mean, to be put behind it; nothing for one seed."""
     if np.isnan(group["accuracy_low"]):
         return ""
-    return f" (95 %: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
+    return f" (95%: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
 
 
 def differences(pairs: Sequence[Pair]) -> go.Figure:
-    """One row a pair with several seeds: the difference of mean accuracies with its 95 % interval, 0 marked.
+    """One row a pair with several seeds: the difference of mean accuracies with its 95% interval, 0 marked.
 
     Filled marks are differences that hold after allowing for the number of pairs, hollow ones may be chance.
     """
@@ -266,7 +266,7 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
                 "line": {"width": 2, "color": model.color},
             },
             customdata=[[100 * difference.low, 100 * difference.high, certainty.say_p(pair.p)]],
-            hovertemplate="%{x:.1f} points (95 %: %{customdata[0]:.1f} to %{customdata[1]:.1f}, %{customdata[2]})"
+            hovertemplate="%{x:.1f} points (95%: %{customdata[0]:.1f} to %{customdata[1]:.1f}, %{customdata[2]})"
             "<extra></extra>",
         )
     figure.add_vline(x=0, line={"width": 1.5, "dash": "dot", "color": GREY})
@@ -282,7 +282,7 @@ MOST_MARKS = 40  # More marks on a line would hide it.
 def learning(
     curves: pd.DataFrame, seeds: pd.DataFrame, groups: Sequence[tuple[str, Look]], axis: str, metric: str
 ) -> go.Figure:
-    """How groups learn: the mean over seeds as a line with its 95 % interval as a band, single seeds as thin lines.
+    """How groups learn: the mean over seeds as a line with its 95% interval as a band, single seeds as thin lines.
 
     Args:
         curves: `certainty.mean_curves`, of one split.
@@ -320,7 +320,7 @@ def learning(
             line={"color": look.color, "dash": look.dash, "width": 2.5},
             marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
             text=[
-                form.format(value) + ("" if np.isnan(low) else f" (95 %: {form.format(low)} to {form.format(high)})")
+                form.format(value) + ("" if np.isnan(low) else f" (95%: {form.format(low)} to {form.format(high)})")
                 for value, low, high in zip(mean["mean"], mean["low"], mean["high"], strict=True)
             ],
             hovertemplate="%{text}<br>" + axis + " %{x:,.4~g}<extra>%{fullData.name}</extra>",
@@ -329,7 +329,7 @@ def learning(
     figure.update_yaxes(
         title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
         tickformat=".0%" if metric == "accuracy" else None,
-        # A dead run's line is flat: Plotly would draw it in the middle of -90 % to 110 %.
+        # A dead run's line is flat: Plotly would draw it in the middle of -90% to 110%.
         autorangeoptions={"clipmin": 0, "clipmax": 1 if metric == "accuracy" else None},
     )
     return figure
@@ -469,9 +469,7 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
             hovertemplate="the surest %{x:.0%}: %{y:.1%} right<br>at least %{customdata:.0%} sure"
             "<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(
-        title="Share that is answered, the surest first", tickformat=".0%", range=[0, 1.02]
-    )
+    figure.update_xaxes(title="Share that is answered, the surest first", tickformat=".0%", range=[0, 1.02])
     figure.update_yaxes(title="Accuracy on them", tickformat=".0%", autorangeoptions={"clipmax": 1})
     return figure
 

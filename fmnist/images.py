@@ -26,9 +26,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 # 1/40 of a pixel of the result if the item fills its picture, and every later step is fast and needs little memory.
 WORKING_PIXELS = 2**20
 
-TOLERANCE = 0.05 * 255  # the paper: a colour within 5 % of full scale of the background's is background
+TOLERANCE = 0.05 * 255  # the paper: a colour within 5% of full scale of the background's is background
 BUSY = 0.3  # share of the border that is not background; an item cut along one whole edge reaches .25
-LOW_CONTRAST = 64  # grey levels; 99 % of FashionMNIST's images had more than 79 before their stretch
+LOW_CONTRAST = 64  # grey levels; 99% of FashionMNIST's images had more than 79 before their stretch
 
 LUMINANCE = (0.212656, 0.715158, 0.072186)  # of R, G and B (Rec. 709)
 # The authors' "Gaussian of radius 1 and standard deviation 1", as measured on the paper's figure; its sum is 1.
@@ -41,7 +41,7 @@ OPTIONAL = ("trim", "proportions", "sharpen", "negate", "stretch")
 
 USUALLY_WITHOUT = frozenset({"sharpen"})
 """The authors sharpened. It is left out because it costs accuracy: of 2,000 test images that were made into photos and
-converted, Model 2 got 88.6 % right without it and 88.1 % with it."""
+converted, Model 2 got 88.6% right without it and 88.1% with it."""
 
 
 class ImageError(ValueError):
@@ -244,7 +244,7 @@ def _own_format(picture: Image.Image, *, negate: bool) -> Converted:
 
 
 def border(pixels: np.ndarray) -> np.ndarray:
-    """The pixels (n, ...) along the edges of an array (height, width, ...): a ring of 2 % of the shorter edge.
+    """The pixels (n, ...) along the edges of an array (height, width, ...): a ring of 2% of the shorter edge.
 
     Thicker than one pixel, so that a scanner's dark line around the picture is not taken for the background.
     """
@@ -335,10 +335,10 @@ def stretch(levels: np.ndarray, floor: int) -> np.ndarray:
 
     The paper does not mention it, but the images show it: the highest level of all 70,000 is 254 or 255, and
     those of pale items have regular gaps (test image 5023 has only 0, 3, 6, 9 ... 63 and a few above). Undone in
-    the palest sixth of the test images, it brings a linear model from 72.6 % back to 77.6 %.
+    the palest sixth of the test images, it brings a linear model from 72.6% back to 77.6%.
 
     A floor over 0 is what is left of a background that was not quite white or black. The item would stand in a
-    grey box, as none in the data set does: on a background of 230, a CNN falls from 85.8 % to 62.5 %.
+    grey box, as none in the data set does: on a background of 230, a CNN falls from 85.8% to 62.5%.
     """
     span = max(1, int(levels.max()) - floor)
     return np.clip(np.rint((levels.astype(float) - floor) * 255 / span), 0, 255).astype(np.uint8)

@@ -248,7 +248,7 @@ def as_tables(groups: Sequence[Group]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Groups as `charts` takes them.
 
     Returns:
-        One row a group: `evaluation.summarise` with id, model, name, accuracy_low and accuracy_high (the 95 %
+        One row a group: `evaluation.summarise` with id, model, name, accuracy_low and accuracy_high (the 95%
         interval of the mean over seeds; NaN for one seed); and one row a run: group, seed, accuracy ...
     """
     runs = pd.DataFrame(

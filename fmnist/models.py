@@ -116,7 +116,7 @@ def tiny_vgg() -> nn.Module:
     def block(channels_in: int) -> list[nn.Module]:
         return [
             nn.Conv2d(channels_in, 10, kernel_size=3, padding=1),
-            nn.ReLU(inplace=True),  # The same numbers, less memory moved: 8 to 14 % less time on one thread.
+            nn.ReLU(inplace=True),  # The same numbers, less memory moved: 8 to 14% less time on one thread.
             nn.Conv2d(10, 10, kernel_size=3, padding=1),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),

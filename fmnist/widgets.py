@@ -313,11 +313,11 @@ def duration(seconds: float) -> str:
 
 
 def spread(group: pd.Series) -> str:
-    """How a group's seeds differ: "76.2 to 83.8 %, σ 3.1 (5 seeds)"."""
+    """How a group's seeds differ: "76.2 to 83.8%, σ 3.1 (5 seeds)"."""
     if len(group["seeds"]) < 2:
         return "one seed"
     low, high, deviation = (100 * group[f"accuracy_{name}"] for name in ("min", "max", "std"))
-    return f"{low:.1f} to {high:.1f} %, σ {deviation:.1f} ({len(group['seeds'])} seeds)"
+    return f"{low:.1f} to {high:.1f}%, σ {deviation:.1f} ({len(group['seeds'])} seeds)"
 
 
 # --- Where there are no data ---

@@ -246,7 +246,7 @@ def show_results(runs: list[Run]) -> None:
         ],
         column_config={
             "run": "Finished",
-            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%"),
+            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
             "loss": st.column_config.NumberColumn("Test loss", format="%.3f"),
             "train": st.column_config.NumberColumn("Training", format="%.1f s"),
             "evaluate": st.column_config.NumberColumn("Evaluation", format="%.2f s"),
@@ -291,7 +291,7 @@ def show_all(shelf: Library) -> None:
                 for run in runs
             ],
             column_config={
-                "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%"),
+                "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
                 "seconds": st.column_config.NumberColumn("Training", format="%.1f s"),
             },
             hide_index=True,

@@ -14,7 +14,7 @@ MOST_GROUPS = 8
 MOST_PAIRS = 6
 SPLITS = {"test": "Test images", "train": "Training images"}
 TESTS = """
-**Several seeds of each:** the difference of their mean accuracies, with the 95 % interval of
+**Several seeds of each:** the difference of their mean accuracies, with the 95% interval of
 [Student's t](https://en.wikipedia.org/wiki/Student%27s_t-test) over seeds: paired where both have the same seeds,
 which see the images in the same order. It answers: would training again come out the same way round?
 
@@ -53,7 +53,7 @@ def show(shelf: Library) -> None:
     with place:
         widgets.draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(
-            "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95 % interval: "
+            "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95% interval: "
             "where the mean of very many seeds may lie."
         )
     if known:
@@ -142,7 +142,7 @@ def show_learning(shelf: Library, compared: Comparison) -> None:
         with column:
             widgets.draw(compared.learning(metric, split, axis), f"learning-{metric}")
     st.caption(
-        "Thick: the mean over the seeds, in the colour of its model; the band is its 95 % interval. Thin: single seeds."
+        "Thick: the mean over the seeds, in the colour of its model; the band is its 95% interval. Thin: single seeds."
     )
 
 

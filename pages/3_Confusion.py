@@ -515,7 +515,7 @@ def names_of(asked: list[Answers]) -> list[str]:
 
 
 def say(shelf: Library, answers: Answers, name: str, part: np.ndarray, images: Dataset) -> list[str]:
-    """The answer to each image: "✓ Model 0: Shirt 93 %", or of a group "✗ Model 0: Shirt 81 % (4 of 5)"."""
+    """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5)"."""
     labels = answers.answer[part]
     known = confusion.mean_probabilities(shelf, answers.item, part)
     sure = (

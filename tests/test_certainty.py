@@ -279,21 +279,21 @@ def test_sentences_of_the_reference_runs_hold_up(reference):
 
 
 def test_accuracy_sentence(reference):
-    assert certainty.say_accuracy(8298, 10_000) == "Right for 8,298 of 10,000 images: 83.0 % (95 %: 82.2 to 83.7)."
+    assert certainty.say_accuracy(8298, 10_000) == "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."
     for run in reference.runs():
         correct = round(run.result["test_accuracy"] * 10_000)
         low, high = proportion_confint(correct, 10_000, method="wilson")
         shown = numbers(certainty.say_accuracy(correct, 10_000))
         assert shown == pytest.approx([correct, 10_000, correct / 100, 95, 100 * low, 100 * high], abs=0.0501)
-    assert ": 99.99 % (" in certainty.say_accuracy(9_999, 10_000)
-    assert "100.0 %" in certainty.say_accuracy(10, 10) and "No image" in certainty.say_accuracy(0, 0)
+    assert ": 99.99% (" in certainty.say_accuracy(9_999, 10_000)
+    assert "100.0%" in certainty.say_accuracy(10, 10) and "No image" in certainty.say_accuracy(0, 0)
 
 
 def test_sentence_of_a_difference():
     found = certainty.Difference(-0.051, -0.064, -0.039, 5, 0.001)
     flips = Flips(301, 812, 8000, 887, 1e-50)
     assert certainty.say_difference("Model 0", "Model 2", found, flips) == (
-        "Model 2 beats Model 0 by 5.1 points (95 %: 3.9 to 6.4; 5 seeds). On the same 10,000 images one run of Model 2 "
+        "Model 2 beats Model 0 by 5.1 points (95%: 3.9 to 6.4; 5 seeds). On the same 10,000 images one run of Model 2 "
         "is right where one of Model 0 is wrong 812 times, and wrong where it is right 301 times."
     )
 
@@ -304,7 +304,7 @@ def test_the_sentence_follows_the_adjusted_p():
     said = certainty.say_difference("A", "B", found, None, p=0.08)
     assert said.startswith("No difference") and "p = 0.080 after allowing for several comparisons" in said
     none = certainty.Difference(0.0002, -0.00001, 0.0004, 5, 0.06)
-    assert "A is 0.02 points ahead on average, which may be chance (95 %: just under 0 to 0.04; 5 seeds)" in (
+    assert "A is 0.02 points ahead on average, which may be chance (95%: just under 0 to 0.04; 5 seeds)" in (
         certainty.say_difference("A", "B", none, None)
     )
 

@@ -47,7 +47,7 @@ def test_means_and_intervals_are_scipys(reference, library, real_data):
         assert (row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]) == pytest.approx(
             (np.mean(accuracies), low, high)
         )
-        assert f"{row['name']} {row['accuracy_mean']:.1%} (95 %: {low:.1%} to {high:.1%})" in reference.accuracy().alt
+        assert f"{row['name']} {row['accuracy_mean']:.1%} (95%: {low:.1%} to {high:.1%})" in reference.accuracy().alt
 
 
 def test_a_curve_is_the_mean_over_seeds_with_its_interval(reference, library):

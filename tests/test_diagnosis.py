@@ -205,7 +205,7 @@ def test_still_falling_at_the_end(losses, accuracies, ill):
     found = find(history=curves([1.0] * len(losses), losses, accuracies))
     assert kinds(found) == ["unfinished"] * ill
     if ill:
-        assert "fell by 12 %" in found[0].sentence and "1.0 points" in found[0].evidence
+        assert "fell by 12%" in found[0].sentence and "1.0 points" in found[0].evidence
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_overfitting(losses, accuracies, trained, ill):
     found = find(history=curves([0.5] * 6, losses, accuracies, trained))
     assert kinds(found) == ["overfitting"] * ill
     if ill:
-        assert "8.0 points" in found[0].sentence and "93.0 % to 85.0 %" in found[0].evidence
+        assert "8.0 points" in found[0].sentence and "93.0% to 85.0%" in found[0].evidence
         assert "0.400 (epoch 2) to 0.450" in found[0].evidence
         few = np.arange(0, 1000, 50)  # 20 images don't show eight points.
         assert find(good_logits()[few], curves([0.5] * 6, losses, accuracies, trained), labels=LABELS[few]) == []

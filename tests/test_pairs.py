@@ -49,7 +49,7 @@ def test_differences_are_scipys(found, library, real_data):
         raw.append(test.pvalue)
         points = 100 * np.mean(ours[0] - ours[1])
         assert f"{pair.first.title} beats {pair.second.title} by {points:.1f} points" in pair.sentence
-        assert f"95 %: {100 * interval.low:.1f} to {100 * interval.high:.1f}; 5 seeds" in pair.sentence
+        assert f"95%: {100 * interval.low:.1f} to {100 * interval.high:.1f}; 5 seeds" in pair.sentence
     assert [pair.p for pair in found] == pytest.approx(multipletests(raw, method="holm")[1].tolist())
 
 
