@@ -172,7 +172,7 @@ def _show_answers(
     st.html(CSS)
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.image(images.to_png(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
+        st.image(images.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
         notes = ["What the models see: 28 × 28 pixels, light on black."]
         notes += ["**Changed by the sliders below.**"] if changed else []
         # Beside the image there is room for a warning, so that the bars stay where they are.

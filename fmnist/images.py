@@ -6,6 +6,7 @@ Rasul, Vollgraf 2017, "Fashion-MNIST", section 2), one function each, and throug
 leaves out (`stretch`).
 """
 
+import base64
 import io
 import math
 import warnings
@@ -416,3 +417,12 @@ def to_png(image: np.ndarray, scale: int = 1) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1)).save(file, "PNG")
     return file.getvalue()
+
+
+def to_data_url(image: np.ndarray, scale: int = 1) -> str:
+    """`to_png` as an address that holds the picture itself.
+
+    One that is sent as a file of its own may be gone from the server before the browser asks for it, when pictures
+    follow each other quickly.
+    """
+    return "data:image/png;base64," + base64.b64encode(to_png(image, scale)).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
 import subprocess
@@ -21,7 +20,7 @@ from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
 from fmnist.frame import explained as explained
 from fmnist.frame import page as page
-from fmnist.images import to_png
+from fmnist.images import to_data_url
 from fmnist.library import SOURCES, Group, Library, default_groups
 from fmnist.recipe import DATASETS, Recipe
 from fmnist.store import Store
@@ -232,11 +231,10 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -
     """
     figures = []
     for image, caption in zip(images, captions, strict=True):
-        encoded = base64.b64encode(to_png(image, TILE)).decode()
         lines = html.escape(caption).replace("\n", "<br>")
         text = html.escape(caption.replace("\n", ", "), quote=True)
         figures.append(
-            f'<figure><img src="data:image/png;base64,{encoded}" alt="{text}"><figcaption>{lines}</figcaption></figure>'
+            f'<figure><img src="{to_data_url(image, TILE)}" alt="{text}"><figcaption>{lines}</figcaption></figure>'
         )
     st.html(f'<div class="tiles {layout}">{"".join(figures)}</div>')
 

@@ -1,7 +1,5 @@
 """Predict: draw, upload, photograph or pick an image, and see what every model makes of it."""
 
-import base64
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -82,7 +80,7 @@ def trace(shelf: Library, dataset: str) -> str:
         st.caption(widgets.escape(str(error)))
         return ""
     mean = widgets.mean_images(known.fingerprint, known)[CLASS_NAMES.index(label)]
-    return "data:image/png;base64," + base64.b64encode(images.to_png(255 - mean, 10)).decode()
+    return images.to_data_url(255 - mean, 10)
 
 
 def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
@@ -137,7 +135,7 @@ def table(shelf: Library, groups: list[Group], files: list) -> int | None:
     rows["remarks"] = [" ".join(remarks) for _, remarks in found]
     st.markdown(f"#### {len(usable)} of {len(files)} pictures answered")
     shown = rows.copy()
-    shown.insert(0, "seen", [image if image is None else preview(image) for image, _ in found])
+    shown.insert(0, "seen", [image if image is None else images.to_data_url(image, 2) for image, _ in found])
     percent = st.column_config.NumberColumn("", format="percent", width=64)
     event = st.dataframe(
         shown,
@@ -168,10 +166,6 @@ def converted(file: bytes) -> tuple[np.ndarray | None, tuple[str, ...]]:
     except ImageError as error:
         return None, (str(error),)
     return result.image, result.remarks
-
-
-def preview(image: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(images.to_png(image, 2)).decode()
 
 
 def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:

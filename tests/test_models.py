@@ -22,7 +22,7 @@ def test_size_and_shape(model, parameters, multiply_adds):
     module = ARCHITECTURES[model].build()
     images = torch.rand(3, 1, 28, 28)
     assert sum(parameter.numel() for parameter in module.parameters()) == parameters
-    assert training._multiply_adds(module, images[:1]) == multiply_adds
+    assert training.multiply_adds(module, images[:1]) == multiply_adds
     assert module(images).shape == (3, 10)
 
 

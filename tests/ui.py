@@ -229,7 +229,7 @@ class Visitor:
 
     def check(self) -> None:
         """Nothing went wrong in the browser, and no page shows a traceback."""
-        assert not self.faults
+        assert not self.faults, self.faults
         assert self.page.get_by_test_id("stException").count() == 0
 
     def close(self) -> None:
