@@ -58,7 +58,7 @@ window.appeared = (heading, least) => {
     chart: (main) => find(main, "[data-testid=stPlotlyChart]").map((chart) => chart.querySelector(".main-svg")),
     table: (main) => find(main, "[data-testid=stDataFrame]").map((table) => table.querySelector("canvas")),
     curves: (main) => find(main, ".live .panels > div").map((panel) => panel.querySelector(".scatterlayer .trace")),
-    canvas: (main) => find(main, "[data-testid^=stBidiComponent]").map((part) => drawings(part).length),
+    canvas: (main) => find(main, "[data-testid^=stBidiComponent]").flatMap((part) => drawings(part)),
     image: (main) => find(main, ".tiles img").map((image) => image.complete && image.naturalWidth),
   };
   const drawings = (part) =>  // A component may draw into a shadow root.

@@ -58,7 +58,7 @@ def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=1, help="of each run")
+    parser.add_argument("--epochs", type=int, default=3, help="of each run")
     parser.add_argument("--data", type=data.data_root, default=data.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

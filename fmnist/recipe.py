@@ -80,13 +80,13 @@ class Recipe:
     def work(self, step: int, steps: int) -> float:
         """What it takes to train up to a step, in images trained on: the time left follows from it.
 
-        Evaluations count as `EVALUATION`; the result, at the end, takes another pass over the test images.
+        Evaluations count as `EVALUATION`.
 
         Args:
             steps: of the whole run.
         """
         epoch = steps / self.epochs
-        return self.batch_size * (step + EVALUATION * epoch * (step // epoch + (step == steps)))
+        return self.batch_size * (step + EVALUATION * epoch * (step // epoch))
 
     def group(self) -> Recipe:
         """The recipe that all seeds share: seed 0, and the device left open (runs record where they really ran)."""
