@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
 import re
 import signal
 import subprocess
@@ -90,7 +89,7 @@ def where() -> str:
     """On what, with what, and when all was measured."""
     found = versions() | {name: version(name) for name in ("streamlit", "plotly")}
     named = ", ".join(f"{name} {number}" for name, number in found.items())
-    return f"{machine()}, {os.cpu_count()} cores; {named}; {date.today():%d %B %Y} (`python -m bench`)."
+    return f"{machine()}; {named}; {date.today():%d %B %Y} (`python -m bench`)."
 
 
 def write(parts: list[str]) -> None:
