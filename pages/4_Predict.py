@@ -134,6 +134,10 @@ def table(shelf: Library, groups: list[Group], files: list) -> int | None:
             rows[f"{group.title}, probability"] = pd.Series(mean.max(axis=1).round(4), places)
     rows["remarks"] = [" ".join(remarks) for _, remarks in found]
     st.markdown(f"#### {len(usable)} of {len(files)} pictures answered")
+    refused = [(file.name, remarks[0]) for file, (image, remarks) in zip(files, found, strict=True) if image is None]
+    if refused:
+        said = [f"- {widgets.escape(name)}: {widgets.escape(why)}" for name, why in refused]
+        st.error("\n".join(said), icon=":material/broken_image:")
     shown = rows.copy()
     shown.insert(0, "seen", [image if image is None else images.to_data_url(image, 2) for image, _ in found])
     percent = st.column_config.NumberColumn("", format="percent", width=64)
