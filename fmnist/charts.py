@@ -45,7 +45,8 @@ def looks(items: Sequence[tuple[str, str]]) -> list[Look]:
     return chosen
 
 
-def _figure(height: int, **layout: object) -> go.Figure:
+def blank(height: int, **layout: object) -> go.Figure:
+    """An empty figure as all of ours begin, with this height in pixels."""
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -103,7 +104,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
         groups: columns id, model, name, accuracy_mean, conditions, and the cost's; without NaN in it.
         runs: columns group (an id), seed, accuracy, conditions, and the cost's.
     """
-    figure = _figure(380)
+    figure = blank(380)
     best = groups[evaluation.frontier(groups[cost.column], groups["accuracy_mean"])].sort_values(cost.column)
     figure.add_scatter(
         x=(best[cost.column] * cost.factor).tolist(),
@@ -172,7 +173,7 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[e
         runs: columns group (an id), seed, accuracy, dead.
         lines: accuracies that others reached, drawn across all rows.
     """
-    figure = _figure(90 + 56 * len(groups), showlegend=False)
+    figure = blank(90 + 56 * len(groups), showlegend=False)
     for look, (_, group) in zip(_looks(groups), groups.iterrows(), strict=True):
         seeds = runs[runs["group"] == group["id"]]
         symbols = np.where(seeds["dead"].astype(bool), "x", look.symbol)
@@ -242,7 +243,7 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
     Filled marks are differences that hold after allowing for the number of pairs, hollow ones may be chance.
     """
     known = [(pair, pair.difference) for pair in pairs if pair.difference]
-    figure = _figure(90 + 52 * len(known), showlegend=False)
+    figure = blank(90 + 52 * len(known), showlegend=False)
     for pair, difference in known:
         model = ARCHITECTURES[pair.first.recipe.model]
         holds = pair.p < certainty.SIGNIFICANT
@@ -291,7 +292,7 @@ def learning(
         axis: a key of `AXES`.
         metric: "loss" or "accuracy".
     """
-    figure = _figure(380, hovermode="closest")
+    figure = blank(380, hovermode="closest")
     form = "{:.1%}" if metric == "accuracy" else "{:.3f}"
     for id, look in groups:
         mean, single = curves[curves["group"] == id], seeds[seeds["group"] == id]
@@ -341,7 +342,7 @@ def bars(groups: pd.DataFrame, cost: Cost) -> go.Figure:
     Args:
         groups: columns model, name, conditions, comparable (bool), and the cost's.
     """
-    figure = _figure(70 + 44 * len(groups), showlegend=False)
+    figure = blank(70 + 44 * len(groups), showlegend=False)
     values = groups[cost.column].fillna(0) * cost.factor
     texts = [cost.say(value) for value in groups[cost.column]]
     hatched = cost.timed & ~groups["comparable"]
@@ -379,7 +380,7 @@ def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.F
     figure = make_subplots(
         1, len(SCORES), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=[*SCORES.values()]
     )
-    figure.update_layout(_figure(470).layout)
+    figure.update_layout(blank(470).layout)
     for column, score in enumerate(SCORES, start=1):
         values = np.array([table[score] for table in scores])[:, order]
         for index, name in enumerate(names):
@@ -418,7 +419,7 @@ def reliability(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Fi
     Args:
         tables: `certainty.calibration` of each group.
     """
-    figure = _figure(400, hovermode="closest")
+    figure = blank(400, hovermode="closest")
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -453,7 +454,7 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
     Args:
         tables: `certainty.selective_accuracy` of each group.
     """
-    figure = _figure(400, hovermode="closest")
+    figure = blank(400, hovermode="closest")
     for look, table in zip(groups, tables, strict=True):
         # A point for each confidence would be 50,000; under a hundredth of the images there is only noise to see.
         wanted = np.linspace(0.01, 1, MOST_POINTS)
@@ -474,140 +475,6 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
     return figure
 
 
-def confusion(
-    matrix: np.ndarray,
-    shares: np.ndarray,
-    *,
-    of: str,
-    as_shares: bool,
-    cell: tuple[int, int] | None,
-    dark: bool,
-) -> go.Figure:
-    """A confusion matrix whose cells can be clicked: rows are the true class, columns the predicted one.
-
-    The colours are the shares, from 0 to 1 in every figure, so that figures can be compared; their square root,
-    so that the errors can be seen beside the diagonal.
-
-    Args:
-        matrix: counts, int (10, 10).
-        shares: `evaluation.row_shares` or `column_shares` of it.
-        of: which class the shares are of, "true" or "predicted".
-        as_shares: whether the cells say the shares; else the counts.
-        cell: a (true, predicted) cell to mark.
-        dark: whether the page is dark, so that an empty cell fades into it.
-    """
-    figure = _matrix(cell)
-    rows, columns = (part.ravel() for part in np.indices(matrix.shape))
-    totals = np.broadcast_to(matrix.sum(axis=1 if of == "true" else 0, keepdims=True), matrix.shape)
-    figure.add_heatmap(
-        z=np.sqrt(shares),
-        zmin=0,
-        zmax=1,
-        colorscale=[(0.0, "#1B212B"), (0.5, "#245A85"), (1.0, "#D6ECFF")] if dark else "Blues",
-        text=np.vectorize(lambda count, share: _cell(count, share, as_shares))(matrix, shares),
-        **HEATMAP,
-    )
-    _clickable(
-        figure,
-        [
-            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>"
-            f"{matrix[row, column]:,} of {totals[row, column]:,} {of} so ({shares[row, column]:.1%})"
-            for row, column in zip(rows, columns, strict=True)
-        ],
-    )
-    return figure
-
-
-def confusion_difference(change: np.ndarray, *, cell: tuple[int, int] | None, dark: bool) -> go.Figure:
-    """The difference of two confusion matrices, in images per run: what is more often is blue, less often orange.
-
-    Colours say how often, not whether it is good: on the diagonal more is better, beside it less.
-
-    Args:
-        change: float (10, 10), second minus first; rows sum to 0.
-        cell, dark: as for `confusion`.
-    """
-    figure = _matrix(cell)
-    limit = max(1, np.abs(change).max())
-    middle = "#1B212B" if dark else "#FFFFFF"
-    figure.add_heatmap(
-        z=np.sign(change) * np.sqrt(np.abs(change) / limit),
-        zmin=-1,
-        zmax=1,
-        colorscale=[(0.0, "#C8651B"), (0.5, middle), (1.0, "#2F7FC1")],  # Orange and blue: told apart by everybody.
-        text=np.vectorize(signed)(change),
-        **HEATMAP,
-    )
-    rows, columns = (part.ravel() for part in np.indices(change.shape))
-    _clickable(
-        figure,
-        [
-            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>{signed(change[row, column]) or 0} images"
-            for row, column in zip(rows, columns, strict=True)
-        ],
-    )
-    return figure
-
-
-def signed(images: float) -> str:
-    """A difference in images, with its sign: "+12", "−0.4" (a decimal under 10); nothing for one that would be 0.0."""
-    digits = 0 if images == int(images) or abs(images) >= 9.95 else 1
-    text = f"{images:+,.{digits}f}".replace("-", "−")
-    return text if text.strip("+−0.") else ""
-
-
-HEATMAP = {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}", "hoverinfo": "skip"}
-
-
-def _matrix(cell: tuple[int, int] | None) -> go.Figure:
-    """Axes for a confusion matrix, with a cell marked."""
-    figure = _figure(430, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0})
-    if cell:
-        row, column = cell
-        box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-        figure.add_shape(type="rect", **box, line={"color": "#D81B60", "width": 3})
-    ticks = {
-        "tickvals": list(range(10)),
-        "ticktext": SHORT_NAMES,
-        "tickfont": {"size": 11},
-        "fixedrange": True,
-        "showgrid": False,
-        "zeroline": False,
-        "ticks": "",
-        "automargin": True,
-        "title": None,
-    }
-    figure.update_xaxes(**ticks, range=[-0.5, 9.5], tickangle=-90, side="top")
-    figure.update_yaxes(**ticks, range=[9.5, -0.5])
-    return figure
-
-
-def _clickable(figure: go.Figure, said: Sequence[str]) -> None:
-    """Let every cell of a matrix be clicked, and say something of it.
-
-    A heatmap reports no clicks; invisible markers on top of its cells do. Lists: arrays arrive as objects.
-    """
-    rows, columns = (part.ravel().tolist() for part in np.indices((10, 10)))
-    figure.add_scatter(
-        x=columns,
-        y=rows,
-        mode="markers",
-        marker={"size": 24, "opacity": 0, "symbol": "square"},
-        customdata=[[row, column] for row, column in zip(rows, columns, strict=True)],
-        text=list(said),
-        hovertemplate="%{text}<extra></extra>",
-    )
-
-
-def _cell(count: int, share: float, as_shares: bool) -> str:
-    if count == 0:
-        return ""
-    if as_shares:
-        return f"{share:.0%}"
-    return f"{count}" if count < 10_000 else f"{count / 1000:.0f}k"
-
-
 def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = None) -> go.Figure:
     """Ten probabilities as bars on the scale from 0 to 1; the largest in full colour.
 
@@ -617,7 +484,7 @@ def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = No
     """
     color = ARCHITECTURES[model].color
     top = int(np.argmax(values))
-    figure = _figure(330, showlegend=False)
+    figure = blank(330, showlegend=False)
     errors = None
     if spread is not None:
         errors = {
@@ -645,7 +512,7 @@ def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = No
 
 def counts(train: np.ndarray, test: np.ndarray) -> go.Figure:
     """Images per class, int (10,) each."""
-    figure = _figure(340, barmode="group")
+    figure = blank(340, barmode="group")
     for values, name, color in ((train, "Training", "#5B6B82"), (test, "Test", "#A9B6C8")):
         figure.add_bar(
             x=values,

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from fmnist import charts, confusion, evaluation, widgets
+from fmnist import charts, confusion, evaluation, matrices, widgets
 from fmnist.confusion import Answers, Item
 from fmnist.data import CLASS_NAMES, DataError, Dataset
 from fmnist.images import to_png
@@ -57,9 +57,9 @@ def show(shelf: Library) -> None:
     answer.markdown(f"#### {summary(shown)}")
     with answer:
         widgets.say_where_from(dataset, [answers.item.group for answers in shown])
-    matrices, patterns = st.tabs(["Matrices", "Who is right where"], key="view", bind="query-params")
-    if matrices.open:  # Only the open one is worked out.
-        with matrices:
+    side_by_side, patterns = st.tabs(["Matrices", "Who is right where"], key="view", bind="query-params")
+    if side_by_side.open:  # Only the open one is worked out.
+        with side_by_side:
             show_matrices(shelf, shown, images)
     if patterns.open:
         with patterns:
@@ -225,7 +225,7 @@ def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell
     look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": widgets.is_dark()}
     shares = evaluation.row_shares if of == "true" else evaluation.column_shares
     st.plotly_chart(
-        shelf.remember(("matrix", item.id, *look.values()), lambda: charts.confusion(matrix, shares(matrix), **look)),
+        shelf.remember(("matrix", item.id, *look.values()), lambda: matrices.confusion(matrix, shares(matrix), **look)),
         key=f"matrix-{item.id}",
         on_select=lambda: picked(f"matrix-{item.id}", of=item.title),
         selection_mode="points",
@@ -298,14 +298,14 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
     cell = choose_cell(st.columns(2))
     in_words = [
         f"{CLASS_NAMES[true]} {'recognised' if true == said else f'taken for {CLASS_NAMES[said]}'}: "
-        f"{charts.signed(count)}"
+        f"{matrices.signed(count)}"
         for true, said, count in confusion.most_changed(change, LISTED_PAIRS)
     ]
     look = {"cell": cell, "dark": widgets.is_dark()}
     left.plotly_chart(
         shelf.remember(
             ("difference", before.item.id, after.item.id, *look.values()),
-            lambda: charts.confusion_difference(change, **look),
+            lambda: matrices.confusion_difference(change, **look),
         ),
         key="difference",
         on_select=lambda: picked("difference"),
@@ -321,7 +321,7 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
 def gain(before: Answers, after: Answers) -> str:
     """How many images more or fewer the second recognises, in a sentence."""
     images = confusion.images_gained(before, after)
-    count = charts.signed(abs(images)).removeprefix("+")
+    count = matrices.signed(abs(images)).removeprefix("+")
     each = " with each seed, on average" if before.seeds + after.seeds > 2 else ""
     if not count:
         return f"**{after.item.title}** recognises as many images as **{before.item.title}**{each}."

@@ -722,7 +722,7 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     assert table["Model 2, probability"].dropna().between(0.1, 1).all()
     assert is_one_sentence(table["remarks"][1])
     [refused] = texts(at, "error")
-    assert refused.startswith("- two\\.png: ")
+    assert refused.startswith("- two.png: ")
     assert not answers(at)
 
 
