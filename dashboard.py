@@ -35,13 +35,14 @@ def show() -> None:
         + widgets.escape(" ".join([*compared.leads, *compared.apart()]))
     )
     table, _ = compared.tables
+    shown = ["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"]
     st.dataframe(
-        table.drop(columns="runs").assign(
+        table.assign(
             layers=table["model"].map(lambda id: ARCHITECTURES[id].layers),
             accuracy=100 * table["accuracy_mean"],
             spread=[widgets.spread(row) for _, row in table.iterrows()],
-        ),
-        column_order=["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"],
+        )[["model", *shown]],
+        column_order=shown,
         column_config={
             "name": st.column_config.TextColumn("Model", pinned=True),
             "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%", help="Mean over the seeds"),
