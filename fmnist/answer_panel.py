@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -271,11 +269,8 @@ def _tile(name: str, step: Image.Image, kind: str = "") -> str:
     """A picture with its name; large ones are reduced to what is shown."""
     small = step.copy()
     small.thumbnail((168, 168))
-    file = io.BytesIO()
-    small.save(file, "PNG")
-    source = base64.b64encode(file.getvalue()).decode()
     return (
-        f'<figure class="{kind}"><img src="data:image/png;base64,{source}" alt="{name}">'
+        f'<figure class="{kind}"><img src="{images.to_data_url(small)}" alt="{name}">'
         f"<figcaption>{name}</figcaption></figure>"
     )
 

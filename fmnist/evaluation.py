@@ -77,11 +77,6 @@ def column_shares(matrix: np.ndarray) -> np.ndarray:
     return row_shares(matrix.T).T
 
 
-def class_accuracy(matrix: np.ndarray) -> np.ndarray:
-    """Of each true class the share that was recognised (its recall), float64 (C,)."""
-    return np.diagonal(row_shares(matrix))
-
-
 def most_confused(matrix: np.ndarray, count: int) -> list[tuple[int, int, int]]:
     """The `count` largest off-diagonal cells that are not empty: (true class, predicted class, images)."""
     errors = matrix.copy()
@@ -99,16 +94,6 @@ def never_predicted(predictions: np.ndarray) -> list[int]:
 def is_dead(predictions: np.ndarray) -> bool:
     """Whether every image was given the same class: a model that no longer looks at its input."""
     return len(never_predicted(predictions)) == CLASSES - 1
-
-
-def surest_first(images: np.ndarray, logits: np.ndarray, label: int) -> np.ndarray:
-    """Images in the order of the probability that a model gives to a class, the highest first; ties by their number.
-
-    Args:
-        images: their indices, int (M,).
-        logits: of all images.
-    """
-    return images[np.argsort(-softmax(logits[images])[:, label], kind="stable")]
 
 
 def flips(labels: np.ndarray, first: np.ndarray, second: np.ndarray, cell: tuple[int, int]) -> dict[str, np.ndarray]:

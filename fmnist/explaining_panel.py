@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from fmnist import familiarity, widgets
 from fmnist.data import CLASS_NAMES, DataError, Dataset
 from fmnist.familiarity import Familiarity
-from fmnist.images import SIDE
+from fmnist.images import SIDE, to_data_url
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
 
@@ -122,8 +119,9 @@ def _figure(title: str, label: int, logit: float, start: float, pixels: np.ndarr
     where = _say_regions(pixels)
     alt = html.escape(f"{title}: what each pixel adds to {name}. {where}", quote=True)
     total = f"{_points(start)} for a black image {'−' if added < 0 else '+'} {abs(added):.1f} from the pixels"
+    picture = to_data_url(_colored(pixels, limit, dark), 8)
     return (
-        f'<figure><img src="{_png(_colored(pixels, limit, dark))}" alt="{alt}"><figcaption><b>{html.escape(title)}: '
+        f'<figure><img src="{picture}" alt="{alt}"><figcaption><b>{html.escape(title)}: '
         f"{name}, {_points(logit)} points</b><br>{total}.<br>{where}</figcaption></figure>"
     )
 
@@ -161,12 +159,6 @@ def _colored(values: np.ndarray, limit: float, dark: bool) -> np.ndarray:
     strength = np.clip(np.abs(values) / limit, 0, 1)[..., None]
     full = np.where(values[..., None] > 0, FOR, AGAINST)
     return np.rint(strength * full + (1 - strength) * np.array(PAPER[dark])).astype(np.uint8)
-
-
-def _png(colors: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(colors).resize((SIDE * 8, SIDE * 8), Image.Resampling.NEAREST).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 Explained = tuple[int, float, float, np.ndarray]

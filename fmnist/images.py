@@ -413,16 +413,21 @@ def gaussian(deviation: float) -> np.ndarray:
 
 
 def to_png(image: np.ndarray, scale: int = 1) -> bytes:
-    """A grey image, uint8 (28, 28), as PNG; each pixel becomes a square of scale x scale."""
-    file = io.BytesIO()
-    Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1)).save(file, "PNG")
-    return file.getvalue()
+    """An image as PNG, uint8 (28, 28) for grey, (28, 28, 3) for colours; each pixel a square of scale x scale."""
+    return _png(Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1)))
 
 
-def to_data_url(image: np.ndarray, scale: int = 1) -> str:
-    """`to_png` as an address that holds the picture itself.
+def to_data_url(image: np.ndarray | Image.Image, scale: int = 1) -> str:
+    """`to_png`, or any picture as it is, as an address that holds the picture itself.
 
     One that is sent as a file of its own may be gone from the server before the browser asks for it, when pictures
     follow each other quickly.
     """
-    return "data:image/png;base64," + base64.b64encode(to_png(image, scale)).decode()
+    data = _png(image) if isinstance(image, Image.Image) else to_png(image, scale)
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -204,23 +203,6 @@ def download_table(name: str, table: pd.DataFrame, label: str = "Download as CSV
     )
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _probabilities(
-    store: str, run_ids: tuple[str, ...], pixels: bytes, _compute: Callable[[], np.ndarray]
-) -> np.ndarray:
-    return _compute()
-
-
-def probabilities(shelf: Library, prediction: ModuleType, group: Group, image: np.ndarray) -> np.ndarray:
-    """Each seed's probabilities for one image uint8 (28, 28): float (seeds, 10); remembered between reruns."""
-    return _probabilities(
-        str(shelf.own.path),
-        tuple(run.address for run in group.runs),
-        image.tobytes(),
-        lambda: prediction.probabilities(shelf, group, image[None])[:, 0],
-    )
-
-
 def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -> None:
     """Images with captions, side by side, wrapping at the page's width.
 
@@ -291,11 +273,6 @@ def listed(names: Iterable[str]) -> str:
     """ "a, b and c"."""
     names = list(names)
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
-
-
-def plain(markdown: str) -> str:
-    """Our own Markdown as plain text, for a chart's text alternative."""
-    return markdown.replace("**", "")
 
 
 def escape(text: str) -> str:

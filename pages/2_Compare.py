@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fmnist import charts, evaluation, frame, widgets
+from fmnist import charts, evaluation, widgets
 from fmnist.charts import COSTS
 from fmnist.comparison import Comparison
 from fmnist.data import DataError
@@ -76,7 +76,7 @@ def show(shelf: Library) -> None:
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True
     ):
         if tab.open:  # Only the open one is worked out.
-            with tab, frame.explained():
+            with tab, widgets.explained():
                 if looks_at_images and missing:
                     widgets.offer_data(shelf.own, missing)
                 else:

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from fmnist import answer_panel, drawing, evaluation, images, pad, widgets
+from fmnist import answer_panel, confusion, drawing, images, pad, widgets
 from fmnist.data import CLASS_NAMES, DataError
 from fmnist.images import ImageError
 from fmnist.library import Group, Library, default_groups
@@ -222,10 +222,7 @@ def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
 
 def said(shelf: Library, group: Group) -> np.ndarray:
     """The class that a model gives each test image, by the mean over its seeds; integer (N,)."""
-    return shelf.remember(
-        ("said", group.id, len(group.runs)),
-        lambda: sum(evaluation.softmax(shelf.logits(run)) for run in group.runs).argmax(axis=1),
-    )
+    return shelf.remember(("said", group.id), lambda: confusion.at_the_end(shelf, group.runs)[1])
 
 
 SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}

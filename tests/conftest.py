@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pytest
@@ -21,6 +21,9 @@ import pytest
 from fmnist import data, sample
 from fmnist.data import DataMissing, Dataset
 from fmnist.store import Store
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 T = TypeVar("T")
 
@@ -65,6 +68,15 @@ def kill_trainers(folder: Path) -> None:
 def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the runs of whoever runs the tests, not even by a default."""
     monkeypatch.setenv("FMNIST_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    from ui import chromium
+
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

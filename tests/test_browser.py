@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, trainer_processes, wait_for
-from ui import Server, Visitor, chromium, served
+from ui import Server, Visitor, served
 
 from fmnist import data
 from fmnist.data import CLASS_NAMES, Dataset
@@ -31,12 +31,6 @@ SAMPLE = "data=Sample+data"
 PAGES = ("", "Train", "Compare", "Confusion", "Predict", "Predict?how=Test+image", "Data")
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

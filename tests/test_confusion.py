@@ -11,7 +11,7 @@ import pytest
 from making import finished_run, running_run
 from sklearn import metrics
 
-from fmnist import confusion
+from fmnist import confusion, evaluation
 from fmnist.confusion import SURE, Answers, Item
 from fmnist.data import CLASS_NAMES, Dataset
 from fmnist.library import Library
@@ -393,3 +393,10 @@ def test_an_item_is_its_runs(shelf):
     assert isinstance(item, Item)
     assert [run.recipe.seed for run in item.runs] == [0, 1, 2]
     assert (item.model, item.epochs) == ("0", 3)
+
+
+def test_images_stand_by_the_probability_of_an_answer_and_equal_ones_by_their_number():
+    logits = np.array([[0, 1], [0, 3], [0, 2], [5, 0], [0, 3]], np.float16)
+    images = np.array([0, 1, 2, 4])
+    probabilities = evaluation.softmax(logits[images])[:, 1]
+    assert confusion._descending(images, probabilities).tolist() == [1, 4, 2, 0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import keep_as_sample, wait_for
 from making import three_models
-from ui import Server, Visitor, chromium, served
+from ui import Server, Visitor, served
 
 from fmnist.data import Dataset
 from fmnist.store import Store
@@ -22,12 +22,6 @@ WAITING = "The models' answers appear here."
 ANSWERED = "What the models see"
 
 Point = tuple[float, float]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
