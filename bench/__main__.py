@@ -22,7 +22,7 @@ from bench.common import descendants, kill
 from fmnist import data
 from fmnist.worker import machine, versions
 
-NAMES = ("training", "trainer", "live", "pages", "viewers", "predict", "conversion")
+NAMES = ("training", "trainer", "scale", "live", "pages", "viewers", "predict", "conversion")
 LONGEST = 1800.0  # Seconds that one may take.
 README = data.PROJECT / "README.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -71,7 +71,7 @@ def train(options: argparse.Namespace) -> int:
     ]
     fingerprint = data.load(options.dataset, options.data, runs.path.parent).fingerprint
     keyed = [(recipe, recipe.key(fingerprint)) for recipe in recipes]
-    queued = runs.enqueue(keyed, options.data, again=options.again)
+    queued = runs.enqueue(keyed, options.data, again=options.again, cluster=options.ray or None)
     ids = [id for id, needed in queued if needed]
     if ids:
         trainer.start(runs)
@@ -97,7 +97,7 @@ def _follow(runs: Store, ids: list[int]) -> None:
         bars[id] = tqdm(
             desc=run.name if run else str(id), position=position, unit=" steps", dynamic_ncols=True, disable=None
         )
-    waited = time.monotonic()
+    waited, told = time.monotonic(), None
     try:
         while True:
             current = {run.id: run for run in runs.runs() if run.id in bars}
@@ -107,6 +107,10 @@ def _follow(runs: Store, ids: list[int]) -> None:
                 bars[id].set_postfix_str(run.status)
             if not any(run.status in ACTIVE for run in current.values()):
                 return
+            problem = _problem(runs, current.values())
+            if problem and problem != told:
+                tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
+            told = problem
             if trainer.is_alive(runs):
                 waited = time.monotonic()
             elif time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
@@ -115,6 +119,12 @@ def _follow(runs: Store, ids: list[int]) -> None:
     finally:
         for bar in bars.values():
             bar.close()
+
+
+def _problem(runs: Store, followed: Iterable[Run]) -> str | None:
+    """Why a cluster does not train what is queued for it."""
+    addresses = dict.fromkeys(run.cluster for run in followed if run.cluster and run.status in ACTIVE)
+    return next(filter(None, (trainer.cluster_state(runs, address).problem for address in addresses)), None)
 
 
 def _outcome(run: Run | None, trained: bool) -> str:
@@ -447,6 +457,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="default: %(default)s")
     sub.add_argument("--device", choices=DEVICES, default=defaults.device, help="default: %(default)s")
     sub.add_argument("--again", action="store_true", help="train also what was trained before")
+    sub.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        default=trainer.cluster_address(),
+        help="the Ray cluster that shall train them, as HOST:PORT or auto (default: FMNIST_RAY_ADDRESS, else here)",
+    )
 
     sub = command(commands, "compare", compare, "accuracy, time and size of what is trained, over seeds")
     sub.add_argument("--format", choices=("table", "csv", "json"), default="table")

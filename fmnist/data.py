@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +55,18 @@ class DataMissing(DataError):
     """The files are not there (yet): a page offers the download, where other errors only explain themselves."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (N, 28, 28), light on black; labels int64 (N,), indices into `CLASS_NAMES`."""
+    """Images uint8 (N, 28, 28), light on black; labels int64 (N,), indices into `CLASS_NAMES`.
+
+    Equal when the fingerprints are: what was worked out for one holds for a copy of it from another process.
+    """
 
     name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    train_images: np.ndarray = field(compare=False)
+    train_labels: np.ndarray = field(compare=False)
+    test_images: np.ndarray = field(compare=False)
+    test_labels: np.ndarray = field(compare=False)
     fingerprint: str
     """SHA-256 over all four arrays: part of every recipe's key."""
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -35,7 +35,9 @@ CREATE TABLE runs (
     step       INTEGER NOT NULL DEFAULT 0,  -- done so far
     images_per_second REAL,
     result     TEXT,                        -- JSON, once done
-    error      TEXT                         -- a sentence
+    error      TEXT,                        -- a sentence
+    cluster    TEXT,                        -- the address of the Ray cluster that shall train it, if not this machine
+    node       TEXT                         -- where on the cluster it runs
 );
 CREATE INDEX runs_by_key ON runs (key);
 CREATE INDEX runs_by_status ON runs (status);
@@ -57,6 +59,9 @@ CREATE TABLE artifacts (
 );
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+
+UPGRADES = {1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT")}
+"""What makes a store of the next version of one of this version."""
 
 BUSY_SECONDS = 10  # To wait for another process that writes.
 
@@ -132,8 +137,20 @@ class Database:
                 f"{self.path} was written by a newer version of this program (store version {version}; "
                 f"this one reads {SCHEMA_VERSION}): update the program, or choose another place with FMNIST_RUNS."
             )
+        if version < SCHEMA_VERSION and not self.read_only:
+            self._upgrade(db)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = NORMAL")  # With WAL: a power cut loses the last moments, never the file.
+
+    @staticmethod
+    def _upgrade(db: sqlite3.Connection) -> None:
+        """Bring a store of an older version to ours. One that is only read stays as it is: readers do without."""
+        db.execute("BEGIN IMMEDIATE")  # Another process may be doing the same.
+        for version in range(db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION):
+            for statement in UPGRADES[version]:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -57,6 +57,8 @@ class Run:
     images_per_second: float | None
     result: dict[str, Any] | None
     error: str | None
+    cluster: str | None = None  # the address of the Ray cluster that shall train it; None: this machine
+    node: str | None = None  # where on the cluster it runs
     source: str = "own"  # or "reference"
 
     @property
@@ -296,7 +298,12 @@ class Store(Database):
     # --- The queue: what pages and the command line add ---
 
     def enqueue(
-        self, recipes: Iterable[tuple[Recipe, str]], data_root: Path, *, again: bool = False
+        self,
+        recipes: Iterable[tuple[Recipe, str]],
+        data_root: Path,
+        *,
+        again: bool = False,
+        cluster: str | None = None,
     ) -> list[tuple[int, bool]]:
         """Ask for recipes to be trained.
 
@@ -307,6 +314,7 @@ class Store(Database):
             recipes: pairs of a recipe and its key.
             data_root: where the trainer shall read the data.
             again: train also what is done.
+            cluster: the address of the Ray cluster that shall train them; None: this machine.
 
         Returns:
             For each recipe the id of its run, and whether it has to be trained.
@@ -322,31 +330,36 @@ class Store(Database):
                 ).fetchone()
                 if row and (row["status"] != "done" or not again):
                     if row["status"] == "interrupted":
-                        self._requeue(db, row["id"])
+                        self._requeue(db, row["id"], cluster)
                         db.execute("UPDATE runs SET data_root = ? WHERE id = ?", (str(data_root), row["id"]))
                     found.append((row["id"], row["status"] != "done"))
                     continue
                 cursor = db.execute(
-                    "INSERT INTO runs (key, recipe, data_root, priority, created) VALUES (?, ?, ?, ?, ?)",
-                    (key, recipe.to_json(), str(data_root), order.index(recipe.model), time.time()),
+                    "INSERT INTO runs (key, recipe, data_root, cluster, priority, created) VALUES (?, ?, ?, ?, ?, ?)",
+                    (key, recipe.to_json(), str(data_root), cluster, order.index(recipe.model), time.time()),
                 )
                 found.append((cursor.lastrowid, True))
         return found
 
-    def resume(self, id: int) -> bool:
-        """Queue an interrupted or stopped run again; it goes on from its last finished epoch."""
+    def resume(self, id: int, cluster: str | None = None) -> bool:
+        """Queue an interrupted or stopped run again, here or on a cluster; it goes on from its last finished epoch."""
         with self._write() as db:
-            return self._requeue(db, id)
+            return self._requeue(db, id, cluster)
 
     @staticmethod
-    def _requeue(db: sqlite3.Connection, id: int) -> bool:
+    def _requeue(db: sqlite3.Connection, id: int, cluster: str | None) -> bool:
         return bool(
             db.execute(
-                "UPDATE runs SET status = 'queued', stop = 0, error = NULL, finished = NULL "
+                "UPDATE runs SET status = 'queued', stop = 0, error = NULL, finished = NULL, node = NULL, cluster = ? "
                 "WHERE id = ? AND status IN ('interrupted', 'cancelled')",
-                (id,),
+                (cluster, id),
             ).rowcount
         )
+
+    def bring_home(self, cluster: str) -> None:
+        """Train here what is queued for a cluster."""
+        with self._write() as db:
+            db.execute("UPDATE runs SET cluster = NULL WHERE status = 'queued' AND cluster = ?", (cluster,))
 
     def request_stop(self, ids: Iterable[int]) -> None:
         """Stop these runs: a queued one at once, a running one as soon as the trainer looks."""
@@ -368,17 +381,29 @@ class Store(Database):
     # --- What the trainer writes ---
 
     def waiting(self, beside: Run | None = None) -> int:
-        """How many queued runs have the recipe of this run, or else of the next one in the queue, but for the seed."""
+        """How many runs that are queued for this machine have the recipe of this run, or else of the next one in the
+        queue, but for the seed."""
         with self._read() as db:
             return db.execute(
-                "SELECT count(*) FROM runs WHERE status = 'queued' AND json_remove(recipe, '$.seed') = json_remove("
-                "coalesce(?, (SELECT recipe FROM runs WHERE status = 'queued' ORDER BY priority, id LIMIT 1)), "
-                "'$.seed')",
+                "SELECT count(*) FROM runs WHERE status = 'queued' AND cluster IS NULL AND json_remove(recipe, "
+                "'$.seed') = json_remove(coalesce(?, (SELECT recipe FROM runs WHERE status = 'queued' "
+                "AND cluster IS NULL ORDER BY priority, id LIMIT 1)), '$.seed')",
                 (beside and beside.recipe.to_json(),),
             ).fetchone()[0]
 
-    def claim(self, beside: Run | None = None) -> Run | None:
-        """The next queued run, now running: the quickest model first, then the oldest.
+    def waiting_for_clusters(self) -> dict[str, int]:
+        """How many runs are queued for each cluster for which some are, by its address."""
+        with self._read() as db:
+            return dict(
+                db.execute(
+                    "SELECT cluster, count(*) FROM runs WHERE status = 'queued' AND cluster IS NOT NULL "
+                    "GROUP BY cluster"
+                ).fetchall()
+            )
+
+    def claim(self, beside: Run | None = None, cluster: str | None = None) -> Run | None:
+        """The next run that is queued for this machine, or for a cluster, now running: the quickest model first, then
+        the oldest.
 
         Args:
             beside: only one with the recipe of this run but for the seed.
@@ -386,12 +411,21 @@ class Store(Database):
         with self._write() as db:
             row = db.execute(
                 "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?1), updated = ?1 "
-                "WHERE id = (SELECT id FROM runs WHERE status = 'queued' "
+                "WHERE id = (SELECT id FROM runs WHERE status = 'queued' AND cluster IS ?3 "
                 "AND (?2 IS NULL OR json_remove(recipe, '$.seed') = json_remove(?2, '$.seed')) "
                 "ORDER BY priority, id LIMIT 1) RETURNING *",
-                (time.time(), beside and beside.recipe.to_json()),
+                (time.time(), beside and beside.recipe.to_json(), cluster),
             ).fetchall()
         return self._run(row[0]) if row else None
+
+    def give_back(self, id: int) -> None:
+        """Queue a running run again, whose place on a cluster is gone; one that shall stop is stopped."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE runs SET status = CASE stop WHEN 1 THEN 'cancelled' ELSE 'queued' END, node = NULL, "
+                "finished = CASE stop WHEN 1 THEN ? END, stop = 0 WHERE id = ? AND status = 'running'",
+                (time.time(), id),
+            )
 
     def record_start(
         self,
@@ -405,12 +439,13 @@ class Store(Database):
         multiply_adds: int,
         steps: int,
         step: int,
+        node: str | None = None,
     ) -> None:
         """Note where a run is trained; forget points after the step from which it goes on."""
         with self._write() as db:
             db.execute(
                 "UPDATE runs SET device = ?, threads = ?, machine = ?, versions = ?, parameters = ?, "
-                "multiply_adds = ?, steps = ?, step = ?, updated = ? WHERE id = ?",
+                "multiply_adds = ?, steps = ?, step = ?, node = ?, updated = ? WHERE id = ?",
                 (
                     device,
                     threads,
@@ -420,6 +455,7 @@ class Store(Database):
                     multiply_adds,
                     steps,
                     step,
+                    node,
                     time.time(),
                     id,
                 ),

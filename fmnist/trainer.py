@@ -1,4 +1,7 @@
-"""The trainer: a process of its own that takes queued runs from the store and has them trained by workers.
+"""The trainer: a process of its own that takes queued runs from the store and has them trained.
+
+Runs for this machine go to workers (`fmnist.worker`), one each; runs for a Ray cluster to one process that passes them
+on (`fmnist.cluster`). Both take the same orders and give the same reports.
 
 `python -m fmnist.trainer` lives on when the dashboard's server ends, and ends by itself when there has been
 nothing to do for a while. For as long as it lives it holds a file lock: so there is never a second
@@ -17,9 +20,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,10 +33,15 @@ from filelock import FileLock, Timeout
 from fmnist import data, store
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
-from fmnist.worker import STOP, Begun, Ended, Grown, Order, Prepare, cores, serve
+from fmnist.worker import Begun, ClusterState, Ended, Grown, Lost, Order, Prepare, Report, Stop, cores, serve
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
+MOST_MESSAGES = 100  # Of a worker, between two looks into the queue.
+END_SECONDS = 5.0  # That a process has to end when it is asked to.
+CONNECT_SECONDS = 60.0  # That connecting to a cluster may take.
+RETRY_SECONDS = 5.0  # Until a cluster that is gone is looked for again.
+MOST_LOSSES = 3  # How often a cluster may lose a run before it has finished another epoch.
 MOST_SLOTS = 8
 WORKER_BYTES = 10**9  # Memory of a worker: torch and the images as floats (measured: 0.8 GB).
 PROCESSES = multiprocessing.get_context("spawn")  # Forked, they would inherit the lock and the open store.
@@ -104,6 +113,21 @@ def start(runs: Store) -> None:
     threading.Thread(target=process.wait, daemon=True).start()
 
 
+def cluster_address() -> str | None:
+    """The Ray cluster that shall train new runs: FMNIST_RAY_ADDRESS; None for this machine."""
+    return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
+
+
+def cluster_state(runs: Store, address: str) -> ClusterState:
+    """A cluster as a trainer saw it last."""
+    kept = runs.setting(_state_name(address))
+    return ClusterState.from_json(kept) if kept else ClusterState(address)
+
+
+def _state_name(address: str) -> str:
+    return f"cluster {address}"
+
+
 def last_words(path: Path) -> str:
     """The last line of the trainer's log, for a page that has to say why there is none."""
     try:
@@ -117,15 +141,42 @@ def last_words(path: Path) -> str:
 
 
 @dataclass
+class Job:
+    """A run that is being trained."""
+
+    run: Run
+    threads: int  # that it may use
+    at_once: int = 1  # the most runs that were trained at the same time on the same machine, itself included
+    node: str | None = None  # of a cluster
+    told_to_stop: bool = False
+
+
+@dataclass
 class Worker:
-    """A worker process, as the trainer sees it."""
+    """A process that has runs trained, as the trainer sees it: here one at a time, on a cluster many."""
 
     process: BaseProcess
     connection: Connection
-    run: Run | None = None  # what it trains at the moment
-    threads: int = 0  # that the run may use
-    at_once: int = 1  # the most runs that were trained at the same time with it, itself included
-    told_to_stop: bool = False
+    cluster: ClusterState | None = None
+    jobs: dict[int, Job] = field(default_factory=dict)  # by the run's id
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def threads(self) -> int:
+        """That its runs may use."""
+        return sum(job.threads for job in self.jobs.values())
+
+    def begin(self, job: Job, order: Order) -> None:
+        log.info("run %d: %s, %s", job.run.id, job.run.name, job.run.recipe.describe())
+        self.jobs[job.run.id] = job
+        with suppress(OSError):  # It has died in the meantime, which shows when its report is awaited.
+            self.connection.send(order)
+
+    def stop(self, job: Job) -> None:
+        if not job.told_to_stop:
+            job.told_to_stop = True
+            with suppress(OSError):
+                self.connection.send(Stop(job.run.id))
 
 
 class Trainer:
@@ -135,6 +186,9 @@ class Trainer:
         self.runs = runs
         self.slots = slots()
         self._workers: list[Worker] = []
+        self._clusters: dict[str, Worker] = {}  # by address
+        self._retries: dict[str, float] = {}  # when to look for a cluster again that is gone
+        self._losses: Counter[int] = Counter()  # how often a cluster lost a run since its last epoch
 
     def work(self, idle_seconds: float) -> None:
         """Train what is queued; return when nothing was for `idle_seconds`.
@@ -148,39 +202,49 @@ class Trainer:
                 self._prepare()
             while True:
                 self._hand_out()
-                if busy := [worker for worker in self._workers if worker.run]:
-                    for connection in wait([worker.connection for worker in busy], POLL_SECONDS):
-                        self._take_report(next(worker for worker in busy if worker.connection is connection))
+                if self._take_reports() or self.runs.waiting_for_clusters():  # One that is gone may come back.
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since >= idle_seconds:
                     return
                 else:
-                    self._end_workers(self._workers[1:])
-                    time.sleep(POLL_SECONDS)
+                    self._end(self._workers[1:])
         except StoreError as error:
-            for worker in self._workers:
-                if worker.run:
-                    log.info("run %d interrupted: %s", worker.run.id, error)
+            for worker in self._all():
+                for id in worker.jobs:
+                    log.info("run %d interrupted: %s", id, error)
                     # If not even that can be written, whoever looks next finds a running run without a trainer.
                     with suppress(StoreError):
-                        self.runs.finish(worker.run.id, "interrupted", error=str(error))
+                        self.runs.finish(id, "interrupted", error=str(error))
             raise
         finally:
-            self._end_workers(self._workers[:])
+            self._end(self._all())
+
+    def _all(self) -> list[Worker]:
+        return [*self._workers, *self._clusters.values()]
 
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
-        self._start_worker()
-        self._workers[0].connection.send(Prepare("fashion-mnist", self.runs.data_root(), self.runs.path.parent))
+        wanted = Prepare("fashion-mnist", self.runs.data_root(), self.runs.path.parent)
+        address = cluster_address()
+        worker = self._connect(address) if address else self._start_worker()
+        with suppress(OSError):
+            worker.connection.send(wanted)
+
+    # --- From the queue to the workers ---
 
     def _hand_out(self) -> None:
+        self._hand_out_here()
+        for address, waiting in self.runs.waiting_for_clusters().items():
+            self._hand_out_to(address, waiting)
+
+    def _hand_out_here(self) -> None:
         """Give queued runs to idle workers: the next one, and side by side with it those that differ by seed only.
 
         Other models wait: times are compared between models, so each is trained under the same load. Of more seeds
         than there are slots the odd ones go first, with more threads each: left over, they would leave cores idle.
         """
-        busy = [worker for worker in self._workers if worker.run]
-        free = self.slots - sum(worker.threads for worker in busy)
+        busy = [job for worker in self._workers for job in worker.jobs.values()]
+        free = self.slots - sum(job.threads for job in busy)
         beside = busy[0].run if busy else None
         if free <= 0 or not (waiting := self.runs.waiting(beside)):
             return
@@ -191,40 +255,82 @@ class Trainer:
             beside = run
         at_once = len(busy) + len(claimed)
         for run in claimed:
-            worker = next((worker for worker in self._workers if not worker.run), None) or self._start_worker()
-            worker.run, worker.at_once, worker.told_to_stop = run, at_once, False
-            worker.threads = min(ARCHITECTURES[run.recipe.model].parts, free // len(claimed))
-            order = Order(
-                run.recipe,
-                Path(run.data_root),
-                self.runs.path.parent,
-                self.runs.artifact(run.id, "checkpoint"),
-                worker.threads,
-                log_path(self.runs.path),
-            )
-            log.info("run %d: %s, %s", run.id, run.name, run.recipe.describe())
-            with suppress(OSError):  # It has died in the meantime, which shows when its report is awaited.
-                worker.connection.send(order)
-        for worker in busy:
-            worker.at_once = max(worker.at_once, at_once)
+            worker = next((worker for worker in self._workers if not worker.jobs), None) or self._start_worker()
+            self._begin(worker, Job(run, _threads(run, free // len(claimed)), at_once))
+        for job in busy:
+            job.at_once = max(job.at_once, at_once)
 
-    def _take_report(self, worker: Worker) -> None:
-        """Write down what a worker says, and tell it if its run is no longer wanted."""
-        run = worker.run
-        assert run is not None
+    def _hand_out_to(self, address: str, waiting: int) -> None:
+        """Give a cluster as many of the runs that wait for it as it has room for, in the order of the queue.
+
+        Each run reserves its cores there, so that other models beside it do not slow it down.
+        """
+        worker = self._clusters.get(address)
+        if worker is None:
+            if time.monotonic() >= self._retries.get(address, 0):
+                self._connect(address)  # It tells how much room there is when it is connected.
+            return
+        if not worker.cluster.nodes and time.monotonic() - worker.since > CONNECT_SECONDS:
+            worker.cluster = ClusterState(address, problem=f"The Ray cluster at {address} does not answer.")
+            worker.process.kill()  # Which shows when its report is awaited.
+            return
+        free = worker.cluster.slots - worker.threads
+        for left in range(min(waiting, free), 0, -1):
+            run = self.runs.claim(cluster=address)
+            if run is None:
+                return
+            job = Job(run, _threads(run, free // left))
+            free -= job.threads
+            self._begin(worker, job)
+
+    def _begin(self, worker: Worker, job: Job) -> None:
+        order = Order(
+            job.run.id,
+            job.run.recipe,
+            Path(job.run.data_root),
+            self.runs.path.parent,
+            self.runs.artifact(job.run.id, "checkpoint"),
+            job.threads,
+            log_path(self.runs.path),
+        )
+        worker.begin(job, order)
+
+    # --- From the workers to the store ---
+
+    def _take_reports(self) -> bool:
+        """Write down what comes within moments; whether any run was being trained."""
+        busy = any(worker.jobs for worker in self._all())
+        talking = {worker.connection: worker for worker in self._all() if worker.jobs or worker.cluster}
+        if not talking:
+            time.sleep(POLL_SECONDS)
+        for connection in wait(list(talking), POLL_SECONDS):
+            self._listen(talking[connection])
+        return busy
+
+    def _listen(self, worker: Worker) -> None:
+        """Write down all that a worker has said by now."""
         try:
-            report = worker.connection.recv()
+            for _ in range(MOST_MESSAGES):
+                match worker.connection.recv():
+                    case ClusterState() as state:
+                        self._note(worker, state)
+                    case (id, report):
+                        self._write_down(worker, worker.jobs[id], report)
+                if not worker.connection.poll():
+                    return
         except (EOFError, OSError):  # Killed, out of memory, or a fault in a library.
-            worker.process.join()
-            report = Ended(
-                "interrupted",
-                f"The process that trained it ended unexpectedly (exit code {worker.process.exitcode}): "
-                "it may have run out of memory.",
-            )
-            self._workers.remove(worker)
+            self._bury(worker)
+
+    def _write_down(self, worker: Worker, job: Job, report: Report) -> None:
+        """Write down what is reported of a run, and stop it if it is no longer wanted."""
+        run = job.run
         match report:
             case Begun():
                 self.runs.record_start(run.id, **report.facts)
+                job.node = report.facts.get("node")
+                beside = [other for other in worker.jobs.values() if other.node and other.node == job.node]
+                for other in beside:
+                    other.at_once = max(other.at_once, len(beside))
             case Grown():
                 wanted = self.runs.record(
                     run.id,
@@ -232,38 +338,113 @@ class Trainer:
                     images_per_second=report.images_per_second,
                     artifacts=report.artifacts,
                 )
-                if not wanted and not worker.told_to_stop:
-                    worker.told_to_stop = True
-                    with suppress(OSError):
-                        worker.connection.send(STOP)
+                if "checkpoint" in report.artifacts:
+                    self._losses.pop(run.id, None)
+                if not wanted:
+                    worker.stop(job)
             case Ended():
-                result = report.result and report.result | {"at_once": worker.at_once}
-                self.runs.finish(
-                    run.id,
-                    report.status,
-                    points=report.points,
-                    result=result,
-                    artifacts=report.artifacts,
-                    error=report.error,
-                )
-                worker.run = None
-                log.info("run %d %s%s", run.id, report.status, f": {report.error}" if report.error else "")
+                self._finish(worker, job, report)
+            case Lost():
+                self._losses[run.id] += 1
+                if self._losses[run.id] == MOST_LOSSES:
+                    reason = f"{report.reason} It happened {MOST_LOSSES} times without an epoch being finished."
+                    self._finish(worker, job, Ended("interrupted", reason))
+                else:
+                    self._give_back(worker, job, report.reason)
+
+    def _finish(self, worker: Worker, job: Job, end: Ended) -> None:
+        result = end.result and end.result | {"at_once": job.at_once}
+        self.runs.finish(
+            job.run.id, end.status, points=end.points, result=result, artifacts=end.artifacts, error=end.error
+        )
+        del worker.jobs[job.run.id]
+        self._losses.pop(job.run.id, None)
+        log.info("run %d %s%s", job.run.id, end.status, f": {end.error}" if end.error else "")
+
+    def _give_back(self, worker: Worker, job: Job, reason: str) -> None:
+        """Queue a run again that was lost: it goes on elsewhere from its last finished epoch."""
+        self.runs.give_back(job.run.id)
+        del worker.jobs[job.run.id]
+        log.info("run %d queued again: %s", job.run.id, reason)
+
+    def _note(self, worker: Worker, state: ClusterState) -> None:
+        """Keep what a cluster is like, for the pages."""
+        worker.cluster = state
+        self.runs.choose(_state_name(state.address), state.to_json())
+
+    def _bury(self, worker: Worker) -> None:
+        """A process is gone that should be there: its runs go on if they can."""
+        worker.connection.close()
+        worker.process.join()
+        if worker.cluster is None:
+            self._workers.remove(worker)
+            reason = (
+                f"The process that trained it ended unexpectedly (exit code {worker.process.exitcode}): "
+                "it may have run out of memory."
+            )
+            for job in list(worker.jobs.values()):
+                self._finish(worker, job, Ended("interrupted", reason))
+            return
+        address = worker.cluster.address
+        del self._clusters[address]
+        self._retries[address] = time.monotonic() + RETRY_SECONDS
+        problem = worker.cluster.problem or f"The Ray cluster at {address} is gone: the connection to it broke off."
+        self._note(worker, ClusterState(address, problem=problem))
+        log.info("%s", problem)
+        for job in list(worker.jobs.values()):
+            self._give_back(worker, job, "the cluster is gone")
+
+    # --- Processes ---
 
     def _start_worker(self) -> Worker:
+        worker = self._start(serve)
+        self._workers.append(worker)
+        return worker
+
+    def _connect(self, address: str) -> Worker:
+        """Start the process that speaks with a cluster. A driver of Ray does not outlive its cluster: we must."""
+        worker = self._start(serve_cluster, address)
+        worker.cluster = ClusterState(address)
+        self._clusters[address] = worker
+        return worker
+
+    def _start(self, function: Callable, *arguments: str) -> Worker:
         ours, theirs = PROCESSES.Pipe()
         # Daemons end with us in any orderly way; after any other they find that nobody listens.
-        process = PROCESSES.Process(target=serve, args=(theirs,), daemon=True)
+        process = PROCESSES.Process(target=function, args=(theirs, *arguments), daemon=True)
         process.start()
         theirs.close()
-        self._workers.append(Worker(process, ours))
-        return self._workers[-1]
+        return Worker(process, ours)
 
-    def _end_workers(self, workers: list[Worker]) -> None:
+    def _end(self, workers: list[Worker]) -> None:
         for worker in workers:
-            self._workers.remove(worker)
+            if worker.cluster:
+                del self._clusters[worker.cluster.address]
+                with suppress(StoreError):
+                    self._note(worker, ClusterState(worker.cluster.address))  # Nobody knows any more what it is like.
+            else:
+                self._workers.remove(worker)
             worker.connection.close()
             worker.process.terminate()
+            worker.process.join(END_SECONDS)
+            worker.process.kill()  # Ray can take long to give up an attempt to connect.
             worker.process.join()
+
+
+def serve_cluster(connection: Connection, address: str) -> None:
+    """What the process that speaks with a cluster does. Ray is needed here alone."""
+    try:
+        from fmnist import cluster
+    except ImportError as error:
+        problem = f"Ray can't be loaded ({error}): install it with pip install -r requirements-ray.txt."
+        connection.send(ClusterState(address, problem=problem))
+        return
+    cluster.serve(connection, address)
+
+
+def _threads(run: Run, share: int) -> int:
+    """How many threads a run may use that has so many cores to itself."""
+    return max(1, min(ARCHITECTURES[run.recipe.model].parts, share))
 
 
 def slots() -> int:

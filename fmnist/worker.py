@@ -1,7 +1,8 @@
 """A worker: a process that trains the runs that the trainer hands to it, one after the other.
 
 It never sees the store. `follow` turns the events of a training into what is to be written down, and the trainer
-writes it: so runs can be trained side by side, anywhere, with one writer.
+writes it: so runs can be trained side by side, anywhere, with one writer. `fmnist.cluster` takes the same orders and
+gives the same reports.
 
 torch is imported when the first run comes, or when the trainer says that one may come soon.
 """
@@ -17,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from multiprocessing.connection import Connection
@@ -53,12 +54,20 @@ class Prepare:
 class Order:
     """Train this."""
 
+    run: int  # its id, under which reports come back
     recipe: Recipe
     data_root: Path
     cache: Path
     checkpoint: bytes | None  # `save_checkpoint`; go on from there
     threads: int  # CPU threads that a step may use
     log: Path  # where the details of a fault can be read, for the sentence about it
+
+
+@dataclass(frozen=True)
+class Stop:
+    """This run is no longer wanted. What it has reported stays."""
+
+    run: int
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,46 @@ class Ended:
     artifacts: dict[str, bytes] = field(default_factory=dict)
 
 
-STOP = "stop"  # What the trainer says to a worker whose run is no longer wanted.
-Report = Begun | Grown | Ended
+@dataclass(frozen=True)
+class Lost:
+    """The place where the run was trained is gone: it has to go on elsewhere. Only clusters lose runs."""
+
+    reason: str
+
+
+Report = Begun | Grown | Ended | Lost
+"""Comes with the id of its run: (id, report)."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of a cluster."""
+
+    name: str
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """A cluster as its trainer sees it; kept in the store as JSON, for the pages."""
+
+    address: str
+    nodes: tuple[Node, ...] = ()
+    problem: str | None = None  # why it can't be used, in a sentence
+
+    @property
+    def slots(self) -> int:
+        """How many runs find room, if each takes one core."""
+        return sum(node.cpus for node in self.nodes)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ClusterState:
+        values = json.loads(text)
+        return cls(values["address"], tuple(Node(**node) for node in values["nodes"]), values["problem"])
 
 
 # --- The process ---
@@ -106,20 +153,21 @@ def serve(trainer: Connection) -> None:
                     with suppress(data.DataError):  # Whoever asks for a run is told.
                         _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
                 case Order() as order:
-                    for report in follow(order, stopped=trainer.poll):
-                        trainer.send(report)
-                case _:
-                    pass  # STOP, for a run that had ended in the meantime.
+                    for report in follow(order, lambda: dataset(order), stopped=trainer.poll):
+                        trainer.send((order.run, report))
+                case Stop():
+                    pass  # The run had ended in the meantime.
 
 
-def follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
+def follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
     """Train, and say a few times a second what is to be written down; at last an `Ended`, whatever happens.
 
     Args:
+        load: gives the data; may raise `DataError`.
         stopped: whether the run is no longer wanted; asked after each report.
     """
     try:
-        yield from _follow(order, stopped)
+        yield from _follow(order, load, stopped)
     except data.DataError as error:
         yield Ended("failed", str(error))
     except Exception as error:
@@ -131,9 +179,9 @@ def follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
             yield Ended("failed", f"The training ended by a fault of this program; the details are in {order.log}.")
 
 
-def _follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
+def _follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
     training = _load_training()
-    dataset = _dataset(order.recipe.dataset, order.data_root, order.cache)
+    dataset = load()
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
     points: list[Point] = []
     artifacts: dict[str, bytes] = {}
@@ -204,6 +252,15 @@ def _load_training() -> ModuleType:
             f"PyTorch can't be loaded ({str(error).splitlines()[0]}): "
             "install it again with pip install -r requirements.txt."
         ) from error
+
+
+def dataset(order: Order) -> data.Dataset:
+    """What an order is to be trained on, from the files here; kept for the next one.
+
+    Raises:
+        DataError: as `data.load`.
+    """
+    return _dataset(order.recipe.dataset, order.data_root, order.cache)
 
 
 @lru_cache(maxsize=2)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import live, trainer, widgets
+from fmnist import cluster_panel, live, trainer, widgets
 from fmnist.data import DataError
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
@@ -71,7 +71,7 @@ def ask(shelf: Library) -> None:
             again = st.toggle("Train again what is trained already", key="again")
         st.caption(promise(shelf, recipes, len(trained), again, len(images.train_images)))
     if pressed:
-        queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again)
+        queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again, cluster=trainer.cluster_address())
         if any(needed for _, needed in queued):
             trainer.start(shelf.own)
             st.session_state["pressed"] = True
@@ -153,6 +153,7 @@ def pace(batch: list[Run]) -> float:
 def show_training(shelf: Library, batch: list[Run]) -> None:
     active = any(run.status in ACTIVE for run in batch)
     alive = trainer.is_alive(shelf.own) if active else True
+    cluster_panel.show(shelf, batch)
     if not batch:
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
@@ -186,10 +187,11 @@ def say_no_trainer(shelf: Library) -> None:
 def show_running(shelf: Library, run: Run) -> None:
     share = run.step / run.steps if run.steps else 0.0
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
-    text = f"**{run.name}** · preparing"
+    where = f" on {widgets.escape(run.node)}" if run.node else ""
+    text = f"**{run.name}**{where} · preparing"
     if run.seconds_left is not None:
         text = (
-            f"**{run.name}** · epoch {epoch} of {run.recipe.epochs} · step {run.step:,} of {run.steps:,} · "
+            f"**{run.name}**{where} · epoch {epoch} of {run.recipe.epochs} · step {run.step:,} of {run.steps:,} · "
             f"{run.images_per_second:,.0f} images/s · {widgets.duration(run.seconds_left)} left"
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -223,7 +225,7 @@ def show_unfinished(shelf: Library, run: Run) -> None:
         if run.status != "failed" and st.button(
             "Resume", key=f"resume-{run.id}", icon=":material/replay:", help="Goes on from its last finished epoch."
         ):
-            shelf.own.resume(run.id)
+            shelf.own.resume(run.id, trainer.cluster_address())
             trainer.start(shelf.own)
             st.rerun()
 

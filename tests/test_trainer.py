@@ -312,3 +312,17 @@ def test_the_last_words_are_the_logs_last_line(store):
     assert trainer.last_words(store.path) == ""
     trainer.log_path(store.path).write_text("one\ntwo\n\n")
     assert trainer.last_words(store.path) == "two"
+
+
+# Clusters, where Ray is not installed
+
+
+def test_without_ray_a_cluster_is_told_off_in_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "fmnist.cluster", raising=False)
+    monkeypatch.delattr("fmnist.cluster", raising=False)
+    ours, theirs = trainer.PROCESSES.Pipe()
+    trainer.serve_cluster(theirs, "head:6379")
+    state = ours.recv()
+    assert state.address == "head:6379" and not state.nodes
+    assert is_one_sentence(state.problem) and "requirements-ray.txt" in state.problem

@@ -1,0 +1,169 @@
+"""A real Ray cluster, several nodes as processes on this machine, works off the queue as this machine would."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import is_one_sentence, wait_for
+from test_trainer import ENDLESS, SMALL, ended, same_weights
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+
+from ray.cluster_utils import Cluster
+
+from fmnist import cluster, trainer, training, worker
+from fmnist.cluster import ClusterError
+from fmnist.recipe import Recipe
+from fmnist.store import Store
+
+LONG = {"epochs": 6, "batch_size": 2, "learning_rate": 0.01, **SMALL}
+
+
+class Nodes:
+    """A cluster with a head that trains nothing, and nodes of two cores each."""
+
+    def __init__(self, *names: str) -> None:
+        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        self._nodes = {name: self._cluster.add_node(num_cpus=2, node_name=name) for name in names}
+        self.address = self._cluster.address
+
+    def kill(self, name: str) -> None:
+        self._cluster.remove_node(self._nodes.pop(name), allow_graceful=False)
+
+    def pull_away(self) -> None:
+        for name in [*self._nodes]:
+            self.kill(name)
+        self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    """Two nodes; trainers that are started use them."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Tests run beside each other: with Ray's 15 it would wait for ever.
+    found = Nodes("node-a", "node-b")
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", found.address)
+    yield found
+    found._cluster.shutdown()
+
+
+def queue(store: Store, *recipes: Recipe) -> list[int]:
+    """As pages do it, for the cluster, but with a key of our own for each."""
+    keyed = [(recipe, recipe.key("data")) for recipe in recipes]
+    return [id for id, _ in store.enqueue(keyed, store.path.parent, cluster=os.environ["FMNIST_RAY_ADDRESS"])]
+
+
+def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
+    recipes = [Recipe(model, seed, **LONG) for model in ("0", "1", "2") for seed in range(4)]
+    ids = queue(store, *recipes)
+    trainer.start(store)
+
+    def midway() -> list[int]:
+        """Runs on node-b that have finished an epoch, once both nodes train."""
+        if {run.node for run in store.runs("running", "done")} < {"node-a", "node-b"}:
+            return []
+        running = [run.id for run in store.runs("running") if run.node == "node-b"]
+        return [id for id in running if store.artifact(id, "checkpoint")]
+
+    [lost, *_] = wait_for(midway, timeout=120)
+    nodes.kill("node-b")
+    runs = ended(store, *ids)
+    assert {run.status for run in runs} == {"done"}
+    assert store.run(lost).node == "node-a"
+    for recipe, run in zip(recipes, runs, strict=True):
+        *_, alone = training.train(recipe, small_sample, threads=run.threads)
+        assert same_weights(store.weights(run.id), alone.weights)
+        assert (store.logits(run.id) == alone.logits).all()
+        assert store.history([run.id], "test")["epoch"].tolist() == list(range(1, 7))
+    wait_for(
+        lambda: [node.name for node in trainer.cluster_state(store, nodes.address).nodes if node.cpus] == ["node-a"]
+    )
+
+
+def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(store, small_sample, nodes):
+    (endless,) = queue(store, ENDLESS)
+    trainer.start(store)
+    wait_for(lambda: store.artifact(endless, "checkpoint"), timeout=120)
+    (other,) = queue(store, Recipe("0", 1, epochs=1, **SMALL))
+    store.request_stop([endless])
+    stopped, trained = ended(store, endless, other)
+    assert (stopped.status, trained.status) == ("cancelled", "done")
+    assert len(store.history([endless])) > 0 and store.artifact(endless, "checkpoint")
+
+
+def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, nodes):
+    recipe = Recipe("0", 4, **LONG | {"epochs": 60})
+    (id,) = queue(store, recipe)
+    trainer.start(store)
+    wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)
+    nodes.pull_away()
+    wait_for(lambda: store.run(id).status == "queued", timeout=120)
+    problem = wait_for(lambda: trainer.cluster_state(store, nodes.address).problem)
+    assert is_one_sentence(problem) and nodes.address in problem
+    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    assert 0 < epoch < 60 and len(store.history([id])) > 0
+    assert trainer.is_alive(store)  # and looks whether it comes back
+
+    store.bring_home(nodes.address)
+    (run,) = ended(store, id)
+    assert (run.status, run.node) == ("done", None)
+    *_, alone = training.train(recipe, small_sample)
+    assert same_weights(store.weights(id), alone.weights)
+    assert store.history([id], "test")["epoch"].tolist() == list(range(1, 61))
+
+
+def closed_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (closed_port(), "does not answer"),
+        ("head.invalid:6379", "does not answer"),
+        ("head", "not the address of a Ray cluster"),
+        (":6379", "not the address of a Ray cluster"),
+        ("127.0.0.1:99999", "not the address of a Ray cluster"),
+        ("ray://127.0.0.1:10001", "ray start"),
+    ],
+)
+def test_an_address_without_a_cluster_is_told_in_a_sentence(address, words):
+    with pytest.raises(ClusterError, match=words) as refused:
+        cluster.connect(address)
+    assert is_one_sentence(refused.value)
+
+
+def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(store, small_sample, monkeypatch):
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", closed_port())
+    (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
+    trainer.start(store)
+    address = os.environ["FMNIST_RAY_ADDRESS"]
+    assert "does not answer" in wait_for(lambda: trainer.cluster_state(store, address).problem)
+    assert store.run(id).status == "queued"
+    store.bring_home(address)
+    assert ended(store, id)[0].status == "done"
+
+
+def losing(_connection: Any, address: str) -> None:
+    """A cluster that takes each run and loses it."""
+    _connection.send(worker.ClusterState(address, (worker.Node("node", 1, 0),)))
+    while True:
+        match _connection.recv():
+            case worker.Order() as order:
+                _connection.send((order.run, worker.Lost("The node ran out of memory.")))
+
+
+def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, monkeypatch):
+    monkeypatch.setattr(trainer, "serve_cluster", losing)
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", "a cluster")
+    (id,) = queue(store, Recipe("0", **SMALL))
+    trainer.Trainer(store).work(idle_seconds=0)
+    run = store.run(id)
+    assert run.status == "interrupted"
+    assert run.error.startswith("The node ran out of memory.") and f"{trainer.MOST_LOSSES} times" in run.error
