@@ -52,10 +52,7 @@ def serve(trainer: Connection, address: str) -> None:
             Driver(trainer, address).work()
         except ClusterError as error:
             trainer.send(ClusterState(address, problem=str(error)))
-        except (exceptions.RayError, ConnectionError, RuntimeError, TimeoutError) as error:
-            log.exception("%s", address)
-            problem = f"The Ray cluster at {address} can't be used any more ({_first_line(error)})."
-            trainer.send(ClusterState(address, problem=problem))
+            os._exit(0)  # In an orderly end, Ray would wait for the cluster for a minute.
 
 
 def connect(address: str) -> None:
@@ -92,7 +89,11 @@ def connect(address: str) -> None:
 
 
 def _answers(address: str) -> None:
-    """See that somebody listens at an address: Ray itself would wait for minutes, deaf to all signals."""
+    """See that somebody listens at an address: Ray itself would wait for a minute or more, deaf to all signals.
+
+    Raises:
+        ClusterError: nobody does.
+    """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise ClusterError(f"{address!r} is not the address of a Ray cluster: it has the form HOST:PORT, or is auto.")
@@ -115,6 +116,7 @@ class Driver:
     def __init__(self, trainer: Connection, address: str) -> None:
         self._trainer = trainer
         self._state = ClusterState(address)
+        self._head = ray.get_runtime_context().gcs_address
         self._names: dict[str, str] = {}  # of nodes, by their id
         self._looked = 0.0
         self._tasks: dict[int, ray.ObjectRefGenerator] = {}  # by the run's id
@@ -122,7 +124,11 @@ class Driver:
         self._data: dict[str, ray.ObjectRef] = {}  # by the data's fingerprint
 
     def work(self) -> None:
-        """Until the trainer is gone."""
+        """Until the trainer is gone.
+
+        Raises:
+            ClusterError: the cluster is.
+        """
         while True:
             if time.monotonic() - self._looked >= NODES_SECONDS:
                 self._look()
@@ -134,6 +140,7 @@ class Driver:
     def _look(self) -> None:
         """Tell the trainer of the nodes, if they have changed."""
         self._looked = time.monotonic()
+        _answers(self._head)
         alive = [node for node in ray.nodes() if node["Alive"]]
         shared = Counter(node["NodeName"] for node in alive)
         self._names |= {
@@ -196,28 +203,29 @@ class Driver:
             report = ray.get(next(task))
         except StopIteration:
             return Lost("Its training on the cluster ended without a result.")
-        except exceptions.RayTaskError as error:
-            log.error("%s", error)
-            return Ended("failed", f"A node of the cluster can't train it ({_first_line(error.cause or error)}).")
-        except exceptions.RuntimeEnvSetupError as error:
-            log.error("%s", error)
-            return Ended("failed", f"The cluster can't take over the program ({_first_line(error)}).")
         except exceptions.RayError as error:
-            return Ended("cancelled") if id in self._stopped else Lost(_reason(error))
+            return Ended("cancelled") if id in self._stopped else _end(error)
         if isinstance(report, Begun):  # A task knows its node by the id alone.
             node = report.facts["node"]
             return Begun(report.facts | {"node": self._names.get(node, node[:6])})
         return report
 
 
-def _reason(error: exceptions.RayError) -> str:
+def _end(error: exceptions.RayError) -> Ended | Lost:
+    """What an error of Ray means for a run: that it can't be trained, or that it has to go on elsewhere."""
     match error:
+        case exceptions.RayTaskError():
+            log.error("%s", error)
+            return Ended("failed", f"A node of the cluster can't train it ({_first_line(error.cause or error)}).")
+        case exceptions.RuntimeEnvSetupError():
+            log.error("%s", error)
+            return Ended("failed", f"The cluster can't take over the program ({_first_line(error)}).")
         case exceptions.NodeDiedError():
-            return "The node of the cluster that trained it is gone."
+            return Lost("The node of the cluster that trained it is gone.")
         case exceptions.OutOfMemoryError():
-            return "The node of the cluster that trained it ran out of memory."
+            return Lost("The node of the cluster that trained it ran out of memory.")
         case _:
-            return f"The cluster lost it ({_first_line(error)})."
+            return Lost(f"The cluster lost it ({_first_line(error)}).")
 
 
 @ray.remote(num_returns="streaming", max_retries=0)
