@@ -404,6 +404,15 @@ def runs_delete(options: argparse.Namespace) -> int:
     return 0
 
 
+def runs_import(options: argparse.Namespace) -> int:
+    """Take in what another store has; the file stays as it is."""
+    from fmnist.importing import import_runs  # imports torch
+
+    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    print(import_runs(Library(Store(options.runs)), options.file, load).text)
+    return 0
+
+
 # --- Arguments ---
 
 
@@ -521,11 +530,16 @@ def _parser() -> argparse.ArgumentParser:
     command(group, "check", data_check, "say whether FashionMNIST is there, complete and as published")
     command(group, "download", data_download, "fetch FashionMNIST through torchvision, unless it is there")
 
-    group = commands.add_parser("runs", help="list, show or delete runs").add_subparsers(required=True, metavar="WHAT")
+    group = commands.add_parser("runs", help="list, show, delete or import runs").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     command(group, "list", runs_list, "one line per run")
     command(group, "show", runs_show, "one run, as JSON").add_argument("id", type=int, metavar="ID")
     command(group, "delete", runs_delete, "delete one run with its curves and weights").add_argument(
         "id", type=int, metavar="ID"
+    )
+    command(group, "import", runs_import, "take in the finished runs of another store").add_argument(
+        "file", type=Path, metavar="FILE", help="its file, such as fmnist.db"
     )
     return parser
 
