@@ -293,7 +293,8 @@ def export(options: argparse.Namespace) -> int:
         place = options.out or Path(f"fmnist-{form.id}-{runs[0].address}")
         files, remarks = folder.fill(place, partial(function, exported), replace=options.force)
         print(*files, sep="\n")
-    print(*remarks, sep="\n", end="\n" if remarks else "", file=sys.stderr)
+    for remark in remarks:
+        print(f"fmnist: {remark}", file=sys.stderr)
     return 0
 
 

@@ -123,8 +123,7 @@ def _explained(tracking_uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, ImportError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        reason = shown(lines[0])
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
         if "Max retries exceeded" in reason or "Connection" in reason:
             reason = "nothing answers there"
-        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {reason[:300].rstrip('.')}.") from None
+        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {shown(reason[:300]).rstrip('.')}.") from None
