@@ -225,7 +225,7 @@ class _Source:
         recipe = _recipe(columns["recipe"])
         _need(re.fullmatch(r"[0-9a-f]{32}", _text(columns["key"])), "a key that is none")
         for name in ("device", "machine"):
-            _need(0 < len(_text(columns[name])) <= MOST_TEXT and columns[name].isprintable(), f"no {name}")
+            _need(_is_name(columns[name]), f"no {name}")
         for name in ("created", "started", "updated", "finished"):
             _need(_number(columns[name], 0, LATEST), f"no time {name}")
         for name in ("threads", "parameters", "steps"):
@@ -235,7 +235,7 @@ class _Source:
         _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
         _need(columns["error"] is None, "an error, though it is done")
         versions = _json(columns["versions"], "versions")
-        _need(all(len(_text(text)) <= MOST_TEXT and text.isprintable() for text in versions.values()), "no versions")
+        _need(all(_is_name(version) for version in versions.values()), "no versions")
         _check_result(_json(columns["result"], "result"))
         for split, step, epoch, seconds, loss, accuracy in record.points:
             good = split in ("train", "test") and _whole(step, 1, columns["steps"]) and _whole(epoch, 1, recipe.epochs)
@@ -300,6 +300,11 @@ def _need(good: object, otherwise: str) -> None:
 def _text(value: Any) -> str:
     """The value if it is text, else nothing."""
     return value if isinstance(value, str) else ""
+
+
+def _is_name(value: Any) -> bool:
+    """A line of text that can be shown."""
+    return 0 < len(_text(value)) <= MOST_TEXT and value.isprintable()
 
 
 def _number(value: Any, low: float, high: float = sys.float_info.max) -> bool:
