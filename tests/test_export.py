@@ -76,10 +76,18 @@ def write(form: str, chosen: Chosen, folder: Path) -> list[str]:
 
 
 @contextmanager
-def serving(command: list[str], url: str, folder: Path) -> Iterator[None]:
-    """A server in a process of its own, that answers at the address."""
+def serving(command: list[str], url: str, folder: Path, **settings: str) -> Iterator[None]:
+    """A server in a process of its own, that answers at the address; with some environment variables."""
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdin=-3, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | settings,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
 
         def answers() -> bool:
@@ -88,7 +96,7 @@ def serving(command: list[str], url: str, folder: Path) -> Iterator[None]:
                 return answer.status == 200
             return False
 
-        wait_for(answers, timeout=120)
+        wait_for(answers, timeout=240)  # MLflow's takes ten seconds of a processor, more where others work.
         yield
     finally:
         os.killpg(process.pid, 9)
@@ -385,7 +393,8 @@ def test_an_mlflow_server_has_each_run_once_with_its_numbers(chosen, tmp_path):
         "--artifacts-destination",
         str(tmp_path / "kept"),
     ]
-    with serving(command, f"{url}/health", tmp_path):
+    without_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # Seven processes that nothing here needs.
+    with serving(command, f"{url}/health", tmp_path, **without_jobs):
         assert all(is_one_sentence(said) and "logged as run" in said for said in log(chosen, url, "ours"))
         assert all("logged before" in said for said in log(chosen, url, "ours"))
         client = MlflowClient(tracking_uri=url)
