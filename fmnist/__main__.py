@@ -1,4 +1,4 @@
-"""The same work without a browser: python -m fmnist train | compare | time | verify | predict | convert | data | runs.
+"""The same work without a browser: python -m fmnist train | compare | time | verify | export | predict | ...
 
 Exit codes: 0 done, 1 it could not be done (one sentence on standard error), 2 wrong usage, 130 stopped by Ctrl-C.
 """
@@ -12,13 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from fmnist import data, store, timing, trainer
 from fmnist.data import CLASS_NAMES, DataError
+from fmnist.export import FORMATS, TRACKING_URI, ExportError, chosen, folder
 from fmnist.images import ImageError, convert, open_image, to_png
 from fmnist.library import Library, comparison, default_groups
 from fmnist.models import ARCHITECTURES
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         code = options.command(options) or 0
         sys.stdout.flush()
         return code
-    except (CommandError, DataError, ImageError, RecipeError, StoreError) as error:
+    except (CommandError, DataError, ExportError, ImageError, RecipeError, StoreError) as error:
         print(f"fmnist: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -281,6 +282,32 @@ def _place(library: Library, address: str) -> tuple[str, int]:
     return source, int(number)
 
 
+# --- export ---
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write finished runs in another format, or log them into a tracking server."""
+    form = FORMATS[options.to]
+    if form.tracking and not options.tracking_uri:
+        raise CommandError(f"Where to? Name it with --tracking-uri, or in {TRACKING_URI}.")
+    library = Library(Store(options.runs))
+    runs = [_finished(library, address) for address in dict.fromkeys(options.addresses)]
+    if options.group:
+        runs = chosen.widen(library, runs)
+    function = form.load()
+    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    exported = chosen.Chosen(library, tuple(runs), load)
+    if form.tracking:
+        remarks = function(exported, options.tracking_uri, options.experiment)
+    else:
+        place = options.out or Path(f"fmnist-{form.id}-{runs[0].address}")
+        files, remarks = folder.fill(place, partial(function, exported), replace=options.force)
+        print(*files, sep="\n")
+    for remark in remarks:
+        print(f"fmnist: {remark}", file=sys.stderr)
+    return 0
+
+
 # --- predict, convert ---
 
 
@@ -388,6 +415,15 @@ def runs_delete(options: argparse.Namespace) -> int:
     return 0
 
 
+def runs_import(options: argparse.Namespace) -> int:
+    """Take in what another store has; the file stays as it is."""
+    from fmnist.importing import import_runs  # imports torch
+
+    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    print(import_runs(Library(Store(options.runs)), options.file, load).text)
+    return 0
+
+
 # --- Arguments ---
 
 
@@ -482,6 +518,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--json", action="store_true", help="the verdicts as a list")
 
+    sub = command(commands, "export", export, "write finished runs in the formats of other programs")
+    sub.add_argument("addresses", nargs="+", metavar="RUN", help="for example 12, or reference-3")
+    sub.add_argument("--group", action="store_true", help="with all seeds of the same recipe")
+    sub.add_argument("--to", choices=FORMATS, required=True, help="the format: docs/export.md explains each")
+    sub.add_argument("--out", type=Path, metavar="PATH", help="the folder (default: fmnist-FORMAT-RUN, here)")
+    sub.add_argument("--force", action="store_true", help="replace files of the same names")
+    sub.add_argument(
+        "--tracking-uri",
+        default=os.environ.get(TRACKING_URI),
+        metavar="URI",
+        help=f"MLflow's (default: {TRACKING_URI})",
+    )
+    sub.add_argument("--experiment", default="fmnist", metavar="NAME", help="MLflow's (default: %(default)s)")
+
     sub = command(commands, "predict", predict, "what every model makes of image files")
     sub.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     sub.add_argument("--format", choices=("table", "json"), default="table")
@@ -497,11 +547,16 @@ def _parser() -> argparse.ArgumentParser:
     command(group, "check", data_check, "say whether FashionMNIST is there, complete and as published")
     command(group, "download", data_download, "fetch FashionMNIST through torchvision, unless it is there")
 
-    group = commands.add_parser("runs", help="list, show or delete runs").add_subparsers(required=True, metavar="WHAT")
+    group = commands.add_parser("runs", help="list, show, delete or import runs").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     command(group, "list", runs_list, "one line per run")
     command(group, "show", runs_show, "one run, as JSON").add_argument("id", type=int, metavar="ID")
     command(group, "delete", runs_delete, "delete one run with its curves and weights").add_argument(
         "id", type=int, metavar="ID"
+    )
+    command(group, "import", runs_import, "take in the finished runs of another store").add_argument(
+        "file", type=Path, metavar="FILE", help="its file, such as fmnist.db"
     )
     return parser
 

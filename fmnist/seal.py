@@ -71,6 +71,11 @@ def sums(contents: dict[str, Any]) -> dict[str, str]:
     return {name: digest(value) for name, value in contents.items()}
 
 
+def identity(contents: dict[str, Any]) -> str:
+    """One sum over all of a run, 32 hexadecimal digits: two runs with the same one are the same run."""
+    return hashlib.sha256(json.dumps(sums(contents), sort_keys=True).encode()).hexdigest()[:32]
+
+
 def attach(db: sqlite3.Connection, id: int) -> None:
     """Seal a run as it is now; in the transaction that ends it."""
     data = json.dumps(sums(contents(db, id))).encode()

@@ -120,6 +120,16 @@ class Point:
     accuracy: float
 
 
+@dataclass(frozen=True)
+class Record:
+    """All that a store holds of a finished run, to be put into another one."""
+
+    columns: dict[str, Any]  # `seal.COLUMNS`, and result: as they stand in the table `runs`
+    points: list[tuple]  # (split, step, epoch, seconds, loss, accuracy)
+    artifacts: dict[str, bytes]
+    identity: str  # `seal.identity`
+
+
 def store_path(path: str | Path | None = None) -> Path:
     """The store's file: the argument, else FMNIST_RUNS, else `runs/` in the project; in a folder it is `fmnist.db`."""
     chosen = Path(os.path.expanduser(path or os.environ.get("FMNIST_RUNS") or PROJECT / "runs")).absolute()  # noqa: PTH111
@@ -294,6 +304,46 @@ class Store(Database):
                 f"Run {id} has no {name.split('/')[0]} in {self.path}: it is not finished, or was deleted."
             )
         return data
+
+    # --- Runs of other stores ---
+
+    def holds(self, key: str, identity: str) -> bool:
+        """Whether this very run (`seal.identity`) is here; one trained again by the same recipe is another one."""
+        with self._read() as db:
+            rows = db.execute("SELECT id FROM runs WHERE key = ? AND status = 'done'", (key,)).fetchall()
+            return any(seal.identity(seal.contents(db, row[0])) == identity for row in rows)
+
+    def take_in(self, records: Iterable[Record]) -> list[int]:
+        """Add finished runs as they are, all of them or, if an error comes up, none; but those that are here already.
+
+        Args:
+            records: of known models, and checked: nothing is looked at here.
+
+        Returns:
+            The ids of those that were added.
+        """
+        order, added = list(ARCHITECTURES), []
+        with self._write() as db:
+            for record in records:
+                if self.holds(record.columns["key"], record.identity):
+                    continue
+                model = Recipe.from_json(record.columns["recipe"]).model
+                values = record.columns | {"data_root": "", "priority": order.index(model)}
+                cursor = db.execute(
+                    f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+                    tuple(values.values()),
+                )
+                added.append(cursor.lastrowid)
+                db.executemany(
+                    "INSERT INTO history (run, split, step, epoch, seconds, loss, accuracy) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [(cursor.lastrowid, *point) for point in record.points],
+                )
+                db.executemany(
+                    "INSERT INTO artifacts (run, name, data) VALUES (?, ?, ?)",
+                    [(cursor.lastrowid, name, data) for name, data in record.artifacts.items()],
+                )
+        return added
 
     # --- The queue: what pages and the command line add ---
 

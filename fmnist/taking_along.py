@@ -6,10 +6,12 @@ import streamlit as st
 
 from fmnist import report, widgets
 from fmnist.comparison import Comparison
+from fmnist.export_panel import export_panel
+from fmnist.library import Library
 
 
-def take_along(compared: Comparison, *, with_images: bool) -> None:
-    """A menu to download what is shown.
+def take_along(shelf: Library, compared: Comparison, *, with_images: bool) -> None:
+    """A menu to download what is shown, and the runs behind it.
 
     Args:
         with_images: whether the test labels are there.
@@ -26,3 +28,6 @@ def take_along(compared: Comparison, *, with_images: bool) -> None:
         )
         widgets.download_table("comparison", compared.table(), "Numbers (CSV)")
         widgets.choose_picture_format()
+        st.divider()
+        st.markdown("**The runs themselves**, for other programs")
+        export_panel(shelf, [run for group in compared.groups for run in group.runs], "compared")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from fmnist import cluster_panel, live, trainer, widgets
 from fmnist.data import DataError
+from fmnist.export_panel import export_panel
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
@@ -16,6 +17,7 @@ PUBLISHED = Recipe("0")
 FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.15, 0.5, 4.0
 MOST_ROWS = 8
 MOST_LISTED = 200
+CHOOSE_FIRST = "Choose rows of the table first."
 UNFINISHED = {
     "failed": (":material/error:", "failed"),
     "cancelled": (":material/stop_circle:", "stopped"),
@@ -303,8 +305,13 @@ def show_all(shelf: Library) -> None:
             alt="All runs",
         )
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
-        if st.button("Delete", icon=":material/delete:", disabled=not picked, help="Choose rows of the table first."):
-            confirm_delete(shelf, picked)
+        finished = [run for run in picked if run.status == "done"]
+        with st.container(horizontal=True):
+            with st.popover("Export", icon=":material/download:", disabled=not finished, help=CHOOSE_FIRST):
+                if finished:
+                    export_panel(shelf, finished, "picked")
+            if st.button("Delete", icon=":material/delete:", disabled=not picked, help=CHOOSE_FIRST):
+                confirm_delete(shelf, picked)
 
 
 @st.dialog("Delete runs")

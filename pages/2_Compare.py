@@ -49,7 +49,7 @@ def show(shelf: Library) -> None:
         known = dataset == "fashion-mnist" and st.toggle(
             "What others reach", key="lines", bind="query-params", help="Accuracies that others have published."
         )
-        take_along(compared, with_images=labels is not None)
+        take_along(shelf, compared, with_images=labels is not None)
     with place:
         widgets.draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(

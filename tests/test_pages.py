@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sqlite3
+import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import making
@@ -17,8 +20,9 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 from ui import PAGES, again, charts, labels, live_curves, model_colors, says, texts, traces, visit
 
-from fmnist import answer_panel, data, images, trainer, widgets
+from fmnist import answer_panel, data, export_panel, images, trainer, widgets
 from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.export import FORMATS
 from fmnist.images import to_png
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
@@ -1016,3 +1020,73 @@ def test_possible_wrong_labels_are_listed_for_download(store, small_data, fashio
     assert table.loc[0, "label"] == CLASS_NAMES[small_data.test_labels[0]]
     assert table.loc[0, "answer"] == CLASS_NAMES[wrong[0]]
     assert at.get("download_button")[0].proto.label == "Download as CSV"
+
+
+# --- Taking runs elsewhere ---
+
+
+def make(at: AppTest, panel: str, form: str) -> AppTest:
+    """Choose a format on Compare or Train, and have the files made."""
+    at.selectbox(f"{panel}-format").set_value(form)
+    again(at)
+    at.button(f"{panel}-make").click()
+    return again(at)
+
+
+def test_compared_runs_are_exported_as_the_command_line_does(store, small_data, small_sample, fashion):
+    for seed in (0, 1):
+        finished_run(store, Recipe("0", seed, "sample"), small_data, weights=True)
+    at = make(visit(COMPARE), "compared", "csv")
+    [button] = [button for button in at.get("download_button") if "Save" in button.proto.label]
+    assert "fmnist-csv-1.zip" in button.proto.label
+    _, content, *_ = at.session_state[export_panel.KEPT]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = {Path(name).name for name in archive.namelist()}
+        assert names == {"runs.csv", "curves.csv", "predictions.csv", "classes.csv"}
+        runs = archive.read("fmnist-csv-1/runs.csv").decode()
+    assert len(runs.splitlines()) == 3 and all(run.key in runs for run in store.runs())
+    at.selectbox("compared-format").set_value("parquet")
+    again(at)
+    assert not [button for button in at.get("download_button") if "Save" in button.proto.label]  # Another format's.
+
+
+def test_chosen_rows_of_train_are_exported(store, small_data, started):
+    finished_run(store, Recipe("0"), small_data, weights=True)
+    ended_run(store, Recipe("1"), small_data, "failed", "No luck.")
+    at = visit(TRAIN)
+    at.session_state["all-runs"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
+    again(at)
+    assert "Make the files of 1 run" in labels(at)  # Of the finished one.
+
+
+def test_an_export_that_fails_is_said_in_a_sentence(store, small_data, small_sample, fashion):
+    run = finished_run(store, Recipe("0", 0, "sample"), small_data, weights=True)
+    at = visit(COMPARE)
+    with sqlite3.connect(store.path) as db:  # Behind the page's back.
+        db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'weights'", (run.id,))
+    make(at, "compared", "safetensors")
+    [error] = texts(at, "error")
+    assert is_one_sentence(error) and "weights" in error
+
+
+def test_mlflow_is_logged_to_what_the_environment_names_alone(store, small_data, small_sample, fashion, monkeypatch):
+    pytest.importorskip("mlflow")
+    finished_run(store, Recipe("0", 0, "sample"), small_data, weights=True)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    at = visit(COMPARE)
+    at.selectbox("compared-format").set_value("mlflow")
+    again(at)
+    assert [code.value for code in at.code] == ["python -m fmnist export 1 --to mlflow --tracking-uri URI"]
+    assert "compared-make" not in [button.key for button in at.button]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert "Log 1 run" in labels(again(at))
+
+
+def test_what_is_not_installed_is_named_in_its_place(store, small_data, small_sample, fashion, monkeypatch):
+    finished_run(store, Recipe("0", 0, "sample"), small_data, weights=True)
+    absent = replace(FORMATS["onnx"], needs=("no_such_package",))
+    monkeypatch.setitem(FORMATS, "onnx", absent)
+    at = visit(COMPARE)
+    at.selectbox("compared-format").set_value("onnx")
+    again(at)
+    assert says(at, "requirements\\-export") and "compared-make" not in [button.key for button in at.button]

@@ -108,6 +108,12 @@ def _as_hex(color: str) -> str:
     return "#{:02X}{:02X}{:02X}".format(*map(int, re.findall(r"\d+", color)[:3]))
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return free.getsockname()[1]
+
+
 class Server:
     """A real dashboard in a process of its own, on a free port.
 
@@ -118,9 +124,7 @@ class Server:
 
     def __init__(self, runs: Path, data: Path) -> None:
         self.runs, self.data = runs, data
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen | None = None
 
     @property

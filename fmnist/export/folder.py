@@ -1,0 +1,53 @@
+"""Files that are complete or not there at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fmnist.export import ExportError
+
+
+def fill(folder: Path, write: Callable[[Path], list[str]], *, replace: bool) -> tuple[list[Path], list[str]]:
+    """Let `write` fill an empty folder, and move what it made to its place once all of it is there.
+
+    Args:
+        folder: made if it is not there. What else is in it is left alone.
+        write: takes the folder to be filled; what it returns is handed on.
+        replace: files of the same names may be there, and are replaced.
+
+    Returns:
+        The files, and what `write` returned.
+
+    Raises:
+        ExportError: a file is there already, or can't be written.
+    """
+    with _explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Beside its place, on the same file system: a file is moved in one step.
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent, ignore_cleanup_errors=True) as temporary:
+            made = Path(temporary) / "files"
+            made.mkdir()
+            remarks = write(made)
+            names = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+            there = [folder / name for name in names if (folder / name).exists()]
+            if there and not replace:
+                raise ExportError(
+                    f"{there[0]} exists already: choose another place with --out, or replace it with --force."
+                )
+            if not folder.exists():
+                made.rename(folder)
+            for name in names if made.exists() else []:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (made / name).replace(folder / name)
+    return [folder / name for name in names], remarks
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(f"{folder} can't be written: {error.strerror or error}.") from None

@@ -1,0 +1,76 @@
+"""The code of an architecture by itself: what a reader, or a script without this project, needs to build it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+
+from fmnist import models
+from fmnist.export import ExportError
+from fmnist.models import Architecture
+
+
+def source(architecture: Architecture) -> tuple[str, str]:
+    """Code that needs nothing but PyTorch (and what the user's own file imports), and the name in it that builds the
+    model when it is called without arguments.
+
+    Raises:
+        ExportError: a file of the user's that needs this project for more than to register the model.
+    """
+    build = inspect.unwrap(architecture.build)
+    if build.__module__ == models.__name__:
+        code = plain(textwrap.dedent(inspect.getsource(build)), architecture.name)
+        return f"from torch import nn\n\n\n{code}", build.__name__
+    # A file of the user's: its models may use anything in it.
+    return plain(Path(inspect.getfile(build)).read_text(encoding="utf-8"), architecture.name), build.__name__
+
+
+def plain(text: str, name: str) -> str:
+    """Code without what registers a model here: the decorator `register`, and its import. The rest stays as written.
+
+    Args:
+        name: of the model, for the message.
+
+    Raises:
+        ExportError: more of this project is used.
+    """
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        parts = [node] if _is_our_import(node) else getattr(node, "decorator_list", [])
+        for part in parts:
+            if part is node or _called(part) == "register":
+                lines[part.lineno - 1 : part.end_lineno] = [""] * (part.end_lineno - part.lineno + 1)
+    kept = "\n".join(lines).strip() + "\n"
+    try:
+        uses_us = any(_imports_us(node) for node in ast.walk(ast.parse(kept)))
+    except SyntaxError:
+        uses_us = True
+    if uses_us:
+        raise ExportError(
+            f"The code of {name} uses more of this project than register, and can't be written as a plain script."
+        )
+    return kept
+
+
+def _is_our_import(node: ast.AST) -> bool:
+    """from fmnist.models import register"""
+    return (
+        isinstance(node, ast.ImportFrom)
+        and node.module == models.__name__
+        and [alias.name for alias in node.names] == ["register"]
+    )
+
+
+def _imports_us(node: ast.AST) -> bool:
+    ours = models.__name__.partition(".")[0]
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").partition(".")[0] == ours
+    return isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == ours for alias in node.names)
+
+
+def _called(decorator: ast.expr) -> str:
+    """The name that a decorator calls: "register" of @register(...) and of @models.register(...)."""
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")

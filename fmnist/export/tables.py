@@ -1,0 +1,96 @@
+"""CSV and Parquet: the runs, their curves, and every answer for the test images, as tables. docs/export.md explains
+the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fmnist import evaluation
+from fmnist.export.chosen import Chosen, classes
+from fmnist.models import ARCHITECTURES
+from fmnist.store import Run
+
+WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
+
+
+def write_csv(chosen: Chosen, folder: Path) -> list[str]:
+    """runs.csv, curves.csv, predictions.csv and classes.csv; numbers with every digit."""
+    for name, table in _tables(chosen):
+        table.to_csv(folder / f"{name}.csv", index=False)
+    # A run after the other: the answers of many runs are long.
+    for number, run in enumerate(chosen.runs):
+        predictions(chosen, run).to_csv(folder / "predictions.csv", mode="a", header=number == 0, index=False)
+    return _remarks(chosen)
+
+
+def write_parquet(chosen: Chosen, folder: Path) -> list[str]:
+    """The same as .parquet."""
+    answers = pd.concat([predictions(chosen, run) for run in chosen.runs], ignore_index=True)
+    for name, table in [*_tables(chosen), ("predictions", answers)]:
+        table.to_parquet(folder / f"{name}.parquet", engine="pyarrow", index=False)
+    return _remarks(chosen)
+
+
+def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
+    yield "runs", pd.DataFrame([row(run) for run in chosen.runs])
+    yield "curves", chosen.library.history(chosen.runs)
+    named = {run.recipe.dataset: classes(run) for run in chosen.runs}
+    yield (
+        "classes",
+        pd.DataFrame(
+            [(dataset, label, name) for dataset, names in named.items() for label, name in enumerate(names)],
+            columns=["dataset", "label", "name"],
+        ),
+    )
+
+
+def row(run: Run) -> dict[str, object]:
+    """All that is kept of a run besides its curves and answers: the recipe, where it ran, and the result."""
+    result = run.result or {}
+    recipe = vars(run.recipe) | {"device_asked": run.recipe.device}
+    del recipe["device"]
+    times = {
+        name: pd.to_datetime(getattr(run, name), unit="s", utc=True) for name in ("created", "started", "finished")
+    }
+    return (
+        {"run": run.address, "source": run.source, "key": run.key, "model_name": ARCHITECTURES[run.recipe.model].name}
+        | recipe
+        | {name: getattr(run, name) for name in ("device", "threads", "machine")}
+        | {f"version_{name}": version for name, version in run.versions.items()}
+        | {name: getattr(run, name) for name in ("parameters", "multiply_adds", "steps")}
+        | times
+        | {name: result[name] for name in ("test_accuracy", "test_loss", "dead")}
+        | {name: result.get(name) for name in evaluation.TIMES}
+        | {
+            "runs_at_once": result.get("at_once", 1),
+            "never_predicted": " ".join(map(str, result.get("never_predicted", []))),
+            "zero_layers": " ".join(result.get("zero_layers", [])),
+            "remarks": run.trouble,
+        }
+    )
+
+
+def predictions(chosen: Chosen, run: Run) -> pd.DataFrame:
+    """A row for each test image: run, image (its number), label (<NA> without the data), predicted, and
+    probability_0 ... of each class (float64, from the logits as they are kept, in float16)."""
+    logits, data = chosen.library.logits(run), chosen.data(run)
+    count = len(logits)
+    labels = pd.array(data.test_labels if data else [None] * count, dtype="Int64")
+    probabilities = evaluation.softmax(logits)
+    return pd.DataFrame(
+        {
+            "run": run.address,
+            "image": np.arange(count),
+            "label": labels,
+            "predicted": evaluation.predict(logits).astype(np.int64),
+        }
+        | {f"probability_{label}": probabilities[:, label] for label in range(probabilities.shape[1])}
+    )
+
+
+def _remarks(chosen: Chosen) -> list[str]:
+    return [] if all(chosen.data(run) for run in chosen.runs) else [WITHOUT_LABELS]
