@@ -234,10 +234,10 @@ class Store(Database):
             ).fetchall()
         return pd.DataFrame([tuple(row) for row in rows], columns=columns)
 
-    def change_counter(self) -> tuple[int, int]:
+    def change_counter(self) -> tuple[int, ...]:
         """Changes whenever any process has changed the file: what a page compares to know whether to look again."""
         with self._read() as db:
-            return db.execute("PRAGMA data_version").fetchone()[0], db.total_changes
+            return db.execute("PRAGMA data_version").fetchone()[0], db.total_changes, self._openings
 
     def setting(self, name: str) -> str | None:
         """Something that a user chose on a page for all pages."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import live, trainer, widgets
+from fmnist import access, live, trainer, widgets
 from fmnist.data import DataError
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
@@ -21,6 +21,16 @@ UNFINISHED = {
     "cancelled": (":material/stop_circle:", "stopped"),
     "interrupted": (":material/power_off:", "interrupted"),
 }
+
+
+def say_read_only() -> None:
+    """What stands in the place of the form."""
+    st.info(
+        "**This dashboard is for looking.** What is trained appears here while it is trained, and on the other pages "
+        "when it is done. Whoever runs it trains with `python -m fmnist train`, or in a dashboard of their own "
+        "on the same results.",
+        icon=":material/visibility:",
+    )
 
 
 def ask(shelf: Library) -> None:
@@ -152,7 +162,7 @@ def pace(batch: list[Run]) -> float:
 
 def show_training(shelf: Library, batch: list[Run]) -> None:
     active = any(run.status in ACTIVE for run in batch)
-    alive = trainer.is_alive(shelf.own) if active else True
+    alive = trainer.is_alive(shelf.own) if active and not access.read_only() else True
     if not batch:
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
@@ -198,7 +208,7 @@ def show_running(shelf: Library, run: Run) -> None:
 
 
 def stop_button(shelf: Library, runs: list[Run], key: str, label: str, *, disabled: bool = False) -> None:
-    if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
+    if not access.read_only() and st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
         shelf.own.request_stop([run.id for run in runs])
         st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
 
@@ -220,7 +230,8 @@ def show_unfinished(shelf: Library, run: Run) -> None:
         if run.steps:
             text += f" at step {run.step:,} of {run.steps:,}"
         st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
-        if run.status != "failed" and st.button(
+        resumable = run.status != "failed" and not access.read_only()
+        if resumable and st.button(
             "Resume", key=f"resume-{run.id}", icon=":material/replay:", help="Goes on from its last finished epoch."
         ):
             shelf.own.resume(run.id)
@@ -295,11 +306,13 @@ def show_all(shelf: Library) -> None:
                 "seconds": st.column_config.NumberColumn("Training", format="%.1f s"),
             },
             hide_index=True,
-            on_select="rerun",
+            on_select="ignore" if access.read_only() else "rerun",
             selection_mode="multi-row",
             key="all-runs",
             alt="All runs",
         )
+        if access.read_only():
+            return
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
         if st.button("Delete", icon=":material/delete:", disabled=not picked, help="Choose rows of the table first."):
             confirm_delete(shelf, picked)
@@ -322,12 +335,16 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
             st.rerun()
 
 
-with widgets.page("Train", "Train the models"):
+with widgets.page("Train", "How do they learn?" if access.read_only() else "Train the models"):
     shelf = widgets.library()
-    widgets.fill_in_train()
-    ask(shelf)
+    if access.read_only():
+        say_read_only()
+    else:
+        widgets.fill_in_train()
+        ask(shelf)
     live.prepare()
     st.session_state["pace"] = pace(shelf.own.newest_batch())
     st.fragment(watch, run_every=st.session_state["pace"])(shelf)
     show_all(shelf)
-    trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.
+    if not access.read_only():
+        trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.

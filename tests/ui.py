@@ -114,10 +114,12 @@ class Server:
     Args:
         runs: the folder of its store.
         data: its data root.
+        environment: further variables for it; None takes one away.
     """
 
-    def __init__(self, runs: Path, data: Path) -> None:
+    def __init__(self, runs: Path, data: Path, **environment: str | None) -> None:
         self.runs, self.data = runs, data
+        self.environment = {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(data)} | environment
         with socket.socket() as free:
             free.bind(("localhost", 0))
             self.port = free.getsockname()[1]
@@ -142,7 +144,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"FMNIST_RUNS": str(self.runs), "FMNIST_DATA": str(self.data)},
+                env={name: value for name, value in (os.environ | self.environment).items() if value is not None},
             )
         wait_for(self._answers)
 
@@ -161,9 +163,9 @@ class Server:
 
 
 @contextmanager
-def served(runs: Path, data: Path) -> Iterator[Server]:
+def served(runs: Path, data: Path, **environment: str | None) -> Iterator[Server]:
     """A server for the time of a test or a file of tests; with it go its trainers."""
-    server = Server(runs, data)
+    server = Server(runs, data, **environment)
     try:
         server.start()
         yield server
