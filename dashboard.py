@@ -4,8 +4,9 @@ import streamlit as st
 
 from fmnist import access, frame
 
+TRAINING = "watch them learn" if access.read_only() else "press Train and watch them learn"
 PAGES = (
-    ("pages/1_Train.py", ":material/play_circle:", "Train", "watch them learn" if access.read_only() else "press Train and watch them learn"),
+    ("pages/1_Train.py", ":material/play_circle:", "Train", TRAINING),
     ("pages/2_Compare.py", ":material/balance:", "Compare", "accuracy, time and size side by side"),
     ("pages/3_Confusion.py", ":material/grid_on:", "Confusion", "what they mix up, image by image"),
     ("pages/4_Predict.py", ":material/draw:", "Predict", "draw or upload something"),

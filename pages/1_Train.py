@@ -208,7 +208,9 @@ def show_running(shelf: Library, run: Run) -> None:
 
 
 def stop_button(shelf: Library, runs: list[Run], key: str, label: str, *, disabled: bool = False) -> None:
-    if not access.read_only() and st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
+    if access.read_only():
+        return
+    if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
         shelf.own.request_stop([run.id for run in runs])
         st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,12 +42,15 @@ class Client:
         self._http = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
         self._http.open(f"{url}/_stcore/health").close()
         self.token = next((cookie.value for cookie in jar if cookie.name == "_streamlit_xsrf"), "") or ""
-        self._socket = connect(
-            url.replace("http", "ws", 1) + "/_stcore/stream",
-            subprotocols=["streamlit", self.token],
-            additional_headers={"Cookie": f"_streamlit_xsrf={self.token}"},
-            origin=url,
-            max_size=None,
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(
+            connect(
+                url.replace("http", "ws", 1) + "/_stcore/stream",
+                subprotocols=["streamlit", self.token],
+                additional_headers={"Cookie": f"_streamlit_xsrf={self.token}"},
+                origin=url,
+                max_size=None,
+            )
         )
         self.run()
 
@@ -56,10 +60,17 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._open.close()
 
     def run(self, widgets: dict[str, object] | None = None, fragment: str = "") -> None:
         """Have the page run, or a fragment of it, with these widgets set, by their ids; wait until it has."""
+        self.said = []
+        self.send(widgets, fragment)
+        for answer in self._answers():
+            self._take(answer)
+
+    def send(self, widgets: dict[str, object] | None = None, fragment: str = "") -> None:
+        """The same without waiting: a fragment that the session does not have is not answered."""
         message = BackMsg()
         rerun = message.rerun_script
         rerun.query_string, rerun.fragment_id = self.query, fragment
@@ -77,28 +88,16 @@ class Client:
                 state.string_array_value.data.extend(value)
             else:
                 raise TypeError(value)
-        self.said = []
         self._socket.send(message.SerializeToString())
-        for answer in self._answers():
-            self._take(answer)
 
     def _answers(self) -> Iterator[ForwardMsg]:
-        """What comes until the script has ended, and no other was begun by it."""
-        last = False
+        """What comes until the script has ended, and did not ask to be begun again."""
         while True:
-            try:
-                packed = self._socket.recv(timeout=0.3 if last else 60)
-            except TimeoutError:
-                if last:
-                    return
-                raise
-            message = ForwardMsg.FromString(packed)
-            kind = message.WhichOneof("type")
-            if kind == "new_session":
-                last = False
-            elif kind == "script_finished":
-                last = True
+            message = ForwardMsg.FromString(self._socket.recv(timeout=60))
             yield message
+            early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+            if message.WhichOneof("type") == "script_finished" and not early:
+                return
 
     def _take(self, message: ForwardMsg) -> None:
         match message.WhichOneof("type"):
