@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import access, live, trainer, widgets
+from fmnist import access, live, login, trainer, widgets
 from fmnist.data import DataError
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
-from fmnist.store import ACTIVE, Run
+from fmnist.store import ACTIVE, Run, TooManyRuns
 
 PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
@@ -81,7 +81,11 @@ def ask(shelf: Library) -> None:
             again = st.toggle("Train again what is trained already", key="again")
         st.caption(promise(shelf, recipes, len(trained), again, len(images.train_images)))
     if pressed:
-        queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again)
+        try:
+            queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again, asker=login.asker())
+        except TooManyRuns as error:
+            st.warning(str(error), icon=":material/front_hand:")
+            return
         if any(needed for _, needed in queued):
             trainer.start(shelf.own)
             st.session_state["pressed"] = True
@@ -236,7 +240,11 @@ def show_unfinished(shelf: Library, run: Run) -> None:
         if resumable and st.button(
             "Resume", key=f"resume-{run.id}", icon=":material/replay:", help="Goes on from its last finished epoch."
         ):
-            shelf.own.resume(run.id)
+            try:
+                shelf.own.resume(run.id, asker=login.asker())
+            except TooManyRuns as error:
+                st.toast(str(error), icon=":material/front_hand:")
+                return
             trainer.start(shelf.own)
             st.rerun()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import json
+import ssl
 import urllib.error
 import urllib.request
 import uuid
@@ -25,13 +26,30 @@ PRESSED = object()
 class Client:
     """One session.
 
+    Args:
+        page: its name in the address; "" for Home.
+        query: what follows it there.
+        cookie, headers: of the websocket's handshake, beside what the frontend sends.
+        tls: for a server with https.
+        source: the address from which it comes.
+
     Attributes:
         seen: the element of each widget that was ever sent to it, by its key, or else by its label.
         fragments: of each of these, the fragment that it belongs to, or "".
         said: all text that was sent to it, of the last run of a script.
     """
 
-    def __init__(self, url: str, page: str, query: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        page: str,
+        query: str = "",
+        *,
+        cookie: str = "",
+        headers: dict[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        source: str = "",
+    ) -> None:
         self.url, self.page, self.query = url, page, query
         self.seen: dict[str, Any] = {}
         self.fragments: dict[str, str] = {}
@@ -39,7 +57,9 @@ class Client:
         self.session = ""
         self._hash = ""
         jar = http.cookiejar.CookieJar()
-        self._http = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        self._http = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(jar), urllib.request.HTTPSHandler(context=tls)
+        )
         self._http.open(f"{url}/_stcore/health").close()
         self.token = next((cookie.value for cookie in jar if cookie.name == "_streamlit_xsrf"), "") or ""
         self._open = ExitStack()
@@ -47,7 +67,9 @@ class Client:
             connect(
                 url.replace("http", "ws", 1) + "/_stcore/stream",
                 subprotocols=["streamlit", self.token],
-                additional_headers={"Cookie": f"_streamlit_xsrf={self.token}"},
+                additional_headers={"Cookie": f"_streamlit_xsrf={self.token}; {cookie}"} | (headers or {}),
+                ssl=tls,
+                source_address=(source, 0) if source else None,
                 origin=url,
                 max_size=None,
             )
@@ -109,7 +131,7 @@ class Client:
                 element = message.delta.new_element
                 kind = element.WhichOneof("type")
                 content = getattr(element, kind)
-                self.said += [getattr(content, name) for name in ("body", "label") if hasattr(content, name)]
+                self.said += [getattr(content, name) for name in ("body", "label") if getattr(content, name, "")]
                 if id := getattr(content, "id", ""):
                     key = id.split("-", 2)[-1]
                     name = key if key != "None" else getattr(content, "label", kind)
