@@ -236,3 +236,14 @@ class Visitor:
 
     def close(self) -> None:
         self.context.close()
+
+
+def points_drawn(page: Page) -> dict[str, int]:
+    """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
+    traces = page.evaluate(
+        """() => {
+            const plot = document.querySelector(".live .accuracy.js-plotly-plot");
+            return (plot?.data ?? []).filter(line => line.mode === "lines").map(line => [line.name, line.x.length]);
+        }"""
+    )
+    return dict(traces)
