@@ -105,8 +105,8 @@ def _providers() -> dict[str, str | None]:
 
 
 def _offer(providers: dict[str, str | None]) -> None:
-    st.title("Which model should I pick?", anchor=False)
-    st.markdown("To look at this dashboard, log in.")
+    st.title("Log in", anchor=False)
+    st.markdown("This dashboard is shown to people who have an account.")
     for label, provider in providers.items():
         if st.button(label, type="primary", icon=":material/login:"):
             try:
