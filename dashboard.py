@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from fmnist import frame
+from fmnist import access, frame
 
+TRAINING = "watch them learn" if access.read_only() else "press Train and watch them learn"
 PAGES = (
-    ("pages/1_Train.py", ":material/play_circle:", "Train", "press Train and watch them learn"),
+    ("pages/1_Train.py", ":material/play_circle:", "Train", TRAINING),
     ("pages/2_Compare.py", ":material/balance:", "Compare", "accuracy, time and size side by side"),
     ("pages/3_Confusion.py", ":material/grid_on:", "Confusion", "what they mix up, image by image"),
     ("pages/4_Predict.py", ":material/draw:", "Predict", "draw or upload something"),
@@ -19,7 +20,8 @@ def show() -> None:
     groups = default_groups(shelf.groups(dataset, *sources))
     if not groups:
         st.info("Nothing is trained yet.", icon=":material/info:")
-        st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
+        if not access.read_only():
+            st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
         return
     compared = Comparison(shelf, groups)
     answer = compared.answer

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fmnist import data, store, timing, trainer
+from fmnist import access, data, store, timing, trainer
 from fmnist.data import CLASS_NAMES, DataError
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, chosen, folder
 from fmnist.images import ImageError, convert, open_image, to_png
@@ -36,6 +36,8 @@ class CommandError(Exception):
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
+        if access.read_only() and options.command in CHANGING:
+            raise CommandError(access.READ_ONLY)
         code = options.command(options) or 0
         sys.stdout.flush()
         return code
@@ -425,6 +427,9 @@ def runs_import(options: argparse.Namespace) -> int:
 
 
 # --- Arguments ---
+
+CHANGING = (train, time_steps, data_download, runs_delete)
+"""What a read-only dashboard's environment refuses at once; what lies below would refuse it too, but later."""
 
 
 def _numbers(text: str) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fmnist import trainer, widgets
+from fmnist import access, trainer, widgets
 from fmnist.library import Library
 from fmnist.store import ACTIVE, Run
 from fmnist.worker import ClusterState
@@ -21,7 +21,7 @@ def show(shelf: Library, batch: Sequence[Run]) -> None:
     addresses = dict.fromkeys(filter(None, [configured, *(run.cluster for run in active)]))
     if not addresses:
         return
-    alive = trainer.is_alive(shelf.own)
+    alive = bool(active) if access.read_only() else trainer.is_alive(shelf.own)  # Who only looks, takes no lock.
     for address in addresses:
         runs = [run for run in active if run.cluster == address]
         state = trainer.cluster_state(shelf.own, address)
@@ -38,7 +38,7 @@ def say_problem(shelf: Library, state: ClusterState, runs: Sequence[Run]) -> Non
     waiting = "1 run waits" if len(runs) == 1 else f"{len(runs)} runs wait"
     kept = f" {waiting} for it and will go on from the last finished epoch when it is back." if runs else ""
     st.warning(widgets.escape(state.problem) + kept, icon=":material/cloud_off:")
-    if runs and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
+    if runs and not access.read_only() and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
         shelf.own.bring_home(state.address)
         trainer.start(shelf.own)
         st.rerun()

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fmnist import access
+
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
 SCHEMA_VERSION = 2
 SCHEMA = """
@@ -83,11 +85,22 @@ def _use_wal(db: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
+def _make(db: sqlite3.Connection) -> None:
+    """Our tables in an empty database."""
+    for statement in SCHEMA.split(";"):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
 class Database:
     """A file with our tables. Safe to share between threads; other processes open their own.
 
+    Where the dashboard is read-only (`access.read_only`) SQLite itself refuses to write, whoever asks; what other
+    processes write is followed all the same.
+
     Args:
-        path: made, with its folder, if it is not there.
+        path: made, with its folder, if it is not there and may be written.
         read_only: for the reference runs: the file is never changed, nor anything made beside it.
 
     Raises:
@@ -97,7 +110,10 @@ class Database:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
+        self.writable = not read_only and not access.read_only()
         self._mutex = threading.RLock()
+        self._valid_for: tuple | None = None  # The files' state for which the connection holds; None: for any.
+        self._openings = 0
         with self._explained():
             self._db = self._open()
 
@@ -106,11 +122,14 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self.read_only:
             # immutable: no lock and no -wal file, so that it opens from a folder that can't be written.
-            db = sqlite3.connect(f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        else:
+            db = self._connect("mode=ro&immutable=1")
+        elif self.writable:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # autocommit: transactions are begun and ended by _write alone.
             db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        else:
+            db = self._open_to_follow()
+        self._openings += 1
         db.row_factory = sqlite3.Row
         try:
             self._prepare(db)
@@ -119,15 +138,59 @@ class Database:
             raise
         return db
 
+    def _connect(self, how: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?{how}"
+        return sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+
+    def _open_to_follow(self) -> sqlite3.Connection:
+        """A connection that can't write, to a store that others make, fill and write to meanwhile.
+
+        Where there is no store yet, an empty one in memory stands for it. A store in a folder that can't be written,
+        to which nobody writes at the moment, is opened without the log that SQLite can't make there. Both hold until
+        the files change (`_follow`).
+        """
+        state = self._state()
+        for how, valid_for in (("mode=ro", None), ("mode=ro&immutable=1", state)):
+            try:
+                db = self._connect(how)
+                if db.execute("PRAGMA schema_version").fetchone()[0]:
+                    self._valid_for = valid_for
+                    return db
+                db.close()  # Somebody is just making it.
+            except sqlite3.OperationalError as error:
+                file, log = state
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log or (file and valid_for):
+                    raise
+        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        _make(db)
+        db.execute("PRAGMA query_only = ON")
+        self._valid_for = state
+        return db
+
+    def _follow(self) -> None:
+        """Open the store anew if it has changed in a way that its connection can't see."""
+        if self._valid_for is not None and self._valid_for != self._state():
+            db = self._open()
+            self._db.close()
+            self._db = db
+
+    def _state(self) -> tuple:
+        """The file and SQLite's log beside it: None where there is none, else what changes when they do."""
+        found = []
+        for path in (self.path, self.path.with_name(self.path.name + "-wal")):
+            try:
+                facts = path.stat()
+                found.append((facts.st_ino, facts.st_mtime_ns, facts.st_size))
+            except FileNotFoundError:
+                found.append(None)
+        return tuple(found)
+
     def _prepare(self, db: sqlite3.Connection) -> None:
-        if not self.read_only and not db.execute("PRAGMA schema_version").fetchone()[0]:
+        if self.writable and not db.execute("PRAGMA schema_version").fetchone()[0]:
             _use_wal(db)
             db.execute("BEGIN IMMEDIATE")  # Two processes may be making the same new store.
             if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                for statement in SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                _make(db)
             db.execute("COMMIT")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -137,7 +200,7 @@ class Database:
                 f"{self.path} was written by a newer version of this program (store version {version}; "
                 f"this one reads {SCHEMA_VERSION}): update the program, or choose another place with FMNIST_RUNS."
             )
-        if version < SCHEMA_VERSION and not self.read_only:
+        if version < SCHEMA_VERSION and self.writable:
             self._upgrade(db)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = NORMAL")  # With WAL: a power cut loses the last moments, never the file.
@@ -185,11 +248,18 @@ class Database:
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
         with self._mutex, self._explained():
+            self._follow()
             yield self._db
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or nothing."""
+        """One transaction: all of it or nothing.
+
+        Raises:
+            StoreError: the dashboard is read-only, or the file can't be written.
+        """
+        if access.read_only():
+            raise StoreError(access.READ_ONLY)
         with self._mutex, self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:

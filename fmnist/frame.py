@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from fmnist import login
+from fmnist.access import AccessError
 from fmnist.data import DataError
 from fmnist.database import StoreError
 
@@ -28,7 +30,9 @@ CSS = """
 
 @contextmanager
 def page(title: str, question: str) -> Iterator[None]:
-    """Everything around a page: its title, and a sentence where the store or the data can't be used.
+    """Everything around a page: who may look, its title, and a sentence where the store or the data can't be used.
+
+    Where a login is configured, whoever has not logged in gets no further than here.
 
     Args:
         title: for the browser's tab.
@@ -36,6 +40,11 @@ def page(title: str, question: str) -> Iterator[None]:
     """
     st.set_page_config(page_title=f"{title} · fmnist", page_icon="👟", layout="wide")
     st.html(CSS)
+    try:
+        login.enter()
+    except AccessError as error:
+        st.error(str(error), icon=":material/lock:")
+        st.stop()
     st.title(question, anchor=False)
     with explained():
         yield
@@ -43,11 +52,11 @@ def page(title: str, question: str) -> Iterator[None]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Say in a sentence that the store or the data can't be used.
+    """Say in a sentence that the store or the data can't be used, or that it is not known what is allowed.
 
     Around a page, and as a decorator around what Streamlit runs without the page: fragments and dialogs.
     """
     try:
         yield
-    except (StoreError, DataError) as error:
+    except (AccessError, DataError, StoreError) as error:
         st.error(str(error), icon=":material/error:")

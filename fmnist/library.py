@@ -55,7 +55,7 @@ class Library:
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True)
         self._mutex = threading.RLock()
-        self._changes: tuple[int, int] | None = None
+        self._changes: tuple[int, ...] | None = None
         self._finished_ids = ""
         self._remembered: OrderedDict[Hashable, Future] = OrderedDict()
 

@@ -118,7 +118,7 @@ def curves(shelf: Library, runs: Sequence[Run]) -> bool:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _data(
-    path: str, changes: tuple[int, int], ids: tuple[int, ...], _shelf: Library, _runs: Sequence[Run]
+    path: str, changes: tuple[int, ...], ids: tuple[int, ...], _shelf: Library, _runs: Sequence[Run]
 ) -> dict[str, Any] | None:
     """What live.js draws; worked out once for all viewers, until the store changes."""
     history = _shelf.history(list(_runs))

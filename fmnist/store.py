@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist import seal
+from fmnist.access import Asker
 from fmnist.data import CLASS_NAMES, PROJECT, data_root
 from fmnist.database import Database, StoreError
 from fmnist.models import ARCHITECTURES
@@ -30,6 +31,18 @@ REFERENCE = Path(__file__).parent / "reference" / "reference.db"
 BATCH_SECONDS = 2  # Runs asked for by one click are added within moments.
 CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
 ACTIVE = ("queued", "running")
+
+# Made when it is first needed: a store in which nobody counts has none, nor has one of an earlier version.
+ASKERS = """
+CREATE TABLE IF NOT EXISTS askers (
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    who TEXT NOT NULL  -- access.Asker.who
+)
+"""
+
+
+class TooManyRuns(StoreError):
+    """Somebody asks for more runs than one may have in the queue."""
 
 
 @dataclass(frozen=True)
@@ -246,10 +259,10 @@ class Store(Database):
             ).fetchall()
         return pd.DataFrame([tuple(row) for row in rows], columns=columns)
 
-    def change_counter(self) -> tuple[int, int]:
+    def change_counter(self) -> tuple[int, ...]:
         """Changes whenever any process has changed the file: what a page compares to know whether to look again."""
         with self._read() as db:
-            return db.execute("PRAGMA data_version").fetchone()[0], db.total_changes
+            return db.execute("PRAGMA data_version").fetchone()[0], db.total_changes, self._openings
 
     def setting(self, name: str) -> str | None:
         """Something that a user chose on a page for all pages."""
@@ -354,6 +367,7 @@ class Store(Database):
         *,
         again: bool = False,
         cluster: str | None = None,
+        asker: Asker | None = None,
     ) -> list[tuple[int, bool]]:
         """Ask for recipes to be trained.
 
@@ -365,12 +379,17 @@ class Store(Database):
             data_root: where the trainer shall read the data.
             again: train also what is done.
             cluster: the address of the Ray cluster that shall train them; None: this machine.
+            asker: who asks, if their runs are counted; what somebody else has asked for already is not theirs.
 
         Returns:
             For each recipe the id of its run, and whether it has to be trained.
+
+        Raises:
+            TooManyRuns: the asker would have more runs than allowed; none is queued.
         """
         order = list(ARCHITECTURES)
         found: list[tuple[int, bool]] = []
+        added: list[int] = []
         with self._write() as db:
             for recipe, key in recipes:
                 row = db.execute(
@@ -382,6 +401,7 @@ class Store(Database):
                     if row["status"] == "interrupted":
                         self._requeue(db, row["id"], cluster)
                         db.execute("UPDATE runs SET data_root = ? WHERE id = ?", (str(data_root), row["id"]))
+                        added.append(row["id"])
                     found.append((row["id"], row["status"] != "done"))
                     continue
                 cursor = db.execute(
@@ -389,12 +409,37 @@ class Store(Database):
                     (key, recipe.to_json(), str(data_root), cluster, order.index(recipe.model), time.time()),
                 )
                 found.append((cursor.lastrowid, True))
+                added.append(cursor.lastrowid)
+            self._put_down(db, asker, added)
         return found
 
-    def resume(self, id: int, cluster: str | None = None) -> bool:
-        """Queue an interrupted or stopped run again, here or on a cluster; it goes on from its last finished epoch."""
+    def resume(self, id: int, *, cluster: str | None = None, asker: Asker | None = None) -> bool:
+        """Queue an interrupted or stopped run again, here or on a cluster; it goes on from its last finished epoch.
+
+        Raises:
+            TooManyRuns: as `enqueue`.
+        """
         with self._write() as db:
-            return self._requeue(db, id, cluster)
+            queued = self._requeue(db, id, cluster)
+            self._put_down(db, asker, [id] if queued else [])
+        return queued
+
+    @staticmethod
+    def _put_down(db: sqlite3.Connection, asker: Asker | None, ids: Sequence[int]) -> None:
+        """Put runs that have just been queued down to whoever asked for them, unless they are too many."""
+        if asker is None or not ids:
+            return
+        db.execute(ASKERS)
+        db.executemany("INSERT OR REPLACE INTO askers (run, who) VALUES (?, ?)", [(id, asker.who) for id in ids])
+        count = db.execute(
+            "SELECT count(*) FROM askers JOIN runs ON runs.id = run WHERE who = ? AND status IN ('queued', 'running')",
+            (asker.who,),
+        ).fetchone()[0]
+        if count > asker.limit:
+            raise TooManyRuns(
+                f"At most {asker.limit:,} of your runs may be queued or running at a time: there are "
+                f"{count - len(ids):,}, and this would add {len(ids):,}. Wait for some to end, or ask for fewer."
+            )
 
     @staticmethod
     def _requeue(db: sqlite3.Connection, id: int, cluster: str | None) -> bool:

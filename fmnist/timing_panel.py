@@ -19,9 +19,9 @@ from typing import IO
 import pandas as pd
 import streamlit as st
 
-from fmnist import data, timing, widgets
+from fmnist import access, data, timing, widgets
 from fmnist.library import Group, Library, identity
-from fmnist.store import ACTIVE
+from fmnist.store import ACTIVE, StoreError
 from fmnist.timing import Timing
 
 Subject = tuple  # What is timed: the store's path, and `identity` of the groups.
@@ -50,7 +50,13 @@ class Clock:
     faults: dict[Subject, str] = field(default_factory=dict)
 
     def start(self, subject: Subject, shelf: Library, groups: Sequence[Group], steps: int, rounds: int) -> None:
-        """Begin, unless somebody else has begun in the meantime."""
+        """Begin, unless somebody else has begun in the meantime.
+
+        Raises:
+            StoreError: the dashboard is read-only: timing would take the machine from those who predict.
+        """
+        if access.read_only():
+            raise StoreError(access.READ_ONLY)
         with self.lock:
             if self.process:
                 return
@@ -122,6 +128,8 @@ def time_again(
     Args:
         groups: on one data set, at least one.
     """
+    if access.read_only():
+        return
     clock, subject = _clock(), (str(shelf.own.path), identity(groups))
     running = clock.running()
     if subject in clock.faults:

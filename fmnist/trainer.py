@@ -30,7 +30,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnist import data, store
+from fmnist import access, data, store
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
 from fmnist.worker import Begun, ClusterState, Ended, Grown, Lost, Order, Prepare, Report, Stop, cores, serve
@@ -81,7 +81,13 @@ def _held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
 
 
 def is_alive(runs: Store) -> bool:
-    """Whether a trainer works on this store. If not, runs that it left behind are marked as interrupted."""
+    """Whether a trainer works on this store. If not, runs that it left behind are marked as interrupted.
+
+    Raises:
+        StoreError: the dashboard is read-only, or the folder of the store can't be written: no lock can be tried.
+    """
+    if access.read_only():
+        raise StoreError(access.READ_ONLY)
     with _held(_lock(runs.path)) as free:
         if free and runs.runs("running"):
             runs.interrupt_running()
@@ -92,7 +98,7 @@ def start(runs: Store) -> None:
     """Start a trainer for this store, if none is alive. Returns at once; a second one ends by itself.
 
     Raises:
-        StoreError: the folder of the store can't be written.
+        StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
     if is_alive(runs):
         return
@@ -463,6 +469,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
+        if access.read_only():
+            raise StoreError(access.READ_ONLY)
         runs = Store(options.runs)
         trainer = Trainer(runs)
         while True:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from fmnist import data, store
+from fmnist import access, data, store
 from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
 from fmnist.frame import explained as explained
@@ -133,7 +133,8 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
 
 def nothing_trained() -> None:
     st.info("Nothing is trained yet on these data.", icon=":material/info:")
-    st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
+    if not access.read_only():
+        st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
 
 
 def choose_groups(groups: list[Group], most: int) -> list[Group]:
@@ -230,7 +231,9 @@ ASKED = ("models", "dataset", "seeds", "epochs", "rate", "batch", "optimizer")
 
 
 def link_to_train(label: str, recipes: Sequence[Recipe], seeds: int) -> None:
-    """A link to the Train page with these models and the first one's recipe filled in."""
+    """A link to the Train page with these models and the first one's recipe filled in; none where it has no form."""
+    if access.read_only():
+        return
     recipe = recipes[0]
     models = ",".join(sorted({recipe.model for recipe in recipes}))
     rate = f"{recipe.learning_rate:g}"
@@ -315,6 +318,9 @@ def _download() -> Download:
 def offer_data(runs: Store, missing: DataError) -> None:
     """What to do where FashionMNIST is not at hand: download, name a folder, or go on with the sample data."""
     st.info(str(missing), icon=":material/folder_off:")
+    if access.read_only():
+        st.caption("This dashboard is read-only: whoever runs it can put the data there.")
+        return
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Download it** from its authors' mirror (31 MB, checked by its sums).")

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import cluster_panel, live, trainer, widgets
+from fmnist import access, cluster_panel, live, login, trainer, widgets
 from fmnist.data import DataError
 from fmnist.export_panel import export_panel
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
-from fmnist.store import ACTIVE, Run
+from fmnist.store import ACTIVE, Run, TooManyRuns
 
 PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
@@ -23,6 +23,16 @@ UNFINISHED = {
     "cancelled": (":material/stop_circle:", "stopped"),
     "interrupted": (":material/power_off:", "interrupted"),
 }
+
+
+def say_read_only() -> None:
+    """What stands in the place of the form."""
+    st.info(
+        "**This dashboard is for looking.** What is trained appears here while it is trained, and on the other pages "
+        "when it is done. Whoever runs it trains with `python -m fmnist train`, or in a dashboard of their own "
+        "on the same results.",
+        icon=":material/visibility:",
+    )
 
 
 def ask(shelf: Library) -> None:
@@ -73,7 +83,12 @@ def ask(shelf: Library) -> None:
             again = st.toggle("Train again what is trained already", key="again")
         st.caption(promise(shelf, recipes, len(trained), again, len(images.train_images)))
     if pressed:
-        queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again, cluster=trainer.cluster_address())
+        cluster = trainer.cluster_address()
+        try:
+            queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again, cluster=cluster, asker=login.asker())
+        except TooManyRuns as error:
+            st.warning(str(error), icon=":material/front_hand:")
+            return
         if any(needed for _, needed in queued):
             trainer.start(shelf.own)
             st.session_state["pressed"] = True
@@ -154,7 +169,7 @@ def pace(batch: list[Run]) -> float:
 
 def show_training(shelf: Library, batch: list[Run]) -> None:
     active = any(run.status in ACTIVE for run in batch)
-    alive = trainer.is_alive(shelf.own) if active else True
+    alive = trainer.is_alive(shelf.own) if active and not access.read_only() else True
     cluster_panel.show(shelf, batch)
     if not batch:
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
@@ -202,6 +217,8 @@ def show_running(shelf: Library, run: Run) -> None:
 
 
 def stop_button(shelf: Library, runs: list[Run], key: str, label: str, *, disabled: bool = False) -> None:
+    if access.read_only():
+        return
     if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
         shelf.own.request_stop([run.id for run in runs])
         st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
@@ -224,10 +241,15 @@ def show_unfinished(shelf: Library, run: Run) -> None:
         if run.steps:
             text += f" at step {run.step:,} of {run.steps:,}"
         st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
-        if run.status != "failed" and st.button(
+        resumable = run.status != "failed" and not access.read_only()
+        if resumable and st.button(
             "Resume", key=f"resume-{run.id}", icon=":material/replay:", help="Goes on from its last finished epoch."
         ):
-            shelf.own.resume(run.id, trainer.cluster_address())
+            try:
+                shelf.own.resume(run.id, cluster=trainer.cluster_address(), asker=login.asker())
+            except TooManyRuns as error:
+                st.toast(str(error), icon=":material/front_hand:")
+                return
             trainer.start(shelf.own)
             st.rerun()
 
@@ -299,11 +321,13 @@ def show_all(shelf: Library) -> None:
                 "seconds": st.column_config.NumberColumn("Training", format="%.1f s"),
             },
             hide_index=True,
-            on_select="rerun",
+            on_select="ignore" if access.read_only() else "rerun",
             selection_mode="multi-row",
             key="all-runs",
             alt="All runs",
         )
+        if access.read_only():
+            return
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
         finished = [run for run in picked if run.status == "done"]
         with st.container(horizontal=True):
@@ -331,12 +355,16 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
             st.rerun()
 
 
-with widgets.page("Train", "Train the models"):
+with widgets.page("Train", "How do they learn?" if access.read_only() else "Train the models"):
     shelf = widgets.library()
-    widgets.fill_in_train()
-    ask(shelf)
+    if access.read_only():
+        say_read_only()
+    else:
+        widgets.fill_in_train()
+        ask(shelf)
     live.prepare()
     st.session_state["pace"] = pace(shelf.own.newest_batch())
     st.fragment(watch, run_every=st.session_state["pace"])(shelf)
     show_all(shelf)
-    trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.
+    if not access.read_only():
+        trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, trainer_processes, wait_for
-from ui import Server, Visitor, served
+from ui import Server, Visitor, points_drawn, served
 
 from fmnist import data
 from fmnist.data import CLASS_NAMES, Dataset
@@ -392,17 +392,6 @@ def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -
 
 def press(page: Page, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
-
-
-def points_drawn(page: Page) -> dict[str, int]:
-    """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
-    traces = page.evaluate(
-        """() => {
-            const plot = document.querySelector(".live .accuracy.js-plotly-plot");
-            return (plot?.data ?? []).filter(line => line.mode === "lines").map(line => [line.name, line.x.length]);
-        }"""
-    )
-    return dict(traces)
 
 
 def click_cell(page: Page, plot: int, row: int, column: int) -> None:

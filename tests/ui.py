@@ -120,10 +120,12 @@ class Server:
     Args:
         runs: the folder of its store.
         data: its data root.
+        environment: further variables for it; None takes one away.
     """
 
-    def __init__(self, runs: Path, data: Path) -> None:
+    def __init__(self, runs: Path, data: Path, **environment: str | None) -> None:
         self.runs, self.data = runs, data
+        self.environment = {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(data)} | environment
         self.port = free_port()
         self.process: subprocess.Popen | None = None
 
@@ -146,7 +148,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"FMNIST_RUNS": str(self.runs), "FMNIST_DATA": str(self.data)},
+                env={name: value for name, value in (os.environ | self.environment).items() if value is not None},
             )
         wait_for(self._answers)
 
@@ -165,9 +167,9 @@ class Server:
 
 
 @contextmanager
-def served(runs: Path, data: Path) -> Iterator[Server]:
+def served(runs: Path, data: Path, **environment: str | None) -> Iterator[Server]:
     """A server for the time of a test or a file of tests; with it go its trainers."""
-    server = Server(runs, data)
+    server = Server(runs, data, **environment)
     try:
         server.start()
         yield server
@@ -238,3 +240,14 @@ class Visitor:
 
     def close(self) -> None:
         self.context.close()
+
+
+def points_drawn(page: Page) -> dict[str, int]:
+    """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
+    traces = page.evaluate(
+        """() => {
+            const plot = document.querySelector(".live .accuracy.js-plotly-plot");
+            return (plot?.data ?? []).filter(line => line.mode === "lines").map(line => [line.name, line.x.length]);
+        }"""
+    )
+    return dict(traces)
