@@ -18,11 +18,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fmnist import data, store, timing, trainer
-from fmnist.data import CLASS_NAMES, DataError
+from fmnist.data import DataError
+from fmnist.datasets import DATASETS, DEFAULT
 from fmnist.images import ImageError, convert, open_image, to_png
 from fmnist.library import Library, comparison, default_groups
 from fmnist.models import ARCHITECTURES
-from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run, Store, StoreError
 
 FOLLOW_SECONDS = 0.2
@@ -166,7 +167,7 @@ def compare(options: argparse.Namespace) -> int:
     else:
         shown = table.assign(
             model=table["model"].map(lambda id: ARCHITECTURES[id].name),
-            dataset=table["dataset"].map(DATASETS),
+            dataset=table["dataset"].map(lambda id: DATASETS[id].title),
             seeds=table["seeds"].map(len),
             train_seconds=table["train_seconds"].map("{:.1f}".format),
             eval_seconds=table["eval_seconds"].map("{:.2f}".format),
@@ -291,7 +292,7 @@ def predict(options: argparse.Namespace) -> int:
                 {
                     "file": str(path),
                     "model": group.recipe.model,
-                    "label": CLASS_NAMES[int(probabilities.argmax())],
+                    "label": group.recipe.info.classes[int(probabilities.argmax())],
                     "probabilities": [float(probability) for probability in probabilities],
                 }
             )
@@ -322,9 +323,9 @@ def convert_image(options: argparse.Namespace) -> int:
 
 
 def data_check(options: argparse.Namespace) -> int:
-    dataset = data.load("fashion-mnist", options.data, options.runs.parent)
+    dataset = data.load(options.dataset, options.data, options.runs.parent)
     print(
-        f"{options.data}: complete and as published; "
+        f"{dataset.info.title} in {options.data}: complete and as published; "
         f"{len(dataset.train_images):,} training and {len(dataset.test_images):,} test images."
     )
     return 0
@@ -332,10 +333,11 @@ def data_check(options: argparse.Namespace) -> int:
 
 def data_download(options: argparse.Namespace) -> int:
     try:
-        data.load("fashion-mnist", options.data, options.runs.parent)
+        data.load(options.dataset, options.data, options.runs.parent)
     except DataError:
-        with tqdm(desc="FashionMNIST", total=data.DOWNLOAD_BYTES, unit="B", unit_scale=True, disable=None) as bar:
-            for arrived in data.download(options.data):
+        info = DATASETS[options.dataset]
+        with tqdm(desc=info.title, total=info.download_bytes, unit="B", unit_scale=True, disable=None) as bar:
+            for arrived in data.download(info.id, options.data):
                 bar.update(arrived - bar.n)
     return data_check(options)
 
@@ -344,7 +346,7 @@ def runs_list(options: argparse.Namespace) -> int:
     for run in Store(options.runs).runs():
         result = f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
         print(
-            f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {DATASETS[run.recipe.dataset]:<12}  "
+            f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {run.recipe.info.title:<12}  "
             f"{run.recipe.describe():<36}  {result}"
         )
     return 0
@@ -475,11 +477,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("image", type=Path, metavar="IMAGE")
     sub.add_argument("output", type=Path, metavar="OUT.png")
 
-    group = commands.add_parser("data", help="check or download FashionMNIST").add_subparsers(
+    group = commands.add_parser("data", help="check or download a data set").add_subparsers(
         required=True, metavar="WHAT"
     )
-    command(group, "check", data_check, "say whether FashionMNIST is there, complete and as published")
-    command(group, "download", data_download, "fetch FashionMNIST through torchvision, unless it is there")
+    published = [info.id for info in DATASETS.values() if info.files]
+    for sub in (
+        command(group, "check", data_check, "say whether a data set is there, complete and as published"),
+        command(group, "download", data_download, "fetch a data set through torchvision, unless it is there"),
+    ):
+        sub.add_argument("--dataset", choices=published, default=DEFAULT, help="default: %(default)s")
 
     group = commands.add_parser("runs", help="list, show or delete runs").add_subparsers(required=True, metavar="WHAT")
     command(group, "list", runs_list, "one line per run")

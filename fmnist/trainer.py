@@ -27,6 +27,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fmnist import data, store
+from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
 from fmnist.worker import STOP, Begun, Ended, Grown, Order, Prepare, cores, serve
@@ -171,7 +172,7 @@ class Trainer:
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
         self._start_worker()
-        self._workers[0].connection.send(Prepare("fashion-mnist", self.runs.data_root(), self.runs.path.parent))
+        self._workers[0].connection.send(Prepare(DEFAULT, self.runs.data_root(), self.runs.path.parent))
 
     def _hand_out(self) -> None:
         """Give queued runs to idle workers: the next one, and side by side with it those that differ by seed only.

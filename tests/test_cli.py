@@ -18,7 +18,7 @@ from PIL import Image
 
 from fmnist import __main__ as cli
 from fmnist import data, evaluation, training
-from fmnist.data import CLASS_NAMES
+from fmnist.datasets import CLOTHES
 from fmnist.images import to_png
 from fmnist.library import Library
 from fmnist.recipe import Recipe
@@ -191,7 +191,7 @@ def test_predict_as_json(fmnist, trained, shirt):
     assert [(row["file"], row["model"]) for row in rows] == [(str(shirt), "0"), (str(shirt), "1")] * 2
     for row in rows:
         assert len(row["probabilities"]) == 10 and sum(row["probabilities"]) == pytest.approx(1)
-        assert row["label"] == CLASS_NAMES[int(np.argmax(row["probabilities"]))]
+        assert row["label"] == CLOTHES.classes[int(np.argmax(row["probabilities"]))]
 
 
 def test_predict_is_the_mean_over_seeds_of_what_the_stored_models_say(fmnist, trained, small_data, tmp_path):

@@ -70,7 +70,7 @@ def test_json_gives_the_recipe_back(recipe):
     "field, value, named",
     [
         ("model", "9", "model"),
-        ("dataset", "mnist", "dataset"),
+        ("dataset", "cifar10", "dataset"),
         ("optimizer", "lion", "optimizer"),
         ("device", "tpu", "device"),
         ("seed", -1, "seed"),
