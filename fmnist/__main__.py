@@ -167,14 +167,19 @@ def compare(options: argparse.Namespace) -> int:
     else:
         shown = table.assign(
             model=table["model"].map(lambda id: ARCHITECTURES[id].name),
-            dataset=table["dataset"].map(lambda id: DATASETS[id].title),
             seeds=table["seeds"].map(len),
             train_seconds=table["train_seconds"].map("{:.1f}".format),
             eval_seconds=table["eval_seconds"].map("{:.2f}".format),
         )
         for column in ("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"):
             shown[column] = table[column].map(lambda share: "" if share != share else f"{share:.2%}")
-        print(shown.to_string(index=False))
+        # A table for each data set: accuracies on different data are not to be compared.
+        tables = [
+            f"{info.title}\n{rows.drop(columns='dataset').to_string(index=False)}"
+            for info in DATASETS.values()
+            if len(rows := shown[shown["dataset"] == info.id])
+        ]
+        print("\n\n".join(tables))
     return 0
 
 
@@ -277,11 +282,13 @@ def _place(library: Library, address: str) -> tuple[str, int]:
 
 def predict(options: argparse.Namespace) -> int:
     """Every model's mean probabilities over its seeds: the user's own runs where there are any, else the reference."""
-    converted = [convert(open_image(path)) for path in options.images]
+    framing = DATASETS[options.dataset].subject.framing
+    converted = [convert(open_image(path), framing) for path in options.images]
     library = Library(Store(options.runs))
     groups = default_groups(library.groups(options.dataset))
     if not groups:
-        raise CommandError("No model is trained on this data set yet: python -m fmnist train.")
+        title = DATASETS[options.dataset].title
+        raise CommandError(f"No model is trained on {title} yet: python -m fmnist train --dataset {options.dataset}.")
     from fmnist import prediction  # imports torch
 
     answers = []
@@ -309,7 +316,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def convert_image(options: argparse.Namespace) -> int:
-    converted = convert(open_image(options.image))
+    converted = convert(open_image(options.image), DATASETS[options.dataset].subject.framing)
     for remark in converted.remarks:
         print(remark, file=sys.stderr)
     try:
@@ -476,6 +483,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(commands, "convert", convert_image, "the 28 x 28 grey image that the models see")
     sub.add_argument("image", type=Path, metavar="IMAGE")
     sub.add_argument("output", type=Path, metavar="OUT.png")
+    sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="what the models were trained on")
 
     group = commands.add_parser("data", help="check or download a data set").add_subparsers(
         required=True, metavar="WHAT"

@@ -12,7 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from fmnist import images, widgets
-from fmnist.datasets import DatasetInfo
+from fmnist.datasets import DATASETS, DatasetInfo
 from fmnist.images import OPTIONAL, USUALLY_WITHOUT, Converted, ImageError
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
@@ -117,7 +117,7 @@ def show(shelf: Library, dataset: str, groups: list[Group], picture: Image.Image
         changes = _choose_changes()
     with place:
         try:
-            converted = images.convert(picture, without=without)
+            converted = images.convert(picture, DATASETS[dataset].subject.framing, without=without)
         except ImageError as error:
             st.error(str(error), icon=":material/broken_image:")
             return
@@ -265,6 +265,13 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
 
 def _show_steps(shelf: Library, groups: list[Group], picture: Image.Image, converted: Converted) -> None:
     """The picture after each step, and beside them what a plain resize would have made of it."""
+    info = groups[0].recipe.info
+    framing = info.subject.framing
+    where = "its centre of mass" if framing.by_mass else "its middle"
+    st.caption(
+        f"As the images of {info.title} are: one {info.subject.thing}, light on black, its longer side {framing.side} "
+        f"pixels long, {where} in the middle."
+    )
     plain = images.naive(picture)
     tiles = "".join(_tile(name, step) for name, step in converted.steps)
     st.html(f'{CSS}<div class="steps">{tiles}{_tile("Plain resize", Image.fromarray(plain), "naive")}</div>')

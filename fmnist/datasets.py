@@ -10,13 +10,32 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Framing:
+    """How large a thing stands in its image of 28 x 28 pixels, and where."""
+
+    side: int = 28  # pixels of its longer side
+    by_mass: bool = False  # whether its centre of mass is in the middle of the image; else the middle of its extent
+
+
+FILLING = Framing()
+"""FashionMNIST (Xiao, Rasul and Vollgraf 2017, section 2), and KMNIST: its paper does not say how (Clanuwat and others
+2018), but its characters reach the edges, too."""
+
+CENTRED = Framing(side=20, by_mass=True)
+"""MNIST (yann.lecun.com/exdb/mnist), and QMNIST, which follows it (Yadav and Bottou 2019). In 10,000 digits of MNIST
+the longer side has 20 pixels but for two; the centre of mass is within half a pixel of (14, 14), from 0 on, in all."""
+
+
+@dataclass(frozen=True)
 class Subject:
-    """What the images of a data set show, in the words that pages need."""
+    """What the images of some data sets show, and how: they share the words that pages need."""
 
     classes: tuple[str, ...]  # in the order of the labels
     short: tuple[str, ...]  # the same for the axes of charts
     thing: str  # one of what is shown
     things: str  # many
+    drawing: str  # what to know before drawing one
+    framing: Framing
 
 
 CLOTHES = Subject(
@@ -24,12 +43,22 @@ CLOTHES = Subject(
     ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"),
     thing="piece of clothing",
     things="clothes",
+    drawing="Draw one piece of clothing, and fill it: the models know clothes, not outlines.",
+    framing=FILLING,
 )
-DIGITS = Subject(tuple("0123456789"), tuple("0123456789"), thing="digit", things="digits")
-KANA = Subject(  # One for each row of the modern table of hiragana; some are written in more than one way.
+DIGITS = Subject(
+    *(tuple("0123456789"),) * 2,
+    thing="digit",
+    things="digits",
+    drawing="Draw one digit, large and with a thick line: the models know handwriting.",
+    framing=CENTRED,
+)
+KANA = Subject(  # One for each row of the table of hiragana.
     *(("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),) * 2,
     thing="character",
     things="characters",
+    drawing="Draw one character as a brush would: the models know the cursive hiragana of old Japanese books.",
+    framing=FILLING,
 )
 
 

@@ -105,5 +105,5 @@ class Recipe:
 
     @property
     def published(self) -> bool:
-        """Whether this is the published recipe, whatever the model, seed and device."""
-        return self.group() == Recipe(self.model)
+        """Whether this is the published recipe, whatever the model, seed, data and device."""
+        return self.group() == Recipe(self.model, dataset=self.dataset)

@@ -109,6 +109,7 @@ def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: C
         # As a default, what was chosen before would not be put into the address.
         default=None if key in st.session_state else options[0],
         required=True,
+        wrap=True,
         key=key,
         bind="query-params",
     )

@@ -42,9 +42,10 @@ def ask(shelf: Library) -> None:
         format_func=lambda name: DATASETS[name].title,
         default=PUBLISHED.dataset,
         required=True,
+        wrap=True,
         key="dataset",
         persist_state="session",
-        help="The sample data are generated drawings of clothes, for a machine without FashionMNIST.",
+        help="The sample data are generated drawings of clothes, for a machine without network.",
     )
     seeds = right.number_input(
         "Seeds",

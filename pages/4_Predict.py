@@ -56,20 +56,20 @@ def draw(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
         strokes = pad.strokes(traced)
     if not strokes:
         st.caption(
-            "Draw one piece of clothing, and fill it: the models know clothes, not outlines. The lasso fills what you "
-            "circle; a polygon ends at its first corner. By keyboard: arrow keys, space, Enter."
+            f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
+            "By keyboard: arrow keys, space, Enter."
         )
     return (drawing.picture(strokes) if strokes else None), None
 
 
 def trace(shelf: Library, dataset: str) -> str:
     """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
-    classes = DATASETS[dataset].classes
+    classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
     label = st.selectbox(
-        "A silhouette to trace",
+        f"A {thing} to trace",
         classes,
         index=None,
-        placeholder="Trace a silhouette",
+        placeholder=f"Trace a {thing}",
         key="trace",
         label_visibility="collapsed",
         width=240,
@@ -87,7 +87,7 @@ def trace(shelf: Library, dataset: str) -> str:
 
 def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     files = st.file_uploader(
-        "Photos, each of one item on a plain background",
+        f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
         accept_multiple_files=True,
         max_upload_size=images.MAX_BYTES // 2**20,
@@ -98,12 +98,12 @@ def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) ->
     if len(files) > MOST_FILES:
         st.warning(f"Only the first {MOST_FILES} of {len(files):,} pictures are answered.")
     with beside:
-        chosen = table(shelf, groups, files[:MOST_FILES])
+        chosen = table(shelf, dataset, groups, files[:MOST_FILES])
     return (None if chosen is None else opened(files[chosen])), None
 
 
 def photograph(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
-    photo = st.camera_input("A photo of one item on a plain background", key="camera")
+    photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
     return (opened(photo, preview=False) if photo else None), None
 
 
@@ -119,9 +119,9 @@ def opened(file: object, preview: bool = True) -> Image.Image | None:
     return picture
 
 
-def table(shelf: Library, groups: list[Group], files: list) -> int | None:
+def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int | None:
     """What all models make of many pictures, as a table to take along; the place of the one that is picked."""
-    found = [converted(file.getvalue()) for file in files]
+    found = [converted(file.getvalue(), dataset) for file in files]
     usable = [image for image, _ in found if image is not None]
     rows = pd.DataFrame({"file": [file.name for file in files]})
     if usable:
@@ -165,10 +165,10 @@ def table(shelf: Library, groups: list[Group], files: list) -> int | None:
 
 
 @st.cache_data(max_entries=4 * MOST_FILES, show_spinner="Converting the pictures …")
-def converted(file: bytes) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def converted(file: bytes, dataset: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The image, uint8 (28, 28), with remarks; or None, and what is wrong with the file."""
     try:
-        result = images.convert(images.open_image(file))
+        result = images.convert(images.open_image(file), DATASETS[dataset].subject.framing)
     except ImageError as error:
         return None, (str(error),)
     return result.image, result.remarks

@@ -18,6 +18,7 @@ def show() -> None:
         format_func=lambda name: DATASETS[name].title,
         default=DEFAULT,
         required=True,
+        wrap=True,
         key="data",
         bind="query-params",
         label_visibility="collapsed",

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.server
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence, unpack_all
+from conftest import is_one_sentence, publish, unpack_all
 
 from fmnist import data, sample
 from fmnist.data import DataError, DataMissing, Dataset
-from fmnist.datasets import DATASETS
+from fmnist.datasets import DATASETS, DatasetInfo
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 FASHION = DATASETS["fashion-mnist"]
@@ -53,6 +57,21 @@ def test_files_hold_what_was_written(idx_root, small_data):
     assert same(loaded, small_data)
     assert loaded.train_images.dtype == np.uint8 and loaded.train_labels.dtype == np.int64
     assert loaded.info.title == "FashionMNIST"
+
+
+@pytest.mark.parametrize("info", PUBLISHED, ids=lambda info: info.id)
+def test_every_data_set_is_read_from_its_own_files(tmp_path, small_data, monkeypatch, info):
+    publish(info.id, small_data, tmp_path, monkeypatch)
+    before = listing(tmp_path)
+    loaded = data.load(info.id, tmp_path, tmp_path)
+    assert same(loaded, small_data)
+    assert (loaded.name, loaded.info.classes) == (info.id, info.classes)
+    assert loaded.train_labels.dtype == np.int64 and loaded.train_images.dtype == np.uint8
+    assert listing(tmp_path) == before
+    for other in PUBLISHED:
+        if other != info:
+            with pytest.raises(DataMissing, match=f"^{other.title} is not in"):
+                data.load(other.id, tmp_path, tmp_path)
 
 
 def test_packed_and_unpacked_are_the_same_data(idx_root):
@@ -135,6 +154,29 @@ def test_a_header_that_promises_another_size(idx_root):
     message = refusal(idx_root)
     assert str(path) in message
     assert "108 bytes" in message and "promises 4,294,967,303" in message
+
+
+def test_a_packed_file_with_other_contents(tmp_path, small_data, monkeypatch):
+    publish("mnist", small_data, tmp_path, monkeypatch)
+    path = data.raw_folder("mnist", tmp_path) / f"{LABELS}.gz"
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[-1] ^= 1
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match="not the published MNIST file: its MD5 sum") as refused:
+        data.load("mnist", tmp_path, tmp_path)
+    assert is_one_sentence(refused.value)
+    assert str(path) in str(refused.value) and f"--dataset mnist --data {tmp_path}" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["mnist", "kmnist", "qmnist"])
+def test_unpacked_files_of_which_no_sums_are_published(tmp_path, small_data, monkeypatch, name):
+    info = publish(name, small_data, tmp_path, monkeypatch)
+    unpack_all(tmp_path)
+    with pytest.raises(DataMissing, match="only unpacked") as refused:
+        data.load(name, tmp_path, tmp_path)
+    assert is_one_sentence(refused.value)
+    assert all(f"{file.name}.gz" in str(refused.value) for file in info.files)
+    assert f"data download --dataset {name} --data {tmp_path}" in str(refused.value)
 
 
 @pytest.mark.parametrize("content", [b"<html>not found</html>", b"\0\0\x0d\x01" + bytes(8), b"\0\0\x08\0"])
@@ -276,6 +318,38 @@ def test_a_download_brings_the_files(idx_root, tmp_path, monkeypatch, small_data
     assert arrived[-1] == FASHION.download_bytes and arrived == sorted(arrived)
     assert same(data.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["FashionMNIST"]
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch) -> Iterator[Callable[[DatasetInfo], str]]:
+    """Makes the script that has the real torchvision fetch a data set's files from a server on this machine."""
+    monkeypatch.setenv("no_proxy", "localhost")
+    serve = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+
+    def script(info: DatasetInfo) -> str:
+        address = f"http://localhost:{server.server_address[1]}/{info.torchvision}/raw/"
+        resources = [(f"{file.name}.gz", file.md5) for file in info.files]
+        if info.id == "qmnist":  # torchvision keeps whole addresses of it, those of training and test images apart.
+            whole = [(address + name, md5) for name, md5 in resources]
+            resources = {"train": whole[:2], "test": whole[2:], "nist": []}
+        kind = f"torchvision.datasets.{info.torchvision}"
+        return f"import {kind.rpartition('.')[0]}\n{kind}.mirrors, {kind}.resources = {[address]}, {resources}\n{ours}"
+
+    ours = data._TORCHVISION
+    with http.server.ThreadingHTTPServer(("localhost", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield script
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["mnist", "qmnist"])
+def test_torchvision_fetches_what_we_read(tmp_path, monkeypatch, small_data, mirror, name):
+    info = publish(name, small_data, tmp_path / "mirror", monkeypatch)
+    monkeypatch.setattr(data, "_TORCHVISION", mirror(info))
+    assert list(data.download(name, tmp_path / "new"))[-1] == info.download_bytes
+    assert same(data.load(name, tmp_path / "new", tmp_path), small_data)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [info.torchvision]
 
 
 def test_a_download_repairs_damaged_files(idx_root, tmp_path, monkeypatch, small_data):
