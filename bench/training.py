@@ -88,9 +88,9 @@ def main() -> None:
 
 def unpacked(root: Path, temporary: Path) -> Path:
     """A root that torchvision can read, which unpacks beside the files: links to them in a folder of our own."""
-    folder = data.raw_folder(temporary)
+    folder = data.raw_folder("fashion-mnist", temporary)
     folder.mkdir(parents=True)
-    for file in data.raw_folder(root).iterdir():
+    for file in data.raw_folder("fashion-mnist", root).iterdir():
         (folder / file.name).symlink_to(file)
     FashionMNIST(temporary, download=True)  # Downloads nothing: the files are there.
     return temporary

@@ -18,12 +18,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fmnist import access, data, store, timing, trainer
-from fmnist.data import CLASS_NAMES, DataError
+from fmnist.data import DataError
+from fmnist.datasets import DATASETS, DEFAULT
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, chosen, folder
 from fmnist.images import ImageError, convert, open_image, to_png
 from fmnist.library import Library, comparison, default_groups
 from fmnist.models import ARCHITECTURES
-from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run, Store, StoreError
 
 FOLLOW_SECONDS = 0.2
@@ -179,14 +180,19 @@ def compare(options: argparse.Namespace) -> int:
     else:
         shown = table.assign(
             model=table["model"].map(lambda id: ARCHITECTURES[id].name),
-            dataset=table["dataset"].map(DATASETS),
             seeds=table["seeds"].map(len),
             train_seconds=table["train_seconds"].map("{:.1f}".format),
             eval_seconds=table["eval_seconds"].map("{:.2f}".format),
         )
         for column in ("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"):
             shown[column] = table[column].map(lambda share: "" if share != share else f"{share:.2%}")
-        print(shown.to_string(index=False))
+        # A table for each data set: accuracies on different data are not to be compared.
+        tables = [
+            f"{info.title}\n{rows.drop(columns='dataset').to_string(index=False)}"
+            for info in DATASETS.values()
+            if len(rows := shown[shown["dataset"] == info.id])
+        ]
+        print("\n\n".join(tables))
     return 0
 
 
@@ -315,11 +321,13 @@ def export(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """Every model's mean probabilities over its seeds: the user's own runs where there are any, else the reference."""
-    converted = [convert(open_image(path)) for path in options.images]
+    framing = DATASETS[options.dataset].subject.framing
+    converted = [convert(open_image(path), framing) for path in options.images]
     library = Library(Store(options.runs))
     groups = default_groups(library.groups(options.dataset))
     if not groups:
-        raise CommandError("No model is trained on this data set yet: python -m fmnist train.")
+        title = DATASETS[options.dataset].title
+        raise CommandError(f"No model is trained on {title} yet: python -m fmnist train --dataset {options.dataset}.")
     from fmnist import prediction  # imports torch
 
     answers = []
@@ -330,7 +338,7 @@ def predict(options: argparse.Namespace) -> int:
                 {
                     "file": str(path),
                     "model": group.recipe.model,
-                    "label": CLASS_NAMES[int(probabilities.argmax())],
+                    "label": group.recipe.info.classes[int(probabilities.argmax())],
                     "probabilities": [float(probability) for probability in probabilities],
                 }
             )
@@ -347,7 +355,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def convert_image(options: argparse.Namespace) -> int:
-    converted = convert(open_image(options.image))
+    converted = convert(open_image(options.image), DATASETS[options.dataset].subject.framing)
     for remark in converted.remarks:
         print(remark, file=sys.stderr)
     try:
@@ -361,9 +369,9 @@ def convert_image(options: argparse.Namespace) -> int:
 
 
 def data_check(options: argparse.Namespace) -> int:
-    dataset = data.load("fashion-mnist", options.data, options.runs.parent)
+    dataset = data.load(options.dataset, options.data, options.runs.parent)
     print(
-        f"{options.data}: complete and as published; "
+        f"{dataset.info.title} in {options.data}: complete and as published; "
         f"{len(dataset.train_images):,} training and {len(dataset.test_images):,} test images."
     )
     return 0
@@ -371,10 +379,11 @@ def data_check(options: argparse.Namespace) -> int:
 
 def data_download(options: argparse.Namespace) -> int:
     try:
-        data.load("fashion-mnist", options.data, options.runs.parent)
+        data.load(options.dataset, options.data, options.runs.parent)
     except DataError:
-        with tqdm(desc="FashionMNIST", total=data.DOWNLOAD_BYTES, unit="B", unit_scale=True, disable=None) as bar:
-            for arrived in data.download(options.data):
+        info = DATASETS[options.dataset]
+        with tqdm(desc=info.title, total=info.download_bytes, unit="B", unit_scale=True, disable=None) as bar:
+            for arrived in data.download(info.id, options.data):
                 bar.update(arrived - bar.n)
     return data_check(options)
 
@@ -383,7 +392,7 @@ def runs_list(options: argparse.Namespace) -> int:
     for run in Store(options.runs).runs():
         result = f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
         print(
-            f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {DATASETS[run.recipe.dataset]:<12}  "
+            f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {run.recipe.info.title:<12}  "
             f"{run.recipe.describe():<36}  {result}"
         )
     return 0
@@ -428,7 +437,7 @@ def runs_import(options: argparse.Namespace) -> int:
 
 # --- Arguments ---
 
-CHANGING = (train, time_steps, data_download, runs_delete)
+CHANGING = (train, time_steps, data_download, runs_import, runs_delete)
 """What a read-only dashboard's environment refuses at once; what lies below would refuse it too, but later."""
 
 
@@ -545,12 +554,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(commands, "convert", convert_image, "the 28 x 28 grey image that the models see")
     sub.add_argument("image", type=Path, metavar="IMAGE")
     sub.add_argument("output", type=Path, metavar="OUT.png")
+    sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="what the models were trained on")
 
-    group = commands.add_parser("data", help="check or download FashionMNIST").add_subparsers(
+    group = commands.add_parser("data", help="check or download a data set").add_subparsers(
         required=True, metavar="WHAT"
     )
-    command(group, "check", data_check, "say whether FashionMNIST is there, complete and as published")
-    command(group, "download", data_download, "fetch FashionMNIST through torchvision, unless it is there")
+    published = [info.id for info in DATASETS.values() if info.files]
+    for sub in (
+        command(group, "check", data_check, "say whether a data set is there, complete and as published"),
+        command(group, "download", data_download, "fetch a data set through torchvision, unless it is there"),
+    ):
+        sub.add_argument("--dataset", choices=published, default=DEFAULT, help="default: %(default)s")
 
     group = commands.add_parser("runs", help="list, show, delete or import runs").add_subparsers(
         required=True, metavar="WHAT"

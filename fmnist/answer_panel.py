@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fmnist import charts, images, widgets
-from fmnist.data import CLASS_NAMES
+from fmnist import images, widgets
+from fmnist.datasets import DATASETS, DatasetInfo
 from fmnist.images import OPTIONAL, USUALLY_WITHOUT, Converted, ImageError
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
@@ -68,6 +68,11 @@ class Answer:
         return self.group.title
 
     @property
+    def info(self) -> DatasetInfo:
+        """What is known of the data that the model knows."""
+        return self.group.recipe.info
+
+    @property
     def answering(self) -> Group:
         """The runs whose answer is shown."""
         return self.group if self.chosen is None else replace(self.group, runs=(self.group.runs[self.chosen],))
@@ -80,6 +85,11 @@ class Answer:
     @property
     def top(self) -> int:
         return int(self.mean.argmax())
+
+    @property
+    def said(self) -> str:
+        """The name of the class that is shown as the answer."""
+        return self.info.classes[self.top]
 
     @property
     def agreeing(self) -> int:
@@ -107,7 +117,7 @@ def show(shelf: Library, dataset: str, groups: list[Group], picture: Image.Image
         changes = _choose_changes()
     with place:
         try:
-            converted = images.convert(picture, without=without)
+            converted = images.convert(picture, DATASETS[dataset].subject.framing, without=without)
         except ImageError as error:
             st.error(str(error), icon=":material/broken_image:")
             return
@@ -204,7 +214,7 @@ def _choose_run(group: Group) -> int | None:
 
 
 def _show_answer(answer: Answer) -> None:
-    st.markdown(f"{widgets.escape(answer.name)}  \n**{CLASS_NAMES[answer.top]}**, {answer.mean[answer.top]:.0%}")
+    st.markdown(f"{widgets.escape(answer.name)}  \n**{answer.said}**, {answer.mean[answer.top]:.0%}")
     st.html(bars(answer))
     count = len(answer.seeds)
     agreement = f"{answer.agreeing} of {count} seeds say so" if count > 1 else "One seed"
@@ -222,7 +232,7 @@ def bars(answer: Answer) -> str:
         f'<td><div class="scale"><b style="width: {shown[label]:.1%}"></b>'
         f'<i style="left: {low[label]:.1%}; width: {high[label] - low[label]:.1%}"></i></div></td>'
         f"<td>{shown[label]:.0%}</td></tr>"
-        for label, name in enumerate(charts.SHORT_NAMES)
+        for label, name in enumerate(answer.info.short)
     )
     label = html.escape(f"{answer.name}: probabilities", quote=True)
     return f'<table class="bars" style="--model: {color}" aria-label="{label}"><tbody>{rows}</tbody></table>'
@@ -235,10 +245,11 @@ def milliseconds(seconds: float) -> str:
 
 def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
     """Whether the models agree, and with the truth, in a sentence or two of Markdown."""
-    known = f" It is **{CLASS_NAMES[truth]}**." if truth is not None else ""
+    classes = answers[0].info.classes
+    known = f" It is **{classes[truth]}**." if truth is not None else ""
     votes = Counter(answer.top for answer in answers)
     (favourite, most), *others = votes.most_common()
-    name = f"**{CLASS_NAMES[favourite]}**"
+    name = f"**{classes[favourite]}**"
     if not others:
         everyone = "All models say" if len(answers) > 1 else f"{widgets.escape(answers[0].name)} says"
         seeds = sum(len(answer.seeds) for answer in answers)
@@ -246,18 +257,21 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
         which = f"all their {seeds}" if agreeing == seeds else f"{agreeing} of their {seeds}"
         return f"{everyone} {name}" + (f", with {which} seeds." if seeds > len(answers) else ".") + known
     if most == 1:
-        said = (f"{widgets.escape(answer.name)} says **{CLASS_NAMES[answer.top]}**" for answer in answers)
+        said = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers)
         return f"They disagree: {widgets.listed(said)}.{known}"
-    odd = (
-        f"{widgets.escape(answer.name)} says **{CLASS_NAMES[answer.top]}**"
-        for answer in answers
-        if answer.top != favourite
-    )
+    odd = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
     return f"{COUNTS[most]} of {COUNTS[len(answers)].lower()} say {name}, but {widgets.listed(odd)}.{known}"
 
 
 def _show_steps(shelf: Library, groups: list[Group], picture: Image.Image, converted: Converted) -> None:
     """The picture after each step, and beside them what a plain resize would have made of it."""
+    info = groups[0].recipe.info
+    framing = info.subject.framing
+    where = "its centre of mass" if framing.by_mass else "its middle"
+    st.caption(
+        f"As the images of {info.title} are: one {info.subject.thing}, light on black, its longer side {framing.side} "
+        f"pixels long, {where} in the middle."
+    )
     plain = images.naive(picture)
     tiles = "".join(_tile(name, step) for name, step in converted.steps)
     st.html(f'{CSS}<div class="steps">{tiles}{_tile("Plain resize", Image.fromarray(plain), "naive")}</div>')

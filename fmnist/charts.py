@@ -15,12 +15,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from fmnist import certainty, evaluation
-from fmnist.data import CLASS_NAMES
 from fmnist.models import ARCHITECTURES
 from fmnist.pairs import Pair
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-SHORT_NAMES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot")
 GREY = "#808891"  # Readable on the light and on the dark background.
 
 
@@ -368,15 +366,16 @@ def bars(groups: pd.DataFrame, cost: Cost) -> go.Figure:
 SCORES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
 
-def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figure:
+def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look], classes: Sequence[str]) -> go.Figure:
     """Recall, precision and F1 of each class side by side, a mark for each group: the hardest class first.
 
     Args:
         scores: `certainty.mean_class_scores` of each group.
+        classes: their names.
     """
     recall = np.mean([table["recall"] for table in scores], axis=0)
     order = np.argsort(recall, kind="stable")
-    names = [CLASS_NAMES[index] for index in order]
+    names = [classes[index] for index in order]
     figure = make_subplots(
         1, len(SCORES), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=[*SCORES.values()]
     )
@@ -475,11 +474,14 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
     return figure
 
 
-def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = None) -> go.Figure:
+def probabilities(
+    values: np.ndarray, model: str, classes: Sequence[str], spread: np.ndarray | None = None
+) -> go.Figure:
     """Ten probabilities as bars on the scale from 0 to 1; the largest in full colour.
 
     Args:
         values: float (10,).
+        classes: their names, short.
         spread: float (2, 10), lowest and highest over seeds, drawn as lines.
     """
     color = ARCHITECTURES[model].color
@@ -498,7 +500,7 @@ def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = No
         }
     figure.add_bar(
         x=values,
-        y=SHORT_NAMES,
+        y=classes,
         orientation="h",
         error_x=errors,
         marker={"color": [color if index == top else _faded(color, 0.45) for index in range(len(values))]},
@@ -510,13 +512,13 @@ def probabilities(values: np.ndarray, model: str, spread: np.ndarray | None = No
     return figure
 
 
-def counts(train: np.ndarray, test: np.ndarray) -> go.Figure:
-    """Images per class, int (10,) each."""
+def counts(train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> go.Figure:
+    """Images per class, int (10,) each, with the classes' names."""
     figure = blank(340, barmode="group")
     for values, name, color in ((train, "Training", "#5B6B82"), (test, "Test", "#A9B6C8")):
         figure.add_bar(
             x=values,
-            y=CLASS_NAMES,
+            y=classes,
             orientation="h",
             name=name,
             marker={"color": color},

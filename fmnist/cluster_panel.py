@@ -38,7 +38,8 @@ def say_problem(shelf: Library, state: ClusterState, runs: Sequence[Run]) -> Non
     waiting = "1 run waits" if len(runs) == 1 else f"{len(runs)} runs wait"
     kept = f" {waiting} for it and will go on from the last finished epoch when it is back." if runs else ""
     st.warning(widgets.escape(state.problem) + kept, icon=":material/cloud_off:")
-    if runs and not access.read_only() and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
+    offered = runs and not access.read_only()
+    if offered and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
         shelf.own.bring_home(state.address)
         trainer.start(shelf.own)
         st.rerun()

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 
 from fmnist import certainty, charts, evaluation, fairness, pairs
 from fmnist.charts import Cost, Look
-from fmnist.data import CLASS_NAMES
+from fmnist.datasets import DatasetInfo
 from fmnist.diagnosis import Finding
 from fmnist.library import Group, Library, as_tables, identity
 from fmnist.pairs import Pair
@@ -77,6 +77,11 @@ class Comparison:
 
     def _once(self, *name: object, compute: Callable[[], T]) -> T:
         return self._library.remember((*name, self.identity), compute)
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is known of the data set."""
+        return self.groups[0].recipe.info
 
     @property
     def labels(self) -> np.ndarray:
@@ -293,10 +298,11 @@ class Comparison:
 
     def classes(self) -> Picture:
         """Recall, precision and F1 by class."""
-        figure = self._once("classes", compute=lambda: charts.class_scores(self._scores(), self.looks))
+        names = self.info.classes
+        figure = self._once("classes", compute=lambda: charts.class_scores(self._scores(), self.looks, names))
         said = [
             f"{group.title}: "
-            + ", ".join(f"{name} {recall:.0%}" for name, recall in zip(CLASS_NAMES, scores["recall"], strict=True))
+            + ", ".join(f"{name} {recall:.0%}" for name, recall in zip(names, scores["recall"], strict=True))
             for group, scores in zip(self.groups, self._scores(), strict=True)
         ]
         return Picture(figure, f"Recall, precision and F1 by class. Recall of {'; '.join(said)}.")
@@ -306,14 +312,14 @@ class Comparison:
         recall = np.mean([scores["recall"] for scores in self._scores()], axis=0)
         hardest = int(recall.argmin())
         return (
-            f"**{CLASS_NAMES[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are recognised, "
-            "on average over what is compared."
+            f"**{self.info.classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
+            "recognised, on average over what is compared."
         )
 
     def class_table(self) -> pd.DataFrame:
         """A row for each group and class: group, class, images, predicted, precision, recall, f1."""
         tables = [
-            scores.assign(group=group.title, **{"class": CLASS_NAMES})
+            scores.assign(group=group.title, **{"class": self.info.classes})
             for group, scores in zip(self.groups, self._scores(), strict=True)
         ]
         columns = ["group", "class", "images", "predicted", "precision", "recall", "f1"]

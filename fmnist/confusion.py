@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist import evaluation
-from fmnist.data import CLASS_NAMES
+from fmnist.datasets import DatasetInfo
 from fmnist.evaluation import CLASSES
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
@@ -48,6 +48,11 @@ class Item:
     @property
     def model(self) -> str:
         return self.group.recipe.model
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is known of the data set."""
+        return self.group.recipe.info
 
     def after(self, epoch: int | None) -> Item:
         """The same after an epoch; one that had been at its end by then is there still."""
@@ -129,8 +134,8 @@ def as_table(shown: Sequence[Answers]) -> pd.DataFrame:
             {
                 "what": answers.item.title,
                 "seeds": answers.seeds,
-                "true": CLASS_NAMES[true],
-                "predicted": CLASS_NAMES[said],
+                "true": answers.item.info.classes[true],
+                "predicted": answers.item.info.classes[said],
                 "images": int(answers.matrix[true, said]),
             }
             for answers in shown

@@ -19,7 +19,6 @@ import pandas as pd
 
 from fmnist import evaluation
 from fmnist.certainty import wilson
-from fmnist.data import CLASS_NAMES
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 
@@ -117,7 +116,7 @@ def _dead(
         return None
     label, right = int(predictions[0]), int(np.count_nonzero(predictions == labels))
     constant = not np.ptp(logits, axis=0).any()
-    sentence = f"The model is dead: it takes {_all(len(labels))} for class {_class(label)}."
+    sentence = f"The model is dead: it takes {_all(len(labels))} for class {_class(label, recipe)}."
     if constant:
         why = "Its logits are the same for every image."
     else:
@@ -125,7 +124,7 @@ def _dead(
     if constant or zero_layers:
         remedy = f"Try another seed, or a lower learning rate than {recipe.learning_rate:g}."
     elif len(train) and _since_guessing(train, logits.shape[1]) == train["step"].iloc[0]:
-        sentence = f"The model has not learnt yet: it takes {_all(len(labels))} for class {_class(label)}."
+        sentence = f"The model has not learnt yet: it takes {_all(len(labels))} for class {_class(label, recipe)}."
         remedy = f"Train for more epochs, or with a higher learning rate than {recipe.learning_rate:g}."
     else:
         remedy = f"Try a lower learning rate than {recipe.learning_rate:g}, or another seed."
@@ -185,7 +184,7 @@ def _classes(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> list[Fin
             how = "predicted only where all logits are equal"
         else:
             how = "never predicted"
-        sentence = f"Class {_class(label)} is {how}: "
+        sentence = f"Class {_class(label, recipe)} is {how}: "
         if rectified and zeros == len(labels):
             sentence += f"the ReLU after the last layer holds its logit at 0 for {_all(len(labels))}"
             remedy = "Leave out the last ReLU, or try another seed."
@@ -198,7 +197,7 @@ def _classes(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> list[Fin
             remedy = "Train for more epochs, or try another seed."
         evidence = (
             f"Of {_count(int(images[label]), 'image')} of this class {int(said[most]):,} "
-            f"{'is' if said[most] == 1 else 'are'} taken for class {_class(most)}; "
+            f"{'is' if said[most] == 1 else 'are'} taken for class {_class(most, recipe)}; "
             f"the largest value of its logit is {float(logits[:, label].max()):.3g}."
         )
         findings.append(Finding(kind, f"{sentence}.", evidence, remedy, label))
@@ -212,7 +211,7 @@ def _undecided(recipe: Recipe, logits: np.ndarray) -> list[Finding]:
         return []
     sentence = (
         f"For {count:,} of {_count(len(logits), 'image')} all logits are equal: "
-        f"nothing is chosen, and class {_class(0)} is counted because it comes first."
+        f"nothing is chosen, and class {_class(0, recipe)} is counted because it comes first."
     )
     zeros = int(np.count_nonzero((logits == 0).all(axis=1)))
     evidence = f"All {logits.shape[1]} logits are 0 for {_count(zeros, 'image')}."
@@ -309,8 +308,11 @@ def _modules(layers: str) -> list[str]:
     return re.findall(r"[A-Za-z]\w*", re.sub(r"\([^)]*\)", "", written_out))
 
 
-def _class(label: int) -> str:
-    return f"{label} ({CLASS_NAMES[label]})" if label < len(CLASS_NAMES) else str(label)
+def _class(label: int, recipe: Recipe) -> str:
+    """A class for people: "6 (Shirt)"; one that is called by its number by that alone."""
+    names = recipe.info.classes
+    name = names[label] if label < len(names) else ""
+    return f"{label} ({name})" if name not in ("", str(label)) else str(label)
 
 
 def _all(count: int, what: str = "images") -> str:

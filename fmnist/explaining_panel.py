@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from fmnist import familiarity, widgets
-from fmnist.data import CLASS_NAMES, DataError, Dataset
+from fmnist.data import DataError, Dataset
 from fmnist.familiarity import Familiarity
 from fmnist.images import SIDE, to_data_url
 from fmnist.library import Group, Library
@@ -84,9 +84,10 @@ def show_why(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
 
 def show_pixels(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
     """For each model, what each pixel adds to a class's logit or takes away from it."""
+    classes = groups[0].recipe.info.classes
     asked = st.selectbox(
         "What speaks for and against …",
-        CLASS_NAMES,
+        classes,
         index=None,
         placeholder="Each model's answer",
         key="why-class",
@@ -94,12 +95,15 @@ def show_pixels(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
         width=280,
         help="Choose a class to see why it was not the answer.",
     )
-    label = CLASS_NAMES.index(asked) if asked else None
+    label = classes.index(asked) if asked else None
     with st.spinner("Asking the models …"):
         found = [_explained(shelf, group, image, label) for group in groups]
     limit = float(np.percentile(np.abs([pixels for _, _, _, pixels in found]), BRIGHTEST)) or 1.0
     dark = widgets.is_dark()
-    figures = "".join(_figure(group.title, *parts, limit, dark) for group, parts in zip(groups, found, strict=True))
+    figures = "".join(
+        _figure(group.title, classes[label], *parts, limit, dark)
+        for group, (label, *parts) in zip(groups, found, strict=True)
+    )
     st.html(f'{CSS}<div class="why">{figures}</div>{_scale(limit, dark)}')
     seeds = max(len(group.runs) for group in groups)
     st.caption(
@@ -112,9 +116,9 @@ def show_pixels(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
     )
 
 
-def _figure(title: str, label: int, logit: float, start: float, pixels: np.ndarray, limit: float, dark: bool) -> str:
-    """A model's contributions as a picture with its sum; its text alternative says where most of them are."""
-    name = CLASS_NAMES[label]
+def _figure(title: str, name: str, logit: float, start: float, pixels: np.ndarray, limit: float, dark: bool) -> str:
+    """A model's contributions to a class as a picture with their sum; its text alternative says where most of them
+    are."""
     added = pixels.sum()
     where = _say_regions(pixels)
     alt = html.escape(f"{title}: what each pixel adds to {name}. {where}", quote=True)
@@ -241,16 +245,19 @@ def show_nearest(shelf: Library, groups: list[Group], image: np.ndarray) -> None
     try:
         known = widgets.dataset(groups[0].recipe.dataset, shelf.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, error)
+        widgets.offer_data(shelf.own, groups[0].recipe.dataset, error)
         return
     places, distances = familiarity.nearest(known.train_images, image, NEIGHBOURS)
     labels = known.train_labels[places]
     widgets.image_tiles(
         known.train_images[places],
-        [f"{CLASS_NAMES[label]}\n{off:.0%} off" for label, off in zip(labels, distances / (SIDE * 255), strict=True)],
+        [
+            f"{known.info.classes[label]}\n{off:.0%} off"
+            for label, off in zip(labels, distances / (SIDE * 255), strict=True)
+        ],
         "small",
     )
-    st.markdown(_say_labels(labels))
+    st.markdown(_say_labels(labels, known.info.classes))
     st.caption(
         f"Of {len(known.train_images):,} training images, those that differ least, pixel by pixel: by the root of the "
         "mean squared difference, as a share of the way from black to white. The models do not look them up: they have "
@@ -259,9 +266,9 @@ def show_nearest(shelf: Library, groups: list[Group], image: np.ndarray) -> None
     )
 
 
-def _say_labels(labels: Sequence[int]) -> str:
+def _say_labels(labels: Sequence[int], classes: Sequence[str]) -> str:
     """How many of the neighbours are of which class: "7 of the nearest 10 are Coat, 3 Pullover."."""
     values, counts = np.unique(labels, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    said = [f"{counts[place]} **{CLASS_NAMES[values[place]]}**" for place in order]
+    said = [f"{counts[place]} **{classes[values[place]]}**" for place in order]
     return f"Of the {len(labels)} nearest: {widgets.listed(said)}."

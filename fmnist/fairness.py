@@ -26,7 +26,7 @@ ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("Python", lambda run: run.versions.get("python", "?"), VERSIONS),
 )
 """What it is called, where a run says it, and what follows if it differs. The data are the same wherever groups are
-compared: FashionMNIST's files are checked by their published sums."""
+compared: groups are on one data set, whose files are checked by their published sums."""
 
 
 def differing(groups: Sequence[Group]) -> pd.DataFrame:

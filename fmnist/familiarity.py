@@ -1,7 +1,7 @@
 """Is an image like those that the models learned from? And which training images are nearest to it? No torch.
 
 A model answers whatever it is shown, and is often sure of it: the share of 100% that it gives a class is no sign that
-the image is clothing at all. So the image itself is measured here, in five ways that can be told in a sentence
+the image is of their kind at all. So the image itself is measured here, in five ways that can be told in a sentence
 (`MEASURES`). How high a measure may be is learned from training images that were held out.
 
 Checked (tests/test_familiarity.py) with images of which nothing here has learned. It is silent for 96.1% of
@@ -20,6 +20,7 @@ import numpy as np
 import scipy.linalg
 
 from fmnist.data import Dataset
+from fmnist.datasets import Subject
 
 HELD_OUT = 20  # Each twentieth training image sets the limits; the others are what an image is compared with.
 FALSE_ALARMS = 0.04  # Of held-out images. The test images then give less than 5%, with room for chance.
@@ -30,7 +31,7 @@ DISTANCES = 200  # Images whose distances to all others are held at a time: 43 M
 LIT = 12  # Of 255: a pixel over it is not background.
 
 
-# --- The measures: uint8 (N, 784) -> float (N,), high for what is unlike clothing ---
+# --- The measures: uint8 (N, 784) -> float (N,), high for what is unlike the training images ---
 
 
 def flatness(pixels: np.ndarray) -> np.ndarray:
@@ -117,7 +118,7 @@ class Measure:
 
     of: Callable[[np.ndarray, Space], np.ndarray]
     weight: float  # Its part of the false alarms.
-    reason: str  # For people; {images} is the number of training images.
+    reason: str  # For people; {images} is the number of training images, {thing}, {things} and {side} what they show.
 
 
 MEASURES = (
@@ -130,17 +131,17 @@ MEASURES = (
     Measure(
         lambda pixels, _: grain(pixels),
         0.5,
-        "It looks like noise: pixels differ much more from their neighbours than in pictures of clothes.",
+        "It looks like noise: pixels differ much more from their neighbours than in pictures of {things}.",
     ),
     Measure(
         lambda pixels, _: lit_border(pixels),
         2,
-        "Its border is not black: there the item stands on black, and hardly ever fills the whole square.",
+        "Its border is not black: there the {thing} stands on black, and hardly ever fills the whole square.",
     ),
     Measure(
         lambda pixels, _: smallness(pixels),
         0.5,
-        "The item is small: there it reaches from one edge of the image to the opposite one.",
+        "The {thing} is small: there its longer side takes {side} of the image's 28 pixels.",
     ),
     Measure(
         lambda pixels, space: space.distance(pixels),
@@ -155,6 +156,7 @@ class Familiarity:
     """What the training images of a data set look like: made by `learn`, 11 MB for FashionMNIST."""
 
     images: int  # in the training data
+    subject: Subject  # what they show
     space: Space
     held_out: tuple[np.ndarray, ...]  # Each measure of the held-out images, float (N,), ascending.
     limit: float
@@ -163,7 +165,10 @@ class Familiarity:
         """Why an image uint8 (28, 28) is unlike the training data, in a sentence; None if it is like them."""
         for measure, [share] in zip(MEASURES, self._shares(image[None]), strict=True):
             if share < self.limit:
-                return measure.reason.format(images=f"{self.images:,}")
+                subject = self.subject
+                return measure.reason.format(
+                    images=f"{self.images:,}", thing=subject.thing, things=subject.things, side=subject.framing.side
+                )
         return None
 
     def is_unlike(self, images: np.ndarray) -> np.ndarray:
@@ -201,7 +206,7 @@ def learn(data: Dataset) -> Familiarity:
     values = [measure.of(pixels[out], space) for measure in MEASURES]
     held_out = tuple(map(np.sort, values))
     lowest = shares_as_high(held_out, values).min(axis=0)
-    return Familiarity(len(pixels), space, held_out, float(np.quantile(lowest, FALSE_ALARMS)))
+    return Familiarity(len(pixels), data.info.subject, space, held_out, float(np.quantile(lowest, FALSE_ALARMS)))
 
 
 # --- Neighbours ---

@@ -1,9 +1,10 @@
 """Photo or drawing -> the 28 x 28 image that a model sees.
 
-A model only knows pictures that were made the way FashionMNIST's were: an item on black, filling 28 pixels in one
-direction, in the middle of the other. So a picture goes through the steps of the data set's authors (Xiao,
-Rasul, Vollgraf 2017, "Fashion-MNIST", section 2), one function each, and through a last one that the paper
-leaves out (`stretch`).
+A model only knows pictures that were made the way those of its data set were: an item on black, in FashionMNIST filling
+28 pixels in one direction, in the middle of the other. So a picture goes through the steps of that data set's authors
+(Xiao, Rasul, Vollgraf 2017, "Fashion-MNIST", section 2), one function each, and through a last one that the paper
+leaves out (`stretch`). For other data sets the same steps make the item as large as it is there, and put it where it
+stands there (`Framing`).
 """
 
 import base64
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
+
+from fmnist.datasets import FILLING, Framing
 
 SIDE = 28
 MIN_SIDE = 8
@@ -53,7 +56,7 @@ class ImageError(ValueError):
 class Converted:
     """What became of a picture.
 
-    image: uint8 (28, 28), the item light on black, as in FashionMNIST.
+    image: uint8 (28, 28), the item light on black, as in the data set.
     remarks: sentences for the user on what may mislead a model.
     steps: each step's name and the picture after it, in order.
     """
@@ -171,9 +174,10 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint((values - low) / ((high - low) or 1) * 255).astype(np.uint8))
 
 
-def convert(image: Image.Image, *, without: Collection[str] = USUALLY_WITHOUT) -> Converted:
-    """The picture as FashionMNIST's authors would have treated it.
+def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collection[str] = USUALLY_WITHOUT) -> Converted:
+    """The picture as the authors of a data set would have treated it.
 
+    framing: of the data set, FashionMNIST's by default.
     without: names of OPTIONAL steps that are left out, to see what each of them does.
         trim: cut off the background around the item.
         proportions: keep them; without this step the picture is squashed to a square.
@@ -202,12 +206,14 @@ def convert(image: Image.Image, *, without: Collection[str] = USUALLY_WITHOUT) -
     if "trim" not in without:
         steps["Trimmed"] = picture = picture.crop(box)
     if "proportions" in without:
-        steps["Squashed"] = picture = squash(picture)
+        steps["Squashed"] = picture = squash(picture, framing.side)
     else:
-        steps["Resized"] = picture = fit(picture)
+        steps["Resized"] = picture = fit(picture, framing.side)
     if "sharpen" not in without:
         steps["Sharpened"] = picture = sharpen_outlines(picture)
-    if "proportions" not in without:
+    if framing.by_mass:
+        steps["Centred"] = picture = pad(picture, light, balanced(picture, colour, light))
+    elif "proportions" not in without:
         steps["Extended"] = picture = pad(picture, light)
     if light and "negate" not in without:
         steps["Negated"] = picture = ImageOps.invert(picture)
@@ -224,7 +230,7 @@ def convert(image: Image.Image, *, without: Collection[str] = USUALLY_WITHOUT) -
 
 def naive(picture: Image.Image) -> np.ndarray:
     """What a plain resize makes of a picture: squashed to 28 x 28 and grey, not negated; uint8 (28, 28)."""
-    return grey(np.asarray(squash(to_rgb(picture))))
+    return grey(np.asarray(squash(to_rgb(picture), SIDE)))
 
 
 def _own_format(picture: Image.Image, *, negate: bool) -> Converted:
@@ -296,19 +302,19 @@ def is_lighter(colour: np.ndarray, image: Image.Image, mask: np.ndarray) -> bool
     return bool((colour - np.asarray(image)[mask].mean(axis=0)) @ LUMINANCE > 0)
 
 
-def fit(image: Image.Image) -> Image.Image:
-    """The longest edge to 28 pixels, keeping proportions (the shorter one: at least 1).
+def fit(image: Image.Image, side: int) -> Image.Image:
+    """The longest edge to so many pixels, keeping proportions (the shorter one: at least 1).
 
     Lanczos: it is .27 of 255 off the paper's figure, nearest 14.3, bilinear 7.7.
     """
-    scale = SIDE / max(image.size)
+    scale = side / max(image.size)
     width, height = (max(1, math.floor(edge * scale + 0.5)) for edge in image.size)
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def squash(image: Image.Image) -> Image.Image:
-    """Both edges to 28 pixels, whatever becomes of the proportions."""
-    return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+def squash(image: Image.Image, side: int) -> Image.Image:
+    """Both edges to so many pixels, whatever becomes of the proportions."""
+    return image.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def sharpen_outlines(image: Image.Image) -> Image.Image:
@@ -319,11 +325,31 @@ def sharpen_outlines(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(total), 0, 255).astype(np.uint8))
 
 
-def pad(image: Image.Image, light: bool) -> Image.Image:
-    """Extend to 28 x 28, in the middle of white or black; an odd spare pixel goes to the left or the top."""
+def pad(image: Image.Image, light: bool, place: tuple[int, int] | None = None) -> Image.Image:
+    """Extend to 28 x 28 with white or black.
+
+    place: where its left and its top edge go; None: into the middle, an odd spare pixel to the left or the top.
+    """
     square = Image.new("RGB", (SIDE, SIDE), "white" if light else "black")
-    square.paste(image, ((SIDE - image.width + 1) // 2, (SIDE - image.height + 1) // 2))
+    square.paste(image, place or ((SIDE - image.width + 1) // 2, (SIDE - image.height + 1) // 2))
     return square
+
+
+def balanced(image: Image.Image, colour: np.ndarray, light: bool) -> tuple[int, int]:
+    """Where the left and the top edge of an image go so that its centre of mass is in the middle.
+
+    That is within half a pixel of (14, 14), counted from 0, as in MNIST; or as near as it comes without being cut off.
+
+    A pixel weighs as much as it is darker than the background (colour) where that is light, else as it is lighter.
+    """
+    levels, floor = grey(np.asarray(image)).astype(float), float(grey(colour))
+    weights = np.maximum(0, floor - levels if light else levels - floor)
+    place = []
+    for axis, edge in ((0, image.width), (1, image.height)):
+        along = weights.sum(axis=axis)
+        centre = np.average(np.arange(edge), weights=along if along.any() else None)
+        place.append(min(max(0, round(SIDE / 2 - centre)), SIDE - edge))
+    return place[0], place[1]
 
 
 def grey(rgb: np.ndarray) -> np.ndarray:

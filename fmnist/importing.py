@@ -26,9 +26,10 @@ import torch
 from fmnist import evaluation, seal, training
 from fmnist.data import DataError, Dataset
 from fmnist.database import APPLICATION_ID, SCHEMA_VERSION, StoreError
+from fmnist.datasets import DATASETS
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
-from fmnist.recipe import DATASETS, Recipe
+from fmnist.recipe import Recipe
 from fmnist.store import Record
 
 MOST_BYTES = 256 * 2**20

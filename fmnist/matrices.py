@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from fmnist.charts import SHORT_NAMES, blank
-from fmnist.data import CLASS_NAMES
+from fmnist.charts import blank
+from fmnist.datasets import DatasetInfo
 
 
 def confusion(
     matrix: np.ndarray,
     shares: np.ndarray,
+    info: DatasetInfo,
     *,
     of: str,
     as_shares: bool,
@@ -31,12 +32,13 @@ def confusion(
     Args:
         matrix: counts, int (10, 10).
         shares: `evaluation.row_shares` or `column_shares` of it.
+        info: of the data set, for the names of the classes.
         of: which class the shares are of, "true" or "predicted".
         as_shares: whether the cells say the shares; else the counts.
         cell: a (true, predicted) cell to mark.
         dark: whether the page is dark, so that an empty cell fades into it.
     """
-    figure = _matrix(cell)
+    figure = _matrix(info, cell)
     rows, columns = (part.ravel() for part in np.indices(matrix.shape))
     totals = np.broadcast_to(matrix.sum(axis=1 if of == "true" else 0, keepdims=True), matrix.shape)
     figure.add_heatmap(
@@ -50,7 +52,7 @@ def confusion(
     _clickable(
         figure,
         [
-            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>"
+            f"true: {info.classes[row]}<br>predicted: {info.classes[column]}<br>"
             f"{matrix[row, column]:,} of {totals[row, column]:,} {of} so ({shares[row, column]:.1%})"
             for row, column in zip(rows, columns, strict=True)
         ],
@@ -58,16 +60,18 @@ def confusion(
     return figure
 
 
-def confusion_difference(change: np.ndarray, *, cell: tuple[int, int] | None, dark: bool) -> go.Figure:
+def confusion_difference(
+    change: np.ndarray, info: DatasetInfo, *, cell: tuple[int, int] | None, dark: bool
+) -> go.Figure:
     """The difference of two confusion matrices, in images per run: what is more often is blue, less often orange.
 
     Colours say how often, not whether it is good: on the diagonal more is better, beside it less.
 
     Args:
         change: float (10, 10), second minus first; rows sum to 0.
-        cell, dark: as for `confusion`.
+        info, cell, dark: as for `confusion`.
     """
-    figure = _matrix(cell)
+    figure = _matrix(info, cell)
     limit = max(1, np.abs(change).max())
     middle = "#1B212B" if dark else "#FFFFFF"
     figure.add_heatmap(
@@ -82,7 +86,8 @@ def confusion_difference(change: np.ndarray, *, cell: tuple[int, int] | None, da
     _clickable(
         figure,
         [
-            f"true: {CLASS_NAMES[row]}<br>predicted: {CLASS_NAMES[column]}<br>{signed(change[row, column]) or 0} images"
+            f"true: {info.classes[row]}<br>predicted: {info.classes[column]}<br>"
+            f"{signed(change[row, column]) or 0} images"
             for row, column in zip(rows, columns, strict=True)
         ],
     )
@@ -99,7 +104,7 @@ def signed(images: float) -> str:
 HEATMAP = {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}", "hoverinfo": "skip"}
 
 
-def _matrix(cell: tuple[int, int] | None) -> go.Figure:
+def _matrix(info: DatasetInfo, cell: tuple[int, int] | None) -> go.Figure:
     """Axes for a confusion matrix, with a cell marked."""
     figure = blank(430, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0})
@@ -109,7 +114,7 @@ def _matrix(cell: tuple[int, int] | None) -> go.Figure:
         figure.add_shape(type="rect", **box, line={"color": "#D81B60", "width": 3})
     ticks = {
         "tickvals": list(range(10)),
-        "ticktext": SHORT_NAMES,
+        "ticktext": info.short,
         "tickfont": {"size": 11},
         "fixedrange": True,
         "showgrid": False,

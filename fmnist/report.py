@@ -15,7 +15,6 @@ from plotly.offline import get_plotlyjs
 
 from fmnist.charts import COSTS
 from fmnist.comparison import Comparison, Picture
-from fmnist.recipe import DATASETS
 
 CSS = """
 :root { color-scheme: light; }
@@ -40,7 +39,7 @@ def write(comparison: Comparison, *, with_images: bool) -> str:
     Args:
         with_images: whether the test labels are there, for the parts that look at single images.
     """
-    dataset = DATASETS[comparison.groups[0].recipe.dataset]
+    dataset = comparison.info.title
     names = ", ".join(group.title for group in comparison.groups)
     body = [
         f"<h1>{html.escape(names)}: how do they compare?</h1>",

@@ -21,8 +21,9 @@ import pandas as pd
 
 from fmnist import seal
 from fmnist.access import Asker
-from fmnist.data import CLASS_NAMES, PROJECT, data_root
+from fmnist.data import PROJECT, data_root
 from fmnist.database import Database, StoreError
+from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 
@@ -104,7 +105,7 @@ class Run:
         if result.get("dead"):
             return "dead: it gives every image the same class"
         if classes := result.get("never_predicted"):
-            return f"never predicts {', '.join(CLASS_NAMES[index] for index in classes)}"
+            return f"never predicts {', '.join(self.recipe.info.classes[index] for index in classes)}"
         return ""
 
     @property
@@ -158,6 +159,10 @@ def pack(array: np.ndarray) -> bytes:
 
 def unpack(data: bytes) -> np.ndarray:
     return np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False)
+
+
+def _root_setting(dataset: str) -> str:
+    return "data_root" if dataset == DEFAULT else f"data_root/{dataset}"
 
 
 class Store(Database):
@@ -270,9 +275,15 @@ class Store(Database):
             row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
-    def data_root(self) -> Path:
-        """The data root for new runs: FMNIST_DATA, else the folder chosen on a page, else `data/` in the project."""
-        return data_root(os.environ.get("FMNIST_DATA") or self.setting("data_root"))
+    def data_root(self, dataset: str = DEFAULT) -> Path:
+        """The data root for new runs on a data set: FMNIST_DATA, else the folder chosen on a page, else `data/` in the
+        project. Where none was chosen for this data set, it may lie in the one that was chosen for FashionMNIST."""
+        chosen = self.setting(_root_setting(dataset)) or self.setting(_root_setting(DEFAULT))
+        return data_root(os.environ.get("FMNIST_DATA") or chosen)
+
+    def choose_data_root(self, dataset: str, root: Path) -> None:
+        """Look for a data set there from now on, on all pages."""
+        self.choose(_root_setting(dataset), str(root))
 
     def choose(self, name: str, value: str) -> None:
         with self._write() as db:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from fmnist import charts, confusion, widgets
 from fmnist.confusion import Answers
-from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.data import Dataset
 from fmnist.images import to_png
 from fmnist.library import Library
 
@@ -59,7 +59,7 @@ def show(
     above = headings(part) if headings else [""] * len(part)
     answers = [say(shelf, one, name, part, images) for one, name in zip(asked, names_of(asked), strict=True)]
     captions = [
-        "\n".join(filter(None, (f"#{index} · {CLASS_NAMES[images.test_labels[index]]}", heading, *lines)))
+        "\n".join(filter(None, (f"#{index} · {images.info.classes[images.test_labels[index]]}", heading, *lines)))
         for index, heading, *lines in zip(part, above, *answers, strict=True)
     ]
     widgets.image_tiles(images.test_images[part], captions)
@@ -82,7 +82,7 @@ def say(shelf: Library, answers: Answers, name: str, part: np.ndarray, images: D
     )
     votes = answers.seeds_saying(labels, part)
     return [
-        f"{'✓' if label == true else '✗'} {name}: {CLASS_NAMES[label]}{said}"
+        f"{'✓' if label == true else '✗'} {name}: {images.info.classes[label]}{said}"
         + (f" ({count} of {answers.seeds})" if answers.seeds > 1 else "")
         for label, true, said, count in zip(labels, images.test_labels[part], sure, votes, strict=True)
     ]
@@ -91,7 +91,7 @@ def say(shelf: Library, answers: Answers, name: str, part: np.ndarray, images: D
 def look_closer(shelf: Library, index: int, asked: list[Answers], images: Dataset) -> None:
     """One test image, large, with all ten probabilities of each answer."""
     left, *others = st.columns([2, *[3] * len(asked)], gap="medium")
-    true = CLASS_NAMES[images.test_labels[index]]
+    true = images.info.classes[images.test_labels[index]]
     with left:
         st.image(to_png(images.test_images[index], CLOSE), width=28 * CLOSE, alt=f"Test image {index}, labelled {true}")
         st.markdown(f"Test image {index}: **{true}**")
@@ -107,19 +107,19 @@ def look_closer(shelf: Library, index: int, asked: list[Answers], images: Datase
 
 
 def show_probabilities(shelf: Library, answers: Answers, name: str, index: int) -> None:
-    label = answers.answer[index]
+    label, info = answers.answer[index], answers.item.info
     seeds = confusion.probabilities(shelf, answers.item, np.array([index]))
     if seeds is None:
-        st.markdown(f"{name}  \n**{CLASS_NAMES[label]}**")
+        st.markdown(f"{name}  \n**{info.classes[label]}**")
         st.caption("How sure it was is known of its end alone.")
         return
     mean, spread = confusion.mean_and_spread(seeds[:, 0])
-    st.markdown(f"{name}  \n**{CLASS_NAMES[label]}**, {mean[label]:.0%}")
+    st.markdown(f"{name}  \n**{info.classes[label]}**, {mean[label]:.0%}")
     st.plotly_chart(
-        charts.probabilities(mean, answers.item.model, spread),
+        charts.probabilities(mean, answers.item.model, info.short, spread),
         key=f"probabilities-{answers.item.id}",
         config=widgets.picture_config("probabilities"),
-        alt=f"{name}: " + widgets.listed(f"{CLASS_NAMES[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
+        alt=f"{name}: " + widgets.listed(f"{info.classes[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
     )
     if spread is not None:
         st.caption("Means over the seeds; the thin lines reach from the lowest seed to the highest.")

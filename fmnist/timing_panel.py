@@ -63,7 +63,7 @@ class Clock:
             self.output, self.reports = _file(), _file()
             command = [sys.executable, "-m", "fmnist", "time", *(group.id for group in groups), "--json"]
             command += ["--steps", str(steps), "--rounds", str(rounds)]
-            command += ["--runs", str(shelf.own.path), "--data", str(shelf.own.data_root())]
+            command += ["--runs", str(shelf.own.path), "--data", str(shelf.own.data_root(groups[0].recipe.dataset))]
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.reports, cwd=data.PROJECT
             )

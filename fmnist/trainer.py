@@ -31,6 +31,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fmnist import access, data, store
+from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
 from fmnist.worker import Begun, ClusterState, Ended, Grown, Lost, Order, Prepare, Report, Stop, cores, serve
@@ -230,7 +231,7 @@ class Trainer:
 
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
-        wanted = Prepare("fashion-mnist", self.runs.data_root(), self.runs.path.parent)
+        wanted = Prepare(DEFAULT, self.runs.data_root(), self.runs.path.parent)
         address = cluster_address()
         worker = self._connect(address) if address else self._start_worker()
         with suppress(OSError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from fmnist import evaluation, prediction, seal, training
-from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.data import Dataset
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError, unpack
@@ -219,10 +219,10 @@ def _check_weights(check: _Check, shelf: Library, run: Run, logits: np.ndarray |
     check.equal("zero_layers", training.zero_layers(model, images), "from the weights")
     if logits is not None:
         threads = ARCHITECTURES[run.recipe.model].parts
-        _check_logits(check, logits, training.evaluate(model, images, threads))
+        _check_logits(check, logits, training.evaluate(model, images, threads), dataset.info.classes)
 
 
-def _check_logits(check: _Check, stored: np.ndarray, recomputed: np.ndarray) -> None:
+def _check_logits(check: _Check, stored: np.ndarray, recomputed: np.ndarray, classes: Sequence[str]) -> None:
     """Both float16 (N, 10): the same but for the rounding of another processor."""
     check.verdict.recomputed += 1
     difference = np.abs(stored.astype(np.float64) - recomputed)
@@ -236,7 +236,7 @@ def _check_logits(check: _Check, stored: np.ndarray, recomputed: np.ndarray) -> 
         check.fail(
             "logits",
             f"{count:,} of {wrong.size:,} {'is' if count == 1 else 'are'} not what the weights give; the largest "
-            f"difference is at test image {image}, class {CLASS_NAMES[label]}: stored {before}, "
+            f"difference is at test image {image}, class {classes[label]}: stored {before}, "
             f"from the weights {after}.",
             before,
             after,

@@ -17,11 +17,12 @@ import streamlit as st
 from fmnist import access, data, store
 from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
+from fmnist.datasets import DATASETS, DEFAULT, SAMPLE, DatasetInfo
 from fmnist.frame import explained as explained
 from fmnist.frame import page as page
 from fmnist.images import to_data_url
 from fmnist.library import SOURCES, Group, Library, default_groups
-from fmnist.recipe import DATASETS, Recipe
+from fmnist.recipe import Recipe
 from fmnist.store import Store
 
 TILE = 4  # A 28 x 28 image is sent four times as large, its pixels kept sharp.
@@ -56,7 +57,7 @@ def dataset(name: str, runs: Store) -> Dataset:
     Raises:
         DataError: as `data.load`.
     """
-    return _dataset(name, runs.data_root(), runs.path.parent)
+    return _dataset(name, runs.data_root(name), runs.path.parent)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the images …")
@@ -74,7 +75,7 @@ def mean_images(fingerprint: str, _images: Dataset) -> np.ndarray:
 def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
     """Which data set and whose runs a page shows; asked only where there is a choice.
 
-    Sample data and FashionMNIST never stand in one picture.
+    Two data sets never stand in one picture.
 
     Args:
         both: whether own and reference runs can be shown together.
@@ -83,11 +84,11 @@ def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str,
         The data set's name, and the sources.
     """
     finished = shelf.finished()
-    datasets = [name for name in DATASETS if name in set(finished["dataset"])] or ["fashion-mnist"]
+    datasets = [name for name in DATASETS if name in set(finished["dataset"])] or [DEFAULT]
     with st.container(horizontal=True, gap="medium"):
         dataset = datasets[0]
         if len(datasets) > 1:
-            dataset = _choose_for_all_pages("Data", datasets, "data", DATASETS.get)
+            dataset = _choose_for_all_pages("Data", datasets, "data", lambda name: DATASETS[name].title)
         sources = [name for name in SOURCES if name in set(finished.loc[finished["dataset"] == dataset, "source"])]
         source = sources[0] if sources else "own"
         if len(sources) > 1:
@@ -108,6 +109,7 @@ def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: C
         # As a default, what was chosen before would not be put into the address.
         default=None if key in st.session_state else options[0],
         required=True,
+        wrap=True,
         key=key,
         bind="query-params",
     )
@@ -117,7 +119,7 @@ def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: C
 
 def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
     """Mark what is not the user's own result on FashionMNIST."""
-    if dataset == "sample":
+    if dataset == SAMPLE:
         st.warning(
             "**This is not FashionMNIST** but generated sample data: these figures say nothing about the real images.",
             icon=":material/science:",
@@ -311,44 +313,46 @@ class Download:
 
 
 @st.cache_resource
-def _download() -> Download:
+def _download(name: str) -> Download:
     return Download()
 
 
-def offer_data(runs: Store, missing: DataError) -> None:
-    """What to do where FashionMNIST is not at hand: download, name a folder, or go on with the sample data."""
+def offer_data(runs: Store, name: str, missing: DataError) -> None:
+    """What to do where a data set is not at hand: download it, or name a folder."""
+    info = DATASETS[name]
     st.info(str(missing), icon=":material/folder_off:")
     if access.read_only():
         st.caption("This dashboard is read-only: whoever runs it can put the data there.")
         return
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Download it** from its authors' mirror (31 MB, checked by its sums).")
-        _download_panel(runs.data_root())
+        size = f"{info.download_bytes / 1e6:.0f} MB"
+        st.markdown(f"**Download it** from where its authors publish it ({size}, checked by its sums).")
+        _download_panel(info, runs.data_root(name))
     with right:
-        st.markdown("**Or name a folder** that holds `FashionMNIST/raw/`. It is only read.")
+        st.markdown(f"**Or name a folder** that holds `{info.torchvision}/raw/`. It is only read.")
         if os.environ.get("FMNIST_DATA"):
             st.caption("FMNIST_DATA names the folder here; start the dashboard without it to choose one on this page.")
         else:
             with st.form("folder", border=False):
                 folder = st.text_input("Folder on the dashboard's machine", max_chars=500)
                 if st.form_submit_button("Use this folder") and folder:
-                    _use_folder(runs, folder)
+                    _use_folder(runs, name, folder)
 
 
-def _use_folder(runs: Store, folder: str) -> None:
+def _use_folder(runs: Store, name: str, folder: str) -> None:
     try:
         root = data.data_root(folder)
-        data.load("fashion-mnist", root, runs.path.parent)
+        data.load(name, root, runs.path.parent)
     except (DataError, ValueError) as error:
         st.error(str(error) if isinstance(error, DataError) else "That is not the name of a folder.")
         return
-    runs.choose("data_root", str(root))
+    runs.choose_data_root(name, root)
     st.rerun()
 
 
-def _download_panel(root: Path) -> None:
-    download = _download()
+def _download_panel(info: DatasetInfo, root: Path) -> None:
+    download = _download(info.id)
     running = download.process is not None and download.process.poll() is None
     if download.process is not None and not running:
         output = download.process.stderr.read().decode(errors="replace").strip() if download.process.stderr else ""
@@ -359,18 +363,18 @@ def _download_panel(root: Path) -> None:
     if download.message:
         st.error(download.message, icon=":material/cloud_off:")
     if running:
-        st.fragment(_download_progress, run_every=0.5)(download)
-    elif st.button("Download FashionMNIST", icon=":material/download:", type="primary"):
+        st.fragment(_download_progress, run_every=0.5)(info, download)
+    elif st.button(f"Download {info.title}", icon=":material/download:", type="primary"):
         download.message, download.root = "", root
-        command = [sys.executable, "-m", "fmnist", "data", "download", "--data", str(root)]
+        command = [sys.executable, "-m", "fmnist", "data", "download", "--dataset", info.id, "--data", str(root)]
         download.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=data.PROJECT
         )
         st.rerun()
 
 
-def _download_progress(download: Download) -> None:
+def _download_progress(info: DatasetInfo, download: Download) -> None:
     if download.process is None or download.process.poll() is not None:
         st.rerun()
-    arrived = min(data.downloaded(download.root), data.DOWNLOAD_BYTES)
-    st.progress(arrived / data.DOWNLOAD_BYTES, f"{arrived / 1e6:.0f} of {data.DOWNLOAD_BYTES / 1e6:.0f} MB")
+    arrived = min(data.downloaded(info.id, download.root), info.download_bytes)
+    st.progress(arrived / info.download_bytes, f"{arrived / 1e6:.0f} of {info.download_bytes / 1e6:.0f} MB")

@@ -6,10 +6,11 @@ import streamlit as st
 
 from fmnist import access, cluster_panel, live, login, trainer, widgets
 from fmnist.data import DataError
+from fmnist.datasets import DATASETS
 from fmnist.export_panel import export_panel
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
-from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run, TooManyRuns
 
 PUBLISHED = Recipe("0")
@@ -50,12 +51,13 @@ def ask(shelf: Library) -> None:
     dataset = middle.segmented_control(
         "Data",
         list(DATASETS),
-        format_func=DATASETS.get,
+        format_func=lambda name: DATASETS[name].title,
         default=PUBLISHED.dataset,
         required=True,
+        wrap=True,
         key="dataset",
         persist_state="session",
-        help="The sample data are generated drawings of clothes, for a machine without FashionMNIST.",
+        help="The sample data are generated drawings of clothes, for a machine without network.",
     )
     seeds = right.number_input(
         "Seeds",
@@ -71,8 +73,13 @@ def ask(shelf: Library) -> None:
     try:
         images = widgets.dataset(dataset, shelf.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, error)
-        st.button("Train", type="primary", disabled=True, help="Choose the sample data, or get FashionMNIST first.")
+        widgets.offer_data(shelf.own, dataset, error)
+        st.button(
+            "Train",
+            type="primary",
+            disabled=True,
+            help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
+        )
         return
     keyed = [(recipe, recipe.key(images.fingerprint)) for recipe in recipes]
     trained = shelf.own.done_keys() & {key for _, key in keyed}
@@ -85,7 +92,9 @@ def ask(shelf: Library) -> None:
     if pressed:
         cluster = trainer.cluster_address()
         try:
-            queued = shelf.own.enqueue(keyed, shelf.own.data_root(), again=again, cluster=cluster, asker=login.asker())
+            queued = shelf.own.enqueue(
+                keyed, shelf.own.data_root(dataset), again=again, cluster=cluster, asker=login.asker()
+            )
         except TooManyRuns as error:
             st.warning(str(error), icon=":material/front_hand:")
             return
@@ -185,7 +194,7 @@ def show_training(shelf: Library, batch: list[Run]) -> None:
         show_queue(shelf, queued)
     for run in [run for run in batch if run.status in ("interrupted", "cancelled", "failed")][:MOST_ROWS]:
         show_unfinished(shelf, run)
-    for dataset in DATASETS:  # Sample data and FashionMNIST never stand in one picture.
+    for dataset in DATASETS:  # Two data sets never stand in one picture.
         if runs := [run for run in batch if run.recipe.dataset == dataset]:
             show_curves(shelf, runs)
             show_results([run for run in runs if run.status == "done"])
@@ -307,7 +316,7 @@ def show_all(shelf: Library) -> None:
                 {
                     "run": run.id,
                     "model": run.name,
-                    "data": DATASETS[run.recipe.dataset],
+                    "data": run.recipe.info.title,
                     "recipe": run.recipe.describe(),
                     "status": run.status,
                     "accuracy": 100 * run.result["test_accuracy"] if run.result else None,

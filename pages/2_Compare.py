@@ -6,6 +6,7 @@ from fmnist import charts, evaluation, widgets
 from fmnist.charts import COSTS
 from fmnist.comparison import Comparison
 from fmnist.data import DataError
+from fmnist.datasets import DEFAULT
 from fmnist.library import Library
 from fmnist.taking_along import take_along
 from fmnist.timing_panel import time_again
@@ -46,7 +47,7 @@ def show(shelf: Library) -> None:
     widgets.say_where_from(dataset, groups)
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
-        known = dataset == "fashion-mnist" and st.toggle(
+        known = dataset == DEFAULT and st.toggle(
             "What others reach", key="lines", bind="query-params", help="Accuracies that others have published."
         )
         take_along(shelf, compared, with_images=labels is not None)
@@ -78,7 +79,7 @@ def show(shelf: Library) -> None:
         if tab.open:  # Only the open one is worked out.
             with tab, widgets.explained():
                 if looks_at_images and missing:
-                    widgets.offer_data(shelf.own, missing)
+                    widgets.offer_data(shelf.own, compared.info.id, missing)
                 else:
                     content(shelf, compared)
 

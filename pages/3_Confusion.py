@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fmnist import confusion, evaluation, matrices, tiles_panel, widgets
 from fmnist.confusion import Answers, Item
-from fmnist.data import CLASS_NAMES, DataError, Dataset
+from fmnist.data import DataError, Dataset
 from fmnist.library import Group, Library, default_groups, identity
 
 MOST_ITEMS = 3
@@ -41,7 +41,7 @@ def show(shelf: Library) -> None:
         images = widgets.dataset(dataset, shelf.own)
     except DataError as error:
         st.markdown("A confusion matrix needs the test set's labels and images.")
-        widgets.offer_data(shelf.own, error)
+        widgets.offer_data(shelf.own, dataset, error)
         return
     answer = st.container()  # What is found stands above what is chosen.
     items = choose_items(groups, f"runs-{dataset}-{'-'.join(sources)}")
@@ -137,9 +137,10 @@ def summary(shown: Sequence[Answers]) -> str:
     if not pairs:
         return f"**{best.item.title}** makes no error."
     [(true, predicted, count)] = pairs
+    classes = best.item.info.classes
     what = "images" if best.seeds == 1 else f"answers of {best.seeds} seeds"
     return (
-        f"**{best.item.title}** most often takes **{CLASS_NAMES[true]}** for **{CLASS_NAMES[predicted]}**: "
+        f"**{best.item.title}** most often takes **{classes[true]}** for **{classes[predicted]}**: "
         f"{count:,} of {best.of_class(true):,} {what}."
     )
 
@@ -170,7 +171,7 @@ def show_matrices(shelf: Library, shown: list[Answers], images: Dataset) -> None
         "All seeds of a model are counted together. Click a cell to see its images, or choose it here:"
     )
     one, two, three = st.columns(3)
-    cell = choose_cell([one, two])
+    cell = choose_cell([one, two], images.info.classes)
     titles = {answers.item.title: answers for answers in shown}
     chosen = titles[three.selectbox("Of", list(titles), key="of", bind="query-params", on_change=from_the_start)]
     for column, answers in zip(above.columns(len(shown)), shown, strict=True):
@@ -183,23 +184,23 @@ def show_matrices(shelf: Library, shown: list[Answers], images: Dataset) -> None
         show_cell(shelf, chosen, cell, shown, images)
 
 
-def choose_cell(columns: Sequence[DeltaGenerator]) -> Cell | None:
+def choose_cell(columns: Sequence[DeltaGenerator], classes: Sequence[str]) -> Cell | None:
     """The cell that was clicked, is in the address, or is chosen here, as (true, predicted)."""
     true, said = (
-        column.selectbox(name, CLASS_NAMES, index=None, key=key, bind="query-params", on_change=from_the_start)
+        column.selectbox(name, classes, index=None, key=key, bind="query-params", on_change=from_the_start)
         for column, (name, key) in zip(
             columns, {"True class": "true", "Predicted class": "predicted"}.items(), strict=True
         )
     )
-    return (CLASS_NAMES.index(true), CLASS_NAMES.index(said)) if true and said else None
+    return (classes.index(true), classes.index(said)) if true and said else None
 
 
-def picked(key: str, **others: str) -> None:
+def picked(key: str, classes: Sequence[str], **others: str) -> None:
     """Take over the cell that was clicked in a matrix; clicking it again sends an empty selection, and it stays."""
     points = st.session_state[key].selection.points
     if points:
         row, column = points[0]["customdata"]
-        st.session_state.update(true=CLASS_NAMES[row], predicted=CLASS_NAMES[column], **others)
+        st.session_state.update(true=classes[row], predicted=classes[column], **others)
         from_the_start()
 
 
@@ -210,17 +211,19 @@ def from_the_start() -> None:
 
 
 def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
-    item, matrix = answers.item, answers.matrix
+    item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
     seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
     st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")
     pairs = evaluation.most_confused(matrix, LISTED_PAIRS)
-    in_words = [f"{CLASS_NAMES[true]} taken for {CLASS_NAMES[said]}: {count:,}" for true, said, count in pairs]
+    in_words = [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
     look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": widgets.is_dark()}
     shares = evaluation.row_shares if of == "true" else evaluation.column_shares
     st.plotly_chart(
-        shelf.remember(("matrix", item.id, *look.values()), lambda: matrices.confusion(matrix, shares(matrix), **look)),
+        shelf.remember(
+            ("matrix", item.id, *look.values()), lambda: matrices.confusion(matrix, shares(matrix), item.info, **look)
+        ),
         key=f"matrix-{item.id}",
-        on_select=lambda: picked(f"matrix-{item.id}", of=item.title),
+        on_select=lambda: picked(f"matrix-{item.id}", classes, of=item.title),
         selection_mode="points",
         config=widgets.picture_config("confusion"),
         alt=f"Confusion matrix of {item.title}. " + "; ".join(in_words),
@@ -233,11 +236,11 @@ def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell
 
 def show_cell(shelf: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: Dataset) -> None:
     """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
-    row, column = cell
+    (row, column), classes = cell, images.info.classes
     found = shelf.remember(
         ("cell", chosen.item.id, cell), lambda: confusion.cell_images(shelf, chosen, images.test_labels, cell)
     )
-    what = f"**{CLASS_NAMES[row]}** " + (f"taken for **{CLASS_NAMES[column]}**" if row != column else "recognised")
+    what = f"**{classes[row]}** " + (f"taken for **{classes[column]}**" if row != column else "recognised")
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
     st.markdown(f"{chosen.item.title}: {what}{times} {amount(found)}, {order([chosen])}.")
     tiles_panel.show(shelf, found, shown, images, lambda part: seeds_that_say(shelf, chosen, part, column))
@@ -262,7 +265,8 @@ def seeds_that_say(shelf: Library, chosen: Answers, part: np.ndarray, label: int
     sure = [""] * len(part) if known is None else [f", {value:.0%}" for value in known[:, label]]
     votes = chosen.seeds_saying(label, part)
     return [
-        f"{CLASS_NAMES[label]}: {count} of {chosen.seeds} seeds{said}" for count, said in zip(votes, sure, strict=True)
+        f"{chosen.item.info.classes[label]}: {count} of {chosen.seeds} seeds{said}"
+        for count, said in zip(votes, sure, strict=True)
     ]
 
 
@@ -288,9 +292,10 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
         f"Blue: more images in this cell than before{each}, orange: fewer. On the diagonal more is better, beside it "
         "fewer. Click a cell to see which images changed, or choose it here:"
     )
-    cell = choose_cell(st.columns(2))
+    info = images.info
+    cell = choose_cell(st.columns(2), info.classes)
     in_words = [
-        f"{CLASS_NAMES[true]} {'recognised' if true == said else f'taken for {CLASS_NAMES[said]}'}: "
+        f"{info.classes[true]} {'recognised' if true == said else f'taken for {info.classes[said]}'}: "
         f"{matrices.signed(count)}"
         for true, said, count in confusion.most_changed(change, LISTED_PAIRS)
     ]
@@ -298,10 +303,10 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
     left.plotly_chart(
         shelf.remember(
             ("difference", before.item.id, after.item.id, *look.values()),
-            lambda: matrices.confusion_difference(change, **look),
+            lambda: matrices.confusion_difference(change, info, **look),
         ),
         key="difference",
-        on_select=lambda: picked("difference"),
+        on_select=lambda: picked("difference", info.classes),
         selection_mode="points",
         config=widgets.picture_config("confusion"),
         alt=f"Confusion matrix of {after.item.title} minus that of {before.item.title}. " + "; ".join(in_words),
@@ -414,7 +419,8 @@ def patterns_of(shelf: Library, shown: list[Answers], images: Dataset) -> dict[s
 
 def tallies(answers: Answers, part: np.ndarray) -> list[str]:
     """For each image what the seeds say: "3 × Coat, 2 × Shirt"."""
-    return [", ".join(f"{votes} × {CLASS_NAMES[label]}" for label, votes in answers.tally(image)) for image in part]
+    classes = answers.item.info.classes
+    return [", ".join(f"{votes} × {classes[label]}" for label, votes in answers.tally(image)) for image in part]
 
 
 def show_suspects(shelf: Library, groups: list[Group], images: Dataset) -> None:
@@ -432,7 +438,9 @@ def show_suspects(shelf: Library, groups: list[Group], images: Dataset) -> None:
     )
     if table.empty:
         return
-    named = table.assign(**{name: [CLASS_NAMES[label] for label in table[name]] for name in ("label", "answer")})
+    named = table.assign(
+        **{name: [images.info.classes[label] for label in table[name]] for name in ("label", "answer")}
+    )
     st.dataframe(
         named,
         column_config={

@@ -6,7 +6,8 @@ import streamlit as st
 from PIL import Image
 
 from fmnist import answer_panel, confusion, drawing, images, pad, widgets
-from fmnist.data import CLASS_NAMES, DataError
+from fmnist.data import DataError
+from fmnist.datasets import DATASETS, SAMPLE
 from fmnist.images import ImageError
 from fmnist.library import Group, Library, default_groups
 
@@ -24,7 +25,7 @@ def show(shelf: Library) -> None:
     if not groups:
         widgets.nothing_trained()
         return
-    if dataset == "sample":  # This has to be known before anything else; where the runs come from, has not.
+    if dataset == SAMPLE:  # This has to be known before anything else; where the runs come from, has not.
         widgets.say_where_from(dataset, groups)
     how = st.segmented_control(
         "Image",
@@ -43,7 +44,7 @@ def show(shelf: Library) -> None:
             st.markdown("#### The models' answers appear here.")
         else:
             answer_panel.show(shelf, dataset, groups, picture, truth)
-    if dataset != "sample":
+    if dataset != SAMPLE:
         widgets.say_where_from(dataset, groups)
 
 
@@ -55,19 +56,20 @@ def draw(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
         strokes = pad.strokes(traced)
     if not strokes:
         st.caption(
-            "Draw one piece of clothing, and fill it: the models know clothes, not outlines. The lasso fills what you "
-            "circle; a polygon ends at its first corner. By keyboard: arrow keys, space, Enter."
+            f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
+            "By keyboard: arrow keys, space, Enter."
         )
     return (drawing.picture(strokes) if strokes else None), None
 
 
 def trace(shelf: Library, dataset: str) -> str:
     """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
+    classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
     label = st.selectbox(
-        "A silhouette to trace",
-        CLASS_NAMES,
+        f"A {thing} to trace",
+        classes,
         index=None,
-        placeholder="Trace a silhouette",
+        placeholder=f"Trace a {thing}",
         key="trace",
         label_visibility="collapsed",
         width=240,
@@ -79,13 +81,13 @@ def trace(shelf: Library, dataset: str) -> str:
     except DataError as error:
         st.caption(widgets.escape(str(error)))
         return ""
-    mean = widgets.mean_images(known.fingerprint, known)[CLASS_NAMES.index(label)]
+    mean = widgets.mean_images(known.fingerprint, known)[classes.index(label)]
     return images.to_data_url(255 - mean, 10)
 
 
 def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     files = st.file_uploader(
-        "Photos, each of one item on a plain background",
+        f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
         accept_multiple_files=True,
         max_upload_size=images.MAX_BYTES // 2**20,
@@ -96,12 +98,12 @@ def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) ->
     if len(files) > MOST_FILES:
         st.warning(f"Only the first {MOST_FILES} of {len(files):,} pictures are answered.")
     with beside:
-        chosen = table(shelf, groups, files[:MOST_FILES])
+        chosen = table(shelf, dataset, groups, files[:MOST_FILES])
     return (None if chosen is None else opened(files[chosen])), None
 
 
 def photograph(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
-    photo = st.camera_input("A photo of one item on a plain background", key="camera")
+    photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
     return (opened(photo, preview=False) if photo else None), None
 
 
@@ -117,9 +119,9 @@ def opened(file: object, preview: bool = True) -> Image.Image | None:
     return picture
 
 
-def table(shelf: Library, groups: list[Group], files: list) -> int | None:
+def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int | None:
     """What all models make of many pictures, as a table to take along; the place of the one that is picked."""
-    found = [converted(file.getvalue()) for file in files]
+    found = [converted(file.getvalue(), dataset) for file in files]
     usable = [image for image, _ in found if image is not None]
     rows = pd.DataFrame({"file": [file.name for file in files]})
     if usable:
@@ -129,7 +131,7 @@ def table(shelf: Library, groups: list[Group], files: list) -> int | None:
             known = [prediction.probabilities(shelf, group, np.stack(usable)).mean(axis=0) for group in groups]
         places = [place for place, (image, _) in enumerate(found) if image is not None]
         for group, mean in zip(groups, known, strict=True):
-            answers = pd.Series([CLASS_NAMES[label] for label in mean.argmax(axis=1)], places)
+            answers = pd.Series([group.recipe.info.classes[label] for label in mean.argmax(axis=1)], places)
             rows[group.title] = answers
             rows[f"{group.title}, probability"] = pd.Series(mean.max(axis=1).round(4), places)
     rows["remarks"] = [" ".join(remarks) for _, remarks in found]
@@ -163,10 +165,10 @@ def table(shelf: Library, groups: list[Group], files: list) -> int | None:
 
 
 @st.cache_data(max_entries=4 * MOST_FILES, show_spinner="Converting the pictures …")
-def converted(file: bytes) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def converted(file: bytes, dataset: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The image, uint8 (28, 28), with remarks; or None, and what is wrong with the file."""
     try:
-        result = images.convert(images.open_image(file))
+        result = images.convert(images.open_image(file), DATASETS[dataset].subject.framing)
     except ImageError as error:
         return None, (str(error),)
     return result.image, result.remarks
@@ -176,17 +178,17 @@ def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
     try:
         known = widgets.dataset(dataset, shelf.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, error)
+        widgets.offer_data(shelf.own, dataset, error)
         return None, None
     st.session_state.setdefault("index", 0)
-    count = len(known.test_images)
+    count, classes = len(known.test_images), known.info.classes
     by_title = {group.title: group for group in groups}
 
     def matching() -> np.ndarray:
         """The test images of the class, and wrong in the eyes of the model, that are asked for."""
         matches = np.ones(count, bool)
         if label := st.session_state["class"]:
-            matches &= known.test_labels == CLASS_NAMES.index(label)
+            matches &= known.test_labels == classes.index(label)
         if title := st.session_state["wrong"]:
             matches &= said(shelf, by_title[title]) != known.test_labels
         return np.flatnonzero(matches)
@@ -200,7 +202,7 @@ def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
     left, right = st.columns(2)
     with left:
         st.selectbox(
-            "Only of class", CLASS_NAMES, None, placeholder="Any", key="class", bind="query-params", on_change=surprise
+            "Only of class", classes, None, placeholder="Any", key="class", bind="query-params", on_change=surprise
         )
     with right:
         st.selectbox(

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from fmnist import charts, widgets
-from fmnist.data import CLASS_NAMES, DataError
-from fmnist.recipe import DATASETS
+from fmnist.data import DataError
+from fmnist.datasets import DATASETS, DEFAULT
 
 PER_PAGE = 36
 
@@ -15,9 +15,10 @@ def show() -> None:
     name = st.segmented_control(
         "Data",
         list(DATASETS),
-        format_func=DATASETS.get,
-        default="fashion-mnist",
+        format_func=lambda name: DATASETS[name].title,
+        default=DEFAULT,
         required=True,
+        wrap=True,
         key="data",
         bind="query-params",
         label_visibility="collapsed",
@@ -25,8 +26,9 @@ def show() -> None:
     try:
         images = widgets.dataset(name, shelf.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, error)
+        widgets.offer_data(shelf.own, name, error)
         return
+    classes = images.info.classes
     train, test = (np.bincount(labels, minlength=10) for labels in (images.train_labels, images.test_labels))
     per_class = f"{train[0]:,} and {test[0]:,} of each class" if len({*train}) == len({*test}) == 1 else "ten classes"
     st.markdown(
@@ -35,29 +37,29 @@ def show() -> None:
     )
     widgets.say_where_from(name, [])
     st.markdown("**The mean image of each class** (training set)")
-    widgets.image_tiles(widgets.mean_images(images.fingerprint, images), CLASS_NAMES, "ten")
+    widgets.image_tiles(widgets.mean_images(images.fingerprint, images), classes, "ten")
     gallery, counts = st.tabs(["Gallery", "Counts"])
     with gallery:
         show_gallery(images)
     with counts:
         st.plotly_chart(
-            charts.counts(train, test),
+            charts.counts(train, test, classes),
             key="counts",
             config=widgets.chart_config("counts"),
             alt="Images per class: "
-            + widgets.listed(f"{name} {count:,}" for name, count in zip(CLASS_NAMES, train, strict=True)),
+            + widgets.listed(f"{name} {count:,}" for name, count in zip(classes, train, strict=True)),
         )
 
 
 def show_gallery(images: widgets.Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox("Class", CLASS_NAMES, key="class", bind="query-params", width=240)
+        label = st.selectbox("Class", images.info.classes, key="class", bind="query-params", width=240)
         split = st.segmented_control(
             "Set", ["Training", "Test"], default="Training", required=True, key="split", bind="query-params"
         )
         labels = images.train_labels if split == "Training" else images.test_labels
         pixels = images.train_images if split == "Training" else images.test_images
-        found = np.flatnonzero(labels == CLASS_NAMES.index(label))
+        found = np.flatnonzero(labels == images.info.classes.index(label))
         last = max(1, -(-len(found) // PER_PAGE))
         number = st.number_input(f"Page, 1 to {last}", 1, last, 1, key=f"page-{split}", width=160)
     shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,7 @@ import pytest
 
 from fmnist import data, sample
 from fmnist.data import DataMissing, Dataset
+from fmnist.datasets import DATASETS, DatasetInfo
 from fmnist.store import Store
 
 if TYPE_CHECKING:
@@ -119,15 +121,30 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture
 def idx_root(tmp_path: Path, small_data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data root with four packed files as torchvision leaves them, small, and known to the program as published."""
+    """A data root with the packed files of FashionMNIST as torchvision leaves them, small, and known to the program as
+    published."""
     root = tmp_path / "data"
-    data.raw_folder(root).mkdir(parents=True)
-    for name, array in zip(data.SHA256, _bytes_of(small_data).values(), strict=True):
-        header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-        content = header + array.tobytes()
-        monkeypatch.setitem(data.SHA256, name, hashlib.sha256(content).hexdigest())
-        (data.raw_folder(root) / f"{name}.gz").write_bytes(gzip.compress(content))
+    publish("fashion-mnist", small_data, root, monkeypatch)
     return root
+
+
+def publish(name: str, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
+    """Put data into a data root as the packed files of a data set; what the program then knows of them."""
+    info = DATASETS[name]
+    folder = data.raw_folder(name, root)
+    folder.mkdir(parents=True)
+    files = []
+    for file, array in zip(info.files, _bytes_of(dataset).values(), strict=True):
+        kind = 8
+        if file.name.endswith("labels-idx2-int"):  # QMNIST's: the class, and seven numbers more, of 32 bits.
+            kind, array = 12, np.column_stack([array, np.tile(np.arange(10, 17), (len(array), 1))]).astype(">i4")
+        content = bytes([0, 0, kind, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+        packed = gzip.compress(content)
+        (folder / f"{file.name}.gz").write_bytes(packed)
+        md5 = hashlib.md5(packed, usedforsecurity=False).hexdigest()
+        files.append(replace(file, md5=md5, sha256=file.sha256 and hashlib.sha256(content).hexdigest()))
+    monkeypatch.setitem(DATASETS, name, replace(info, files=tuple(files)))
+    return DATASETS[name]
 
 
 def keep_as_sample(dataset: Dataset, folder: Path) -> None:
@@ -138,7 +155,7 @@ def keep_as_sample(dataset: Dataset, folder: Path) -> None:
 
 def unpack_all(root: Path) -> None:
     """Replace the packed files of a data root by what is in them."""
-    for path in data.raw_folder(root).glob("*.gz"):
+    for path in root.glob("*/raw/*.gz"):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
 

@@ -18,7 +18,8 @@ from conftest import keep_as_sample, kill_trainers, trainer_processes, wait_for
 from ui import Server, Visitor, points_drawn, served
 
 from fmnist import data
-from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.data import Dataset
+from fmnist.datasets import CLOTHES
 from fmnist.images import to_png
 from fmnist.models import ARCHITECTURES
 from fmnist.store import REFERENCE, Run, Store
@@ -121,7 +122,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     page = ann.open(f"Confusion?{SAMPLE}")
     assert page.locator("figure").count() == 0
     click_cell(page, 1, row, column)
-    words = f"{title(trained[1])}: {CLASS_NAMES[row]} taken for {CLASS_NAMES[column]}, {len(images)} image"
+    words = f"{title(trained[1])}: {CLOTHES.classes[row]} taken for {CLOTHES.classes[column]}, {len(images)} image"
     page.get_by_text(words).wait_for()
     ann.settled()
     assert shown_images(page) == images
@@ -132,10 +133,10 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     page.get_by_text("is a larger share of the predicted class, on one scale for all").wait_for()
     ann.settled()
     choose(page, "Look closer at", f"#{images[0]}")
-    page.get_by_text(f"Test image {images[0]}: {CLASS_NAMES[row]}").wait_for()
+    page.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
     ann.settled()
     copied = ben.open(page.url.removeprefix(f"{ann.server.url}/"))
-    copied.get_by_text(f"Test image {images[0]}: {CLASS_NAMES[row]}").wait_for()
+    copied.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
     copied.locator("figure").first.wait_for()
     ben.settled()
     for window in (page, copied):
@@ -144,7 +145,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
         assert chosen_cells(window) == ["Share of the predicted class"]
     copied.get_by_role("link", name="Open it in Predict").click()
     copied.get_by_text("What the models see").wait_for()
-    copied.get_by_text(f"It is {CLASS_NAMES[row]}.").wait_for()
+    copied.get_by_text(f"It is {CLOTHES.classes[row]}.").wait_for()
     assert copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0])
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
     page.get_by_text("How do they compare?").wait_for()
@@ -159,8 +160,8 @@ def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, r
     row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
     page = ann.open(f"Confusion?{SAMPLE}")
     for label, choice in {
-        "True class": CLASS_NAMES[row],
-        "Predicted class": CLASS_NAMES[column],
+        "True class": CLOTHES.classes[row],
+        "Predicted class": CLOTHES.classes[column],
         "Look closer at": f"#{images[-1]}",
     }.items():
         tab_to(page, label)
@@ -169,7 +170,7 @@ def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, r
         ann.settled()
         page.wait_for_timeout(100)
         ann.settled()
-    page.get_by_text(f"Test image {images[-1]}: {CLASS_NAMES[row]}").wait_for()
+    page.get_by_text(f"Test image {images[-1]}: {CLOTHES.classes[row]}").wait_for()
     assert shown_images(page) == images
     for model in ARCHITECTURES.values():
         page.locator(f"[data-testid=stPlotlyChart][aria-label^='{model.name}: ']").wait_for()

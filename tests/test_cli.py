@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import is_one_sentence, trainer_processes, unpack_all, wait_for
+from making import finished_run
 from PIL import Image
 
 from fmnist import __main__ as cli
 from fmnist import data, evaluation, training
-from fmnist.data import CLASS_NAMES
+from fmnist.datasets import CLOTHES
 from fmnist.images import to_png
 from fmnist.library import Library
 from fmnist.recipe import Recipe
@@ -163,10 +164,18 @@ def test_compare_as_csv(fmnist, trained):
 
 def test_compare_as_a_table(fmnist, trained):
     answer = fmnist("compare")
-    header, *lines = answer.out.splitlines()
-    assert answer.code == 0 and len(lines) == 2
-    assert set(header.split()) == COMPARED
-    assert "Model 0" in answer.out and "Sample data" in answer.out and "%" in answer.out and "nan" not in answer.out
+    title, header, *lines = answer.out.splitlines()
+    assert answer.code == 0 and title == "Sample data" and len(lines) == 2
+    assert set(header.split()) == COMPARED - {"dataset"}
+    assert "Model 0" in answer.out and "%" in answer.out and "nan" not in answer.out
+
+
+def test_each_data_set_has_a_table_of_its_own(fmnist, store, small_data):
+    for name in ("mnist", "fashion-mnist", "kmnist"):
+        finished_run(store, Recipe("0", dataset=name), small_data)
+    tables = fmnist("compare").out.strip().split("\n\n")
+    assert [table.splitlines()[0] for table in tables] == ["FashionMNIST", "MNIST", "KMNIST"]
+    assert all(len(table.splitlines()) == 3 for table in tables)
 
 
 @pytest.mark.parametrize("format", ["json", "csv", "table"])
@@ -191,7 +200,7 @@ def test_predict_as_json(fmnist, trained, shirt):
     assert [(row["file"], row["model"]) for row in rows] == [(str(shirt), "0"), (str(shirt), "1")] * 2
     for row in rows:
         assert len(row["probabilities"]) == 10 and sum(row["probabilities"]) == pytest.approx(1)
-        assert row["label"] == CLASS_NAMES[int(np.argmax(row["probabilities"]))]
+        assert row["label"] == CLOTHES.classes[int(np.argmax(row["probabilities"]))]
 
 
 def test_predict_is_the_mean_over_seeds_of_what_the_stored_models_say(fmnist, trained, small_data, tmp_path):
@@ -348,7 +357,7 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
         ["train", "--seeds", "0-999999"],
         ["train", "--seeds", "-1"],
         ["train", "--epochs", "many"],
-        ["train", "--dataset", "mnist"],
+        ["train", "--dataset", "cifar10"],
         ["train", "--optimizer", "lion"],
         ["compare", "--format", "xml"],
         ["predict"],

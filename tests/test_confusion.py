@@ -13,7 +13,8 @@ from sklearn import metrics
 
 from fmnist import confusion, evaluation
 from fmnist.confusion import SURE, Answers, Item
-from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.data import Dataset
+from fmnist.datasets import CLOTHES
 from fmnist.library import Library
 from fmnist.recipe import Recipe
 from fmnist.store import Run, Store, pack
@@ -111,7 +112,7 @@ def test_the_table_to_take_along_holds_every_cell(shelf, small_data):
     for answers in shown:
         part = table[table["what"] == answers.item.title]
         matrix = part.pivot(index="true", columns="predicted", values="images").loc[
-            list(CLASS_NAMES), list(CLASS_NAMES)
+            list(CLOTHES.classes), list(CLOTHES.classes)
         ]
         assert np.array_equal(matrix, answers.matrix) and set(part["seeds"]) == {answers.seeds}
 

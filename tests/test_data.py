@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.server
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence, unpack_all
+from conftest import is_one_sentence, publish, unpack_all
 
 from fmnist import data, sample
 from fmnist.data import DataError, DataMissing, Dataset
+from fmnist.datasets import DATASETS, DatasetInfo
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+FASHION = DATASETS["fashion-mnist"]
+REAL = data.raw_folder("fashion-mnist", data.data_root())
+PUBLISHED = [info for info in DATASETS.values() if info.files]
 
 
 def listing(root: Path) -> dict[str, tuple]:
@@ -47,7 +56,22 @@ def test_files_hold_what_was_written(idx_root, small_data):
     loaded = data.load("fashion-mnist", idx_root, idx_root)
     assert same(loaded, small_data)
     assert loaded.train_images.dtype == np.uint8 and loaded.train_labels.dtype == np.int64
-    assert loaded.title == "FashionMNIST"
+    assert loaded.info.title == "FashionMNIST"
+
+
+@pytest.mark.parametrize("info", PUBLISHED, ids=lambda info: info.id)
+def test_every_data_set_is_read_from_its_own_files(tmp_path, small_data, monkeypatch, info):
+    publish(info.id, small_data, tmp_path, monkeypatch)
+    before = listing(tmp_path)
+    loaded = data.load(info.id, tmp_path, tmp_path)
+    assert same(loaded, small_data)
+    assert (loaded.name, loaded.info.classes) == (info.id, info.classes)
+    assert loaded.train_labels.dtype == np.int64 and loaded.train_images.dtype == np.uint8
+    assert listing(tmp_path) == before
+    for other in PUBLISHED:
+        if other != info:
+            with pytest.raises(DataMissing, match=f"^{other.title} is not in"):
+                data.load(other.id, tmp_path, tmp_path)
 
 
 def test_packed_and_unpacked_are_the_same_data(idx_root):
@@ -89,13 +113,13 @@ def test_the_root_is_the_argument_then_the_variable_then_the_project(tmp_path, m
 @pytest.mark.parametrize("kept", [0, 5, 15, -9, -1], ids=lambda kept: f"to {kept}")
 @pytest.mark.parametrize("name", [IMAGES, LABELS])
 def test_a_packed_file_that_is_cut_off(idx_root, name, kept):
-    path = data.raw_folder(idx_root) / f"{name}.gz"
+    path = data.raw_folder("fashion-mnist", idx_root) / f"{name}.gz"
     path.write_bytes(path.read_bytes()[:kept])
     assert str(path) in refusal(idx_root)
 
 
 def test_a_packed_file_with_damage_inside(idx_root):
-    path = data.raw_folder(idx_root) / f"{IMAGES}.gz"
+    path = data.raw_folder("fashion-mnist", idx_root) / f"{IMAGES}.gz"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
@@ -105,14 +129,14 @@ def test_a_packed_file_with_damage_inside(idx_root):
 @pytest.mark.parametrize("kept", [0, 3, 4, 15, 16, -1], ids=lambda kept: f"to {kept}")
 def test_an_unpacked_file_that_is_cut_off(idx_root, kept):
     unpack_all(idx_root)
-    path = data.raw_folder(idx_root) / IMAGES
+    path = data.raw_folder("fashion-mnist", idx_root) / IMAGES
     path.write_bytes(path.read_bytes()[:kept])
     assert str(path) in refusal(idx_root)
 
 
 def test_a_file_with_other_contents(idx_root):
     unpack_all(idx_root)
-    path = data.raw_folder(idx_root) / LABELS
+    path = data.raw_folder("fashion-mnist", idx_root) / LABELS
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -123,7 +147,7 @@ def test_a_file_with_other_contents(idx_root):
 
 def test_a_header_that_promises_another_size(idx_root):
     unpack_all(idx_root)
-    path = data.raw_folder(idx_root) / LABELS
+    path = data.raw_folder("fashion-mnist", idx_root) / LABELS
     content = bytearray(path.read_bytes())
     content[4:8] = (2**32 - 1).to_bytes(4, "big")
     path.write_bytes(content)
@@ -132,22 +156,45 @@ def test_a_header_that_promises_another_size(idx_root):
     assert "108 bytes" in message and "promises 4,294,967,303" in message
 
 
+def test_a_packed_file_with_other_contents(tmp_path, small_data, monkeypatch):
+    publish("mnist", small_data, tmp_path, monkeypatch)
+    path = data.raw_folder("mnist", tmp_path) / f"{LABELS}.gz"
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[-1] ^= 1
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match="not the published MNIST file: its MD5 sum") as refused:
+        data.load("mnist", tmp_path, tmp_path)
+    assert is_one_sentence(refused.value)
+    assert str(path) in str(refused.value) and f"--dataset mnist --data {tmp_path}" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["mnist", "kmnist", "qmnist"])
+def test_unpacked_files_of_which_no_sums_are_published(tmp_path, small_data, monkeypatch, name):
+    info = publish(name, small_data, tmp_path, monkeypatch)
+    unpack_all(tmp_path)
+    with pytest.raises(DataMissing, match="only unpacked") as refused:
+        data.load(name, tmp_path, tmp_path)
+    assert is_one_sentence(refused.value)
+    assert all(f"{file.name}.gz" in str(refused.value) for file in info.files)
+    assert f"data download --dataset {name} --data {tmp_path}" in str(refused.value)
+
+
 @pytest.mark.parametrize("content", [b"<html>not found</html>", b"\0\0\x0d\x01" + bytes(8), b"\0\0\x08\0"])
 def test_a_file_of_another_format(idx_root, content):
-    path = data.raw_folder(idx_root) / f"{LABELS}.gz"
+    path = data.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz"
     path.write_bytes(gzip.compress(content))
     message = refusal(idx_root)
     assert str(path) in message and "IDX" in message
 
 
 def test_a_page_of_html_instead_of_a_packed_file(idx_root):
-    path = data.raw_folder(idx_root) / f"{LABELS}.gz"
+    path = data.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz"
     path.write_bytes(b"<html>not found</html>")
     assert str(path) in refusal(idx_root)
 
 
 def test_a_file_that_cannot_be_read(idx_root):
-    path = data.raw_folder(idx_root) / f"{LABELS}.gz"
+    path = data.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz"
     path.unlink()
     path.mkdir()
     message = refusal(idx_root)
@@ -155,7 +202,7 @@ def test_a_file_that_cannot_be_read(idx_root):
 
 
 def test_missing_files_are_named(idx_root):
-    (data.raw_folder(idx_root) / f"{LABELS}.gz").unlink()
+    (data.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz").unlink()
     message = refusal(idx_root, DataMissing)
     assert LABELS in message and IMAGES not in message
 
@@ -186,7 +233,7 @@ def test_a_root_that_no_file_system_has(tmp_path):
 @pytest.fixture
 def little(monkeypatch) -> None:
     """Twenty sample images in place of thousands: how they are kept does not depend on it."""
-    monkeypatch.setattr(data, "SAMPLE_SIZES", (20, 10))
+    monkeypatch.setitem(DATASETS, "sample", replace(DATASETS["sample"], train=20, test=10))
 
 
 @pytest.mark.usefixtures("little")
@@ -197,7 +244,7 @@ def test_sample_data_are_kept(tmp_path, monkeypatch):
     again = data.load("sample", tmp_path, tmp_path / "cache")
     assert same(drawn, again)
     assert drawn.fingerprint == again.fingerprint
-    assert drawn.title == "Sample data"
+    assert drawn.info.title == "Sample data"
 
 
 def zip_directory(path: Path, offset: int) -> None:
@@ -242,7 +289,7 @@ def test_sample_data_need_no_cache(tmp_path):
 
 def test_sample_data_are_as_many_as_promised(tmp_path):
     drawn = data.load("sample", tmp_path, tmp_path)
-    assert (len(drawn.train_images), len(drawn.test_images)) == data.SAMPLE_SIZES
+    assert (len(drawn.train_images), len(drawn.test_images)) == (drawn.info.train, drawn.info.test)
     assert not np.array_equal(drawn.train_images[:2000], drawn.test_images)
 
 
@@ -255,7 +302,7 @@ def test_a_download_without_network_says_so_and_leaves_nothing(tmp_path, monkeyp
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(DataError, match="could not be downloaded") as refused:
-        list(data.download(tmp_path / "data"))
+        list(data.download("fashion-mnist", tmp_path / "data"))
     assert is_one_sentence(refused.value)
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -267,32 +314,66 @@ def copying(source: Path) -> str:
 
 def test_a_download_brings_the_files(idx_root, tmp_path, monkeypatch, small_data):
     monkeypatch.setattr(data, "_TORCHVISION", copying(idx_root))
-    arrived = list(data.download(tmp_path / "new"))
-    assert arrived[-1] == data.DOWNLOAD_BYTES and arrived == sorted(arrived)
+    arrived = list(data.download("fashion-mnist", tmp_path / "new"))
+    assert arrived[-1] == FASHION.download_bytes and arrived == sorted(arrived)
     assert same(data.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["FashionMNIST"]
 
 
+@pytest.fixture
+def mirror(tmp_path, monkeypatch) -> Iterator[Callable[[DatasetInfo], str]]:
+    """Makes the script that has the real torchvision fetch a data set's files from a server on this machine."""
+    monkeypatch.setenv("no_proxy", "localhost")
+    serve = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+
+    def script(info: DatasetInfo) -> str:
+        address = f"http://localhost:{server.server_address[1]}/{info.torchvision}/raw/"
+        resources = [(f"{file.name}.gz", file.md5) for file in info.files]
+        if info.id == "qmnist":  # torchvision keeps whole addresses of it, those of training and test images apart.
+            whole = [(address + name, md5) for name, md5 in resources]
+            resources = {"train": whole[:2], "test": whole[2:], "nist": []}
+        kind = f"torchvision.datasets.{info.torchvision}"
+        return f"import {kind.rpartition('.')[0]}\n{kind}.mirrors, {kind}.resources = {[address]}, {resources}\n{ours}"
+
+    ours = data._TORCHVISION
+    with http.server.ThreadingHTTPServer(("localhost", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield script
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["mnist", "qmnist"])
+def test_torchvision_fetches_what_we_read(tmp_path, monkeypatch, small_data, mirror, name):
+    info = publish(name, small_data, tmp_path / "mirror", monkeypatch)
+    monkeypatch.setattr(data, "_TORCHVISION", mirror(info))
+    assert list(data.download(name, tmp_path / "new"))[-1] == info.download_bytes
+    assert same(data.load(name, tmp_path / "new", tmp_path), small_data)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [info.torchvision]
+
+
 def test_a_download_repairs_damaged_files(idx_root, tmp_path, monkeypatch, small_data):
     monkeypatch.setattr(data, "_TORCHVISION", copying(idx_root))
-    folder = data.raw_folder(tmp_path / "new")
+    folder = data.raw_folder("fashion-mnist", tmp_path / "new")
     folder.mkdir(parents=True)
     (folder / f"{IMAGES}.gz").write_bytes(b"x")
-    list(data.download(tmp_path / "new"))
+    list(data.download("fashion-mnist", tmp_path / "new"))
     assert same(data.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
 
 
 def test_a_download_of_wrong_files_is_refused(idx_root, tmp_path, monkeypatch):
     monkeypatch.setattr(data, "_TORCHVISION", copying(idx_root))
-    monkeypatch.setitem(data.SHA256, IMAGES, "0" * 64)
+    images, *others = DATASETS["fashion-mnist"].files
+    wrong = replace(FASHION, files=(replace(images, sha256="0" * 64), *others))
+    monkeypatch.setitem(DATASETS, "fashion-mnist", wrong)
     with pytest.raises(DataError, match="SHA-256"):
-        list(data.download(tmp_path / "new"))
+        list(data.download("fashion-mnist", tmp_path / "new"))
     assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_a_download_that_is_closed_ends_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "_TORCHVISION", "import time; time.sleep(1000)")
-    arriving = data.download(tmp_path)
+    arriving = data.download("fashion-mnist", tmp_path)
     assert next(arriving) == 0
     assert len(list(tmp_path.iterdir())) == 1
     arriving.close()
@@ -310,7 +391,7 @@ def test_a_download_that_is_closed_ends_and_leaves_nothing(tmp_path, monkeypatch
 def test_a_download_that_fails_says_why(tmp_path, monkeypatch, script, said):
     monkeypatch.setattr(data, "_TORCHVISION", script)
     with pytest.raises(DataError, match=said) as refused:
-        list(data.download(tmp_path))
+        list(data.download("fashion-mnist", tmp_path))
     assert is_one_sentence(refused.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -318,7 +399,7 @@ def test_a_download_that_fails_says_why(tmp_path, monkeypatch, script, said):
 def test_a_download_into_a_file(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError) as refused:
-        list(data.download(tmp_path / "file" / "data"))
+        list(data.download("fashion-mnist", tmp_path / "file" / "data"))
     assert is_one_sentence(refused.value) and str(tmp_path / "file") in str(refused.value)
 
 
@@ -332,25 +413,35 @@ def test_the_published_data(real_data):
     assert np.bincount(real_data.test_labels).tolist() == [1_000] * 10
 
 
-def test_our_sums_are_of_the_files_that_torchvision_knows(real_data):
-    from torchvision.datasets import FashionMNIST
+@pytest.mark.parametrize("info", PUBLISHED, ids=lambda info: info.id)
+def test_files_sums_and_classes_are_torchvisions(info):
+    from torchvision import datasets
 
-    published = {name.removesuffix(".gz"): md5 for name, md5 in FashionMNIST.resources}
-    assert set(published) == set(data.SHA256)
+    theirs = getattr(datasets, info.torchvision)
+    resources = theirs.resources
+    if isinstance(resources, dict):  # QMNIST's
+        resources = resources["train"] + resources["test"]
+    assert [(f"{file.name}.gz", file.md5) for file in info.files] == [
+        (address.rpartition("/")[2], md5) for address, md5 in resources
+    ]
+    assert list(info.classes) == [name.partition(" - ")[0] for name in theirs.classes]  # "0 - zero" is 0 here.
+
+
+def test_our_sums_are_of_what_is_in_torchvisions_files(real_data):
     compared = 0
-    for name, md5 in published.items():
-        path = data.raw_folder(data.data_root()) / f"{name}.gz"
+    for file in FASHION.files:
+        path = REAL / f"{file.name}.gz"
         if path.exists():  # Who has only the unpacked files compares nothing here.
             packed = path.read_bytes()
-            assert hashlib.md5(packed, usedforsecurity=False).hexdigest() == md5
-            assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == data.SHA256[name]
+            assert hashlib.md5(packed, usedforsecurity=False).hexdigest() == file.md5
+            assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == file.sha256
             compared += 1
     if not compared:
-        pytest.skip(f"There are no packed files in {data.raw_folder(data.data_root())}.")
+        pytest.skip(f"There are no packed files in {data.raw_folder('fashion-mnist', data.data_root())}.")
 
 
 def test_the_progress_bar_counts_to_what_is_downloaded(real_data):
-    packed = [data.raw_folder(data.data_root()) / f"{name}.gz" for name in data.SHA256]
+    packed = [REAL / f"{file.name}.gz" for file in FASHION.files]
     if not all(path.exists() for path in packed):
-        pytest.skip(f"There are no packed files in {data.raw_folder(data.data_root())}.")
-    assert sum(path.stat().st_size for path in packed) == data.DOWNLOAD_BYTES
+        pytest.skip(f"There are no packed files in {data.raw_folder('fashion-mnist', data.data_root())}.")
+    assert sum(path.stat().st_size for path in packed) == FASHION.download_bytes

@@ -11,7 +11,7 @@ import pytest
 from conftest import is_one_sentence
 
 from fmnist import drawing, images
-from fmnist.data import CLASS_NAMES
+from fmnist.datasets import CLOTHES
 from fmnist.drawing import DrawingError, Stroke
 from fmnist.library import Library
 from fmnist.store import REFERENCE, Store
@@ -131,7 +131,7 @@ def test_beside_the_pad_nothing_shows():
 
 
 def test_there_are_two_drawings_of_each_class_with_an_outline_and_a_filling():
-    assert [each["label"] for each in DRAWINGS] == [name for name in CLASS_NAMES for _ in range(2)]
+    assert [each["label"] for each in DRAWINGS] == [name for name in CLOTHES.classes for _ in range(2)]
     for each in DRAWINGS:
         kinds = [stroke.kind for stroke in drawing.read(each["strokes"])]
         assert kinds[0] == "brush"
@@ -146,7 +146,7 @@ def test_model_2_names_at_least_half_of_the_drawings(tmp_path):
     library = Library(Store(tmp_path / "fmnist.db"))
     [group] = [each for each in library.groups("fashion-mnist", "reference") if each.recipe.model == "2"]
     pictures = [images.convert(drawing.picture(drawing.read(each["strokes"]))) for each in DRAWINGS]
-    labels = np.array([CLASS_NAMES.index(each["label"]) for each in DRAWINGS])
+    labels = np.array([CLOTHES.classes.index(each["label"]) for each in DRAWINGS])
     probabilities = prediction.probabilities(library, group, np.stack([each.image for each in pictures]))
     right = (probabilities.argmax(axis=2) == labels).sum(axis=1)
     print(f"Model 2 names {right.mean():.1f} of {len(labels)} drawings, mean of {len(right)} seeds: {right.tolist()}")

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from ui import PAGES, again, says, visit
 
 from fmnist import explaining_panel
-from fmnist.data import CLASS_NAMES
+from fmnist.datasets import CLOTHES
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Store
 
@@ -59,7 +59,7 @@ def test_the_nearest_training_images_stand_there_with_their_labels(trained, smal
     at = why(**{"why-tab": "Nearest training images"})
     captions = re.findall(r'alt="([^,"]+), (\d+)% off"', htmls(at))
     assert len(captions) == explaining_panel.NEIGHBOURS
-    assert {label for label, _ in captions} <= set(CLASS_NAMES)
+    assert {label for label, _ in captions} <= set(CLOTHES.classes)
     distances = [int(distance) for _, distance in captions]
     assert distances == sorted(distances)
     assert says(at, "Of the 10 nearest:")

@@ -22,7 +22,8 @@ from ui import free_port
 
 from fmnist import __main__ as cli
 from fmnist import data, evaluation, export, models
-from fmnist.data import CLASS_NAMES, DataMissing
+from fmnist.data import DataMissing
+from fmnist.datasets import CLOTHES
 from fmnist.export import FORMATS, ExportError
 from fmnist.export.chosen import Chosen, file_name, widen
 from fmnist.library import Library
@@ -171,7 +172,7 @@ def test_the_card_states_what_was_measured(chosen, small_data, tmp_path):
     assert [metric["value"] for metric in of_model_2] == accuracies[2:]
     assert small_data.fingerprint in text and all(run.key in text for run in chosen.runs)
     matrix = evaluation.confusion_matrix(small_data.test_labels, chosen.library.predictions(chosen.runs[2]))
-    for name, recall in zip(CLASS_NAMES, matrix.diagonal() / matrix.sum(axis=1), strict=True):
+    for name, recall in zip(CLOTHES.classes, matrix.diagonal() / matrix.sum(axis=1), strict=True):
         assert f"| {name} | {recall:.1%} |" in text
     for run in chosen.runs:
         assert not run.trouble or run.trouble in text
@@ -197,7 +198,7 @@ def test_onnxruntime_gives_the_stored_predictions_for_1000_test_images(reference
         assert str(PROJECT).encode() not in path.read_bytes() and b"site-packages" not in path.read_bytes()
         facts = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         assert facts["key"] == run.key and float(facts["test_accuracy"]) == run.result["test_accuracy"]
-        assert tuple(facts["classes"].split("\n")) == CLASS_NAMES
+        assert tuple(facts["classes"].split("\n")) == CLOTHES.classes
         session = onnxruntime.InferenceSession(str(path))
         for batch in (images, images[:1]):  # The batch size is free.
             [logits] = session.run(["logits"], {"images": batch})
@@ -247,10 +248,10 @@ def test_the_script_predicts_as_we_do_without_us(reference, real_data, tmp_path)
     [run] = reference.runs
     model = prediction.load_model(reference.library, run)
     ours = training.evaluate(model, training.as_input(real_data.test_images[:1000]))
-    assert list(answers["answer"]) == [CLASS_NAMES[label] for label in evaluation.predict(ours)]
-    assert np.array_equal(answers[list(CLASS_NAMES)], evaluation.softmax(ours))
+    assert list(answers["answer"]) == [CLOTHES.classes[label] for label in evaluation.predict(ours)]
+    assert np.array_equal(answers[list(CLOTHES.classes)], evaluation.softmax(ours))
     stored = reference.library.logits(run)[:1000]  # From another processor, perhaps.
-    assert np.allclose(answers[list(CLASS_NAMES)], evaluation.softmax(stored), rtol=0, atol=5e-3)
+    assert np.allclose(answers[list(CLOTHES.classes)], evaluation.softmax(stored), rtol=0, atol=5e-3)
 
 
 def test_the_script_says_the_mean_over_seeds_and_reads_pictures(trained, small_data, tmp_path):
@@ -264,7 +265,7 @@ def test_the_script_says_the_mean_over_seeds_and_reads_pictures(trained, small_d
     Image.fromarray(small_data.test_images[0]).save(tmp_path / "same.png")
     Image.fromarray(255 - small_data.test_images[0]).resize((280, 280), 0).save(tmp_path / "photo.png")
     (tmp_path / "out.csv").write_text(alone(tmp_path, "predict.py", images, "same.png", "photo.png", "--csv"))
-    answers = pd.read_csv(tmp_path / "out.csv")[list(CLASS_NAMES)].to_numpy()
+    answers = pd.read_csv(tmp_path / "out.csv")[list(CLOTHES.classes)].to_numpy()
     ours = prediction.probabilities(trained, group, small_data.test_images).mean(axis=0)
     assert np.array_equal(answers[: len(ours)], ours)
     assert np.array_equal(answers[-2], ours[0])
@@ -462,7 +463,7 @@ def test_pandas_reads_the_tables_with_equal_numbers(form: str, read: Callable, c
         assert (rows["label"] == rows["predicted"]).mean() == pytest.approx(run.result["test_accuracy"])
         probabilities = rows[[f"probability_{label}" for label in range(10)]].to_numpy()
         assert np.array_equal(probabilities, evaluation.softmax(chosen.library.logits(run)))
-    assert list(classes["name"]) == list(CLASS_NAMES)
+    assert list(classes["name"]) == list(CLOTHES.classes)
 
 
 def test_tables_without_data_leave_the_labels_empty(without_data, tmp_path):

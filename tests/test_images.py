@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import is_one_sentence
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from fmnist import images
+from fmnist.datasets import CENTRED, DATASETS, FILLING
 from fmnist.images import ImageError, convert, open_image, to_png
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -99,7 +100,7 @@ def test_bounding_box_ignores_dust_but_not_thin_parts():
     ],
 )
 def test_fit_keeps_proportions(size, fitted):
-    assert images.fit(Image.new("RGB", size)).size == fitted
+    assert images.fit(Image.new("RGB", size), 28).size == fitted
 
 
 @pytest.mark.parametrize("width, left", [(28, 0), (27, 1), (26, 1), (25, 2), (20, 4), (9, 10), (1, 14)])
@@ -110,6 +111,23 @@ def test_pad_puts_the_spare_pixel_left_and_on_top(width, left):
         assert np.flatnonzero(is_item).tolist() == list(range(left, left + width))
         assert (padded[(padded != RED).any(axis=2)] == 255).all()
     assert images.pad(Image.new("RGB", (1, 1), RED), light=False).getpixel((0, 0)) == BLACK
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_the_centre_of_mass_goes_to_the_middle(light):
+    paper, ink = (WHITE, BLACK) if light else (BLACK, WHITE)
+    image = Image.new("RGB", (12, 12), paper)
+    image.paste(ink, (4, 3, 7, 6))  # Nine pixels around (5, 4).
+    assert images.balanced(image, np.array(paper), light) == (9, 10)
+    image.paste(ink, (8, 7, 11, 10))  # And nine around (9, 8).
+    assert images.balanced(image, np.array(paper), light) == (7, 8)
+
+
+def test_nothing_is_cut_off_for_the_sake_of_the_middle():
+    image = Image.new("RGB", (20, 20), WHITE)
+    image.paste(BLACK, (0, 0, 20, 1))
+    image.paste(BLACK, (0, 0, 2, 20))
+    assert images.balanced(image, np.array(WHITE), light=True) == (8, 7)  # At (10, 7) it would be in balance.
 
 
 def test_grey_is_the_luminance():
@@ -656,3 +674,51 @@ def test_to_png():
     large = Image.open(io.BytesIO(to_png(image, scale=3)))
     assert (large.mode, large.size) == ("L", (84, 84))
     assert (np.asarray(large)[1::3, 1::3] == image).all() and (np.asarray(large)[2::3, ::3] == image).all()
+
+
+# Data sets that show their things otherwise
+
+
+def digit(sign: str) -> np.ndarray:
+    """A printed digit as MNIST has written ones, uint8 (28, 28): 20 pixels high, its centre of mass at (14, 14).
+
+    Inked more towards one corner: the centre of an even 0 would lie just between two pixels.
+    """
+    large = Image.new("L", (600, 600))
+    ImageDraw.Draw(large).text((100, 50), sign, fill=255, font=ImageFont.load_default(400))
+    large = large.crop(large.getbbox())
+    small = np.asarray(large.resize((max(1, round(20 * large.width / large.height)), 20), Image.Resampling.BOX), float)
+    rows, columns = (np.arange(edge) for edge in small.shape)
+    small *= np.add.outer(rows, columns) + 40
+    small *= 255 / small.max()
+    y, x = (round(14 - part / small.sum()) for part in (rows @ small.sum(axis=1), columns @ small.sum(axis=0)))
+    image = np.zeros((28, 28), np.uint8)
+    image[y : y + small.shape[0], x : x + small.shape[1]] = np.rint(small)
+    return image
+
+
+@pytest.mark.parametrize("light", [True, False], ids=["ink on paper", "chalk on a board"])
+@pytest.mark.parametrize("sign", "0123456789")
+def test_a_photo_of_one_of_mnists_digits_becomes_that_digit(sign, light):
+    original = digit(sign)
+    large = Image.fromarray(original).resize((280, 280), Image.Resampling.NEAREST)
+    photo = Image.new("L", (500, 400))
+    photo.paste(large, (190, 15))
+    shown = open_image(encode(Image.fromarray(255 - np.asarray(photo)) if light else photo, "JPEG", quality=92))
+    became = convert(shown, DATASETS["mnist"].subject.framing).image
+    off = np.abs(became.astype(int) - original).mean()
+    as_clothes = np.abs(convert(shown).image.astype(int) - original).mean()
+    assert off < 4 and as_clothes > 5 * off
+
+
+def test_the_steps_of_a_digit_are_those_that_are_shown():
+    steps = dict(convert(canvas(), CENTRED).steps)
+    assert list(steps) == ["Picture", "Trimmed", "Resized", "Centred", "Negated", "Grey", "Stretched"]
+    assert steps["Resized"].size == (7, 20) and steps["Centred"].size == (28, 28)
+    squashed = dict(convert(canvas(), CENTRED, without={"proportions", "sharpen"}).steps)
+    assert squashed["Squashed"].size == (20, 20) and squashed["Centred"].size == (28, 28)
+
+
+def test_what_fills_its_image_is_converted_as_fashion_mnist_is():
+    assert DATASETS["fashion-mnist"].subject.framing == DATASETS["kmnist"].subject.framing == FILLING
+    assert (convert(canvas()).image == convert(canvas(), FILLING).image).all()

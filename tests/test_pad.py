@@ -440,7 +440,7 @@ def test_pad_and_answers_stand_together_on_a_laptop_and_the_pad_first_on_a_phone
 def test_a_silhouette_to_trace_is_shown_but_not_answered(ann):
     page = open_pad(ann)
     blank = canvas(page).evaluate("canvas => canvas.toDataURL()")
-    page.get_by_role("combobox", name="A silhouette to trace").click()
+    page.get_by_role("combobox", name="A piece of clothing to trace").click()
     page.get_by_role("option", name="Trouser", exact=True).click()
     wait_for(lambda: canvas(page).evaluate("canvas => canvas.toDataURL()") != blank, timeout=10)
     ann.settled()

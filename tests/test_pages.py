@@ -21,7 +21,8 @@ from streamlit.testing.v1.element_tree import Button
 from ui import PAGES, again, charts, labels, live_curves, model_colors, says, texts, traces, visit
 
 from fmnist import answer_panel, data, export_panel, images, trainer, widgets
-from fmnist.data import CLASS_NAMES, Dataset
+from fmnist.data import Dataset
+from fmnist.datasets import CLOTHES
 from fmnist.export import FORMATS
 from fmnist.images import to_png
 from fmnist.library import Group, Library
@@ -343,7 +344,7 @@ def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
     runs = three_models(store, small_data)
     at = visit(CONFUSION, cells="Share of the true class", true="Sneaker", predicted="Sandal")
     assert at.button_group(key="cells").value == "shares"
-    row, column = CLASS_NAMES.index("Sneaker"), CLASS_NAMES.index("Sandal")
+    row, column = CLOTHES.classes.index("Sneaker"), CLOTHES.classes.index("Sandal")
     predictions = np.argmax(store.logits(runs[0].id), axis=1)
     count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
     assert count > 1
@@ -357,7 +358,7 @@ def test_a_link_restores_data_class_and_set(small_sample):
     at = visit(DATA, **SAMPLE, split="Test", **{"class": "Bag"})
     assert at.selectbox(key="class").value == "Bag"
     assert at.button_group(key="split").value == "Test"
-    bags = np.flatnonzero(small_sample.test_labels == CLASS_NAMES.index("Bag"))
+    bags = np.flatnonzero(small_sample.test_labels == CLOTHES.classes.index("Bag"))
     [shown] = [block.proto.body for block in at.get("html") if 'class="tiles small"' in block.proto.body]
     assert shown.count("<figure>") == len(bags)
     assert f"#{bags[0]}<" in shown
@@ -599,7 +600,7 @@ def test_every_model_answers_for_a_test_image(store, small_data, fashion):
         three_models(store, small_data, weights=True, seed=seed)
     at = visit(PREDICT, how="Test image", index="7")
     assert at.number_input(key="index").value == 7
-    assert says(at, f"It is **{CLASS_NAMES[small_data.test_labels[7]]}**.")
+    assert says(at, f"It is **{CLOTHES.classes[small_data.test_labels[7]]}**.")
     assert {*answers(at)} == EVERY_MODEL
     assert says(at, "2 seeds say so") and says(at, " ms for 2 seeds")
     at.button(key="surprise").click()
@@ -635,7 +636,7 @@ def test_one_run_answers_alone_if_it_is_chosen(store, small_data, fashion):
 
     alone = prediction.probabilities(library, group, small_data.test_images[[3]])[1, 0]
     assert re.findall(r"<td>(\d+%)</td>", bars(at)[0]) == [f"{value:.0%}" for value in alone]
-    assert answers(at)["Model 0"] == CLASS_NAMES[alone.argmax()]
+    assert answers(at)["Model 0"] == CLOTHES.classes[alone.argmax()]
 
 
 def test_a_test_image_is_found_by_class_and_by_who_gets_it_wrong(store, small_data, fashion):
@@ -644,7 +645,7 @@ def test_a_test_image_is_found_by_class_and_by_who_gets_it_wrong(store, small_da
     at = visit(PREDICT, how="Test image", index="0")
     at.selectbox(key="class").set_value("Bag")
     again(at)
-    assert labels[at.number_input(key="index").value] == CLASS_NAMES.index("Bag")
+    assert labels[at.number_input(key="index").value] == CLOTHES.classes.index("Bag")
     at.selectbox(key="wrong").set_value("Model 0")
     at.selectbox(key="class").set_value(None)
     again(at)
@@ -722,7 +723,7 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     table = at.dataframe[0].value
     assert table["file"].tolist() == ["one.png", "two.png", "three.png"]
     assert table["Model 2"].isna().tolist() == [False, True, False]
-    assert {*table["Model 2"].dropna()} <= {*CLASS_NAMES}
+    assert {*table["Model 2"].dropna()} <= {*CLOTHES.classes}
     assert table["Model 2, probability"].dropna().between(0.1, 1).all()
     assert is_one_sentence(table["remarks"][1])
     [refused] = texts(at, "error")
@@ -881,7 +882,7 @@ def test_the_difference_of_two_matrices_opens_the_images_that_changed(store, sma
     assert says(at, "recognises 40 more images")
     assert "difference" in charts(at)
     first, second = (np.argmax(store.logits(id), axis=1) == small_data.test_labels for id in (1, 2))
-    shirts = small_data.test_labels == CLASS_NAMES.index("Shirt")
+    shirts = small_data.test_labels == CLOTHES.classes.index("Shirt")
     fixed, both = (np.flatnonzero(shirts & second & before).tolist() for before in (~first, first))
     assert len(fixed) > 1
     assert says(at, f"Put right by Model 2, seed 1: **{len(fixed)}** · Broken by Model 2, seed 1: **0** · ")
@@ -921,7 +922,7 @@ def test_seeds_are_summed_and_a_dead_one_is_named(store, small_data, fashion):
     right = np.mean(said == small_data.test_labels)
     assert says(at, f"**Model 0, all seeds** · {right:.2%} right on average over 3 seeds")
     assert says(at, "seed 2 dead: it gives every image the same class")
-    bags = small_data.test_labels == CLASS_NAMES.index("Bag")
+    bags = small_data.test_labels == CLOTHES.classes.index("Bag")
     times = np.count_nonzero(said[:, bags] == 0)
     assert says(at, f"**Bag** taken for **T-shirt/top** {times:,} times on {bags.sum()} images, the surest first.")
     assert {*shown_images(at)} == {*np.flatnonzero(bags)}
@@ -1017,8 +1018,8 @@ def test_possible_wrong_labels_are_listed_for_download(store, small_data, fashio
     assert says(at, "3 runs of Model 0, Model 1 and Model 2 were asked")
     table = at.dataframe[0].value.set_index("image")
     assert {*table.index} == {*shown_images(at)} == {0, 1, 2}
-    assert table.loc[0, "label"] == CLASS_NAMES[small_data.test_labels[0]]
-    assert table.loc[0, "answer"] == CLASS_NAMES[wrong[0]]
+    assert table.loc[0, "label"] == CLOTHES.classes[small_data.test_labels[0]]
+    assert table.loc[0, "answer"] == CLOTHES.classes[wrong[0]]
     assert at.get("download_button")[0].proto.label == "Download as CSV"
 
 

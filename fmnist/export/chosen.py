@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fmnist import evaluation
-from fmnist.data import CLASS_NAMES, DataError, Dataset
+from fmnist.data import DataError, Dataset
+from fmnist.datasets import DATASETS
 from fmnist.library import Library
-from fmnist.recipe import DATASETS
 from fmnist.store import Run
 
 
@@ -80,11 +80,11 @@ def file_name(run: Run) -> str:
 
 def classes(run: Run) -> tuple[str, ...]:
     """The names of the classes, in order of the labels."""
-    return CLASS_NAMES
+    return DATASETS[run.recipe.dataset].classes
 
 
 def dataset_title(run: Run) -> str:
-    return DATASETS[run.recipe.dataset]
+    return DATASETS[run.recipe.dataset].title
 
 
 LICENCES = {"fashion-mnist": "mit", "sample": "mit"}
