@@ -9,6 +9,7 @@ import streamlit as st
 
 from fmnist.data import DataError
 from fmnist.database import StoreError
+from fmnist.models import ModelError
 
 CSS = """
 <style>
@@ -43,11 +44,11 @@ def page(title: str, question: str) -> Iterator[None]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Say in a sentence that the store or the data can't be used.
+    """Say in a sentence that the store, the data or a model of the user's own can't be used.
 
     Around a page, and as a decorator around what Streamlit runs without the page: fragments and dialogs.
     """
     try:
         yield
-    except (StoreError, DataError) as error:
+    except (StoreError, DataError, ModelError) as error:
         st.error(str(error), icon=":material/error:")

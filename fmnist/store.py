@@ -30,6 +30,8 @@ REFERENCE = Path(__file__).parent / "reference" / "reference.db"
 BATCH_SECONDS = 2  # Runs asked for by one click are added within moments.
 CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
 ACTIVE = ("queued", "running")
+TRAINABLE = "status = 'queued' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
+"""In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
 
 
 @dataclass(frozen=True)
@@ -311,7 +313,6 @@ class Store(Database):
         Returns:
             For each recipe the id of its run, and whether it has to be trained.
         """
-        order = list(ARCHITECTURES)
         found: list[tuple[int, bool]] = []
         with self._write() as db:
             for recipe, key in recipes:
@@ -328,7 +329,7 @@ class Store(Database):
                     continue
                 cursor = db.execute(
                     "INSERT INTO runs (key, recipe, data_root, priority, created) VALUES (?, ?, ?, ?, ?)",
-                    (key, recipe.to_json(), str(data_root), order.index(recipe.model), time.time()),
+                    (key, recipe.to_json(), str(data_root), ARCHITECTURES.place(recipe.model), time.time()),
                 )
                 found.append((cursor.lastrowid, True))
         return found
@@ -371,10 +372,10 @@ class Store(Database):
         """How many queued runs have the recipe of this run, or else of the next one in the queue, but for the seed."""
         with self._read() as db:
             return db.execute(
-                "SELECT count(*) FROM runs WHERE status = 'queued' AND json_remove(recipe, '$.seed') = json_remove("
-                "coalesce(?, (SELECT recipe FROM runs WHERE status = 'queued' ORDER BY priority, id LIMIT 1)), "
+                f"SELECT count(*) FROM runs WHERE {TRAINABLE} AND json_remove(recipe, '$.seed') = json_remove("
+                f"coalesce(?2, (SELECT recipe FROM runs WHERE {TRAINABLE} ORDER BY priority, id LIMIT 1)), "
                 "'$.seed')",
-                (beside and beside.recipe.to_json(),),
+                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json()),
             ).fetchone()[0]
 
     def claim(self, beside: Run | None = None) -> Run | None:
@@ -385,11 +386,11 @@ class Store(Database):
         """
         with self._write() as db:
             row = db.execute(
-                "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?1), updated = ?1 "
-                "WHERE id = (SELECT id FROM runs WHERE status = 'queued' "
+                "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?3), updated = ?3 "
+                f"WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} "
                 "AND (?2 IS NULL OR json_remove(recipe, '$.seed') = json_remove(?2, '$.seed')) "
                 "ORDER BY priority, id LIMIT 1) RETURNING *",
-                (time.time(), beside and beside.recipe.to_json()),
+                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json(), time.time()),
             ).fetchall()
         return self._run(row[0]) if row else None
 

@@ -19,7 +19,7 @@ from typing import IO
 import pandas as pd
 import streamlit as st
 
-from fmnist import data, timing, widgets
+from fmnist import data, own_models, timing, widgets
 from fmnist.library import Group, Library, identity
 from fmnist.store import ACTIVE
 from fmnist.timing import Timing
@@ -59,7 +59,12 @@ class Clock:
             command += ["--steps", str(steps), "--rounds", str(rounds)]
             command += ["--runs", str(shelf.own.path), "--data", str(shelf.own.data_root())]
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.reports, cwd=data.PROJECT
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=self.reports,
+                cwd=data.PROJECT,
+                env=own_models.environment(),
             )
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
             self.faults.pop(subject, None)

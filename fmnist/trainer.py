@@ -10,6 +10,7 @@ torch is imported in the workers alone (`fmnist.worker`).
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import multiprocessing
 import os
@@ -26,7 +27,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnist import data, store
+from fmnist import data, own_models, store
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
 from fmnist.worker import STOP, Begun, Ended, Grown, Order, Prepare, cores, serve
@@ -35,6 +36,7 @@ POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
 MOST_SLOTS = 8
 WORKER_BYTES = 10**9  # Memory of a worker: torch and the images as floats (measured: 0.8 GB).
+EXPECTED = "trainer_files"  # The setting of the store in which `_expected` stands.
 PROCESSES = multiprocessing.get_context("spawn")  # Forked, they would inherit the lock and the open store.
 
 log = logging.getLogger("fmnist.trainer")
@@ -82,12 +84,18 @@ def is_alive(runs: Store) -> bool:
 def start(runs: Store) -> None:
     """Start a trainer for this store, if none is alive. Returns at once; a second one ends by itself.
 
+    One that knows nothing of the files with the user's own models that we know is followed by one that does, as soon as
+    it has trained what it can.
+
     Raises:
         StoreError: the folder of the store can't be written.
     """
-    if is_alive(runs):
-        return
     command = [sys.executable, "-u", "-m", "fmnist.trainer", "--runs", str(runs.path)]
+    if is_alive(runs):
+        if own_models.files() <= _expected(runs):
+            return
+        runs.choose(EXPECTED, json.dumps(sorted(own_models.files())))
+        command += ["--wait"]
     try:
         with log_path(runs.path).open("ab") as output:
             process = subprocess.Popen(
@@ -96,12 +104,18 @@ def start(runs: Store) -> None:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=data.PROJECT,
+                env=own_models.environment(),
                 start_new_session=True,  # Ctrl-C and the end of the server must not reach it.
             )
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error
     # Somebody has to take note of its end, else it stays in the process table as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _expected(runs: Store) -> set[str]:
+    """The files with the user's own models that the trainer knows, or the one that waits for its end."""
+    return set(json.loads(runs.setting(EXPECTED) or "[]"))
 
 
 def last_words(path: Path) -> str:
@@ -144,15 +158,18 @@ class Trainer:
         """
         idle_since = time.monotonic()
         try:
+            self.runs.choose(EXPECTED, json.dumps(sorted(own_models.files())))
             if idle_seconds:
                 self._prepare()
             while True:
+                # Whoever asks for one has had it tried. Those of before a file was changed may still be in the queue.
+                own_models.refresh(self.runs.path.parent, keep_former=True, trying=False)
                 self._hand_out()
                 if busy := [worker for worker in self._workers if worker.run]:
                     for connection in wait([worker.connection for worker in busy], POLL_SECONDS):
                         self._take_report(next(worker for worker in busy if worker.connection is connection))
                     idle_since = time.monotonic()
-                elif time.monotonic() - idle_since >= idle_seconds:
+                elif time.monotonic() - idle_since >= idle_seconds or self._is_followed():
                     return
                 else:
                     self._end_workers(self._workers[1:])
@@ -172,6 +189,10 @@ class Trainer:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
         self._start_worker()
         self._workers[0].connection.send(Prepare("fashion-mnist", self.runs.data_root(), self.runs.path.parent))
+
+    def _is_followed(self) -> bool:
+        """Whether another trainer waits for our end, to train models that we know nothing of."""
+        return not _expected(self.runs) <= own_models.files()
 
     def _hand_out(self) -> None:
         """Give queued runs to idle workers: the next one, and side by side with it those that differ by seed only.
@@ -196,6 +217,7 @@ class Trainer:
             worker.threads = min(ARCHITECTURES[run.recipe.model].parts, free // len(claimed))
             order = Order(
                 run.recipe,
+                ARCHITECTURES[run.recipe.model],
                 Path(run.data_root),
                 self.runs.path.parent,
                 self.runs.artifact(run.id, "checkpoint"),
@@ -279,6 +301,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fmnist.trainer", description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=store.store_path, default=store.store_path(), help="the store's file")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without work")
+    parser.add_argument("--wait", action="store_true", help="for the end of a trainer that is at work")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
@@ -286,7 +309,7 @@ def main(arguments: list[str] | None = None) -> int:
         trainer = Trainer(runs)
         while True:
             # Others hold the lock for moments, to see whether it is free.
-            with _held(_lock(runs.path), timeout=2) as mine:
+            with _held(_lock(runs.path), timeout=-1 if options.wait else 2) as mine:
                 if not mine:
                     return 0  # Another trainer is at work.
                 runs.interrupt_running()

@@ -26,6 +26,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fmnist import data
+from fmnist.models import ARCHITECTURES, Architecture
 from fmnist.recipe import Recipe
 from fmnist.store import Point, pack
 
@@ -54,6 +55,7 @@ class Order:
     """Train this."""
 
     recipe: Recipe
+    architecture: Architecture  # of its model; an own one with the code, so that a worker needs no file for it
     data_root: Path
     cache: Path
     checkpoint: bytes | None  # `save_checkpoint`; go on from there
@@ -125,6 +127,8 @@ def follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
     except Exception as error:
         training = sys.modules.get("fmnist.training")
         if training and isinstance(error, training.TrainingError):
+            if error.__cause__:  # Of a model of the user's own: the log shows where in its code.
+                log.info("%s", order.recipe, exc_info=error.__cause__)
             yield Ended("failed", str(error))
         else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
             log.exception("%s", order.recipe)
@@ -132,6 +136,7 @@ def follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
 
 
 def _follow(order: Order, stopped: Callable[[], bool]) -> Iterator[Report]:
+    ARCHITECTURES[order.recipe.model] = order.architecture
     training = _load_training()
     dataset = _dataset(order.recipe.dataset, order.data_root, order.cache)
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import live, trainer, widgets
+from fmnist import live, own_models, trainer, widgets
 from fmnist.data import DataError
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
@@ -30,7 +30,7 @@ def ask(shelf: Library) -> None:
         "Models",
         list(ARCHITECTURES),
         selection_mode="multi",
-        default=list(ARCHITECTURES),
+        default=ARCHITECTURES.project,
         key="models",
         format_func=lambda id: ARCHITECTURES[id].name,
         persist_state="session",
@@ -55,6 +55,8 @@ def ask(shelf: Library) -> None:
         help="How often each model is trained, from other initial weights and in another order. "
         "One run proves little: accuracy moves by some points from seed to seed.",
     )
+    for fault in own_models.faults():
+        st.error(widgets.escape(fault.text), icon=":material/code_off:")
     recipes = ask_recipe(models, dataset, seeds)
     try:
         images = widgets.dataset(dataset, shelf.own)
@@ -77,6 +79,13 @@ def ask(shelf: Library) -> None:
             st.session_state["pressed"] = True
             st.rerun()
         st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
+
+
+def forget_former_models() -> None:
+    """A model that was chosen, and whose file was changed since, is now the changed one; if there still is one."""
+    if "models" in st.session_state:
+        now = (ARCHITECTURES.full_id(id.partition("@")[0]) for id in st.session_state["models"])
+        st.session_state["models"] = [id for id in now if id in ARCHITECTURES]
 
 
 def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
@@ -106,7 +115,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
         recipes = [
             Recipe(model, seed, dataset, epochs, batch, rate, optimizer, device)
             for seed in range(seeds)
-            for model in sorted(models)
+            for model in sorted(models, key=ARCHITECTURES.place)
         ]
     except RecipeError as error:
         st.error(str(error))
@@ -325,6 +334,7 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
 with widgets.page("Train", "Train the models"):
     shelf = widgets.library()
     widgets.fill_in_train()
+    forget_former_models()
     ask(shelf)
     live.prepare()
     st.session_state["pace"] = pace(shelf.own.newest_batch())
