@@ -451,14 +451,12 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="python -m fmnist", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    data_commands = commands.add_parser("data", help="check or download FashionMNIST").add_subparsers(
-        required=True, metavar="WHAT"
-    )
 
     def command(where: argparse._SubParsersAction, name: str, function: Callable, help: str) -> argparse.ArgumentParser:
         added = where.add_parser(name, help=help, description=help, parents=[places])
-        # Files with own models take seconds the first time: not for what knows of no model.
-        added.set_defaults(command=function, knows_models=where is not data_commands and function is not convert_image)
+        # The user's own models take seconds to be tried: not for what knows of no model.
+        models = function not in (convert_image, data_check, data_download)
+        added.set_defaults(command=function, knows_models=models)
         return added
 
     defaults = Recipe("0")
@@ -505,8 +503,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("image", type=Path, metavar="IMAGE")
     sub.add_argument("output", type=Path, metavar="OUT.png")
 
-    command(data_commands, "check", data_check, "say whether FashionMNIST is there, complete and as published")
-    command(data_commands, "download", data_download, "fetch FashionMNIST through torchvision, unless it is there")
+    group = commands.add_parser("data", help="check or download FashionMNIST").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    command(group, "check", data_check, "say whether FashionMNIST is there, complete and as published")
+    command(group, "download", data_download, "fetch FashionMNIST through torchvision, unless it is there")
 
     group = commands.add_parser("runs", help="list, show or delete runs").add_subparsers(required=True, metavar="WHAT")
     command(group, "list", runs_list, "one line per run")

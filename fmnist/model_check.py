@@ -218,7 +218,7 @@ def _draws(module: nn.Module, images: torch.Tensor) -> bool:
 
 
 def describe(module: nn.Module) -> str:
-    """A model's layers in a line, in the order in which they were made: "Conv2d(16), ReLU, Flatten, Linear(784, 10)"."""
+    """A model's layers in a line, in the order in which they were made: "Conv2d(16), ReLU, Flatten, Linear(9, 10)"."""
     words = [_word(layer) for layer in module.modules() if not any(layer.children())]
     text = ", ".join(words)
     return text if len(text) <= MOST_LAYERS else f"{text[: MOST_LAYERS - 2].rpartition(',')[0]} …"

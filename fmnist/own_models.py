@@ -1,13 +1,14 @@
 """The user's own models: finds them, has them tried, and puts the good ones among the others. No torch, no Streamlit.
 
 They stand in files that the environment names (`FMNIST_MODELS`, several as in PATH) and in modules that installed
-packages name as entry points (group `fmnist.models`). Nothing else ever names a file that is executed: no page, no store.
+packages name as entry points (group `fmnist.models`). Nothing else ever names a file that is executed, no page and no
+store.
 
-A file is first executed in `fmnist.model_check`, a process of its own with a time limit, which says of each model how it
-is shown or what is wrong with it. What it says is kept, so this happens once for each change of a file. Then it is only
-executed where a model is trained or asked, from the very text that was tried (`models.OwnBuild`), which goes to workers
-with their orders. A model's id has the version of its code in it: an edited model is another model to recipes, keys and
-queue, so what was asked for is what is trained, and old and new results are never taken for the same.
+A file is first executed in `fmnist.model_check`, a process of its own with a time limit, which says of each model how
+it is shown or what is wrong with it. What it says is kept, so this happens once for each change of a file. Then it is
+only executed where a model is trained or asked, from the very text that was tried (`models.OwnBuild`), which goes to
+workers with their orders. A model's id has the version of its code in it: an edited model is another model to recipes,
+keys and queue, so what was asked for is what is trained, and old and new results are never taken for the same.
 """
 
 from __future__ import annotations
