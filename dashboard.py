@@ -25,7 +25,7 @@ def show() -> None:
         return
     compared = Comparison(shelf, groups)
     answer = compared.answer
-    if missing := sorted(set(ARCHITECTURES) - {group.recipe.model for group in groups}):
+    if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
         answer += f" {widgets.listed(ARCHITECTURES[id].name for id in missing)} not trained yet."
     st.markdown(f"#### {answer}")
     widgets.say_where_from(dataset, groups)

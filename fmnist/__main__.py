@@ -17,13 +17,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fmnist import access, data, store, timing, trainer
+from fmnist import access, data, own_models, store, timing, trainer
 from fmnist.data import DataError
 from fmnist.datasets import DATASETS, DEFAULT
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, chosen, folder
 from fmnist.images import ImageError, convert, open_image, to_png
 from fmnist.library import Library, comparison, default_groups
-from fmnist.models import ARCHITECTURES
+from fmnist.models import ARCHITECTURES, ModelError
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run, Store, StoreError
 
@@ -35,14 +35,19 @@ class CommandError(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
         if access.read_only() and options.command in CHANGING:
             raise CommandError(access.READ_ONLY)
+        if options.knows_models:
+            own_models.refresh(options.runs.parent)
+        if "models" in options:
+            options.models = _full_ids(parser, options.models)
         code = options.command(options) or 0
         sys.stdout.flush()
         return code
-    except (CommandError, DataError, ExportError, ImageError, RecipeError, StoreError) as error:
+    except (CommandError, DataError, ExportError, ImageError, ModelError, RecipeError, StoreError) as error:
         print(f"fmnist: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -464,11 +469,27 @@ def _count(text: str) -> int:
 
 
 def _models(text: str) -> list[str]:
-    models = [part.strip() for part in text.split(",")]
+    """ "0,norm-cnn" as a list of names, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",")))
+
+
+def _full_ids(parser: argparse.ArgumentParser, models: list[str]) -> list[str]:
+    """The ids of models that were named on the command line; wrong usage if there is none of a name.
+
+    Raises:
+        CommandError: an own model can't be used, or may be in a file that can't.
+    """
+    faults = own_models.faults()
     for model in models:
-        if model not in ARCHITECTURES:
-            raise argparse.ArgumentTypeError(f"there is no model {model!r}: choose from {', '.join(ARCHITECTURES)}")
-    return list(dict.fromkeys(models))
+        if ARCHITECTURES.full_id(model) in ARCHITECTURES:
+            continue
+        if told := [fault.text for fault in faults if fault.id == model] or [
+            fault.text for fault in faults if fault.id is None
+        ]:
+            raise CommandError(" ".join(told))
+        names = ", ".join(known.short_id for known in ARCHITECTURES.values())
+        parser.error(f"there is no model {model!r}: choose from {names}")
+    return [ARCHITECTURES.full_id(model) for model in models]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -493,12 +514,19 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(where: argparse._SubParsersAction, name: str, function: Callable, help: str) -> argparse.ArgumentParser:
         added = where.add_parser(name, help=help, description=help, parents=[places])
-        added.set_defaults(command=function)
+        # The user's own models take seconds to be tried: not for what knows of no model.
+        models = function not in (convert_image, data_check, data_download)
+        added.set_defaults(command=function, knows_models=models)
         return added
 
     defaults = Recipe("0")
     sub = command(commands, "train", train, "train models, or say what they reached when they were trained before")
-    sub.add_argument("--models", type=_models, default=list(ARCHITECTURES), help="for example 0,1,2 (default: all)")
+    sub.add_argument(
+        "--models",
+        type=_models,
+        default=ARCHITECTURES.project,
+        help="for example 0,1,2, or an own one (default: 0,1,2)",
+    )
     sub.add_argument("--seeds", type=_numbers, default=[0], help="for example 0-4 (default: 0)")
     sub.add_argument("--epochs", type=int, default=defaults.epochs, help="default: %(default)s")
     sub.add_argument("--lr", type=float, default=defaults.learning_rate, help="learning rate (default: %(default)s)")
@@ -520,7 +548,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command(commands, "time", time_steps, "measure how long a step of each model takes, in turn on this machine")
     sub.add_argument("addresses", nargs="*", metavar="RUN", help="the recipes of these runs, for example reference-3")
-    sub.add_argument("--models", type=_models, default=list(ARCHITECTURES), help="or these models' (default: all)")
+    sub.add_argument("--models", type=_models, default=ARCHITECTURES.project, help="or these models' (default: 0,1,2)")
     sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="default: %(default)s")
     sub.add_argument("--steps", type=_count, default=timing.STEPS, help="of a turn (default: %(default)s)")
     sub.add_argument("--rounds", type=_count, default=timing.ROUNDS, help="default: %(default)s")

@@ -27,6 +27,9 @@ STEPS = {
 UNCHANGED = {"dx": 0, "dy": 0, "angle": 0, "scale": 100, "blur": 0.0, "invert": False}
 """The settings of "What if", as its widgets have them: scale in per cent."""
 
+MOST_BESIDE = 4
+"""Models whose bars stand side by side; of more, the others stand below."""
+
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five")
 
 # Bars in HTML change in place at each stroke; a Plotly chart would be taken down and built anew, and blink.
@@ -176,7 +179,9 @@ def _show_answers(
     with st.spinner("Loading the models …"):
         from fmnist import explaining_panel
 
-        known = [_computed(shelf, group, image) for group in groups]
+        known = _all_computed(shelf, groups, image)
+    if not known:
+        return
     st.html(CSS)
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -188,8 +193,9 @@ def _show_answers(
             warning = st.container()
             st.caption("\n\n".join([*notes, *remarks]))
     answers = []
-    for column, group, (seeds, seconds) in zip(st.columns(len(groups)), groups, known, strict=True):
-        with column:
+    columns = st.columns(min(len(known), MOST_BESIDE))
+    for place, (group, seeds, seconds) in enumerate(known):
+        with columns[place % MOST_BESIDE]:
             above = st.container()
             answers.append(Answer(group, seeds, seconds, _choose_run(group)))
             with above:
@@ -260,7 +266,11 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
         said = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers)
         return f"They disagree: {widgets.listed(said)}.{known}"
     odd = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
-    return f"{COUNTS[most]} of {COUNTS[len(answers)].lower()} say {name}, but {widgets.listed(odd)}.{known}"
+    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {widgets.listed(odd)}.{known}"
+
+
+def _count(number: int) -> str:
+    return COUNTS[number] if number < len(COUNTS) else str(number)
 
 
 def _show_steps(shelf: Library, groups: list[Group], picture: Image.Image, converted: Converted) -> None:
@@ -275,8 +285,8 @@ def _show_steps(shelf: Library, groups: list[Group], picture: Image.Image, conve
     plain = images.naive(picture)
     tiles = "".join(_tile(name, step) for name, step in converted.steps)
     st.html(f'{CSS}<div class="steps">{tiles}{_tile("Plain resize", Image.fromarray(plain), "naive")}</div>')
-    naively = [Answer(group, *_computed(shelf, group, plain)) for group in groups]
-    st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
+    if naively := [Answer(*computed) for computed in _all_computed(shelf, groups, plain)]:
+        st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
 
 
 def _tile(name: str, step: Image.Image, kind: str = "") -> str:
@@ -287,6 +297,15 @@ def _tile(name: str, step: Image.Image, kind: str = "") -> str:
         f'<figure class="{kind}"><img src="{images.to_data_url(small)}" alt="{name}">'
         f"<figcaption>{name}</figcaption></figure>"
     )
+
+
+def _all_computed(shelf: Library, groups: Sequence[Group], image: np.ndarray) -> list[tuple[Group, np.ndarray, float]]:
+    """Each group with what `_computed` gives; of an own model that raises something instead, it is said."""
+    known = []
+    for group in groups:
+        with widgets.explained():
+            known.append((group, *_computed(shelf, group, image)))
+    return known
 
 
 def _computed(shelf: Library, group: Group, image: np.ndarray) -> tuple[np.ndarray, float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
-from fmnist import familiarity, widgets
+from fmnist import diagnosis, familiarity, widgets
 from fmnist.data import DataError, Dataset
 from fmnist.familiarity import Familiarity
 from fmnist.images import SIDE, to_data_url
@@ -19,6 +20,7 @@ NEIGHBOURS = 10
 MOST_CHANNELS = 60
 FOR, AGAINST = (47, 127, 193), (200, 101, 27)  # Blue and orange: told apart by everybody.
 PAPER = {True: (27, 33, 43), False: (255, 255, 255)}  # By whether the page is dark: a pixel that adds nothing.
+MISSING = 0.05  # Of a logit's difference, and in points: what is worth a remark.
 BRIGHTEST = 99.5  # The percentile of all contributions that gets the full colour: single pixels can be far beyond.
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
@@ -96,14 +98,16 @@ def show_pixels(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
         help="Choose a class to see why it was not the answer.",
     )
     label = classes.index(asked) if asked else None
+    found: list[Explained] = []
     with st.spinner("Asking the models …"):
-        found = [_explained(shelf, group, image, label) for group in groups]
-    limit = float(np.percentile(np.abs([pixels for _, _, _, pixels in found]), BRIGHTEST)) or 1.0
+        for group in groups:
+            with widgets.explained():  # An own model may compute what has no derivative.
+                found.append(_explained(shelf, group, image, label))
+    if not found:
+        return
+    limit = float(np.percentile(np.abs([one.pixels for one in found]), BRIGHTEST)) or 1.0
     dark = widgets.is_dark()
-    figures = "".join(
-        _figure(group.title, classes[label], *parts, limit, dark)
-        for group, (label, *parts) in zip(groups, found, strict=True)
-    )
+    figures = "".join(_figure(one, classes[one.label], limit, dark) for one in found)
     st.html(f'{CSS}<div class="why">{figures}</div>{_scale(limit, dark)}')
     seeds = max(len(group.runs) for group in groups)
     st.caption(
@@ -116,24 +120,30 @@ def show_pixels(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
     )
 
 
-def _figure(title: str, name: str, logit: float, start: float, pixels: np.ndarray, limit: float, dark: bool) -> str:
+def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
     """A model's contributions to a class as a picture with their sum; its text alternative says where most of them
     are."""
-    added = pixels.sum()
-    where = _say_regions(pixels)
+    title = explained.group.title
+    added = explained.pixels.sum()
+    where = _say_regions(explained.pixels, explained.group.recipe.model)
     alt = html.escape(f"{title}: what each pixel adds to {name}. {where}", quote=True)
-    total = f"{_points(start)} for a black image {'−' if added < 0 else '+'} {abs(added):.1f} from the pixels"
-    picture = to_data_url(_colored(pixels, limit, dark), 8)
+    total = f"{_points(explained.start)} for a black image {'−' if added < 0 else '+'} {abs(added):.1f} from the pixels"
+    missing = explained.logit - explained.start - added
+    if abs(missing) > max(MISSING * abs(explained.logit - explained.start), MISSING):
+        # A logit that jumps, as that of an own model may, has no derivative where it does.
+        total += f"; {_points(missing, '+')} can't be told pixel by pixel"
+    picture = to_data_url(_colored(explained.pixels, limit, dark), 8)
     return (
         f'<figure><img src="{picture}" alt="{alt}"><figcaption><b>{html.escape(title)}: '
-        f"{name}, {_points(logit)} points</b><br>{total}.<br>{where}</figcaption></figure>"
+        f"{name}, {_points(explained.logit)} points</b><br>{total}.<br>{where}</figcaption></figure>"
     )
 
 
-def _say_regions(pixels: np.ndarray) -> str:
+def _say_regions(pixels: np.ndarray, model: str) -> str:
     """Where most points come from and are lost, of nine parts of the image, in a sentence."""
     if not pixels.any():
-        return "No pixel adds anything: the model's last ReLU holds these points at 0."
+        because = ": the model's last ReLU holds these points at 0" if diagnosis.ends_in_relu(model) else ""
+        return f"No pixel adds anything{because}."
     edges = np.linspace(0, SIDE, 4).round().astype(int)[:-1]
     sums = np.add.reduceat(np.add.reduceat(pixels, edges, axis=0), edges, axis=1)
     said = []
@@ -165,13 +175,21 @@ def _colored(values: np.ndarray, limit: float, dark: bool) -> np.ndarray:
     return np.rint(strength * full + (1 - strength) * np.array(PAPER[dark])).astype(np.uint8)
 
 
-Explained = tuple[int, float, float, np.ndarray]
-"""The class, and the parts of `explanation.Explanation`."""
+@dataclass(frozen=True)
+class Explained:
+    """What a group's points for a class are made of: `explanation.Explanation`."""
+
+    group: Group
+    label: int
+    logit: float
+    start: float
+    pixels: np.ndarray
 
 
 def _explained(shelf: Library, group: Group, image: np.ndarray, label: int | None) -> Explained:
     """Why a group gives a class (None: its answer) its points; remembered between reruns."""
-    return _remembered(str(shelf.own.path), _addresses(group), image.tobytes(), label, shelf, group)
+    parts = _remembered(str(shelf.own.path), _addresses(group), image.tobytes(), label, shelf, group)
+    return Explained(group, *parts)
 
 
 def _addresses(group: Group) -> tuple[str, ...]:
@@ -181,13 +199,15 @@ def _addresses(group: Group) -> tuple[str, ...]:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _remembered(
     store: str, runs: tuple[str, ...], pixels: bytes, label: int | None, _shelf: Library, _group: Group
-) -> Explained:
+) -> tuple[int, float, float, np.ndarray]:
     from fmnist import explanation, prediction
 
     image = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
     if label is None:
         label = int(prediction.probabilities(_shelf, _group, image[None])[:, 0].mean(axis=0).argmax())
-    found = explanation.explain([prediction.load_model(_shelf, run) for run in _group.runs], image, label)
+    models = [prediction.load_model(_shelf, run) for run in _group.runs]
+    with ARCHITECTURES[_group.recipe.model].blamed():
+        found = explanation.explain(models, image, label)
     return label, found.logit, found.start, found.pixels
 
 
@@ -198,7 +218,7 @@ def show_convolutions(shelf: Library, groups: list[Group], image: np.ndarray) ->
     """What each channel of each convolution finds in the image, layer by layer."""
     from fmnist import explanation, prediction
 
-    seeing = [group for group in groups if explanation.has_convolutions(ARCHITECTURES[group.recipe.model].build())]
+    seeing = [group for group in groups if explanation.has_convolutions(prediction.load_model(shelf, group.runs[0]))]
     if not seeing:
         st.markdown("None of these models has convolutions: they look at each pixel on its own.")
     for group in seeing:
@@ -212,9 +232,11 @@ def show_convolutions(shelf: Library, groups: list[Group], image: np.ndarray) ->
                 width=280,
                 help="Each seed has learned other channels.",
             )
-        layers = explanation.convolutions(prediction.load_model(shelf, run), image)
-        for number, layer in enumerate(layers, start=1):
-            _show_layer(f"{group.title}, convolution {number}", layer.window, layer.maps)
+        model = prediction.load_model(shelf, run)
+        with widgets.explained(), ARCHITECTURES[group.recipe.model].blamed():
+            layers = explanation.convolutions(model, image)
+            for number, layer in enumerate(layers, start=1):
+                _show_layer(f"{group.title}, convolution {number}", layer.window, layer.maps)
     if seeing:
         st.caption(
             "Each tile is one channel: it looks for one pattern everywhere in the image, and is light where it finds "

@@ -38,7 +38,7 @@ class Layer:
 
     name: str  # in the module
     window: tuple[int, int]  # How many rows and columns of what came before each number is made of.
-    maps: np.ndarray  # float32 (channels, rows, columns), behind its ReLU if there is one.
+    maps: np.ndarray  # float32 (channels, rows, columns), behind its batch norm and its ReLU if it has them.
 
 
 def contributions(model: nn.Module, image: np.ndarray, label: int) -> Explanation:
@@ -90,7 +90,7 @@ def _walk(model: nn.Module, image: torch.Tensor, label: int, shares: torch.Tenso
     parts = []
     for some in shares.split(AT_ONCE):
         images = (some.view(-1, 1, 1, 1) * image).requires_grad_()
-        logits = model(images)[:, label]
+        logits = model(images.clone())[:, label]  # A copy may be changed in place, as by a first ReLU.
         [gradients] = torch.autograd.grad(logits.sum(), images)
         parts.append((logits.detach().double(), gradients[:, 0].double()))
     logits, gradients = zip(*parts, strict=True)
@@ -125,9 +125,11 @@ def convolutions(model: nn.Module, image: np.ndarray) -> list[Layer]:
         if isinstance(module, nn.Conv2d):
             rows, columns = module.kernel_size
             # A copy: a ReLU that works in place would change it.
-            layers.append(Layer(names[module], (rows, columns), output[0].numpy().copy()))
-        elif isinstance(module, nn.ReLU) and isinstance(last, nn.Conv2d):
-            layers[-1] = Layer(layers[-1].name, layers[-1].window, output[0].numpy().copy())
+            layers.append(Layer(names[module], (rows, columns), output[0].float().numpy().copy()))
+        elif (isinstance(module, nn.BatchNorm2d) and isinstance(last, nn.Conv2d)) or (
+            isinstance(module, nn.ReLU) and isinstance(last, nn.Conv2d | nn.BatchNorm2d) and layers
+        ):
+            layers[-1] = Layer(layers[-1].name, layers[-1].window, output[0].float().numpy().copy())
         last = module
 
     hooks = [module.register_forward_hook(watch) for module in names if not any(module.children())]

@@ -11,6 +11,7 @@ from fmnist import login
 from fmnist.access import AccessError
 from fmnist.data import DataError
 from fmnist.database import StoreError
+from fmnist.models import ModelError
 
 CSS = """
 <style>
@@ -52,11 +53,11 @@ def page(title: str, question: str) -> Iterator[None]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Say in a sentence that the store or the data can't be used, or that it is not known what is allowed.
+    """Say in a sentence that the store, the data or a model can't be used, or that it is not known what is allowed.
 
     Around a page, and as a decorator around what Streamlit runs without the page: fragments and dialogs.
     """
     try:
         yield
-    except (AccessError, DataError, StoreError) as error:
+    except (AccessError, DataError, ModelError, StoreError) as error:
         st.error(str(error), icon=":material/error:")

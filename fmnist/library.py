@@ -57,10 +57,13 @@ class Library:
         self._mutex = threading.RLock()
         self._changes: tuple[int, ...] | None = None
         self._finished_ids = ""
+        self._models = ARCHITECTURES.generation
         self._remembered: OrderedDict[Hashable, Future] = OrderedDict()
 
     def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
-        """What follows from the finished runs, worked out once for all viewers, until a run is finished or deleted.
+        """What follows from the finished runs, worked out once for all viewers.
+
+        It is forgotten when a run is finished or deleted, or the user's own models change.
 
         Args:
             name: of what is worked out, with everything besides the runs that it depends on.
@@ -87,6 +90,9 @@ class Library:
         return mine.result()
 
     def _forget_what_changed(self) -> None:
+        if ARCHITECTURES.generation != self._models:
+            self._models = ARCHITECTURES.generation
+            self._remembered.clear()
         changes = self.own.change_counter()
         if changes != self._changes:
             self._changes, ids = changes, self.own.finished_ids()
@@ -126,10 +132,14 @@ class Library:
             twins = runs[(runs["source"] == source) & (runs["recipe"] == recipe.to_json())]
             title += [where] if twins["device"].nunique() > 1 else []
             groups.append(Group(source, recipe, where, tuple(rows["run"]), " · ".join(title)))
-        order = list(ARCHITECTURES)
         return sorted(
             groups,
-            key=lambda group: (order.index(group.recipe.model), not group.recipe.published, group.source, group.id),
+            key=lambda group: (
+                ARCHITECTURES.place(group.recipe.model),
+                not group.recipe.published,
+                group.source,
+                group.id,
+            ),
         )
 
     def logits(self, run: Run) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch import nn
 
 from fmnist import evaluation, training
 from fmnist.library import Group, Library
+from fmnist.models import ARCHITECTURES
 from fmnist.store import Run
 
 
@@ -22,6 +23,9 @@ def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndar
 
     Returns:
         float64 (seeds, N, 10), in order of `group.runs`.
+
+    Raises:
+        ModelError: it is a model of the user's own, and raises something.
     """
     return timed_probabilities(library, group, images)[0]
 
@@ -31,7 +35,8 @@ def timed_probabilities(library: Library, group: Group, images: np.ndarray) -> t
     inputs = training.as_input(images)
     models = [load_model(library, run) for run in group.runs]
     started = time.perf_counter()
-    logits = [training.evaluate(model, inputs) for model in models]
+    with ARCHITECTURES[group.recipe.model].blamed():
+        logits = [training.evaluate(model, inputs) for model in models]
     seconds = time.perf_counter() - started
     return np.stack([evaluation.softmax(each) for each in logits]), seconds
 

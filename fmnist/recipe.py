@@ -43,6 +43,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "learning_rate", float(self.learning_rate))  # 1 and 1.0 are the same recipe.
+        object.__setattr__(self, "model", ARCHITECTURES.full_id(self.model))  # Of an own model, its present version.
         for field, value, known in (
             ("model", self.model, ARCHITECTURES),
             ("dataset", self.dataset, DATASETS),
@@ -50,7 +51,8 @@ class Recipe:
             ("device", self.device, DEVICES),
         ):
             if value not in known:
-                raise RecipeError(f"There is no {field} {value!r}: choose from {', '.join(known)}.")
+                names = (known[name].short_id if known is ARCHITECTURES else name for name in known)
+                raise RecipeError(f"There is no {field} {value!r}: choose from {', '.join(names)}.")
         for field, value, low, high in (
             ("seed", self.seed, 0, 2**31 - 1),
             ("number of epochs", self.epochs, 1, 1000),

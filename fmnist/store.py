@@ -32,6 +32,8 @@ REFERENCE = Path(__file__).parent / "reference" / "reference.db"
 BATCH_SECONDS = 2  # Runs asked for by one click are added within moments.
 CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
 ACTIVE = ("queued", "running")
+TRAINABLE = "status = 'queued' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
+"""In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
 
 # Made when it is first needed: a store in which nobody counts has none, nor has one of an earlier version.
 ASKERS = """
@@ -398,7 +400,6 @@ class Store(Database):
         Raises:
             TooManyRuns: the asker would have more runs than allowed; none is queued.
         """
-        order = list(ARCHITECTURES)
         found: list[tuple[int, bool]] = []
         added: list[int] = []
         with self._write() as db:
@@ -417,7 +418,7 @@ class Store(Database):
                     continue
                 cursor = db.execute(
                     "INSERT INTO runs (key, recipe, data_root, cluster, priority, created) VALUES (?, ?, ?, ?, ?, ?)",
-                    (key, recipe.to_json(), str(data_root), cluster, order.index(recipe.model), time.time()),
+                    (key, recipe.to_json(), str(data_root), cluster, ARCHITECTURES.place(recipe.model), time.time()),
                 )
                 found.append((cursor.lastrowid, True))
                 added.append(cursor.lastrowid)
@@ -491,10 +492,10 @@ class Store(Database):
         queue, but for the seed."""
         with self._read() as db:
             return db.execute(
-                "SELECT count(*) FROM runs WHERE status = 'queued' AND cluster IS NULL AND json_remove(recipe, "
-                "'$.seed') = json_remove(coalesce(?, (SELECT recipe FROM runs WHERE status = 'queued' "
-                "AND cluster IS NULL ORDER BY priority, id LIMIT 1)), '$.seed')",
-                (beside and beside.recipe.to_json(),),
+                f"SELECT count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NULL AND json_remove(recipe, '$.seed') = "
+                f"json_remove(coalesce(?2, (SELECT recipe FROM runs WHERE {TRAINABLE} AND cluster IS NULL "
+                "ORDER BY priority, id LIMIT 1)), '$.seed')",
+                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json()),
             ).fetchone()[0]
 
     def waiting_for_clusters(self) -> dict[str, int]:
@@ -502,8 +503,8 @@ class Store(Database):
         with self._read() as db:
             return dict(
                 db.execute(
-                    "SELECT cluster, count(*) FROM runs WHERE status = 'queued' AND cluster IS NOT NULL "
-                    "GROUP BY cluster"
+                    f"SELECT cluster, count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NOT NULL GROUP BY cluster",
+                    (json.dumps(list(ARCHITECTURES)),),
                 ).fetchall()
             )
 
@@ -516,11 +517,11 @@ class Store(Database):
         """
         with self._write() as db:
             row = db.execute(
-                "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?1), updated = ?1 "
-                "WHERE id = (SELECT id FROM runs WHERE status = 'queued' AND cluster IS ?3 "
+                "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?3), updated = ?3 "
+                f"WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS ?4 "
                 "AND (?2 IS NULL OR json_remove(recipe, '$.seed') = json_remove(?2, '$.seed')) "
                 "ORDER BY priority, id LIMIT 1) RETURNING *",
-                (time.time(), beside and beside.recipe.to_json(), cluster),
+                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json(), time.time(), cluster),
             ).fetchall()
         return self._run(row[0]) if row else None
 

@@ -19,7 +19,7 @@ from typing import IO
 import pandas as pd
 import streamlit as st
 
-from fmnist import access, data, timing, widgets
+from fmnist import access, data, own_models, timing, widgets
 from fmnist.library import Group, Library, identity
 from fmnist.store import ACTIVE, StoreError
 from fmnist.timing import Timing
@@ -65,7 +65,12 @@ class Clock:
             command += ["--steps", str(steps), "--rounds", str(rounds)]
             command += ["--runs", str(shelf.own.path), "--data", str(shelf.own.data_root(groups[0].recipe.dataset))]
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.reports, cwd=data.PROJECT
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=self.reports,
+                cwd=data.PROJECT,
+                env=own_models.environment(),
             )
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
             self.faults.pop(subject, None)

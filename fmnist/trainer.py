@@ -13,6 +13,7 @@ torch is imported in the workers alone (`fmnist.worker`).
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import multiprocessing
 import os
@@ -30,7 +31,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnist import access, data, store
+from fmnist import access, data, own_models, store
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run, Store, StoreError
@@ -45,6 +46,7 @@ RETRY_SECONDS = 5.0  # Until a cluster that is gone is looked for again.
 MOST_LOSSES = 3  # How often a cluster may lose a run before it has finished another epoch.
 MOST_SLOTS = 8
 WORKER_BYTES = 10**9  # Memory of a worker: torch and the images as floats (measured: 0.8 GB).
+EXPECTED = "trainer_files"  # The setting of the store in which `_expected` stands.
 PROCESSES = multiprocessing.get_context("spawn")  # Forked, they would inherit the lock and the open store.
 
 log = logging.getLogger("fmnist.trainer")
@@ -98,12 +100,18 @@ def is_alive(runs: Store) -> bool:
 def start(runs: Store) -> None:
     """Start a trainer for this store, if none is alive. Returns at once; a second one ends by itself.
 
+    One that knows nothing of the files with the user's own models that we know is followed by one that does, as soon as
+    it has trained what it can.
+
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    if is_alive(runs):
-        return
     command = [sys.executable, "-u", "-m", "fmnist.trainer", "--runs", str(runs.path)]
+    if is_alive(runs):
+        if own_models.files() <= _expected(runs):
+            return
+        runs.choose(EXPECTED, json.dumps(sorted(own_models.files())))
+        command += ["--wait"]
     try:
         with log_path(runs.path).open("ab") as output:
             process = subprocess.Popen(
@@ -112,6 +120,7 @@ def start(runs: Store) -> None:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=data.PROJECT,
+                env=own_models.environment(),
                 start_new_session=True,  # Ctrl-C and the end of the server must not reach it.
             )
     except OSError as error:
@@ -133,6 +142,11 @@ def cluster_state(runs: Store, address: str) -> ClusterState:
 
 def _state_name(address: str) -> str:
     return f"cluster {address}"
+
+
+def _expected(runs: Store) -> set[str]:
+    """The files with the user's own models that the trainer knows, or the one that waits for its end."""
+    return set(json.loads(runs.setting(EXPECTED) or "[]"))
 
 
 def last_words(path: Path) -> str:
@@ -205,13 +219,16 @@ class Trainer:
         """
         idle_since = time.monotonic()
         try:
+            self.runs.choose(EXPECTED, json.dumps(sorted(own_models.files())))
             if idle_seconds:
                 self._prepare()
             while True:
+                # Whoever asks for one has had it tried. Those of before a file was changed may still be in the queue.
+                own_models.refresh(self.runs.path.parent, keep_former=True, trying=False)
                 self._hand_out()
                 if self._take_reports() or self.runs.waiting_for_clusters():  # One that is gone may come back.
                     idle_since = time.monotonic()
-                elif time.monotonic() - idle_since >= idle_seconds:
+                elif time.monotonic() - idle_since >= idle_seconds or self._is_followed():
                     return
                 else:
                     self._end(self._workers[1:])
@@ -238,6 +255,10 @@ class Trainer:
             worker.connection.send(wanted)
 
     # --- From the queue to the workers ---
+
+    def _is_followed(self) -> bool:
+        """Whether another trainer waits for our end, to train models that we know nothing of."""
+        return not _expected(self.runs) <= own_models.files()
 
     def _hand_out(self) -> None:
         self._hand_out_here()
@@ -294,6 +315,7 @@ class Trainer:
         order = Order(
             job.run.id,
             job.run.recipe,
+            ARCHITECTURES[job.run.recipe.model],
             Path(job.run.data_root),
             self.runs.path.parent,
             self.runs.artifact(job.run.id, "checkpoint"),
@@ -467,6 +489,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fmnist.trainer", description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=store.store_path, default=store.store_path(), help="the store's file")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without work")
+    parser.add_argument("--wait", action="store_true", help="for the end of a trainer that is at work")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
@@ -476,7 +499,7 @@ def main(arguments: list[str] | None = None) -> int:
         trainer = Trainer(runs)
         while True:
             # Others hold the lock for moments, to see whether it is free.
-            with _held(_lock(runs.path), timeout=2) as mine:
+            with _held(_lock(runs.path), timeout=-1 if options.wait else 2) as mine:
                 if not mine:
                     return 0  # Another trainer is at work.
                 runs.interrupt_running()

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fmnist import evaluation
 from fmnist.data import Dataset
-from fmnist.models import ARCHITECTURES
+from fmnist.models import ARCHITECTURES, ModelError
 from fmnist.recipe import Recipe
 
 REPORTS_PER_EPOCH = 75
@@ -122,8 +123,17 @@ def train(
     does between two events. There is no synchronisation with the device but at each report.
 
     Raises:
-        TrainingError: the device is not there, or the loss is not finite any more.
+        TrainingError: the device is not there, the loss is not finite any more, the memory does not suffice, or a model
+            of the user's own has raised something.
     """
+    try:
+        with ARCHITECTURES[recipe.model].blamed():
+            yield from _train(recipe, data, checkpoint, threads)
+    except ModelError as error:
+        raise TrainingError(str(error)) from error
+
+
+def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads: int | None) -> Iterator[Event]:
     device = _device(recipe.device)
     parts = ARCHITECTURES[recipe.model].parts if device.type == "cpu" else 1
     threads = min(parts, threads or parts)
@@ -147,29 +157,30 @@ def train(
         steps=recipe.epochs * steps_per_epoch,
         step=step,
     )
-    _warm_up(model, recipe, parts, threads, images, labels)
+    draws = _Draws(device)
+    with draws:
+        _warm_up(model, recipe, parts, threads, images, labels)
     gradients = Gradients(model, parts, threads)
 
     logits = None
     for epoch in range(done.epoch + 1, recipe.epochs + 1):
         batches = _order(recipe.seed, epoch, len(images)).to(device).split(recipe.batch_size)
-        answers: list[torch.Tensor] = []  # The logits of the steps since the last report; counted there, at once.
-        reported = 0
-        clock = _now(device)
-        for number, batch in enumerate(batches, start=1):
-            answers.append(gradients(images.index_select(0, batch), labels.index_select(0, batch)))
-            optimizer.step()
-            step += 1
-
-            if number % report_every == 0 or number == len(batches):
-                seen = torch.cat(batches[reported:number])
+        draws.begin(recipe.seed, epoch)
+        for first in range(0, len(batches), report_every):
+            some = batches[first : first + report_every]
+            answers = []  # The logits of these steps; counted at the report, at once.
+            clock = _now(device)
+            with draws, _enough_memory(recipe):
+                for batch in some:
+                    answers.append(gradients(images.index_select(0, batch), labels.index_select(0, batch)))
+                    optimizer.step()
+                seen = torch.cat(some)
                 loss, accuracy = _score(torch.cat(answers), labels[seen])
-                seconds = _now(device) - clock
-                train_seconds += seconds
-                _check(loss, step, epoch)
-                yield Progress(step, epoch, loss, accuracy, train_seconds, len(seen) / seconds)
-                answers.clear()
-                reported, clock = number, _now(device)
+            seconds = _now(device) - clock
+            step += len(some)
+            train_seconds += seconds
+            _check(loss, step, epoch)
+            yield Progress(step, epoch, loss, accuracy, train_seconds, len(seen) / seconds)
 
         started = _now(device)
         logits = evaluate(model, test_images, threads)
@@ -185,7 +196,7 @@ def train(
         logits = evaluate(model, test_images, threads)
     predictions = evaluation.predict(logits)
     yield Finished(
-        weights=_on_cpu(model.state_dict()),
+        weights=as_plain(model.state_dict()),
         logits=logits,
         test_loss=evaluation.cross_entropy(logits, data.test_labels),
         test_accuracy=evaluation.accuracy(predictions, data.test_labels),
@@ -202,12 +213,24 @@ def train(
 def build(model: str, seed: int, device: torch.device) -> nn.Module:
     """A model with its initial weights, which depend on the seed alone: they are drawn on the CPU."""
     architecture = ARCHITECTURES[model]
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), architecture.blamed():
         torch.manual_seed(seed)
         module = architecture.build()
     if architecture.channels_last and device.type == "cpu":
         module = module.to(memory_format=torch.channels_last)
     return module.to(device)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Have a model's modules behave as they shall after training: no dropout, batch norm by what it has learnt."""
+    before = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before.items():
+            module.training = training
 
 
 def evaluate(model: nn.Module, images: torch.Tensor, threads: int = 1) -> np.ndarray:
@@ -217,7 +240,8 @@ def evaluate(model: nn.Module, images: torch.Tensor, threads: int = 1) -> np.nda
     def answer(batch: torch.Tensor) -> torch.Tensor:
         return model(batch)
 
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    with evaluating(model), pool:
         logits = torch.cat(list(pool.map(answer, images.split(EVALUATION_BATCH))))
     largest = torch.finfo(torch.float16).max  # Beyond it would stand infinities, of which no loss can be computed.
     return logits.clamp(-largest, largest).half().cpu().numpy()
@@ -305,7 +329,8 @@ class Gradients:
             logits = [self._part(i, *part, len(images)) for i, part in enumerate(parts)]
         for parameters in self._parameters[1 : len(parts)]:
             for mine, other in zip(self._parameters[0], parameters, strict=True):
-                mine.grad.add_(other.grad)
+                if mine.grad is not None:  # It is not frozen.
+                    mine.grad.add_(other.grad)
         return torch.cat(logits)
 
     def _part(self, index: int, images: torch.Tensor, labels: torch.Tensor, count: int) -> torch.Tensor:
@@ -341,12 +366,72 @@ def _check(loss: float, step: int, epoch: int) -> None:
 def _warm_up(
     model: nn.Module, recipe: Recipe, parts: int, threads: int, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
-    """Run a few steps on a copy, so that no model pays for libraries that load at their first use."""
+    """Run a few steps on a copy, so that no model pays for libraries that load at their first use.
+
+    Raises:
+        TrainingError: a model can't be trained with the images that are left over for the last batch of an epoch.
+    """
     model = copy.deepcopy(model)
     gradients, optimizer = Gradients(model, parts, threads), _optimizer(recipe, model)
-    for _ in range(WARM_UP_STEPS):
-        gradients(images[: recipe.batch_size], labels[: recipe.batch_size])
-        optimizer.step()
+    with _enough_memory(recipe):
+        for _ in range(WARM_UP_STEPS):
+            gradients(images[: recipe.batch_size], labels[: recipe.batch_size])
+            optimizer.step()
+    if left := len(images) % recipe.batch_size:
+        try:
+            with ARCHITECTURES[recipe.model].blamed():
+                gradients(images[:left], labels[:left])
+        except ModelError as error:  # Batch norm raises for a single image.
+            raise TrainingError(
+                f"The last batch of an epoch has {left} image{'s' if left > 1 else ''}, with which the model can't be "
+                f"trained: choose another batch size than {recipe.batch_size:,}. {error}"
+            ) from error
+
+
+@contextmanager
+def _enough_memory(recipe: Recipe) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "t allocate memory" not in str(error):
+            raise
+        raise TrainingError(
+            f"The memory does not suffice for a step with {recipe.batch_size:,} images: choose a smaller batch size."
+        ) from error
+
+
+class _Draws:
+    """The random numbers of a training, which dropout draws: within, torch's own are exchanged for them.
+
+    They depend on (seed, epoch) alone, so epochs can be resumed; and whoever takes our events has his own.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self._ours = self._theirs = self._state()
+
+    def begin(self, seed: int, epoch: int) -> None:
+        """Start an epoch."""
+        with self:
+            # Not the numbers that make the order of the images.
+            torch.manual_seed(2**42 + seed * 2**10 + epoch)
+
+    def _state(self) -> list[torch.Tensor]:
+        return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if self._cuda else [])]
+
+    @staticmethod
+    def _set(state: list[torch.Tensor]) -> None:
+        torch.set_rng_state(state[0])
+        for cuda in state[1:]:
+            torch.cuda.set_rng_state(cuda)
+
+    def __enter__(self) -> None:
+        self._theirs = self._state()
+        self._set(self._ours)
+
+    def __exit__(self, *_: object) -> None:
+        self._ours = self._state()
+        self._set(self._theirs)
 
 
 def _now(device: torch.device) -> float:
@@ -356,7 +441,7 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _on_cpu(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def as_plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Copies in the plain layout, which any reader of the file understands."""
     return {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
@@ -367,7 +452,7 @@ def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torc
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items() if value is not None}
-    return _on_cpu(tensors)
+    return as_plain(tensors)
 
 
 def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -389,12 +474,12 @@ def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Op
 
 def parameter_count(model: nn.Module) -> int:
     """How many numbers training changes."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
     """Multiplications with an addition in one image's forward pass: half of PyTorch's count of operations."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    with evaluating(model), torch.inference_mode(), FlopCounterMode(display=False) as counter:
         model(image)
     return counter.get_total_flops() // 2
 
@@ -407,11 +492,12 @@ def _inference_seconds(model: nn.Module, batch: torch.Tensor) -> float:
     """
     times: list[float] = []
     began = ended = _now(batch.device)
-    while len(times) < INFERENCE_REPEATS or ended - began < INFERENCE_SECONDS:
-        started = _now(batch.device)
-        model(batch)
-        ended = _now(batch.device)
-        times.append(ended - started)
+    with evaluating(model):
+        while len(times) < INFERENCE_REPEATS or ended - began < INFERENCE_SECONDS:
+            started = _now(batch.device)
+            model(batch)
+            ended = _now(batch.device)
+            times.append(ended - started)
     return statistics.median(times[len(times) // 4 :])
 
 
@@ -422,15 +508,18 @@ def zero_layers(model: nn.Module, images: torch.Tensor) -> list[str]:
     In a healthy model the first images show that there are none, and the rest need not be looked at.
     """
     zero = {layer: name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)}
+    used = set()
 
     def watch(layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+        used.add(layer)
         if output.any():
             zero.pop(layer, None)
 
     hooks = [layer.register_forward_hook(watch) for layer in zero]
-    for batch in images.split(EVALUATION_BATCH):
-        if zero:
-            model(batch)
+    with evaluating(model):
+        for batch in images.split(EVALUATION_BATCH):
+            if zero:
+                model(batch)
     for hook in hooks:
         hook.remove()
-    return list(zero.values())
+    return [name for layer, name in zero.items() if layer in used]

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from fmnist import evaluation, prediction, seal, training
 from fmnist.data import Dataset
 from fmnist.library import Library
-from fmnist.models import ARCHITECTURES
+from fmnist.models import ARCHITECTURES, ModelError
 from fmnist.store import Run, Store, StoreError, unpack
 
 LOGIT_STEPS = 2
@@ -209,6 +209,9 @@ def _check_weights(check: _Check, shelf: Library, run: Run, logits: np.ndarray |
     """What follows from the weights: numbers of the model, its layers, the logits."""
     try:
         model = prediction.load_model(shelf, run)
+    except ModelError as error:
+        check.fail("weights", str(error))
+        return
     except UNREADABLE:
         there = "weights" in check.contents
         check.fail("weights", "damaged, or of another model." if there else "missing.")

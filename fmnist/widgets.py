@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from fmnist import access, data, store
+from fmnist import access, data, own_models, store
 from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
 from fmnist.datasets import DATASETS, DEFAULT, SAMPLE, DatasetInfo
@@ -36,12 +36,13 @@ def is_dark() -> bool:
 
 
 def library() -> Library:
-    """The user's runs and the reference runs, opened once for all sessions.
+    """The user's runs and the reference runs, opened once for all sessions; and the user's own models, as they are now.
 
     Raises:
         StoreError: the store can't be used.
     """
     path = store.store_path()
+    own_models.refresh(path.parent, waiting=lambda: st.spinner("Trying your own models …"))
     identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
     return _library(path, identity)
 
@@ -148,7 +149,7 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
     chosen = st.multiselect(
         "Compared",
         list(known),
-        default=[group.id for group in default_groups(groups)],
+        default=[group.id for group in default_groups(groups)][:most],
         max_selections=most,
         format_func=lambda id: known[id].title,
         key=f"groups-{groups[0].recipe.dataset}-{groups[0].source}",

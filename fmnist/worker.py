@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fmnist import data
+from fmnist.models import ARCHITECTURES, Architecture
 from fmnist.recipe import Recipe
 from fmnist.store import Point, pack
 
@@ -56,6 +57,7 @@ class Order:
 
     run: int  # its id, under which reports come back
     recipe: Recipe
+    architecture: Architecture  # of its model; an own one with the code, so that a worker needs no file for it
     data_root: Path
     cache: Path
     checkpoint: bytes | None  # `save_checkpoint`; go on from there
@@ -173,6 +175,8 @@ def follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[],
     except Exception as error:
         training = sys.modules.get("fmnist.training")
         if training and isinstance(error, training.TrainingError):
+            if error.__cause__:  # Of a model of the user's own: the log shows where in its code.
+                log.info("%s", order.recipe, exc_info=error.__cause__)
             yield Ended("failed", str(error))
         else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
             log.exception("%s", order.recipe)
@@ -180,6 +184,7 @@ def follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[],
 
 
 def _follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
+    ARCHITECTURES[order.recipe.model] = order.architecture
     training = _load_training()
     dataset = load()
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import access, cluster_panel, live, login, trainer, widgets
+from fmnist import access, cluster_panel, live, login, own_models, trainer, widgets
 from fmnist.data import DataError
 from fmnist.datasets import DATASETS
 from fmnist.export_panel import export_panel
@@ -43,7 +43,7 @@ def ask(shelf: Library) -> None:
         "Models",
         list(ARCHITECTURES),
         selection_mode="multi",
-        default=list(ARCHITECTURES),
+        default=ARCHITECTURES.project,
         key="models",
         format_func=lambda id: ARCHITECTURES[id].name,
         persist_state="session",
@@ -69,6 +69,8 @@ def ask(shelf: Library) -> None:
         help="How often each model is trained, from other initial weights and in another order. "
         "One run proves little: accuracy moves by some points from seed to seed.",
     )
+    for fault in own_models.faults():
+        st.error(widgets.escape(fault.text), icon=":material/code_off:")
     recipes = ask_recipe(models, dataset, seeds)
     try:
         images = widgets.dataset(dataset, shelf.own)
@@ -105,6 +107,13 @@ def ask(shelf: Library) -> None:
         st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
 
 
+def forget_former_models() -> None:
+    """A model that was chosen, and whose file was changed since, is now the changed one; if there still is one."""
+    if "models" in st.session_state:
+        now = (ARCHITECTURES.full_id(id.partition("@")[0]) for id in st.session_state["models"])
+        st.session_state["models"] = [id for id in now if id in ARCHITECTURES]
+
+
 def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
     """The recipes for all models and seeds; none if a value can't be used, which is said."""
     with st.expander("Recipe", icon=":material/tune:"):
@@ -132,7 +141,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
         recipes = [
             Recipe(model, seed, dataset, epochs, batch, rate, optimizer, device)
             for seed in range(seeds)
-            for model in sorted(models)
+            for model in sorted(models, key=ARCHITECTURES.place)
         ]
     except RecipeError as error:
         st.error(str(error))
@@ -370,6 +379,7 @@ with widgets.page("Train", "How do they learn?" if access.read_only() else "Trai
         say_read_only()
     else:
         widgets.fill_in_train()
+        forget_former_models()
         ask(shelf)
     live.prepare()
     st.session_state["pace"] = pace(shelf.own.newest_batch())

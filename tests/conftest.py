@@ -68,8 +68,9 @@ def kill_trainers(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the runs of whoever runs the tests, not even by a default."""
+    """No test reads or writes the runs of whoever runs the tests, not even by a default; nor their models."""
     monkeypatch.setenv("FMNIST_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("FMNIST_MODELS", raising=False)
 
 
 @pytest.fixture(scope="module")

@@ -88,6 +88,7 @@ def traces(chart: Any) -> list[dict]:
 def model_colors(key: str, chart: Any) -> dict[str, set[str]]:
     """For each model that stands in a chart, the colours in which it is drawn, as #RRGGBB."""
     found: dict[str, set[str]] = {}
+    known = {architecture.name for architecture in ARCHITECTURES.values()}
     for trace in traces(chart):
         marker, line = trace.get("marker", {}), trace.get("line", {})
         if key.startswith("probabilities-"):
@@ -97,8 +98,8 @@ def model_colors(key: str, chart: Any) -> dict[str, set[str]]:
         else:
             names, colors = [trace.get("name") or ""] * 2, [marker.get("color"), line.get("color")]
         for name, color in zip(names, colors, strict=True):
-            if color and name.startswith("Model"):
-                found.setdefault(name.partition(" ·")[0], set()).add(_as_hex(color))
+            if color and (model := name.partition(" ·")[0].partition(",")[0]) in known:
+                found.setdefault(model, set()).add(_as_hex(color))
     return found
 
 
