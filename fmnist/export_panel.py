@@ -14,7 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from fmnist import widgets
+from fmnist import access, own_models, widgets
 from fmnist.data import PROJECT
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
 from fmnist.library import Library
@@ -50,6 +50,9 @@ def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
     st.caption(form.makes)
     if form.missing:
         st.caption(f":material/extension_off: {widgets.escape(form.missing)}")
+        return
+    if form.tracking and access.read_only():
+        st.caption("This dashboard is read-only: it logs nothing elsewhere.")
         return
     if form.tracking and not os.environ.get(TRACKING_URI):
         st.caption(
@@ -107,11 +110,13 @@ def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, s
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
         command = [sys.executable, "-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
-        command += ["--out", str(folder), "--runs", str(shelf.own.path), "--data", str(shelf.own.data_root())]
+        root = shelf.own.data_root(runs[0].recipe.dataset)
+        command += ["--out", str(folder), "--runs", str(shelf.own.path), "--data", str(root)]
         try:
             ended = subprocess.run(
                 command,
                 cwd=PROJECT,
+                env=own_models.environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=MOST_SECONDS,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from pathlib import Path
 
 from fmnist import models
 from fmnist.export import ExportError
-from fmnist.models import Architecture
+from fmnist.models import Architecture, OwnBuild
 
 
 def source(architecture: Architecture) -> tuple[str, str]:
@@ -17,14 +16,23 @@ def source(architecture: Architecture) -> tuple[str, str]:
     model when it is called without arguments.
 
     Raises:
-        ExportError: a file of the user's that needs this project for more than to register the model.
+        ExportError: a file of the user's that needs this project for more than to register the model, or in which the
+            model has no name of its own.
+        ModelError: the file can't be executed any more.
     """
-    build = inspect.unwrap(architecture.build)
-    if build.__module__ == models.__name__:
+    build = architecture.build
+    if not isinstance(build, OwnBuild):
         code = plain(textwrap.dedent(inspect.getsource(build)), architecture.name)
         return f"from torch import nn\n\n\n{code}", build.__name__
-    # A file of the user's: its models may use anything in it.
-    return plain(Path(inspect.getfile(build)).read_text(encoding="utf-8"), architecture.name), build.__name__
+    # Of the user's file all: its models may use anything in it.
+    name = models.registered(build.source)[build.id].build.__name__
+    named = {getattr(node, "name", None) for node in ast.parse(build.source.text).body}
+    if name not in named:
+        raise ExportError(
+            f"{architecture.name} can't be written as code: in {build.source.name} it is no function or class that "
+            "stands by itself."
+        )
+    return plain(build.source.text, architecture.name), name
 
 
 def plain(text: str, name: str) -> str:
