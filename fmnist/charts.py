@@ -508,7 +508,7 @@ def probabilities(
     )
     figure.update_layout(margin={"t": 8})
     figure.update_xaxes(range=[0, 1.08], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True)
-    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, type="category")  # Classes may be called by numbers.
     return figure
 
 
@@ -526,5 +526,5 @@ def counts(train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> go.Fi
             hovertemplate="%{y}: %{x:,} images<extra>%{fullData.name}</extra>",
         )
     figure.update_xaxes(title="Images")
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", type="category")
     return figure

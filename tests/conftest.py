@@ -10,7 +10,7 @@ import signal
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -146,6 +146,18 @@ def publish(name: str, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyP
         files.append(replace(file, md5=md5, sha256=file.sha256 and hashlib.sha256(content).hexdigest()))
     monkeypatch.setitem(DATASETS, name, replace(info, files=tuple(files)))
     return DATASETS[name]
+
+
+def tell_processes(infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the processes that are started from here on - trainers, workers, servers - know data sets as we do.
+
+    Python runs a file called sitecustomize.py when it starts.
+    """
+    folder.mkdir(parents=True)
+    lines = ["from dataclasses import replace", "from fmnist.datasets import DATASETS, File"]
+    lines += [f"DATASETS[{info.id!r}] = replace(DATASETS[{info.id!r}], files={info.files})" for info in infos]
+    (folder / "sitecustomize.py").write_text("\n".join(lines))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(data.PROJECT)]))
 
 
 def keep_as_sample(dataset: Dataset, folder: Path) -> None:
