@@ -46,8 +46,8 @@ FAULTY_SECONDS = 60.0
 """How long another process believes that a file is faulty: the fault may be a package that is installed meanwhile."""
 
 LOOKS = (
-    *(("#EE3377", "triangle-up"), ("#AA4499", "cross"), ("#999933", "pentagon"), ("#33BBEE", "star")),
-    *(("#CC3311", "triangle-down"), ("#6699CC", "hexagon"), ("#997700", "x"), ("#44AA66", "hourglass")),
+    *(("#EE3377", "triangle-up"), ("#AA4499", "cross"), ("#999933", "x"), ("#33BBEE", "star")),
+    *(("#CC3311", "triangle-down"), ("#997700", "hexagon"), ("#CC6677", "pentagon"), ("#228833", "hourglass")),
 )
 """Colours and markers for models that name none: of Tol's schemes, and other than those of the project's models."""
 
