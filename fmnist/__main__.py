@@ -10,22 +10,28 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from fmnist import data, store, timing, trainer
 from fmnist.data import CLASS_NAMES, DataError
+from fmnist.grid import Grid, decimals, whole_numbers
 from fmnist.images import ImageError, convert, open_image, to_png
 from fmnist.library import Library, comparison, default_groups
 from fmnist.models import ARCHITECTURES
+from fmnist.plan import Plan
 from fmnist.recipe import DATASETS, DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run, Store, StoreError
 
+T = TypeVar("T")
+
 FOLLOW_SECONDS = 0.2
+MOST_BARS = 8  # Runs that are trained at the same time and have a bar.
 
 
 class CommandError(Exception):
@@ -53,25 +59,28 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Queue the recipes as the Train page does, see that a trainer works on them, and show how it goes."""
-    runs = Store(options.runs)
-    recipes = [
-        Recipe(
-            model,
-            seed,
-            options.dataset,
-            options.epochs,
-            options.batch_size,
-            options.lr,
-            options.optimizer,
-            options.device,
-        )
-        for seed in options.seeds
-        for model in options.models
-    ]
-    fingerprint = data.load(options.dataset, options.data, runs.path.parent).fingerprint
-    keyed = [(recipe, recipe.key(fingerprint)) for recipe in recipes]
-    queued = runs.enqueue(keyed, options.data, again=options.again)
+    """Queue the grid as the Train page does, see that a trainer works on it, and show how it goes."""
+    library = Library(Store(options.runs))
+    runs = library.own
+    grid = Grid(
+        options.models,
+        options.seeds,
+        options.epochs,
+        options.batch_size,
+        options.lr,
+        options.optimizer,
+        options.dataset,
+        options.device,
+    )
+    grid.recipes()  # A grid that can't be trained is said to be so before data are read.
+    loaded = data.load(options.dataset, options.data, runs.path.parent)
+    plan = Plan(library, grid, loaded, trainer.slots(), options.again)
+    if len(plan.todo) > 1 or options.dry_run:
+        print(f"fmnist: {plan.say()}", file=sys.stderr)
+    if options.dry_run:
+        print(plan.table().to_string(index=False, na_rep="?", float_format="{:.0f}".format))
+        return 0
+    queued = runs.enqueue(plan.keyed, options.data, again=options.again)
     ids = [id for id, needed in queued if needed]
     if ids:
         trainer.start(runs)
@@ -84,28 +93,36 @@ def train(options: argparse.Namespace) -> int:
     failed = False
     for id, needed in queued:
         run = runs.run(id)
-        print(_outcome(run, needed))
+        print(_outcome(run, needed, grid))
         failed |= run is None or run.status != "done"
     return int(failed)
 
 
 def _follow(runs: Store, ids: list[int]) -> None:
-    """Show a bar per run until none is queued or running; no bars where the output is not a terminal."""
-    bars = {}
-    for position, id in enumerate(ids):
-        run = runs.run(id)
-        bars[id] = tqdm(
-            desc=run.name if run else str(id), position=position, unit=" steps", dynamic_ncols=True, disable=None
-        )
+    """Show how many of them are done, and a bar for each one that is trained, until none is queued or running.
+
+    No bars where the output is not a terminal.
+    """
+    whole = _bar("All runs", 0, unit=" runs", total=len(ids))
+    bars: dict[int, tuple[int, tqdm]] = {}  # by run: the line, and what stands there
     waited = time.monotonic()
     try:
         while True:
-            current = {run.id: run for run in runs.runs() if run.id in bars}
-            for id, run in current.items():
-                bars[id].total = run.steps
-                bars[id].n = run.step
-                bars[id].set_postfix_str(run.status)
-            if not any(run.status in ACTIVE for run in current.values()):
+            running = {run.id: run for run in runs.some(ids, "running")[:MOST_BARS]}
+            for id in bars.keys() - running.keys():
+                bars.pop(id)[1].close()
+            for id, run in running.items():
+                if id not in bars:
+                    line = min({*range(1, MOST_BARS + 1)} - {line for line, _ in bars.values()})
+                    # It leaves nothing behind: the lines of a sweep would fill the screen.
+                    bars[id] = line, _bar(run.name, line, unit=" steps", leave=False)
+                bar = bars[id][1]
+                bar.total, bar.n = run.steps, run.step
+                bar.refresh()
+            left = runs.left(ids)
+            whole.n = len(ids) - left
+            whole.refresh()
+            if not left:
                 return
             if trainer.is_alive(runs):
                 waited = time.monotonic()
@@ -113,17 +130,22 @@ def _follow(runs: Store, ids: list[int]) -> None:
                 raise CommandError(f"The trainer does not start, or has ended. {trainer.last_words(runs.path)}".strip())
             time.sleep(FOLLOW_SECONDS)
     finally:
-        for bar in bars.values():
+        for bar in (*(bar for _, bar in bars.values()), whole):
             bar.close()
 
 
-def _outcome(run: Run | None, trained: bool) -> str:
+def _bar(name: str, line: int, **options: Any) -> tqdm:
+    return tqdm(desc=name, position=line, dynamic_ncols=True, disable=None, **options)
+
+
+def _outcome(run: Run | None, trained: bool, grid: Grid) -> str:
     if run is None:
         return "A run was deleted while it was being trained."
+    name = f"{run.name}, {run.recipe.describe()}" if grid.is_sweep else run.name
     if run.result:
         cached = "" if trained else " (trained before)"
-        return f"{run.name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
-    return f"{run.name}: {run.status}. {run.error or ''}".strip()
+        return f"{name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
+    return f"{name}: {run.status}. {run.error or ''}".strip()
 
 
 # --- compare ---
@@ -403,12 +425,32 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _models(text: str) -> list[str]:
-    models = [part.strip() for part in text.split(",")]
-    for model in models:
-        if model not in ARCHITECTURES:
-            raise argparse.ArgumentTypeError(f"there is no model {model!r}: choose from {', '.join(ARCHITECTURES)}")
-    return list(dict.fromkeys(models))
+def _choices(what: str, known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Reads "0,2" as a list of ids, each of which must be known."""
+
+    def read(text: str) -> list[str]:
+        chosen = [part.strip() for part in text.split(",")]
+        for id in chosen:
+            if id not in known:
+                raise argparse.ArgumentTypeError(f"there is no {what} {id!r}: choose from {', '.join(known)}")
+        return list(dict.fromkeys(chosen))
+
+    return read
+
+
+_models = _choices("model", ARCHITECTURES)
+
+
+def _list(read: Callable[[str], list[T]]) -> Callable[[str], list[T]]:
+    """A reader of `grid` for argparse, which says what is wrong with a list as wrong usage."""
+
+    def checked(text: str) -> list[T]:
+        try:
+            return read(text)
+        except RecipeError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -440,13 +482,24 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(commands, "train", train, "train models, or say what they reached when they were trained before")
     sub.add_argument("--models", type=_models, default=list(ARCHITECTURES), help="for example 0,1,2 (default: all)")
     sub.add_argument("--seeds", type=_numbers, default=[0], help="for example 0-4 (default: 0)")
-    sub.add_argument("--epochs", type=int, default=defaults.epochs, help="default: %(default)s")
-    sub.add_argument("--lr", type=float, default=defaults.learning_rate, help="learning rate (default: %(default)s)")
-    sub.add_argument("--batch-size", type=int, default=defaults.batch_size, help="default: %(default)s")
-    sub.add_argument("--optimizer", choices=OPTIMIZERS, default=defaults.optimizer, help="default: %(default)s")
+    # Every combination of what is named is trained.
+    numbers = (
+        ("--epochs", whole_numbers, defaults.epochs, "for example 1,3"),
+        ("--lr", decimals, defaults.learning_rate, "learning rate, for example 0.01,0.1"),
+        ("--batch-size", whole_numbers, defaults.batch_size, "for example 32,64"),
+    )
+    for name, read, default, help in numbers:
+        sub.add_argument(name, type=_list(read), default=[default], help=f"{help} (default: {default})")
+    sub.add_argument(
+        "--optimizer",
+        type=_choices("optimizer", OPTIMIZERS),
+        default=[defaults.optimizer],
+        help=f"of {','.join(OPTIMIZERS)} (default: {defaults.optimizer})",
+    )
     sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="default: %(default)s")
     sub.add_argument("--device", choices=DEVICES, default=defaults.device, help="default: %(default)s")
     sub.add_argument("--again", action="store_true", help="train also what was trained before")
+    sub.add_argument("--dry-run", action="store_true", help="say what would be trained and how long it takes; no more")
 
     sub = command(commands, "compare", compare, "accuracy, time and size of what is trained, over seeds")
     sub.add_argument("--format", choices=("table", "csv", "json"), default="table")

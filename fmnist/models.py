@@ -14,6 +14,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Architecture:
     parts: int
     """In how many parts, on as many CPU threads, a step is computed: 1 unless there is much arithmetic in it."""
 
-    @property
+    @cached_property  # Every key asks for it, and a sweep has a thousand keys.
     def definition(self) -> str:
         """The building function's code without comments, layout and docstring: what a cached result depends on."""
         function = ast.parse(textwrap.dedent(inspect.getsource(self.build))).body[0]

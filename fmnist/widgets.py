@@ -19,8 +19,10 @@ from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
 from fmnist.frame import explained as explained
 from fmnist.frame import page as page
+from fmnist.grid import Grid, as_text, decimals, spanning, whole_numbers
 from fmnist.images import to_data_url
 from fmnist.library import SOURCES, Group, Library, default_groups
+from fmnist.plan import duration as duration
 from fmnist.recipe import DATASETS, Recipe
 from fmnist.store import Store
 
@@ -226,20 +228,20 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -
 
 MOST_SEEDS = 20
 ASKED = ("models", "dataset", "seeds", "epochs", "rate", "batch", "optimizer")
-"""What an address of Train can fill in: keys of its widgets."""
+"""What an address of Train can fill in: keys of its widgets. All but data and seeds may be lists."""
 
 
 def link_to_train(label: str, recipes: Sequence[Recipe], seeds: int) -> None:
-    """A link to the Train page with these models and the first one's recipe filled in."""
-    recipe = recipes[0]
-    models = ",".join(sorted({recipe.model for recipe in recipes}))
-    rate = f"{recipe.learning_rate:g}"
-    values = (models, recipe.dataset, seeds, recipe.epochs, rate, recipe.batch_size, recipe.optimizer)
+    """A link to the Train page with the grid filled in that holds these recipes, and so many seeds."""
+    grid = spanning(recipes, seeds)
+    models, optimizers = ",".join(sorted(grid.models)), ",".join(grid.optimizers)
+    numbers = as_text(grid.epochs), as_text(grid.learning_rates), as_text(grid.batch_sizes)
+    values = (models, grid.dataset, str(seeds), *numbers, optimizers)
     st.page_link(
         "pages/1_Train.py",
         label=label,
         icon=":material/play_arrow:",
-        query_params={name: str(value) for name, value in zip(ASKED, values, strict=True)},
+        query_params=dict(zip(ASKED, values, strict=True)),
     )
 
 
@@ -250,22 +252,29 @@ def fill_in_train() -> None:
         return
     st.query_params.clear()
     try:
-        models, seeds = asked["models"].split(","), int(asked["seeds"])
-        numbers = int(asked["epochs"]), int(asked["batch"]), float(asked["rate"])
-        recipes = [Recipe(model, 0, asked["dataset"], *numbers, asked["optimizer"]) for model in models]
+        seeds = int(asked["seeds"])
+        if not 1 <= seeds <= MOST_SEEDS:
+            return
+        grid = Grid(
+            asked["models"].split(","),
+            range(seeds),
+            whole_numbers(asked["epochs"]),
+            whole_numbers(asked["batch"]),
+            decimals(asked["rate"]),
+            asked["optimizer"].split(","),
+            asked["dataset"],
+        )
+        grid.recipes()
     except ValueError:  # RecipeError is one.
         return
-    if not 1 <= seeds <= MOST_SEEDS:
-        return
-    recipe = recipes[0]
     st.session_state.update(
-        models=models,
-        dataset=recipe.dataset,
+        models=list(grid.models),
+        dataset=grid.dataset,
         seeds=seeds,
-        epochs=recipe.epochs,
-        rate=recipe.learning_rate,
-        batch=recipe.batch_size,
-        optimizer=recipe.optimizer,
+        epochs=as_text(grid.epochs),
+        rate=as_text(grid.learning_rates),
+        batch=as_text(grid.batch_sizes),
+        optimizer=list(grid.optimizers),
     )
 
 
@@ -278,13 +287,6 @@ def listed(names: Iterable[str]) -> str:
 def escape(text: str) -> str:
     """Text of unknown origin, to stand in Markdown as it is."""
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in text)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: "12 s", "3 min", "1.5 h"."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def spread(group: pd.Series) -> str:
