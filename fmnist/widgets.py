@@ -138,6 +138,11 @@ def nothing_trained() -> None:
     st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
 
 
+def key_of_groups(groups: Sequence[Group]) -> str:
+    """Of the widget that chooses from these groups."""
+    return f"groups-{groups[0].recipe.dataset}-{groups[0].source}"
+
+
 def choose_groups(groups: list[Group], most: int) -> list[Group]:
     """The groups to be compared; at first one for each model."""
     if not groups:
@@ -150,7 +155,7 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
         default=[group.id for group in default_groups(groups)],
         max_selections=most,
         format_func=lambda id: known[id].title,
-        key=f"groups-{groups[0].recipe.dataset}-{groups[0].source}",
+        key=key_of_groups(groups),
         bind="query-params",
         placeholder="Choose what to compare",
     )
