@@ -162,7 +162,11 @@ class Sweep:
                 )
         single = int((table["seeds"] == 1).sum())
         if single:
-            which = "Every group has" if single == len(table) else f"{single:,} of the groups have"
+            which = (
+                "Every group has"
+                if single == len(table)
+                else f"{single:,} of the groups {'has' if single == 1 else 'have'}"
+            )
             said.append(
                 f"{which} one seed alone, and accuracy moves by some points from seed to seed: train the best ones "
                 "again with more seeds."
