@@ -56,19 +56,18 @@ class Plan:
 
     def say(self) -> str:
         """The plan in a few sentences."""
-        said = []
-        if self.grid.is_sweep:
-            said.append(f"{self.grid.describe()}.")
-        if not self.keyed:
-            return ""
-        if not self.todo:
-            said.append("All of it is trained already with this recipe; the results are kept.")
-            return " ".join(said)
+        count, whole = len(self.todo), self.grid.describe() if self.grid.is_sweep else ""
+        time = "" if self.seconds is None else f", roughly {duration(self.seconds)}"
+        if not count:
+            kept = "All of it is trained already with this recipe; the results are kept."
+            return f"{whole}. {kept}" if whole else kept
+        if whole and count == len(self.keyed):
+            return f"{whole}{time}."
+        said = [f"{whole}."] if whole else []
         if self.trained and not self.again:
-            said.append(f"{len(self.trained)} of {len(self.keyed)} trained already, shown at once.")
-        count = len(self.todo)
-        if self.seconds is not None:
-            said.append(f"{count:,} {'run' if count == 1 else 'runs'}, roughly {duration(self.seconds)}.")
+            said.append(f"{len(self.trained):,} of {len(self.keyed):,} trained already, shown at once.")
+        if time:
+            said.append(f"{count:,} {'run' if count == 1 else 'runs'}{time}.")
         return " ".join(said)
 
     def table(self) -> pd.DataFrame:

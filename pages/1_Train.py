@@ -103,9 +103,8 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
     """What to train; None if a value can't be used, which is said."""
     with st.expander("Recipe", icon=":material/tune:"):
         columns = st.columns(4)
-        several = "One value, or several with commas between: each combination is trained."
         epochs, rates, batches = (
-            column.text_input(label, as_text([default]), LONGEST_LIST, key, help=several, persist_state="session")
+            column.text_input(label, as_text([default]), LONGEST_LIST, key, persist_state="session")
             for column, (label, default, key) in zip(columns, NUMBERS, strict=False)
         )
         device = columns[3].selectbox(
@@ -127,7 +126,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
         )
         st.caption(
             "The defaults are the published recipe: SGD, learning rate 0.1, batches of 32, 3 epochs. "
-            "Several values make a sweep, such as 0.01, 0.03, 0.1 for the learning rate."
+            "Several values, such as 0.01, 0.03, 0.1 for the learning rate, make a sweep: each combination is trained."
         )
     for chosen, what in ((models, "model"), (optimizers, "optimiser")):
         if not chosen:

@@ -106,12 +106,12 @@ def test_lists_are_a_sweep(fmnist, store, small_sample):
     lists = ["--models", "0", "--lr", "0.1, 1e-2", "--batch-size", "32,64", "--optimizer", "adam", "--seeds", "0-1"]
     dry = fmnist(*TRAIN, *lists, "--dry-run")
     assert dry.code == 0 and store.runs() == []
-    assert dry.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs.")
+    assert dry.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
     assert len(dry.out.splitlines()) == 1 + 4  # A line for each setting.
 
     answer = fmnist(*TRAIN, *lists)
     assert answer.code == 0
-    assert answer.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs.")
+    assert answer.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
     done = store.runs("done")
     assert {(run.recipe.learning_rate, run.recipe.batch_size, run.recipe.seed) for run in done} == {
         (rate, size, seed) for rate in (0.1, 0.01) for size in (32, 64) for seed in (0, 1)

@@ -169,6 +169,7 @@ def test_a_real_sweep_is_trained_and_shown(shelf, small_sample):
     keyed = [(recipe, recipe.key(small_sample.fingerprint)) for recipe in grid.recipes()]
     shelf.own.enqueue(keyed, shelf.own.path.parent)
     Trainer(shelf.own).work(idle_seconds=0)
+    assert {run.status for run in shelf.own.runs()} == {"done"}, [run.error for run in shelf.own.runs() if run.error]
     groups = shelf.groups("sample")
     assert len(groups) == grid.count / 2 and all(len(group.runs) == 2 for group in groups)
     shown = Sweep(shelf, groups)
