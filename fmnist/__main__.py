@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -21,13 +22,18 @@ from fmnist import access, data, own_models, store, timing, trainer
 from fmnist.data import DataError
 from fmnist.datasets import DATASETS, DEFAULT
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, chosen, folder
+from fmnist.grid import Grid, decimals, whole_numbers
 from fmnist.images import ImageError, convert, open_image, to_png
 from fmnist.library import Library, comparison, default_groups
 from fmnist.models import ARCHITECTURES, ModelError
+from fmnist.plan import Plan
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store import ACTIVE, Run, Store, StoreError
 
+T = TypeVar("T")
+
 FOLLOW_SECONDS = 0.2
+MOST_BARS = 8  # Runs that are trained at the same time and have a bar.
 
 
 class CommandError(Exception):
@@ -62,30 +68,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Queue the recipes as the Train page does, see that a trainer works on them, and show how it goes."""
-    runs = Store(options.runs)
-    recipes = [
-        Recipe(
-            model,
-            seed,
-            options.dataset,
-            options.epochs,
-            options.batch_size,
-            options.lr,
-            options.optimizer,
-            options.device,
-        )
-        for seed in options.seeds
-        for model in options.models
-    ]
-    fingerprint = data.load(options.dataset, options.data, runs.path.parent).fingerprint
-    keyed = [(recipe, recipe.key(fingerprint)) for recipe in recipes]
-    queued = runs.enqueue(keyed, options.data, again=options.again, cluster=options.ray or None)
+    """Queue the grid as the Train page does, see that a trainer works on it, and show how it goes."""
+    library = Library(Store(options.runs))
+    runs = library.own
+    grid = Grid(
+        options.models,
+        options.seeds,
+        options.epochs,
+        options.batch_size,
+        options.lr,
+        options.optimizer,
+        options.dataset,
+        options.device,
+    )
+    grid.recipes()  # A grid that can't be trained is said to be so before data are read.
+    loaded = data.load(options.dataset, options.data, runs.path.parent)
+    plan = Plan(library, grid, loaded, trainer.slots_of(runs, options.ray), options.again)
+    if len(plan.todo) > 1 or options.dry_run:
+        print(f"fmnist: {plan.say()}", file=sys.stderr)
+    if options.dry_run:
+        print(plan.table().to_string(index=False, na_rep="?", float_format="{:.0f}".format))
+        return 0
+    cluster = options.ray or None
+    queued = runs.enqueue(plan.keyed, options.data, again=options.again, cluster=cluster)
     ids = [id for id, needed in queued if needed]
     if ids:
         trainer.start(runs)
         try:
-            _follow(runs, ids)
+            _follow(runs, ids, cluster)
         except KeyboardInterrupt:
             runs.request_stop(ids)
             print("fmnist: stopped; what was trained so far is kept.", file=sys.stderr)
@@ -93,30 +103,41 @@ def train(options: argparse.Namespace) -> int:
     failed = False
     for id, needed in queued:
         run = runs.run(id)
-        print(_outcome(run, needed))
+        print(_outcome(run, needed, grid))
         failed |= run is None or run.status != "done"
     return int(failed)
 
 
-def _follow(runs: Store, ids: list[int]) -> None:
-    """Show a bar per run until none is queued or running; no bars where the output is not a terminal."""
-    bars = {}
-    for position, id in enumerate(ids):
-        run = runs.run(id)
-        bars[id] = tqdm(
-            desc=run.name if run else str(id), position=position, unit=" steps", dynamic_ncols=True, disable=None
-        )
+def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
+    """Show how many of them are done, and a bar for each one that is trained, until none is queued or running.
+
+    No bars where the output is not a terminal.
+
+    Args:
+        cluster: the address of the Ray cluster that trains them; it is said if that can't be used.
+    """
+    whole = _bar("All runs", 0, unit=" runs", total=len(ids))
+    bars: dict[int, tuple[int, tqdm]] = {}  # by run: the line, and what stands there
     waited, told = time.monotonic(), None
     try:
         while True:
-            current = {run.id: run for run in runs.runs() if run.id in bars}
-            for id, run in current.items():
-                bars[id].total = run.steps
-                bars[id].n = run.step
-                bars[id].set_postfix_str(run.status)
-            if not any(run.status in ACTIVE for run in current.values()):
+            running = {run.id: run for run in runs.some(ids, "running")[:MOST_BARS]}
+            for id in bars.keys() - running.keys():
+                bars.pop(id)[1].close()
+            for id, run in running.items():
+                if id not in bars:
+                    line = min({*range(1, MOST_BARS + 1)} - {line for line, _ in bars.values()})
+                    # It leaves nothing behind: the lines of a sweep would fill the screen.
+                    bars[id] = line, _bar(run.name, line, unit=" steps", leave=False)
+                bar = bars[id][1]
+                bar.total, bar.n = run.steps, run.step
+                bar.refresh()
+            left = runs.left(ids)
+            whole.n = len(ids) - left
+            whole.refresh()
+            if not left:
                 return
-            problem = _problem(runs, current.values())
+            problem = cluster and trainer.cluster_state(runs, cluster).problem
             if problem and problem != told:
                 tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
             told = problem
@@ -126,23 +147,22 @@ def _follow(runs: Store, ids: list[int]) -> None:
                 raise CommandError(f"The trainer does not start, or has ended. {trainer.last_words(runs.path)}".strip())
             time.sleep(FOLLOW_SECONDS)
     finally:
-        for bar in bars.values():
+        for bar in (*(bar for _, bar in bars.values()), whole):
             bar.close()
 
 
-def _problem(runs: Store, followed: Iterable[Run]) -> str | None:
-    """Why a cluster does not train what is queued for it."""
-    addresses = dict.fromkeys(run.cluster for run in followed if run.cluster and run.status in ACTIVE)
-    return next(filter(None, (trainer.cluster_state(runs, address).problem for address in addresses)), None)
+def _bar(name: str, line: int, **options: Any) -> tqdm:
+    return tqdm(desc=name, position=line, dynamic_ncols=True, disable=None, **options)
 
 
-def _outcome(run: Run | None, trained: bool) -> str:
+def _outcome(run: Run | None, trained: bool, grid: Grid) -> str:
     if run is None:
         return "A run was deleted while it was being trained."
+    name = f"{run.name}, {run.recipe.describe()}" if grid.is_sweep else run.name
     if run.result:
         cached = "" if trained else " (trained before)"
-        return f"{run.name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
-    return f"{run.name}: {run.status}. {run.error or ''}".strip()
+        return f"{name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
+    return f"{name}: {run.status}. {run.error or ''}".strip()
 
 
 # --- compare ---
@@ -492,6 +512,31 @@ def _full_ids(parser: argparse.ArgumentParser, models: list[str]) -> list[str]:
     return [ARCHITECTURES.full_id(model) for model in models]
 
 
+def _choices(what: str, known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Reads "0,2" as a list of ids, each of which must be known."""
+
+    def read(text: str) -> list[str]:
+        chosen = [part.strip() for part in text.split(",")]
+        for id in chosen:
+            if id not in known:
+                raise argparse.ArgumentTypeError(f"there is no {what} {id!r}: choose from {', '.join(known)}")
+        return list(dict.fromkeys(chosen))
+
+    return read
+
+
+def _list(read: Callable[[str], list[T]]) -> Callable[[str], list[T]]:
+    """A reader of `grid` for argparse, which says what is wrong with a list as wrong usage."""
+
+    def checked(text: str) -> list[T]:
+        try:
+            return read(text)
+        except RecipeError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
+
+
 def _parser() -> argparse.ArgumentParser:
     places = argparse.ArgumentParser(add_help=False)
     places.add_argument(
@@ -528,10 +573,20 @@ def _parser() -> argparse.ArgumentParser:
         help="for example 0,1,2, or an own one (default: 0,1,2)",
     )
     sub.add_argument("--seeds", type=_numbers, default=[0], help="for example 0-4 (default: 0)")
-    sub.add_argument("--epochs", type=int, default=defaults.epochs, help="default: %(default)s")
-    sub.add_argument("--lr", type=float, default=defaults.learning_rate, help="learning rate (default: %(default)s)")
-    sub.add_argument("--batch-size", type=int, default=defaults.batch_size, help="default: %(default)s")
-    sub.add_argument("--optimizer", choices=OPTIMIZERS, default=defaults.optimizer, help="default: %(default)s")
+    # Every combination of what is named is trained.
+    numbers = (
+        ("--epochs", whole_numbers, defaults.epochs, "for example 1,3"),
+        ("--lr", decimals, defaults.learning_rate, "learning rate, for example 0.01,0.1"),
+        ("--batch-size", whole_numbers, defaults.batch_size, "for example 32,64"),
+    )
+    for name, read, default, help in numbers:
+        sub.add_argument(name, type=_list(read), default=[default], help=f"{help} (default: {default})")
+    sub.add_argument(
+        "--optimizer",
+        type=_choices("optimizer", OPTIMIZERS),
+        default=[defaults.optimizer],
+        help=f"of {','.join(OPTIMIZERS)} (default: {defaults.optimizer})",
+    )
     sub.add_argument("--dataset", choices=DATASETS, default=defaults.dataset, help="default: %(default)s")
     sub.add_argument("--device", choices=DEVICES, default=defaults.device, help="default: %(default)s")
     sub.add_argument("--again", action="store_true", help="train also what was trained before")
@@ -541,6 +596,7 @@ def _parser() -> argparse.ArgumentParser:
         default=trainer.cluster_address(),
         help="the Ray cluster that shall train them, as HOST:PORT or auto (default: FMNIST_RAY_ADDRESS, else here)",
     )
+    sub.add_argument("--dry-run", action="store_true", help="say what would be trained and how long it takes; no more")
 
     sub = command(commands, "compare", compare, "accuracy, time and size of what is trained, over seeds")
     sub.add_argument("--format", choices=("table", "csv", "json"), default="table")

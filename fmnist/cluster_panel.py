@@ -7,38 +7,39 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fmnist import access, trainer, widgets
+from fmnist.batch import Batch
 from fmnist.library import Library
-from fmnist.store import ACTIVE, Run
+from fmnist.store import Run
 from fmnist.worker import ClusterState
 
 MOST_NAMED = 4  # Runs of a node that are named; the others are counted.
 
 
-def show(shelf: Library, batch: Sequence[Run]) -> None:
+def show(shelf: Library, batch: Batch) -> None:
     """The cluster that new runs go to, and those that train some of these runs. Nothing where there is none."""
-    configured = trainer.cluster_address()
-    active = [run for run in batch if run.status in ACTIVE]
-    addresses = dict.fromkeys(filter(None, [configured, *(run.cluster for run in active)]))
+    running = [run for run in batch.running() if run.cluster]
+    waiting = shelf.own.waiting_for_clusters()
+    addresses = dict.fromkeys(filter(None, [trainer.cluster_address(), *waiting, *(run.cluster for run in running)]))
     if not addresses:
         return
-    alive = bool(active) if access.read_only() else trainer.is_alive(shelf.own)  # Who only looks, takes no lock.
+    # Who only looks, takes no lock.
+    alive = bool(batch.active) if access.read_only() else trainer.is_alive(shelf.own)
     for address in addresses:
-        runs = [run for run in active if run.cluster == address]
         state = trainer.cluster_state(shelf.own, address)
         if state.problem:
-            say_problem(shelf, state, runs)
+            say_problem(shelf, state, waiting.get(address, 0))
         elif alive and state.nodes:
-            show_nodes(state, [run for run in runs if run.status == "running"])
+            show_nodes(state, [run for run in running if run.cluster == address])
         else:
             st.caption(f":material/hub: Runs go to the Ray cluster at {widgets.escape(address)}.")
 
 
-def say_problem(shelf: Library, state: ClusterState, runs: Sequence[Run]) -> None:
+def say_problem(shelf: Library, state: ClusterState, waiting: int) -> None:
     """Why a cluster trains nothing, what becomes of its runs, and the way out."""
-    waiting = "1 run waits" if len(runs) == 1 else f"{len(runs)} runs wait"
-    kept = f" {waiting} for it and will go on from the last finished epoch when it is back." if runs else ""
+    runs = "1 run waits" if waiting == 1 else f"{waiting:,} runs wait"
+    kept = f" {runs} for it: what was begun goes on from its last finished epoch." if waiting else ""
     st.warning(widgets.escape(state.problem) + kept, icon=":material/cloud_off:")
-    offered = runs and not access.read_only()
+    offered = waiting and not access.read_only()
     if offered and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
         shelf.own.bring_home(state.address)
         trainer.start(shelf.own)

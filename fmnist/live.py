@@ -17,6 +17,7 @@ import streamlit as st
 from streamlit import runtime
 
 from fmnist import charts
+from fmnist.grid import Factor, distinguish
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
 from fmnist.store import Run
@@ -107,29 +108,47 @@ def _plotly_url() -> str:
     return f"/{base}{url}" if base else url
 
 
-def curves(shelf: Library, runs: Sequence[Run]) -> bool:
-    """Draw training and test loss and accuracy of some own runs; tell whether there is anything to draw yet."""
-    data = _data(str(shelf.own.path), shelf.own.change_counter(), tuple(run.id for run in runs), shelf, runs)
+def curves(shelf: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> bool:
+    """Draw training and test loss and accuracy of some own runs; tell whether there is anything to draw yet.
+
+    Args:
+        factors: in what they may differ besides model and seed, to be said of each.
+    """
+    names = tuple(_name(run, factors) for run in runs)
+    data = _data(str(shelf.own.path), shelf.own.change_counter(), tuple(run.id for run in runs), names, shelf, runs)
     if data is None:
         return False
     _chart()(data=data, key=f"curves-{runs[0].recipe.dataset}")
     return True
 
 
+def _name(run: Run, factors: Sequence[Factor]) -> str:
+    """What the seeds of a run share: "Model 2", or "Model 2, lr 0.01"."""
+    words = distinguish(run.recipe, factors)
+    return f"{ARCHITECTURES[run.recipe.model].name}, {words}" if words else ARCHITECTURES[run.recipe.model].name
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _data(
-    path: str, changes: tuple[int, ...], ids: tuple[int, ...], _shelf: Library, _runs: Sequence[Run]
+    path: str,
+    changes: tuple[int, ...],
+    ids: tuple[int, ...],
+    names: tuple[str, ...],
+    _shelf: Library,
+    _runs: Sequence[Run],
 ) -> dict[str, Any] | None:
     """What live.js draws; worked out once for all viewers, until the store changes."""
     history = _shelf.history(list(_runs))
     if history.empty:
         return None
-    kinds = list(dict.fromkeys((run.recipe.model, run.recipe.group()) for run in _runs))
-    looks = charts.looks([(model, ARCHITECTURES[model].name) for model, _ in kinds])
-    look = dict(zip(kinds, looks, strict=True))
-    drawn = [Curve(run.address, run.name, look[run.recipe.model, run.recipe.group()]) for run in _runs]
-    names = ", ".join(run.name for run in _runs)
-    return {"runs": as_data(history, drawn), "alt": f"Training and test curves of {names}."}
+    kinds = [(run.recipe.model, run.recipe.group(), name) for run, name in zip(_runs, names, strict=True)]
+    known = list(dict.fromkeys(kinds))
+    look = dict(zip(known, charts.looks([(model, name) for model, _, name in known]), strict=True))
+    drawn = [
+        Curve(run.address, f"{kind[-1]}, seed {run.recipe.seed}", look[kind])
+        for run, kind in zip(_runs, kinds, strict=True)
+    ]
+    return {"runs": as_data(history, drawn), "alt": f"Training and test curves of {'; '.join(c.name for c in drawn)}."}
 
 
 def as_data(history: pd.DataFrame, runs: Sequence[Curve]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePath
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
@@ -79,7 +79,7 @@ class Architecture:
         """What people call it, on the command line: the id without the version."""
         return self.id.partition("@")[0]
 
-    @property
+    @cached_property  # Every key asks for it, and a sweep has a thousand keys.
     def definition(self) -> str:
         """The code that a cached result depends on, without comments, layout and docstrings.
 

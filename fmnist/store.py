@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,15 @@ class Run:
         return ", ".join(said)
 
 
+class Standing(NamedTuple):
+    """How a run stands, in a few numbers: of a thousand runs, more is read of those alone that are shown."""
+
+    id: int
+    status: str
+    step: int
+    finished: float | None
+
+
 @dataclass(frozen=True)
 class Point:
     """One point of a curve."""
@@ -165,6 +174,11 @@ def unpack(data: bytes) -> np.ndarray:
 
 def _root_setting(dataset: str) -> str:
     return "data_root" if dataset == DEFAULT else f"data_root/{dataset}"
+
+
+def _as_json(ids: Iterable[int]) -> str:
+    """Ids for SQLite's json_each: they may be more than a statement can have parameters."""
+    return json.dumps([int(id) for id in ids])
 
 
 class Store(Database):
@@ -239,17 +253,37 @@ class Store(Database):
         with self._read() as db:
             return {row[0] for row in db.execute("SELECT key FROM runs WHERE status = 'done'")}
 
-    def newest_batch(self) -> list[Run]:
+    def newest_batch(self) -> list[Standing]:
         """The runs that were asked for together with the newest one, and all that are active; in training order."""
         with self._read() as db:
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
             rows = db.execute(
-                "SELECT * FROM runs WHERE status IN ('queued', 'running') OR id > coalesce((SELECT id FROM runs "
-                "WHERE created <= (SELECT created FROM runs ORDER BY id DESC LIMIT 1) - ? "
-                "ORDER BY id DESC LIMIT 1), 0) ORDER BY priority, id",
-                (BATCH_SECONDS,),
+                "SELECT id, status, step, finished FROM runs WHERE (status IN ('queued', 'running') OR id > coalesce(("
+                "SELECT id FROM runs WHERE created <= (SELECT created FROM runs ORDER BY id DESC LIMIT 1) - ? "
+                "ORDER BY id DESC LIMIT 1), 0)) AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?))"
+                " ORDER BY priority, id",
+                (BATCH_SECONDS, json.dumps(list(ARCHITECTURES))),
+            ).fetchall()
+        return [Standing(*row) for row in rows]
+
+    def some(self, ids: Iterable[int], status: str | None = None) -> list[Run]:
+        """Those of these runs that are there, or only those with a status; in training order."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?1)) AND status = coalesce(?2, status) "
+                "ORDER BY priority, id",
+                (_as_json(ids), status),
             ).fetchall()
         return [run for row in rows if (run := self._run(row))]
+
+    def left(self, ids: Iterable[int]) -> int:
+        """How many of these runs are queued or running."""
+        with self._read() as db:
+            return db.execute(
+                "SELECT count(*) FROM runs WHERE id IN (SELECT value FROM json_each(?)) "
+                "AND status IN ('queued', 'running')",
+                (_as_json(ids),),
+            ).fetchone()[0]
 
     def history(self, ids: Sequence[int], split: str | None = None) -> pd.DataFrame:
         """The curves of some runs, by run, split and step: columns run, split, step, epoch, seconds, loss, accuracy.
@@ -262,7 +296,7 @@ class Store(Database):
             rows = db.execute(
                 f"SELECT {', '.join(columns)} FROM history WHERE run IN (SELECT value FROM json_each(?1)) "
                 "AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test')) ORDER BY run, split, step",
-                (json.dumps([int(id) for id in ids]), split),
+                (_as_json(ids), split),
             ).fetchall()
         return pd.DataFrame([tuple(row) for row in rows], columns=columns)
 
@@ -425,16 +459,19 @@ class Store(Database):
             self._put_down(db, asker, added)
         return found
 
-    def resume(self, id: int, *, cluster: str | None = None, asker: Asker | None = None) -> bool:
-        """Queue an interrupted or stopped run again, here or on a cluster; it goes on from its last finished epoch.
+    def resume(self, *ids: int, cluster: str | None = None, asker: Asker | None = None) -> bool:
+        """Queue interrupted or stopped runs again, here or on a cluster; they go on from their last finished epoch.
+
+        Returns:
+            Whether any was queued.
 
         Raises:
             TooManyRuns: as `enqueue`.
         """
         with self._write() as db:
-            queued = self._requeue(db, id, cluster)
-            self._put_down(db, asker, [id] if queued else [])
-        return queued
+            queued = [id for id in ids if self._requeue(db, id, cluster)]
+            self._put_down(db, asker, queued)
+        return bool(queued)
 
     @staticmethod
     def _put_down(db: sqlite3.Connection, asker: Asker | None, ids: Sequence[int]) -> None:
@@ -470,13 +507,14 @@ class Store(Database):
 
     def request_stop(self, ids: Iterable[int]) -> None:
         """Stop these runs: a queued one at once, a running one as soon as the trainer looks."""
+        wanted = _as_json(ids)
+        these = "id IN (SELECT value FROM json_each(?))"
         with self._write() as db:
-            for id in ids:
-                db.execute(
-                    "UPDATE runs SET status = 'cancelled', finished = ? WHERE id = ? AND status = 'queued'",
-                    (time.time(), id),
-                )
-                db.execute("UPDATE runs SET stop = 1 WHERE id = ? AND status = 'running'", (id,))
+            db.execute(
+                f"UPDATE runs SET status = 'cancelled', finished = ? WHERE status = 'queued' AND {these}",
+                (time.time(), wanted),
+            )
+            db.execute(f"UPDATE runs SET stop = 1 WHERE status = 'running' AND {these}", (wanted,))
 
     def delete(self, id: int) -> bool:
         """Delete a run with its curves and weights. A queued or running one has to be stopped first."""

@@ -140,6 +140,11 @@ def cluster_state(runs: Store, address: str) -> ClusterState:
     return ClusterState.from_json(kept) if kept else ClusterState(address)
 
 
+def slots_of(runs: Store, address: str | None) -> int:
+    """How many runs are trained side by side: here, or on a cluster as it was seen last."""
+    return (address and cluster_state(runs, address).slots) or slots()
+
+
 def _state_name(address: str) -> str:
     return f"cluster {address}"
 

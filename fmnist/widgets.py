@@ -20,8 +20,10 @@ from fmnist.data import DataError, Dataset
 from fmnist.datasets import DATASETS, DEFAULT, SAMPLE, DatasetInfo
 from fmnist.frame import explained as explained
 from fmnist.frame import page as page
+from fmnist.grid import Grid, as_text, decimals, spanning, whole_numbers
 from fmnist.images import to_data_url
 from fmnist.library import SOURCES, Group, Library, default_groups
+from fmnist.plan import duration as duration
 from fmnist.recipe import Recipe
 from fmnist.store import Store
 
@@ -140,6 +142,11 @@ def nothing_trained() -> None:
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
 
 
+def key_of_groups(groups: Sequence[Group]) -> str:
+    """Of the widget that chooses from these groups."""
+    return f"groups-{groups[0].recipe.dataset}-{groups[0].source}"
+
+
 def choose_groups(groups: list[Group], most: int) -> list[Group]:
     """The groups to be compared; at first one for each model."""
     if not groups:
@@ -152,7 +159,7 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
         default=[group.id for group in default_groups(groups)][:most],
         max_selections=most,
         format_func=lambda id: known[id].title,
-        key=f"groups-{groups[0].recipe.dataset}-{groups[0].source}",
+        key=key_of_groups(groups),
         bind="query-params",
         placeholder="Choose what to compare",
     )
@@ -230,22 +237,23 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -
 
 MOST_SEEDS = 20
 ASKED = ("models", "dataset", "seeds", "epochs", "rate", "batch", "optimizer")
-"""What an address of Train can fill in: keys of its widgets."""
+"""What an address of Train can fill in: keys of its widgets. All but data and seeds may be lists."""
 
 
 def link_to_train(label: str, recipes: Sequence[Recipe], seeds: int) -> None:
-    """A link to the Train page with these models and the first one's recipe filled in; none where it has no form."""
+    """A link to the Train page with the grid filled in that holds these recipes, and so many seeds; none where it has
+    no form."""
     if access.read_only():
         return
-    recipe = recipes[0]
-    models = ",".join(sorted({recipe.model for recipe in recipes}))
-    rate = f"{recipe.learning_rate:g}"
-    values = (models, recipe.dataset, seeds, recipe.epochs, rate, recipe.batch_size, recipe.optimizer)
+    grid = spanning(recipes, seeds)
+    models, optimizers = ",".join(sorted(grid.models)), ",".join(grid.optimizers)
+    numbers = as_text(grid.epochs), as_text(grid.learning_rates), as_text(grid.batch_sizes)
+    values = (models, grid.dataset, str(seeds), *numbers, optimizers)
     st.page_link(
         "pages/1_Train.py",
         label=label,
         icon=":material/play_arrow:",
-        query_params={name: str(value) for name, value in zip(ASKED, values, strict=True)},
+        query_params=dict(zip(ASKED, values, strict=True)),
     )
 
 
@@ -256,22 +264,29 @@ def fill_in_train() -> None:
         return
     st.query_params.clear()
     try:
-        models, seeds = asked["models"].split(","), int(asked["seeds"])
-        numbers = int(asked["epochs"]), int(asked["batch"]), float(asked["rate"])
-        recipes = [Recipe(model, 0, asked["dataset"], *numbers, asked["optimizer"]) for model in models]
+        seeds = int(asked["seeds"])
+        if not 1 <= seeds <= MOST_SEEDS:
+            return
+        grid = Grid(
+            asked["models"].split(","),
+            range(seeds),
+            whole_numbers(asked["epochs"]),
+            whole_numbers(asked["batch"]),
+            decimals(asked["rate"]),
+            asked["optimizer"].split(","),
+            asked["dataset"],
+        )
+        grid.recipes()
     except ValueError:  # RecipeError is one.
         return
-    if not 1 <= seeds <= MOST_SEEDS:
-        return
-    recipe = recipes[0]
     st.session_state.update(
-        models=models,
-        dataset=recipe.dataset,
+        models=list(grid.models),
+        dataset=grid.dataset,
         seeds=seeds,
-        epochs=recipe.epochs,
-        rate=recipe.learning_rate,
-        batch=recipe.batch_size,
-        optimizer=recipe.optimizer,
+        epochs=as_text(grid.epochs),
+        rate=as_text(grid.learning_rates),
+        batch=as_text(grid.batch_sizes),
+        optimizer=list(grid.optimizers),
     )
 
 
@@ -284,13 +299,6 @@ def listed(names: Iterable[str]) -> str:
 def escape(text: str) -> str:
     """Text of unknown origin, to stand in Markdown as it is."""
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in text)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: "12 s", "3 min", "1.5 h"."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def spread(group: pd.Series) -> str:

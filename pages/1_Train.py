@@ -5,20 +5,39 @@ from dataclasses import replace
 import streamlit as st
 
 from fmnist import access, cluster_panel, live, login, own_models, trainer, widgets
+from fmnist.batch import Batch
 from fmnist.data import DataError
 from fmnist.datasets import DATASETS
 from fmnist.export_panel import export_panel
-from fmnist.library import Library, estimate_seconds
+from fmnist.grid import FACTORS, Grid, as_text, decimals, whole_numbers
+from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
+from fmnist.plan import Plan
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
-from fmnist.store import ACTIVE, Run, TooManyRuns
+from fmnist.store import Run, TooManyRuns
 
 PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
 FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.15, 0.5, 4.0
 MOST_ROWS = 8
+MOST_CURVES = 12  # More lines in one picture can't be told apart.
+MOST_RESULTS = 50
 MOST_LISTED = 200
 CHOOSE_FIRST = "Choose rows of the table first."
+LONGEST_LIST = 300  # characters
+NUMBERS = (
+    ("Epochs", PUBLISHED.epochs, "epochs"),
+    ("Learning rate", PUBLISHED.learning_rate, "rate"),
+    ("Batch size", PUBLISHED.batch_size, "batch"),
+)
+STATUSES = {
+    "done": "done",
+    "running": "running",
+    "queued": "queued",
+    "failed": "failed",
+    "cancelled": "stopped",
+    "interrupted": "interrupted",
+}
 UNFINISHED = {
     "failed": (":material/error:", "failed"),
     "cancelled": (":material/stop_circle:", "stopped"),
@@ -71,7 +90,7 @@ def ask(shelf: Library) -> None:
     )
     for fault in own_models.faults():
         st.error(widgets.escape(fault.text), icon=":material/code_off:")
-    recipes = ask_recipe(models, dataset, seeds)
+    grid = ask_recipe(models, dataset, seeds)
     try:
         images = widgets.dataset(dataset, shelf.own)
     except DataError as error:
@@ -83,19 +102,20 @@ def ask(shelf: Library) -> None:
             help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
         )
         return
-    keyed = [(recipe, recipe.key(images.fingerprint)) for recipe in recipes]
-    trained = shelf.own.done_keys() & {key for _, key in keyed}
-    again = False
+    cluster = trainer.cluster_address()
+    plan = Plan(shelf, grid, images, trainer.slots_of(shelf.own, cluster)) if grid else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not keyed, key="train")
-        if trained:
-            again = st.toggle("Train again what is trained already", key="again")
-        st.caption(promise(shelf, recipes, len(trained), again, len(images.train_images)))
-    if pressed:
-        cluster = trainer.cluster_address()
+        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
+        if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
+            plan = replace(plan, again=True)
+        if plan:
+            st.caption(plan.say())
+    if plan and plan.grid.is_sweep:
+        show_grid(plan)
+    if plan and pressed:
         try:
             queued = shelf.own.enqueue(
-                keyed, shelf.own.data_root(dataset), again=again, cluster=cluster, asker=login.asker()
+                plan.keyed, shelf.own.data_root(dataset), again=plan.again, cluster=cluster, asker=login.asker()
             )
         except TooManyRuns as error:
             st.warning(str(error), icon=":material/front_hand:")
@@ -114,21 +134,15 @@ def forget_former_models() -> None:
         st.session_state["models"] = [id for id in now if id in ARCHITECTURES]
 
 
-def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
-    """The recipes for all models and seeds; none if a value can't be used, which is said."""
+def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
+    """What to train; None if a value can't be used, which is said."""
     with st.expander("Recipe", icon=":material/tune:"):
-        columns = st.columns(5)
-        epochs = columns[0].number_input("Epochs", 1, 1000, PUBLISHED.epochs, key="epochs", persist_state="session")
-        rate = columns[1].number_input(
-            "Learning rate", 0.0001, 10.0, PUBLISHED.learning_rate, format="%.4g", key="rate", persist_state="session"
+        columns = st.columns(4)
+        epochs, rates, batches = (
+            column.text_input(label, as_text([default]), LONGEST_LIST, key, persist_state="session")
+            for column, (label, default, key) in zip(columns, NUMBERS, strict=False)
         )
-        batch = columns[2].number_input(
-            "Batch size", 1, 10_000, PUBLISHED.batch_size, key="batch", persist_state="session"
-        )
-        optimizer = columns[3].selectbox(
-            "Optimiser", list(OPTIMIZERS), format_func=OPTIMIZERS.get, key="optimizer", persist_state="session"
-        )
-        device = columns[4].selectbox(
+        device = columns[3].selectbox(
             "Device",
             list(DEVICES),
             format_func=DEVICES.get,
@@ -136,77 +150,98 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> list[Recipe]:
             persist_state="session",
             help="Automatic: CUDA if there is one, else the CPU.",
         )
-        st.caption("The defaults are the published recipe: SGD, learning rate 0.1, batches of 32, 3 epochs.")
+        optimizers = st.pills(
+            "Optimiser",
+            list(OPTIMIZERS),
+            selection_mode="multi",
+            default=[PUBLISHED.optimizer],
+            key="optimizer",
+            format_func=OPTIMIZERS.get,
+            persist_state="session",
+        )
+        st.caption(
+            "The defaults are the published recipe: SGD, learning rate 0.1, batches of 32, 3 epochs. "
+            "Several values, such as 0.01, 0.03, 0.1 for the learning rate, make a sweep: each combination is trained."
+        )
+    for chosen, what in ((models, "model"), (optimizers, "optimiser")):
+        if not chosen:
+            st.caption(f"Choose at least one {what}.")
+            return None
     try:
-        recipes = [
-            Recipe(model, seed, dataset, epochs, batch, rate, optimizer, device)
-            for seed in range(seeds)
-            for model in sorted(models, key=ARCHITECTURES.place)
-        ]
+        numbers = whole_numbers(epochs), whole_numbers(batches), decimals(rates)
+        grid = Grid(models, range(seeds), *numbers, optimizers, dataset, device)
+        first = grid.recipes()[0]
     except RecipeError as error:
-        st.error(str(error))
-        return []
-    if not recipes:
-        st.caption("Choose at least one model.")
-    elif recipes[0].group() != replace(PUBLISHED, model=recipes[0].model, dataset=dataset):
-        st.caption(f":material/tune: Not the published recipe: {recipes[0].describe()}.")
-    return recipes
+        st.error(widgets.escape(str(error)))
+        return None
+    if not grid.is_sweep and first.group() != replace(PUBLISHED, model=first.model, dataset=dataset):
+        st.caption(f":material/tune: Not the published recipe: {first.describe()}.")
+    return grid
 
 
-def promise(shelf: Library, recipes: list[Recipe], trained: int, again: bool, images: int) -> str:
-    """What pressing Train will take."""
-    todo = len(recipes) - (0 if again else trained)
-    if not recipes:
-        return ""
-    kept = f"{trained} of {len(recipes)} trained already, shown at once. " if trained and not again else ""
-    if not todo:
-        return "All of it is trained already with this recipe; the results are kept."
-    seconds = estimate_seconds(shelf, recipes, images)
-    if seconds is None:
-        return kept
-    return f"{kept}{todo} {'run' if todo == 1 else 'runs'}, roughly {widgets.duration(seconds * todo / len(recipes))}."
+def show_grid(plan: Plan) -> None:
+    """Each setting of a sweep, for who wants to see it before it starts."""
+    expander = st.expander("The grid", icon=":material/grid_view:", key="grid", on_change="rerun")
+    if not expander.open:  # Only then is it worked out.
+        return
+    table = plan.table()
+    expander.dataframe(
+        table,
+        column_config={factor.field: factor.title for factor in FACTORS}
+        | {
+            "seeds": st.column_config.NumberColumn("Seeds"),
+            "trained": st.column_config.NumberColumn("Trained already"),
+            "seconds": st.column_config.NumberColumn("Expected", format="%.0f s"),
+        },
+        hide_index=True,
+        key="grid-table",
+        alt=f"The settings of the sweep: {plan.grid.describe()}",
+    )
 
 
 @widgets.explained()
 def watch(shelf: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
-    batch = shelf.own.newest_batch()
+    batch = Batch(shelf)
     show_training(shelf, batch)
     # Only now, for a click that comes in with this run must not be lost.
     if pace(batch) != st.session_state["pace"]:
         st.rerun()  # The whole page: its pace, and what is trained already, have changed.
 
 
-def pace(batch: list[Run]) -> float:
+def pace(batch: Batch) -> float:
     """Seconds between two looks into the store."""
-    if not any(run.status in ACTIVE for run in batch):
+    if not batch.active:
         return IDLE_SECONDS
-    waits = st.session_state.get("pressed") and not any(run.step for run in batch)
+    waits = st.session_state.get("pressed") and not batch.begun
     return FIRST_SECONDS if waits else LIVE_SECONDS  # Who only watches can wait, and there may be many.
 
 
-def show_training(shelf: Library, batch: list[Run]) -> None:
-    active = any(run.status in ACTIVE for run in batch)
-    alive = trainer.is_alive(shelf.own) if active and not access.read_only() else True
+def show_training(shelf: Library, batch: Batch) -> None:
+    alive = trainer.is_alive(shelf.own) if batch.active and not access.read_only() else True
     cluster_panel.show(shelf, batch)
-    if not batch:
+    if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
-    running = [run for run in batch if run.status == "running"]
-    queued = [run for run in batch if run.status == "queued"]
-    st.subheader("Training now" if active else "Last training", anchor=False)
-    if active and not alive and not running:
+    running, queued = batch.running(MOST_ROWS), batch.count("queued")
+    st.subheader("Training now" if batch.active else "Last training", anchor=False)
+    if batch.active and not alive and not running:
         say_no_trainer(shelf)
+    if batch.count() > MOST_CURVES:
+        show_whole(batch)
     for run in running:
-        show_running(shelf, run)
+        show_running(shelf, batch, run)
+    if (more := batch.count("running") - len(running)) > 0:
+        st.caption(f"And {more} more are being trained.")
     if queued:
-        show_queue(shelf, queued)
-    for run in [run for run in batch if run.status in ("interrupted", "cancelled", "failed")][:MOST_ROWS]:
-        show_unfinished(shelf, run)
+        show_queue(shelf, batch)
+    show_unfinished(shelf, batch)
+    shown = batch.with_curves(MOST_CURVES) or batch.queued(1)
+    results = batch.results(MOST_RESULTS)
     for dataset in DATASETS:  # Two data sets never stand in one picture.
-        if runs := [run for run in batch if run.recipe.dataset == dataset]:
-            show_curves(shelf, runs)
-            show_results([run for run in runs if run.status == "done"])
+        if runs := [run for run in shown if run.recipe.dataset == dataset]:
+            show_curves(shelf, batch, runs)
+            show_results(batch, [run for run in results if run.recipe.dataset == dataset])
             widgets.say_where_from(dataset, [])
 
 
@@ -219,67 +254,103 @@ def say_no_trainer(shelf: Library) -> None:
             trainer.start(shelf.own)
 
 
-def show_running(shelf: Library, run: Run) -> None:
+def show_whole(batch: Batch) -> None:
+    """How far a training of many runs is, as a whole."""
+    counts = [f"{count:,} {word}" for status, word in STATUSES.items() if (count := batch.count(status))]
+    text = f"**{batch.ended:,} of {batch.count():,} runs** · {' · '.join(counts)}"
+    if batch.active and (seconds := seconds_left(batch)) is not None:
+        text += f" · roughly {widgets.duration(seconds)} left"
+    st.progress(batch.ended / batch.count(), text)
+
+
+def seconds_left(batch: Batch) -> float | None:
+    """For all of a batch; None where it is not known."""
+
+    def images(dataset: str) -> int | None:
+        try:
+            return len(widgets.dataset(dataset, batch.library.own).train_images)
+        except DataError:
+            return None
+
+    return batch.seconds_left(images, trainer.slots_of(batch.library.own, trainer.cluster_address()))
+
+
+def show_running(shelf: Library, batch: Batch, run: Run) -> None:
     share = run.step / run.steps if run.steps else 0.0
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     where = f" on {widgets.escape(run.node)}" if run.node else ""
-    text = f"**{run.name}**{where} · preparing"
+    text = f"**{batch.name(run)}**{where} · preparing"
     if run.seconds_left is not None:
         text = (
-            f"**{run.name}**{where} · epoch {epoch} of {run.recipe.epochs} · step {run.step:,} of {run.steps:,} · "
+            f"**{batch.name(run)}**{where} · epoch {epoch} of {run.recipe.epochs} · "
+            f"step {run.step:,} of {run.steps:,} · "
             f"{run.images_per_second:,.0f} images/s · {widgets.duration(run.seconds_left)} left"
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.progress(share, text)
-        stop_button(shelf, [run], f"stop-{run.id}", "Stopping …" if run.stop else "Stop", disabled=run.stop)
+        stop_button(shelf, [run.id], f"stop-{run.id}", "Stopping …" if run.stop else "Stop", disabled=run.stop)
 
 
-def stop_button(shelf: Library, runs: list[Run], key: str, label: str, *, disabled: bool = False) -> None:
+def stop_button(shelf: Library, ids: list[int], key: str, label: str, *, disabled: bool = False) -> None:
     if access.read_only():
         return
     if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
-        shelf.own.request_stop([run.id for run in runs])
+        shelf.own.request_stop(ids)
         st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
 
 
-def show_queue(shelf: Library, queued: list[Run]) -> None:
+def show_queue(shelf: Library, batch: Batch) -> None:
+    queued = batch.ids("queued")
     with st.container(horizontal=True, vertical_alignment="center"):
-        names = ", ".join(run.name for run in queued[:MOST_ROWS])
-        more = f" and {len(queued) - MOST_ROWS} more" if len(queued) > MOST_ROWS else ""
+        names = ", ".join(batch.name(run) for run in batch.queued(MOST_ROWS))
+        more = f" and {len(queued) - MOST_ROWS:,} more" if len(queued) > MOST_ROWS else ""
         st.markdown(f":material/queue: Queued: {names}{more}")
         if len(queued) == 1:
             stop_button(shelf, queued, "stop-queued", "Take out")
-        stop_button(shelf, shelf.own.runs(*ACTIVE), "stop-all", "Stop all")
+        stop_button(shelf, batch.ids("queued", "running"), "stop-all", "Stop all")
 
 
-def show_unfinished(shelf: Library, run: Run) -> None:
-    icon, word = UNFINISHED[run.status]
+def show_unfinished(shelf: Library, batch: Batch) -> None:
+    """What was stopped or went wrong."""
+    runs = batch.unfinished(MOST_ROWS)
+    for run in runs:
+        icon, word = UNFINISHED[run.status]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            text = f"{icon} **{batch.name(run)}** · {word}"
+            if run.steps:
+                text += f" at step {run.step:,} of {run.steps:,}"
+            st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
+            if run.status != "failed":
+                resume_button(shelf, [run.id], f"resume-{run.id}", "Resume")
+    resumable = batch.ids("interrupted", "cancelled")
     with st.container(horizontal=True, vertical_alignment="center"):
-        text = f"{icon} **{run.name}** · {word}"
-        if run.steps:
-            text += f" at step {run.step:,} of {run.steps:,}"
-        st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
-        resumable = run.status != "failed" and not access.read_only()
-        if resumable and st.button(
-            "Resume", key=f"resume-{run.id}", icon=":material/replay:", help="Goes on from its last finished epoch."
-        ):
-            try:
-                shelf.own.resume(run.id, cluster=trainer.cluster_address(), asker=login.asker())
-            except TooManyRuns as error:
-                st.toast(str(error), icon=":material/front_hand:")
-                return
-            trainer.start(shelf.own)
-            st.rerun()
+        if (more := batch.count(*UNFINISHED) - len(runs)) > 0:
+            st.caption(f"And {more:,} more that were stopped or went wrong.")
+        if len(resumable) > 1:
+            resume_button(shelf, resumable, "resume-all", f"Resume all {len(resumable):,}")
 
 
-def show_results(runs: list[Run]) -> None:
+def resume_button(shelf: Library, ids: list[int], key: str, label: str) -> None:
+    if access.read_only():
+        return
+    if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
+        try:
+            shelf.own.resume(*ids, cluster=trainer.cluster_address(), asker=login.asker())
+        except TooManyRuns as error:
+            st.toast(str(error), icon=":material/front_hand:")
+            return
+        trainer.start(shelf.own)
+        st.rerun()
+
+
+def show_results(batch: Batch, runs: list[Run]) -> None:
     """The finished runs of this training."""
     if not runs:
         return
     st.dataframe(
         [
             {
-                "run": run.name,
+                "run": batch.name(run),
                 "accuracy": 100 * run.result["test_accuracy"],
                 "loss": run.result["test_loss"],
                 "train": run.result["train_seconds"],
@@ -298,15 +369,20 @@ def show_results(runs: list[Run]) -> None:
         },
         hide_index=True,
         key=f"results-{runs[0].recipe.dataset}",
-        alt="; ".join(f"{run.name} {run.result['test_accuracy']:.2%}" for run in runs),
+        alt="; ".join(f"{batch.name(run)} {run.result['test_accuracy']:.2%}" for run in runs),
     )
+    if (done := batch.count("done")) > MOST_RESULTS:
+        st.caption(f"The {MOST_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
 
 
-def show_curves(shelf: Library, runs: list[Run]) -> None:
+def show_curves(shelf: Library, batch: Batch, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
-    if live.curves(shelf, runs):
+    if live.curves(shelf, runs, batch.factors):
+        queued = batch.count("queued")
+        which = f"The {MOST_CURVES} newest of the runs. " if batch.count() - queued > MOST_CURVES else ""
         st.caption(
-            "Thin lines: training, the mean since the line's last point. Marks: all test images, after each epoch."
+            f"{which}Thin lines: training, the mean since the line's last point. "
+            "Marks: all test images, after each epoch."
         )
     else:
         st.caption("The curves appear with the first steps.")
@@ -382,7 +458,7 @@ with widgets.page("Train", "How do they learn?" if access.read_only() else "Trai
         forget_former_models()
         ask(shelf)
     live.prepare()
-    st.session_state["pace"] = pace(shelf.own.newest_batch())
+    st.session_state["pace"] = pace(Batch(shelf))
     st.fragment(watch, run_every=st.session_state["pace"])(shelf)
     show_all(shelf)
     if not access.read_only():

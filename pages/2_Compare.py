@@ -2,17 +2,28 @@
 
 import streamlit as st
 
-from fmnist import charts, evaluation, widgets
+from fmnist import charts, evaluation, sweep, widgets
 from fmnist.charts import COSTS
 from fmnist.comparison import Comparison
 from fmnist.data import DataError
 from fmnist.datasets import DEFAULT
-from fmnist.library import Library
+from fmnist.grid import FACTORS, spanning
+from fmnist.library import SOURCES, Group, Library
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import OPTIMIZERS
+from fmnist.sweep import Sweep
 from fmnist.taking_along import take_along
 from fmnist.timing_panel import time_again
 
 MOST_GROUPS = 8
 MOST_PAIRS = 6
+MOST_BEST = 5
+SHARES = {
+    "accuracy_mean": "Test accuracy",
+    "accuracy_std": "σ of the seeds",
+    "accuracy_min": "Lowest",
+    "accuracy_max": "Highest",
+}
 SPLITS = {"test": "Test images", "train": "Training images"}
 TESTS = """
 **Several seeds of each:** the difference of their mean accuracies, with the 95% interval of
@@ -34,7 +45,8 @@ below .05.
 
 def show(shelf: Library) -> None:
     dataset, sources = widgets.choose_scope(shelf, both=True)
-    groups = widgets.choose_groups(shelf.groups(dataset, *sources), MOST_GROUPS)
+    every = shelf.groups(dataset, *sources)
+    groups = widgets.choose_groups(every, MOST_GROUPS)
     if not groups:
         return
     missing, labels = None, None
@@ -73,6 +85,9 @@ def show(shelf: Library) -> None:
         "What went wrong": (show_ill, True),
         "Table": (show_table, False),
     }
+    if sweep.is_sweep(every):
+        failed = shelf.own.runs("failed") if "own" in sources else []
+        tabs["Sweep"] = (lambda shelf, _: show_sweep(Sweep(shelf, every, failed)), False)
     for tab, (content, looks_at_images) in zip(
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True
     ):
@@ -95,8 +110,11 @@ def show_certainty(shelf: Library, compared: Comparison) -> None:
             st.markdown("\n".join(sentences[MOST_PAIRS:]))
     st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in compared.single_runs()))
     if lonely := [group for group in compared.groups if len(group.runs) == 1]:
-        names = widgets.listed(group.title for group in lonely)
-        widgets.link_to_train(f"Train five seeds of {names}", [group.recipe for group in lonely], seeds=5)
+        # One link where they make a grid; else it would ask for more than these.
+        fits = spanning([group.recipe for group in lonely], 1).count == len({group.recipe for group in lonely})
+        for part in [lonely] if fits else [[group] for group in lonely]:
+            names = widgets.listed(group.title for group in part)
+            widgets.link_to_train(f"Train five seeds of {names}", [group.recipe for group in part], seeds=5)
     if len(compared.groups) > 1:
         show_fairness(compared)
     with st.expander("How this is worked out", icon=":material/help:"):
@@ -248,6 +266,65 @@ def show_table(shelf: Library, compared: Comparison) -> None:
         alt="The comparison in numbers",
     )
     widgets.download_table("comparison", numbers)
+
+
+def show_sweep(swept: Sweep) -> None:
+    """All groups of the scope, not only those that are compared above: which setting is the best, and what matters."""
+    st.markdown(f"{swept.answer()} {swept.say_effects()}")
+    st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in swept.caveats()))
+    widgets.draw(swept.picture(), "sweep")
+    st.caption(
+        "Each line is a group, from its settings to its mean test accuracy; the thick one is the best. Colours go by "
+        "rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which it is."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        best = swept.best(MOST_BEST)
+        st.button(
+            f"Compare the best {len(best)}",
+            icon=":material/balance:",
+            on_click=compare_these,
+            args=(swept.groups, best),
+            key="compare-best",
+        )
+        again = [group for group in swept.groups if group.id == best[0]]
+        seeds = min(widgets.MOST_SEEDS, len(again[0].runs) + 5)
+        widgets.link_to_train("Train the best with five more seeds", [again[0].recipe], seeds=seeds)
+    show_settings(swept)
+
+
+def compare_these(groups: list[Group], ids: list[str]) -> None:
+    """Put groups into the comparison above, and show how sure their differences are."""
+    st.session_state[widgets.key_of_groups(groups)] = ids
+    st.session_state["tab"] = "How sure?"
+
+
+def show_settings(swept: Sweep) -> None:
+    """The table of a sweep: the same as the picture for the keyboard, to sort, and to take along."""
+    table = swept.table.drop(columns="id")
+    shares = [name for name in table.columns if name.startswith("accuracy")]
+    percent = {name: st.column_config.NumberColumn(title, format="%.2f%%") for name, title in SHARES.items()}
+    st.dataframe(
+        table.assign(
+            **100 * table[shares],
+            model=table["model"].map(lambda id: ARCHITECTURES[id].name),
+            optimizer=table["optimizer"].map(OPTIMIZERS),
+            source=table["source"].map(SOURCES),
+        ),
+        column_order=[
+            *(factor.field for factor in FACTORS),
+            *("accuracy_mean", "seeds", "accuracy_std", "accuracy_min", "accuracy_max", "dead", "failed"),
+            *("train_seconds", "source", "device"),
+        ],
+        column_config={factor.field: factor.title for factor in FACTORS}
+        | {"learning_rate": st.column_config.NumberColumn("Learning rate", format="plain")}
+        | percent
+        | {name: name.capitalize() for name in ("seeds", "dead", "failed", "device")}
+        | {"train_seconds": st.column_config.NumberColumn("Training", format="%.1f s"), "source": "From"},
+        hide_index=True,
+        key="sweep-table",
+        alt="All groups of the sweep, the most accurate first",
+    )
+    widgets.download_table("sweep", table)
 
 
 with widgets.page("Compare", "How do they compare?"):

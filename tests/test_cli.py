@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,75 @@ def test_train_and_train_again(fmnist, store, small_sample):
     third = fmnist(*TRAIN, "--models", "0", "--again")
     assert third.code == 0 and "trained before" not in third.out
     assert len(store.runs("done")) == 3
+
+
+def test_lists_are_a_sweep(fmnist, store, small_sample):
+    lists = ["--models", "0", "--lr", "0.1, 1e-2", "--batch-size", "32,64", "--optimizer", "adam", "--seeds", "0-1"]
+    dry = fmnist(*TRAIN, *lists, "--dry-run")
+    assert dry.code == 0 and store.runs() == []
+    assert dry.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
+    assert len(dry.out.splitlines()) == 1 + 4  # A line for each setting.
+
+    answer = fmnist(*TRAIN, *lists)
+    assert answer.code == 0
+    assert answer.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
+    done = store.runs("done")
+    assert {(run.recipe.learning_rate, run.recipe.batch_size, run.recipe.seed) for run in done} == {
+        (rate, size, seed) for rate in (0.1, 0.01) for size in (32, 64) for seed in (0, 1)
+    }
+    assert len(answer.out.splitlines()) == 8
+    assert f"Model 0, seed 1, {Recipe('0', 1, 'sample', 1, 64, 0.01, 'adam').describe()}: " in answer.out
+    # Seeds of a setting were trained one after the other or side by side, never between those of another one.
+    began = [run.recipe.group() for run in sorted(done, key=lambda run: (run.started, run.id))]
+    assert len([pair for pair in pairwise(began) if pair[0] != pair[1]]) == 3
+
+    known = fmnist(*TRAIN, *lists, "--dry-run")
+    assert "All of it is trained already" in known.err
+
+
+def test_a_grid_that_is_too_large_is_refused(fmnist, store):
+    refused = fmnist(*TRAIN, "--seeds", "0-999", "--lr", "0.1,0.01")
+    check_refused(refused, "6,000 runs", "1,000")
+    assert store.runs() == []
+
+
+def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeypatch):
+    recipes = [Recipe("0", seed, "sample") for seed in range(12)]
+    ids = [id for id, _ in store.enqueue([(recipe, recipe.key("x")) for recipe in recipes], Path("/"))]
+    drawn = []
+
+    class Bar:
+        def __init__(self, desc, position, **options) -> None:
+            self.desc, self.line, self.leave = desc, position, options.get("leave", True)
+            self.n, self.total = 0, options.get("total")
+            drawn.append(self)
+
+        def refresh(self) -> None:
+            assert sum(bar.line == self.line for bar in drawn) == 1, "two bars in one line"
+
+        def close(self) -> None:
+            drawn.remove(self)
+            kept.extend([self] if self.leave else [])
+
+    kept: list[Bar] = []
+    seen = []
+
+    def trains(_: object) -> bool:
+        """A trainer that has two runs at work, and ends one of them between two looks."""
+        seen.append(sorted(bar.line for bar in drawn))
+        for run in store.runs("running")[:1]:
+            store.finish(run.id, "done", result={})
+        while len(store.runs("running")) < 2 and store.claim():
+            pass
+        return True
+
+    monkeypatch.setattr(cli, "tqdm", Bar)
+    monkeypatch.setattr(cli, "FOLLOW_SECONDS", 0)
+    monkeypatch.setattr(cli.trainer, "is_alive", trains)
+    cli._follow(store, ids)
+    assert max(seen, key=len) == [0, 1, 2] and not drawn
+    [whole] = kept
+    assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)
 
 
 def test_train_says_what_failed(fmnist, store, small_sample):
@@ -357,6 +427,9 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
         ["train", "--seeds", "0-999999"],
         ["train", "--seeds", "-1"],
         ["train", "--epochs", "many"],
+        ["train", "--lr", "0.1,fast"],
+        ["train", "--batch-size", "1.5"],
+        ["train", "--optimizer", "sgd,lion"],
         ["train", "--dataset", "cifar10"],
         ["train", "--optimizer", "lion"],
         ["compare", "--format", "xml"],

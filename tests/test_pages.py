@@ -382,9 +382,9 @@ def test_train_queues_each_chosen_model_and_seed_once(small_sample, started, sto
     at = train_page_for_sample()
     at.button_group(key="models").set_value(["0", "2"])
     at.number_input(key="seeds").set_value(2)
-    at.number_input(key="epochs").set_value(1)
-    at.selectbox(key="optimizer").set_value("adam")
-    at.number_input(key="rate").set_value(0.01)
+    at.text_input(key="epochs").set_value("1")
+    at.button_group(key="optimizer").set_value(["adam"])
+    at.text_input(key="rate").set_value("0.01")
     again(at)
     at.button(key="train").click()
     again(at)
@@ -439,9 +439,73 @@ def test_without_a_model_nothing_can_be_trained(small_sample):
 def test_another_recipe_than_the_published_one_is_named(small_sample):
     at = train_page_for_sample()
     assert not says(at, "Not the published recipe")
-    at.number_input(key="epochs").set_value(7)
+    at.text_input(key="epochs").set_value("7")
     again(at)
     assert says(at, "Not the published recipe: SGD, lr 0.1, batch 32, 7 epochs.")
+
+
+def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, started, store):
+    three_models(store, small_sample, dataset="sample")
+    at = train_page_for_sample()
+    assert "grid" not in {expander.key for expander in at.expander if hasattr(expander, "key")}
+    at.button_group(key="models").set_value(["0", "2"])
+    at.text_input(key="rate").set_value("0.1, 1e-2, .01")
+    at.text_input(key="batch").set_value("32 64")
+    at.number_input(key="seeds").set_value(2)
+    again(at)
+    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 trained already")
+    assert says(at, "14 runs, roughly")
+    assert not store.runs("queued")
+    at.session_state["grid"] = True
+    again(at)
+    table = next(table.value for table in at.dataframe if "trained" in table.value)
+    assert len(table) == 8 and {*table["seeds"]} == {2} and table["trained"].sum() == 2
+    assert table["seconds"].notna().all()
+    at.button(key="train").click()
+    again(at)
+    queued = {run.recipe for run in store.runs("queued")}
+    assert len(queued) == 14
+    assert {(r.model, r.learning_rate, r.batch_size) for r in queued} == {
+        (model, rate, size) for model in "02" for rate in (0.1, 0.01) for size in (32, 64)
+    }
+    assert says(at, "Queued: Model 0, lr 0.1, batch 64, seed 0, ")
+
+
+@pytest.mark.parametrize(
+    "key, text, words",
+    [
+        ("rate", "0.1, fast", "is not a number"),
+        ("rate", "", "A value is missing"),
+        ("rate", "0.1, 0", "The learning rate must be over 0"),
+        ("batch", "32, 1.5", "is not a whole number"),
+        ("epochs", "0", "The number of epochs must be a whole number from 1"),
+        ("rate", "<b>", "is not a number"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_explained_in_a_sentence(key, text, words, small_sample, started, store):
+    at = train_page_for_sample()
+    at.text_input(key=key).set_value(text)
+    again(at)
+    [error] = texts(at, "error")
+    assert words in error and is_one_sentence(error)
+    assert at.button(key="train").disabled
+
+
+def test_a_grid_that_is_too_large_is_refused_in_a_sentence(small_sample):
+    at = train_page_for_sample()
+    at.number_input(key="seeds").set_value(20)
+    at.text_input(key="rate").set_value(", ".join(f"0.{n}" for n in range(10, 40)))
+    again(at)
+    [error] = texts(at, "error")
+    assert "1,800 runs" in error and is_one_sentence(error)
+    assert at.button(key="train").disabled
+
+
+def test_a_sweep_without_an_optimiser_cannot_be_trained(small_sample):
+    at = train_page_for_sample()
+    at.button_group(key="optimizer").set_value([])
+    again(at)
+    assert says(at, "Choose at least one optimiser.") and at.button(key="train").disabled
 
 
 def train_page_for_sample() -> AppTest:
@@ -498,6 +562,51 @@ def test_stop_all_reaches_every_active_run(store, small_data, at_work):
     again(at)
     assert store.run(running).stop
     assert [store.run(id).status for id in queued] == ["cancelled", "cancelled"]
+
+
+@pytest.fixture
+def sweep(store: Store, small_data: Dataset, at_work: None) -> list[int]:
+    """Of a sweep of 1,000 runs 20 are done, 2 have failed, 2 are running; the ids of the others."""
+    recipes = [Recipe("0", seed, learning_rate=rate / 1000) for rate in range(1, 51) for seed in range(20)]
+    for recipe in recipes[:20]:
+        finished_run(store, recipe, small_data)
+    for recipe in recipes[20:22]:
+        ended_run(store, recipe, small_data, "failed", "The loss is not a finite number any more.")
+    for recipe in recipes[22:24]:
+        running_run(store, recipe, small_data)
+    queued = store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes[24:]], Path("/"))
+    with store._write() as db:  # As if all of it had been asked for by one click, however slow this machine is.
+        db.execute("UPDATE runs SET created = 1.0")
+    return [id for id, _ in queued]
+
+
+def test_of_a_large_sweep_only_a_part_is_drawn_and_the_whole_is_said(store, small_data, sweep, fashion):
+    at = visit(TRAIN)
+    whole, *single = at.get("progress")
+    assert whole.proto.text.startswith("**22 of 1,000 runs** · 20 done · 2 running · 976 queued · 2 failed · roughly ")
+    assert whole.proto.value == 2
+    assert [bar.proto.text.partition(" · ")[0] for bar in single] == [
+        f"**Model 0, lr 0.002, seed {seed}**" for seed in (2, 3)
+    ]
+    assert says(at, "Queued: Model 0, lr 0.002, seed 4, ") and says(at, " and 968 more")
+    drawn = live_curves(at)["fashion-mnist"]["runs"]
+    assert len(drawn) == 12
+    assert {run["name"] for run in drawn[-2:]} == {f"Model 0, lr 0.002, seed {seed}" for seed in (2, 3)}
+    assert {run["group"] for run in drawn} == {"Model 0, lr 0.001", "Model 0, lr 0.002"}
+    [results] = [table.value for table in at.dataframe if "trouble" in table.value]
+    assert len(results) == 20
+
+
+def test_all_of_a_large_sweep_is_stopped_and_resumed_at_once(store, sweep, fashion, started):
+    at = visit(TRAIN)
+    at.button(key="stop-all").click()
+    again(at)
+    assert len(store.runs("cancelled")) == len(sweep) and all(run.stop for run in store.runs("running"))
+    assert says(at, "And 970 more that were stopped or went wrong.")
+    assert [button.key for button in at.button if button.key and button.key.startswith("resume-")][-1] == "resume-all"
+    at.button(key="resume-all").click()
+    again(at)
+    assert [run.id for run in store.runs("queued")] == sweep and set(started) == {store.path}
 
 
 def test_what_a_dead_trainer_left_is_interrupted_and_can_be_resumed(store, small_data, started):
@@ -852,18 +961,77 @@ def test_a_single_seed_is_said_to_show_little_and_more_are_offered(store, small_
     assert "models=0%2C1%2C2" in link.query_string and "seeds=5" in link.query_string
 
 
-def test_an_address_fills_in_the_recipe(store, small_data, fashion):
+def swept(store: Store, small_data: Dataset) -> None:
+    """Two models, two learning rates, two seeds; and one setting of which every run has failed."""
+    for model, rate, accuracy in (("0", 0.1, 0.6), ("0", 0.01, 0.7), ("2", 0.1, 0.8), ("2", 0.01, 0.9)):
+        for seed in (0, 1):
+            finished_run(store, Recipe(model, seed, learning_rate=rate), small_data, accuracy=accuracy)
+    ended_run(store, Recipe("2", learning_rate=10), small_data, "failed", "The loss is not a finite number any more.")
+
+
+def test_a_sweep_is_shown_with_its_best_group_and_what_matters(store, small_data, fashion):
+    swept(store, small_data)
+    at = visit(COMPARE)
+    at.session_state["tab"] = "Sweep"
+    again(at)
+    assert says(at, "Best of 5: **Model 2, SGD, lr 0.01, batch 32, 3 epochs** with **90.0%** on average over 2 seeds.")
+    assert says(at, "The **model** matters most: all else equal, its best and its worst value lie 20.0 points apart")
+    assert says(at, "1 run failed") and says(at, "chosen as the best of 5 on the test images")
+    assert "Model 2, SGD, lr 0.01, batch 32, 3 epochs 90.0%" in charts(at)["sweep"].alt
+    [table] = [table.value for table in at.dataframe if "failed" in table.value]
+    assert table["accuracy_mean"].round().tolist()[:4] == [90, 80, 70, 60]
+    assert table["failed"].tolist() == [0, 0, 0, 0, 1]
+    [link] = [link.proto for link in at.get("page_link") if "Train the best" in link.proto.label]
+    assert "models=2" in link.query_string and "rate=0.01" in link.query_string and "seeds=7" in link.query_string
+    at.button(key="compare-best").click()
+    again(at)
+    assert at.multiselect[0].value == ["7", "5", "3", "1"]  # The most accurate first.
+    assert says(at, "**Model 2 · SGD, lr 0.01, batch 32, 3 epochs** is the most accurate")
+
+
+def test_without_a_sweep_there_is_no_tab_for_it(store, small_data, fashion):
+    three_models(store, small_data)
+    assert "Sweep" not in {tab.label for tab in visit(COMPARE).tabs}
+    finished_run(store, Recipe("0", epochs=1), small_data)
+    assert "Sweep" in {tab.label for tab in visit(COMPARE).tabs}
+
+
+def test_lonely_groups_of_several_recipes_get_a_link_each(store, small_data, fashion):
+    finished_run(store, Recipe("0", learning_rate=0.5), small_data)
+    finished_run(store, Recipe("2"), small_data)
+    at = visit(COMPARE)
+    links = [link.proto for link in at.get("page_link") if "Train five seeds" in link.proto.label]
+    assert ["rate=0.5" in link.query_string for link in links] == [True, False]
+
+
+def test_an_address_fills_in_the_recipe(store, small_sample):
     asked = {"models": "1,2", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
     at = visit(TRAIN, **asked, optimizer="adam")
-    assert at.number_input(key="seeds").value == 5 and at.number_input(key="epochs").value == 7
+    assert at.number_input(key="seeds").value == 5 and at.text_input(key="epochs").value == "7"
     assert says(at, "Not the published recipe: Adam, lr 0.05, batch 64, 7 epochs.")
 
 
-@pytest.mark.parametrize("wrong", [{"models": "9"}, {"seeds": "1000"}, {"epochs": "many"}, {"rate": "nan"}])
+def test_an_address_fills_in_lists(store, small_sample):
+    asked = {"models": "1,2", "dataset": "sample", "seeds": "1", "epochs": "1,3", "rate": "0.05, 0.5", "batch": "64"}
+    at = visit(TRAIN, **asked, optimizer="adam,sgd")
+    assert at.text_input(key="rate").value == "0.05, 0.5" and at.button_group(key="optimizer").value == ["adam", "sgd"]
+    assert says(at, "2 models × 2 optimisers × 2 learning rates × 2 numbers of epochs = 16 runs")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"models": "9"},
+        {"seeds": "1000"},
+        {"epochs": "many"},
+        {"rate": "nan"},
+        {"batch": ",".join(map(str, range(1, 999)))},
+    ],
+)
 def test_an_address_that_makes_no_recipe_is_ignored(store, small_data, fashion, wrong):
     asked = {"models": "1", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
     at = visit(TRAIN, **asked | wrong, optimizer="adam")
-    assert at.number_input(key="seeds").value == 1 and at.number_input(key="epochs").value == 3
+    assert at.number_input(key="seeds").value == 1 and at.text_input(key="epochs").value == "3"
 
 
 def test_compare_names_what_went_wrong(store, small_data, fashion):

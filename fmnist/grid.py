@@ -1,0 +1,164 @@
+"""Lists of models, seeds and hyperparameters, and the grid of recipes that they make: what a sweep trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, TypeVar
+
+from fmnist.models import ARCHITECTURES
+from fmnist.recipe import OPTIMIZERS, Recipe, RecipeError
+
+MOST_RUNS = 1000
+"""That one grid may ask for."""
+
+T = TypeVar("T", bound=int | float)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Something besides the seed in which the recipes of a grid may differ: a field of `Recipe`, and its words."""
+
+    field: str
+    title: str
+    plural: str
+    say: Callable[[Any], str]  # a value under the title
+    name: Callable[[Any], str]  # a value by itself
+
+
+FACTORS = (
+    Factor("model", "Model", "models", lambda id: ARCHITECTURES[id].name, lambda id: ARCHITECTURES[id].name),
+    Factor("optimizer", "Optimiser", "optimisers", OPTIMIZERS.__getitem__, OPTIMIZERS.__getitem__),
+    Factor("learning_rate", "Learning rate", "learning rates", "{:g}".format, "lr {:g}".format),
+    Factor("batch_size", "Batch size", "batch sizes", "{:,}".format, "batch {}".format),
+    Factor(
+        "epochs", "Epochs", "numbers of epochs", "{:,}".format, lambda count: f"{count} epoch{'s' if count > 1 else ''}"
+    ),
+)
+SETTINGS = tuple(factor for factor in FACTORS if factor.field != "model")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every combination of some values. A value that is named twice counts once."""
+
+    models: Sequence[str]
+    seeds: Sequence[int]
+    epochs: Sequence[int]
+    batch_sizes: Sequence[int]
+    learning_rates: Sequence[float]
+    optimizers: Sequence[str]
+    dataset: str
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for field in ("models", "seeds", "epochs", "batch_sizes", "learning_rates", "optimizers"):
+            object.__setattr__(self, field, tuple(dict.fromkeys(getattr(self, field))))
+
+    @property
+    def count(self) -> int:
+        """How many runs it asks for."""
+        return math.prod(self._counts().values())
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether more than models and seeds differ."""
+        return max(map(len, (self.epochs, self.batch_sizes, self.learning_rates, self.optimizers)), default=0) > 1
+
+    def _counts(self) -> dict[str, int]:
+        values = (self.models, self.optimizers, self.learning_rates, self.batch_sizes, self.epochs)
+        counts = {factor.plural: len(found) for factor, found in zip(FACTORS, values, strict=True)}
+        return counts | {"seeds": len(self.seeds)}
+
+    def describe(self) -> str:
+        """How many runs it asks for, and why: "2 models × 3 learning rates × 5 seeds = 30 runs"."""
+        several = [f"{count} {plural}" for plural, count in self._counts().items() if count != 1]
+        return f"{' × '.join(several) or 'one setting'} = {self.count:,} run{'s' if self.count != 1 else ''}"
+
+    def recipes(self) -> list[Recipe]:
+        """The recipes, in the order in which they should be trained: what is over soon first, seeds side by side.
+
+        The queue itself puts quick models before slow ones.
+
+        Raises:
+            RecipeError: a value is unknown or out of range, or they are more than `MOST_RUNS`.
+        """
+        if self.count > MOST_RUNS:
+            raise RecipeError(
+                f"This asks for {self.count:,} runs ({self.describe().partition(' = ')[0]}), and at most "
+                f"{MOST_RUNS:,} can be asked for at once: leave out some values or seeds."
+            )
+        models = sorted(self.models, key=ARCHITECTURES.place)
+        settings = product(sorted(self.epochs), sorted(self.batch_sizes, reverse=True), self.learning_rates)
+        return [
+            Recipe(model, seed, self.dataset, epochs, batch_size, learning_rate, optimizer, self.device)
+            for epochs, batch_size, learning_rate in settings
+            for optimizer in self.optimizers
+            for model in models
+            for seed in self.seeds
+        ]
+
+
+def spanning(recipes: Sequence[Recipe], seeds: int) -> Grid:
+    """The smallest grid on their data set that holds these recipes, with so many seeds."""
+    return Grid(
+        [recipe.model for recipe in recipes],
+        range(seeds),
+        [recipe.epochs for recipe in recipes],
+        [recipe.batch_size for recipe in recipes],
+        [recipe.learning_rate for recipe in recipes],
+        [recipe.optimizer for recipe in recipes],
+        recipes[0].dataset,
+    )
+
+
+def differing(recipes: Iterable[Recipe], factors: Sequence[Factor] = FACTORS) -> list[Factor]:
+    """In what recipes differ."""
+    recipes = list(recipes)
+    return [factor for factor in factors if len({getattr(recipe, factor.field) for recipe in recipes}) > 1]
+
+
+def distinguish(recipe: Recipe, factors: Sequence[Factor]) -> str:
+    """A recipe's values of some factors, in a few words: "Adam, lr 0.001"."""
+    return ", ".join(factor.name(getattr(recipe, factor.field)) for factor in factors)
+
+
+# --- Lists as people write them ---
+
+
+def whole_numbers(text: str) -> list[int]:
+    """ "1, 3" as whole numbers. Whether they are in range is for `Recipe` to say.
+
+    Raises:
+        RecipeError: something else stands there.
+    """
+    return _numbers(text, int, "a whole number", "1, 3")
+
+
+def decimals(text: str) -> list[float]:
+    """ "0.1, 1e-3" as numbers; see `whole_numbers`."""
+    return _numbers(text, float, "a number", "0.1, 0.01")
+
+
+def _numbers(text: str, kind: Callable[[str], T], what: str, example: str) -> list[T]:
+    parts = text.replace(",", " ").replace(";", " ").split()
+    if not parts:
+        raise RecipeError(f"A value is missing: write one number or several, such as {example}.")
+    numbers = []
+    for part in parts:
+        try:
+            numbers.append(kind(part))
+        except ValueError:
+            raise RecipeError(f"{_shortened(part)!r} is not {what}: write one or several, such as {example}.") from None
+    return numbers
+
+
+def as_text(values: Iterable[float]) -> str:
+    """Numbers as `whole_numbers` and `decimals` read them."""
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 20 else f"{text[:20]}…"

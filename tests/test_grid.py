@@ -1,0 +1,110 @@
+"""Grids: which recipes lists make, in which order, and what is said of them."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import is_one_sentence
+
+from fmnist.grid import (
+    MOST_RUNS,
+    SETTINGS,
+    Grid,
+    as_text,
+    decimals,
+    differing,
+    distinguish,
+    spanning,
+    whole_numbers,
+)
+from fmnist.recipe import Recipe, RecipeError
+
+
+def grid(models="0", seeds=1, epochs=(3,), batches=(32,), rates=(0.1,), optimizers=("sgd",)) -> Grid:
+    return Grid(list(models), range(seeds), epochs, batches, rates, optimizers, "sample", "cpu")
+
+
+def test_one_value_each_is_one_recipe_for_each_model_and_seed():
+    plain = grid("02", 2)
+    assert plain.recipes() == [Recipe(model, seed, "sample", device="cpu") for model in "02" for seed in (0, 1)]
+    assert plain.describe() == "2 models × 2 seeds = 4 runs" and not plain.is_sweep
+    assert grid().describe() == "one setting = 1 run"
+
+
+def test_every_combination_is_there_once():
+    sweep = grid("012", 2, (1, 2), (32, 64), (0.1, 0.01, 0.10), ("sgd", "adam"))
+    recipes = sweep.recipes()
+    assert len(recipes) == len({*recipes}) == sweep.count == 3 * 2 * 2 * 2 * 2 * 2
+    assert sweep.is_sweep
+    assert sweep.describe() == (
+        "3 models × 2 optimisers × 2 learning rates × 2 batch sizes × 2 numbers of epochs × 2 seeds = 96 runs"
+    )
+
+
+def test_what_is_over_soon_comes_first_and_seeds_stand_side_by_side():
+    recipes = grid("20", 2, (3, 1), (16, 64), (0.1, 0.5)).recipes()
+    assert [(r.epochs, r.batch_size, r.learning_rate) for r in recipes[::4]] == [
+        (1, 64, 0.1),
+        (1, 64, 0.5),
+        (1, 16, 0.1),
+        (1, 16, 0.5),
+        (3, 64, 0.1),
+        (3, 64, 0.5),
+        (3, 16, 0.1),
+        (3, 16, 0.5),
+    ]
+    assert [(r.model, r.seed) for r in recipes[:4]] == [("0", 0), ("0", 1), ("2", 0), ("2", 1)]
+
+
+def test_a_grid_has_a_bound_that_is_said_before_any_recipe_is_made():
+    assert len(grid(seeds=MOST_RUNS).recipes()) == MOST_RUNS
+    huge = grid("012", 10**6, range(1, 1000), range(1, 1000))
+    with pytest.raises(RecipeError) as error:
+        huge.recipes()
+    assert is_one_sentence(error.value)
+    assert f"{huge.count:,} runs" in str(error.value) and f"{MOST_RUNS:,}" in str(error.value)
+
+
+@pytest.mark.parametrize("wrong", [{"models": "9"}, {"rates": (0.1, 0.0)}, {"epochs": (0,)}, {"optimizers": ("lion",)}])
+def test_a_value_that_cannot_be_used_is_named(wrong):
+    with pytest.raises(RecipeError) as error:
+        grid(**wrong).recipes()
+    assert is_one_sentence(error.value)
+
+
+@pytest.mark.parametrize("text", ["1,3", " 1 , 3 ", "1 3", "1;3", "1,,3,"])
+def test_lists_as_people_write_them(text):
+    assert whole_numbers(text) == [1, 3] and decimals(text) == [1.0, 3.0]
+
+
+def test_decimals_in_every_form():
+    assert decimals("0.1, 1e-3 .5 2") == [0.1, 0.001, 0.5, 2.0]
+    assert decimals(as_text([0.1, 0.001, 1e-05])) == [0.1, 0.001, 1e-05]
+    assert whole_numbers(as_text([1, 10_000])) == [1, 10_000]
+
+
+@pytest.mark.parametrize("read", [whole_numbers, decimals])
+@pytest.mark.parametrize("text", ["", " , ", "many", "1, two", "0x10", "1" * 5000 + "x", "1-3"])
+def test_what_is_no_list_is_said_in_a_short_sentence(read, text):
+    with pytest.raises(RecipeError) as error:
+        read(text)
+    assert is_one_sentence(error.value) and len(str(error.value)) < 120
+
+
+def test_a_whole_number_is_no_decimal():
+    with pytest.raises(RecipeError):
+        whole_numbers("1.5")
+
+
+def test_what_differs_tells_recipes_apart():
+    recipes = [Recipe("0", learning_rate=0.1), Recipe("2", 1, learning_rate=0.01), Recipe("2", optimizer="adam")]
+    assert [factor.field for factor in differing(recipes)] == ["model", "optimizer", "learning_rate"]
+    assert distinguish(recipes[1], differing(recipes)) == "Model 2, SGD, lr 0.01"
+    assert distinguish(recipes[1], SETTINGS) == recipes[1].describe()
+    assert differing([Recipe("0", seed) for seed in range(3)]) == []
+
+
+def test_a_grid_that_holds_some_recipes():
+    recipes = [Recipe("0", learning_rate=0.1), Recipe("2", learning_rate=0.01)]
+    spanned = spanning(recipes, 2)
+    assert spanned.count == 8
+    assert {recipe.group() for recipe in spanned.recipes()} >= {*recipes}
