@@ -142,7 +142,7 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
 def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
     (endless,) = queue(store, ENDLESS)
     trainer.start(store)
-    wait_for(lambda: store.run(endless).step > 0)
+    wait_for(lambda: store.artifact(endless, "checkpoint"))  # Of its first epoch: stopped before, it would have none.
     (waiting,) = queue(store, Recipe("0", epochs=1, **SMALL))
     store.request_stop([endless])
     stopped, trained = ended(store, endless, waiting)
