@@ -94,11 +94,6 @@ class DatasetInfo:
     download_bytes: int = 0
 
     @property
-    def test_share(self) -> float:
-        """Test images for each training image."""
-        return self.test / self.train
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the labels."""
         return self.subject.classes

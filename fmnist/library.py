@@ -175,10 +175,9 @@ def default_groups(groups: list[Group]) -> list[Group]:
 
 
 def estimate_seconds(library: Library, recipes: Sequence[Recipe], images: int) -> float | None:
-    """Roughly how long recipes will train, from the time per step of earlier runs of each model.
+    """Roughly how long recipes will train, from the times per step and per test image of earlier runs of each model.
 
-    A run that was trained beside others had its share of the machine alone; one on other data may have had more test
-    images, or fewer, for each training image.
+    A run that was trained beside others had its share of the machine alone.
 
     Args:
         images: the number of training images.
@@ -194,10 +193,11 @@ def estimate_seconds(library: Library, recipes: Sequence[Recipe], images: int) -
         if earlier.empty:
             return None
         run = (earlier if own.empty else own)["run"].iloc[-1]
-        evaluation = run.result["eval_seconds"] * recipe.info.test_share / run.recipe.info.test_share
-        seconds_per_step = (run.result["train_seconds"] + evaluation) / run.steps
-        at_once = run.result.get("at_once", 1)
-        total += seconds_per_step / at_once * recipe.epochs * math.ceil(images / recipe.batch_size)
+        steps = recipe.epochs * math.ceil(images / recipe.batch_size)
+        seconds = run.result["train_seconds"] / run.steps * steps
+        tested, to_test = run.recipe.epochs * run.recipe.info.test, recipe.epochs * recipe.info.test
+        seconds += run.result["eval_seconds"] / tested * to_test
+        total += seconds / run.result.get("at_once", 1)
     return total
 
 

@@ -86,7 +86,7 @@ class Recipe:
             steps: of the whole run.
         """
         epoch = steps / self.epochs
-        evaluation = FORWARD * self.info.test_share
+        evaluation = FORWARD * self.info.test / self.info.train
         return self.batch_size * (step + evaluation * epoch * (step // epoch))
 
     @property

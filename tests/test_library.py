@@ -170,11 +170,6 @@ def test_estimated_seconds_come_from_the_time_per_step(library):
     assert estimate_seconds(library, recipes[:1], images=100) == pytest.approx(0.1 * 20)
 
 
-def test_an_estimate_allows_for_the_number_of_test_images(library):
-    # 2 seconds of training and 1 of evaluation; QMNIST has six times as many test images for as many to train on.
-    assert estimate_seconds(library, [Recipe("0", dataset="qmnist", epochs=1, batch_size=1)], 100) == pytest.approx(8)
-
-
 def test_of_runs_beside_each_other_each_is_estimated_by_its_share_of_the_machine(library):
     done(library.own, Recipe("0"), train_seconds=9.0, at_once=2)
     assert estimate_seconds(library, [Recipe("0", epochs=1, batch_size=10)], images=100) == pytest.approx(0.05 * 10)
