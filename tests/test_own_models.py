@@ -106,7 +106,7 @@ FAULTS = {
     "in place": (forward("x -= 0.5", "return self.linear(x.flatten(1))"), "x = x - 0.5"),
     "random answers": (forward("return self.linear(nn.functional.dropout(x.flatten(1)))"), "even in evaluation mode"),
     "NumPy's random numbers": (
-        forward("import numpy as np", "return self.linear(x.flatten(1)) + np.random.rand(10) * self.training"),
+        forward("import numpy as np", "return self.linear(x.flatten(1)) * (2 - np.random.rand() * self.training)"),
         "draw random numbers from torch alone",
     ),
     "forgets": (
@@ -428,7 +428,7 @@ UNUSED = "self.unused = nn.ReLU(); self.frozen = nn.Linear(3, 3).requires_grad_(
         forward("return self.linear(x.flatten(1))", init=UNUSED),
         forward("return self.linear(x.flatten(1)) @ self.linear.weight[:, :10]", init="self.tied = self.linear"),
         TINY.replace("nn.Flatten()", "nn.ReLU(inplace=True), nn.Flatten()"),
-        TINY.replace('"Tiny"', '"Tiny", parts=2').replace("784, 10)", "784, 10), nn.Linear(10, 10).requires_grad_(0)"),
+        TINY.replace('"Tiny"', '"Tiny", parts=2').replace("10)", "10), nn.Linear(10, 10).requires_grad_(False)"),
     ],
     ids=["float64", "unused and frozen", "tied weights", "first in place", "frozen in parts"],
 )  # fmt: skip
