@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.common import descendants, kill, show, wait
 from fmnist import data, trainer, worker
+from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import Run, Store, store_path
 from fmnist.worker import ClusterState, Ended, Grown, Node, Order, Report
@@ -120,7 +121,8 @@ def replay(listener: Connection, address: str) -> None:
         address: the number of runs, and the data root.
     """
     count, root = address.split(" ", 1)
-    order = Order(0, RECORDED, Path(root), Path(root), None, 1, Path(os.devnull))
+    architecture = ARCHITECTURES[RECORDED.model]
+    order = Order(0, RECORDED, architecture, Path(root), Path(root), None, 1, Path(os.devnull))
     begun, *reports = worker.follow(order, lambda: worker.dataset(order), stopped=lambda: False)
     reports = [report for report in reports if isinstance(report, Grown)]
     listener.send(ClusterState(address, (Node("recorded", int(count), 0),)))
@@ -135,7 +137,8 @@ def replay(listener: Connection, address: str) -> None:
         listener.send((run, (due, reports[turn % len(reports)])))
     for run in runs:
         listener.send((run, (time.monotonic(), Ended("cancelled"))))
-    listener.recv()  # Until the trainer ends.
+    with suppress(EOFError):
+        listener.recv()  # Until the trainer ends.
 
 
 def follow(count: int, root: Path) -> tuple[float, float, float]:
