@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from fmnist.cluster import ClusterError
 from fmnist.recipe import Recipe
 from fmnist.store import Store
 
+CLOSED = "127.0.0.1:1"  # Nobody listens there.
 LONG = {"epochs": 6, "batch_size": 2, "learning_rate": 0.01, **SMALL}
 
 
@@ -132,16 +132,10 @@ def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_
     assert store.history([id], "test")["epoch"].tolist() == list(range(1, 61))
 
 
-def closed_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        (closed_port(), "does not answer"),
+        (CLOSED, "does not answer"),
         ("head.invalid:6379", "does not answer"),
         ("head", "not the address of a Ray cluster"),
         (":6379", "not the address of a Ray cluster"),
@@ -156,7 +150,7 @@ def test_an_address_without_a_cluster_is_told_in_a_sentence(address, words):
 
 
 def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(store, small_sample, monkeypatch):
-    monkeypatch.setenv("FMNIST_RAY_ADDRESS", closed_port())
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", CLOSED)
     (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
     trainer.start(store)
     address = os.environ["FMNIST_RAY_ADDRESS"]
