@@ -3,6 +3,7 @@ project's own models do."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -12,17 +13,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import ui
 from conftest import is_one_sentence, keep_as_sample, kill_trainers, trainer_processes, wait_for
 from making import finished_run
+from test_export import alone, write_idx
 from torch import nn
 from ui import PAGES, PROJECT, again, says, texts, visit
 
 from fmnist import __main__ as cli
 from fmnist import explanation, model_check, models, own_models, prediction, trainer, training, worker
 from fmnist.data import Dataset
+from fmnist.datasets import CLOTHES
+from fmnist.export import FORMATS
 from fmnist.images import to_png
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES, Architecture, ModelError, Source
@@ -572,6 +577,28 @@ def test_every_page_shows_the_example(their_place, page):
         for name, colors in ui.model_colors(key, chart).items():
             [model] = [known for known in ARCHITECTURES.values() if known.name == name]
             assert colors <= {model.color.upper()}, (page, key)
+
+
+@pytest.mark.parametrize("form", [id for id, form in FORMATS.items() if not form.tracking])
+def test_the_example_is_exported_in_every_format(their_place, tmp_path, form):
+    if FORMATS[form].missing:
+        pytest.skip(FORMATS[form].missing)
+    shelf = Library(Store(their_place / "fmnist.db"))
+    for group in shelf.groups("sample", "own"):
+        place = tmp_path / group.id
+        assert cli.main(["export", group.id, "--group", "--to", form, "--out", str(place)]) == 0
+        assert any(place.rglob("*"))
+
+
+def test_the_exported_example_answers_without_us_as_it_does_with_us(their_place, small_data, tmp_path):
+    shelf = Library(Store(their_place / "fmnist.db"))
+    images = write_idx(tmp_path / "images", small_data.test_images)
+    for group in shelf.groups("sample", "own"):
+        place = tmp_path / group.id
+        assert cli.main(["export", group.id, "--group", "--to", "script", "--out", str(place)]) == 0
+        answers = pd.read_csv(io.StringIO(alone(place, "predict.py", images, "--csv")))
+        expected = prediction.probabilities(shelf, group, small_data.test_images).mean(axis=0)
+        assert np.array_equal(answers[list(CLOTHES.classes)], expected)
 
 
 def test_the_example_is_explained(their_place):
