@@ -259,11 +259,11 @@ class Trainer:
         with suppress(OSError):
             worker.connection.send(wanted)
 
-    # --- From the queue to the workers ---
-
     def _is_followed(self) -> bool:
         """Whether another trainer waits for our end, to train models that we know nothing of."""
         return not _expected(self.runs) <= own_models.files()
+
+    # --- From the queue to the workers ---
 
     def _hand_out(self) -> None:
         self._hand_out_here()
