@@ -166,7 +166,7 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
     monkeypatch.setattr(cli, "tqdm", Bar)
     monkeypatch.setattr(cli, "FOLLOW_SECONDS", 0)
     monkeypatch.setattr(cli.trainer, "is_alive", trains)
-    cli._follow(store, ids)
+    cli._follow(store, ids, None)
     assert max(seen, key=len) == [0, 1, 2] and not drawn
     [whole] = kept
     assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from ray.cluster_utils import Cluster
 
 from fmnist import cluster, trainer, training, worker
 from fmnist.cluster import ClusterError
+from fmnist.data import PROJECT
 from fmnist.recipe import Recipe
 from fmnist.store import Store
 
@@ -158,6 +161,17 @@ def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(store
     assert store.run(id).status == "queued"
     store.bring_home(address)
     assert ended(store, id)[0].status == "done"
+
+
+def test_the_command_line_says_that_a_cluster_is_not_there_and_waits(store, small_sample):
+    command = [sys.executable, "-m", "fmnist", "train", "--ray", CLOSED, "--runs", str(store.path)]
+    command += ["--models", "0", "--dataset", "sample", "--epochs", "1", "--device", "cpu"]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = next(line for line in process.stderr if "does not answer" in line)
+    assert "wait until it is back" in said
+    store.bring_home(CLOSED)
+    output, rest = process.communicate(timeout=120)
+    assert process.returncode == 0 and output.startswith("Model 0, seed 0: ") and "Traceback" not in rest
 
 
 def losing(_connection: Any, address: str) -> None:
