@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from ui import PAGES, again, labels, live_curves, says, served, visit
 
 from fmnist import __main__ as cli
 from fmnist import access, data, store, trainer
+from fmnist.datasets import DATASETS, DEFAULT, SAMPLE
 from fmnist.recipe import Recipe
 from fmnist.store import Point, Store, StoreError
 from fmnist.timing_panel import Clock
@@ -145,8 +146,8 @@ def test_damaged_files_and_foreign_ones_are_told_in_a_sentence(tmp_path, read_on
 
 def test_data_are_neither_downloaded_nor_is_the_sample_kept(tmp_path, read_only, monkeypatch):
     with pytest.raises(data.DataError, match="read-only"):
-        next(data.download(tmp_path / "data"))
-    monkeypatch.setattr(data, "SAMPLE_SIZES", (20, 20))
+        next(data.download(DEFAULT, tmp_path / "data"))
+    monkeypatch.setitem(DATASETS, SAMPLE, replace(DATASETS[SAMPLE], train=20, test=20))
     assert len(data.load("sample", tmp_path, tmp_path / "cache").train_images) == 20
     assert list(tmp_path.iterdir()) == []
 
@@ -158,7 +159,7 @@ def test_a_trainer_does_not_begin(store, read_only, caplog):
 
 
 @pytest.mark.parametrize(
-    "command", [["train"], ["time"], ["data", "download"], ["runs", "delete", "1"]], ids=lambda words: " ".join(words)
+    "command", [["train"], ["time"], ["data", "download"], ["runs", "delete", "1"], ["runs", "import", "other.db"]], ids=lambda words: " ".join(words)
 )
 def test_the_command_line_refuses_what_would_change_something(command, store, read_only, capsys):
     assert cli.main([*command, "--runs", str(store.path)]) == 1
