@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+LONGEST = ("browser", "cluster", "trainer", "own_models", "proxy", "pages", "export")
+"""Files of few but long tests: begun last, one of the two processes would work on them alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, where two are worked on at once; one after the other, the quick ones."""
+    place = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)), reverse=alone)
+
+
 def wait_for(condition: Callable[[], T], timeout: float = 60) -> T:
     """Look until the condition holds, and give its value; a test that waits in vain fails with its name."""
     deadline = time.monotonic() + timeout
