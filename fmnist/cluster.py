@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from fmnist import data, worker
 from fmnist.worker import Begun, ClusterState, Ended, Lost, Node, Order, Prepare, Report, Stop
 
 LOOK_SECONDS = 0.05  # Between two looks at what the trainer says.
+HEAD_SECONDS = 1.0  # Between two looks whether the head is there.
 NODES_SECONDS = 1.0  # Between two looks at the nodes.
 CONNECT_SECONDS = 5.0  # That a cluster has to answer at its address.
 GPU_SHARE = 0.25  # Of a GPU for a run: models of this size use a small part of one.
@@ -49,10 +51,10 @@ def serve(trainer: Connection, address: str) -> None:
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         try:
             connect(address)
+            threading.Thread(target=_end_with, args=(ray.get_runtime_context().gcs_address,), daemon=True).start()
             Driver(trainer, address).work()
         except ClusterError as error:
             trainer.send(ClusterState(address, problem=str(error)))
-            os._exit(0)  # In an orderly end, Ray would wait for the cluster for a minute.
 
 
 def connect(address: str) -> None:
@@ -88,6 +90,17 @@ def connect(address: str) -> None:
         raise ClusterError(f"The Ray cluster at {address} can't be used ({_first_line(error)}).") from error
 
 
+def _end_with(head: str) -> None:
+    """End this process when the head is gone, which the trainer notices: in whatever call of Ray it is, that would wait
+    for the head for a minute."""
+    while True:
+        time.sleep(HEAD_SECONDS)
+        try:
+            _answers(head)
+        except ClusterError:
+            os._exit(1)
+
+
 def _answers(address: str) -> None:
     """See that somebody listens at an address: Ray itself would wait for a minute or more, deaf to all signals.
 
@@ -116,7 +129,6 @@ class Driver:
     def __init__(self, trainer: Connection, address: str) -> None:
         self._trainer = trainer
         self._state = ClusterState(address)
-        self._head = ray.get_runtime_context().gcs_address
         self._names: dict[str, str] = {}  # of nodes, by their id
         self._looked = 0.0
         self._tasks: dict[int, ray.ObjectRefGenerator] = {}  # by the run's id
@@ -124,11 +136,7 @@ class Driver:
         self._data: dict[str, ray.ObjectRef] = {}  # by the data's fingerprint
 
     def work(self) -> None:
-        """Until the trainer is gone.
-
-        Raises:
-            ClusterError: the cluster is.
-        """
+        """Until the trainer is gone."""
         while True:
             if time.monotonic() - self._looked >= NODES_SECONDS:
                 self._look()
@@ -140,7 +148,6 @@ class Driver:
     def _look(self) -> None:
         """Tell the trainer of the nodes, if they have changed."""
         self._looked = time.monotonic()
-        _answers(self._head)
         alive = [node for node in ray.nodes() if node["Alive"]]
         shared = Counter(node["NodeName"] for node in alive)
         self._names |= {
