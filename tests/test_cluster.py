@@ -27,7 +27,7 @@ LONG = {"epochs": 6, "batch_size": 2, "learning_rate": 0.01, **SMALL}
 
 
 class Nodes:
-    """A cluster with a head that trains nothing, and nodes of two cores each."""
+    """A cluster with a head that trains nothing, and nodes of one core each."""
 
     def __init__(self, *names: str) -> None:
         self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
@@ -37,7 +37,7 @@ class Nodes:
             self.add(name)
 
     def add(self, name: str) -> None:
-        self._nodes[name] = self._cluster.add_node(num_cpus=2, node_name=name)
+        self._nodes[name] = self._cluster.add_node(num_cpus=1, node_name=name)
 
     def kill(self, name: str) -> None:
         self._cluster.remove_node(self._nodes.pop(name), allow_graceful=False)
@@ -88,7 +88,7 @@ def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, smal
         epochs = {run.id: store.history([run.id], "test")["epoch"].max() for run in running if run.node == "node-b"}
         return [id for id, epoch in epochs.items() if 0 < epoch < LONG["epochs"] / 2]
 
-    wait_for(midway, timeout=120)
+    wait_for(midway, timeout=200)
     nodes.kill("node-b")
     runs = ended(store, *ids)
     assert {run.status for run in runs} == {"done"}
