@@ -80,13 +80,12 @@ def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, smal
     ids = queue(store, *recipes)
     trainer.start(store)
 
-    def midway() -> list[int]:
-        """Runs on node-b that have finished an epoch, but not the last one, once both nodes train."""
-        running = store.runs("running")
-        if {run.node for run in running} < {"node-a", "node-b"}:
-            return []
-        epochs = {run.id: store.history([run.id], "test")["epoch"].max() for run in running if run.node == "node-b"}
-        return [id for id, epoch in epochs.items() if 0 < epoch < LONG["epochs"] / 2]
+    def midway() -> bool:
+        """Both nodes train, and node-b has just finished the first epoch of a model that takes seconds."""
+        running = {run.node: run for run in store.runs("running")}
+        if not running.keys() >= {"node-a", "node-b"} or running["node-b"].recipe.model != "2":
+            return False
+        return store.history([running["node-b"].id], "test")["epoch"].tolist() == [1]
 
     wait_for(midway, timeout=200)
     nodes.kill("node-b")
