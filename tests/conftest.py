@@ -9,6 +9,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -39,6 +40,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {f"test_{name}": place for place, name in enumerate(LONGEST)}
     alone = "PYTEST_XDIST_WORKER" not in os.environ
     items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)), reverse=alone)
+
+
+MAIN = sys.modules["__main__"]
+
+
+def pytest_runtest_teardown() -> None:
+    """A page that AppTest has run stays in place of the main module, which multiprocessing has each process run that it
+    spawns: a trainer in a later test would have its workers run the page, and they would end."""
+    sys.modules["__main__"] = MAIN
 
 
 def wait_for(condition: Callable[[], T], timeout: float = 60) -> T:

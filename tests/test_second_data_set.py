@@ -49,7 +49,7 @@ def test_it_is_trained_by_a_real_trainer_and_seen_on_every_page(small_mnist, sto
     at = visit("pages/1_Train.py")
     at.button_group(key="dataset").set_value("mnist")
     at.pills(key="models").set_value(["0"])
-    at.number_input(key="epochs").set_value(1)
+    at.text_input(key="epochs").set_value("1")
     at.run()
     at.button(key="train").click().run()
     assert not at.exception
