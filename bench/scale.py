@@ -27,7 +27,8 @@ from bench.common import descendants, kill, show, wait
 from fmnist import data, trainer, worker
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import Run, Store, store_path
+from fmnist.run import Run
+from fmnist.store import Store, store_path
 from fmnist.worker import ClusterState, Ended, Grown, Node, Order, Report
 
 BOUND = 0.3  # Seconds that a run may take more over Ray than here.

@@ -31,7 +31,8 @@ from bench.browser import Server, server
 from bench.common import cpu_seconds, show, wait
 from fmnist import data
 from fmnist.recipe import Recipe
-from fmnist.store import ACTIVE, Run, Store, store_path
+from fmnist.run import Run
+from fmnist.store import ACTIVE, Store, store_path
 
 SLOWER, GROWTH = 0.10, 60  # Bounds; the latter in MB.
 LEAST_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.

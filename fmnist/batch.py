@@ -10,7 +10,8 @@ from fmnist.grid import SETTINGS, Factor, differing, distinguish
 from fmnist.library import Library, estimate_seconds
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import ACTIVE, Run
+from fmnist.run import Run
+from fmnist.store import ACTIVE
 
 UNFINISHED = ("failed", "interrupted", "cancelled")
 

@@ -9,7 +9,7 @@ import streamlit as st
 from fmnist import access, trainer, widgets
 from fmnist.batch import Batch
 from fmnist.library import Library
-from fmnist.store import Run
+from fmnist.run import Run
 from fmnist.worker import ClusterState
 
 MOST_NAMED = 4  # Runs of a node that are named; the others are counted.

@@ -20,7 +20,7 @@ from fmnist.datasets import DatasetInfo
 from fmnist.diagnosis import Finding
 from fmnist.library import Group, Library, as_tables, identity
 from fmnist.pairs import Pair
-from fmnist.store import Run
+from fmnist.run import Run
 
 T = TypeVar("T")
 

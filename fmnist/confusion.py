@@ -25,7 +25,7 @@ from fmnist.datasets import DatasetInfo
 from fmnist.evaluation import CLASSES
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.run import Run
 
 SURE = 0.9
 """A seed that gives its answer at least this probability is sure: see `possible_wrong_labels`."""

@@ -8,9 +8,12 @@ recomputed from the store exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd  # Takes half a second, which workers do without.
 
 CLASSES = 10
 
@@ -203,7 +206,7 @@ def frontier(costs: pd.Series, accuracies: pd.Series) -> pd.Series:
         not ((costs <= cost) & (accuracies >= accuracy) & ((costs < cost) | (accuracies > accuracy))).any()
         for cost, accuracy in zip(costs, accuracies, strict=True)
     ]
-    return pd.Series(best, index=costs.index, dtype=bool) & costs.notna()
+    return costs.notna() & np.array(best, dtype=bool)
 
 
 def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:

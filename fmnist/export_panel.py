@@ -18,7 +18,7 @@ from fmnist import access, own_models, widgets
 from fmnist.data import PROJECT
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
 from fmnist.library import Library
-from fmnist.store import Run
+from fmnist.run import Run
 
 MOST_RUNS = 40
 """At once from a page: the answers of so many runs are some 30 MB, which lie in the server's memory."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fmnist.library import Group
 from fmnist.recipe import OPTIMIZERS
-from fmnist.store import Run
+from fmnist.run import Run
 
 RECIPE = "It is the recipes that are compared, as much as the models."
 TIMES = "Their times can't be compared."

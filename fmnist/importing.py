@@ -30,7 +30,7 @@ from fmnist.datasets import DATASETS
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import Record
+from fmnist.run import Record
 
 MOST_BYTES = 256 * 2**20
 """Of one thing in the file, packed or not."""

@@ -18,7 +18,8 @@ from fmnist import certainty, diagnosis, evaluation
 from fmnist.diagnosis import Finding
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import CLOSING_SECONDS, REFERENCE, Run, Store
+from fmnist.run import CLOSING_SECONDS, Run
+from fmnist.store import REFERENCE, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
 MOST_REMEMBERED = 256

@@ -20,7 +20,7 @@ from fmnist import charts
 from fmnist.grid import Factor, distinguish
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.run import Run
 
 HTML = """
 <div class="live">

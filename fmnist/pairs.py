@@ -11,7 +11,7 @@ import numpy as np
 from fmnist import certainty
 from fmnist.certainty import Difference, Flips
 from fmnist.library import Group, Library
-from fmnist.store import Run
+from fmnist.run import Run
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import nn
 from fmnist import evaluation, training
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.run import Run
 
 
 def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.library import Group, Library, identity
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import Run
+from fmnist.run import Run
 
 MOST_NAMED = 10
 COLUMNS = (

@@ -34,7 +34,8 @@ from filelock import FileLock, Timeout
 from fmnist import access, data, own_models, store
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run, Store, StoreError
+from fmnist.run import Run
+from fmnist.store import Store, StoreError
 from fmnist.worker import Begun, ClusterState, Ended, Grown, Lost, Order, Prepare, Report, Stop, cores, serve
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.

@@ -21,7 +21,8 @@ from fmnist import evaluation, prediction, seal, training
 from fmnist.data import Dataset
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES, ModelError
-from fmnist.store import Run, Store, StoreError, unpack
+from fmnist.run import Run
+from fmnist.store import Store, StoreError, unpack
 
 LOGIT_STEPS = 2
 """By how many float16 steps, those at an image's largest logit, a logit may differ from what the weights give here.

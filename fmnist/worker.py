@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 from fmnist import data
 from fmnist.models import ARCHITECTURES, Architecture
 from fmnist.recipe import Recipe
-from fmnist.store import Point, pack
+from fmnist.run import Point
+from fmnist.store import pack
 
 if TYPE_CHECKING:
     from fmnist import training

@@ -14,7 +14,8 @@ from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
 from fmnist.plan import Plan
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
-from fmnist.store import Run, TooManyRuns
+from fmnist.run import Run
+from fmnist.store import TooManyRuns
 
 PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.

@@ -8,7 +8,8 @@ from fmnist import evaluation, store
 from fmnist.data import Dataset
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import Point, Run, Store
+from fmnist.run import Point, Run
+from fmnist.store import Store
 
 STEPS_PER_EPOCH = 8
 

@@ -22,7 +22,8 @@ from fmnist.data import Dataset
 from fmnist.datasets import CLOTHES
 from fmnist.images import to_png
 from fmnist.models import ARCHITECTURES
-from fmnist.store import REFERENCE, Run, Store
+from fmnist.run import Run
+from fmnist.store import REFERENCE, Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -69,10 +70,13 @@ def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
 def trained(browser: Browser, server: Server) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
     ann, ben = Visitor(browser, server), Visitor(browser, server)
-    choose_recipe(ann, epochs=100)  # Some 10 s on two cores: long enough for Ben to come and see them grow.
+    choose_recipe(ann, epochs=30)
     press(ann.page, "Train")
     ann.page.get_by_text("Training now").wait_for()
-    ben.open("Train")
+    [trainer] = trainer_processes(server.runs)
+    with standing_still(trainer):
+        ben.open("Train")
+        ben.page.get_by_text("Training now").wait_for()
     watchers = {ann: [], ben: []}
 
     def watched_to_the_end() -> bool:
@@ -223,6 +227,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def tab_to(page: Page, label: str) -> None:
     """Press Tab until a widget has the focus."""
+    page.get_by_role("combobox", name=label).wait_for()  # Tab goes round in what is drawn so far.
     for _ in range(80):
         page.keyboard.press("Tab")
         focused = page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")
@@ -280,7 +285,7 @@ def one_epoch(runs: Store, *statuses: str) -> list[Run]:
 
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
-    choose_recipe(ann, epochs=60, models=("Model 2",))
+    choose_recipe(ann, epochs=40, models=("Model 2",))
     press(ann.page, "Train")
     wait_for(lambda: runs.runs("running"))
     [run] = runs.runs("running")
@@ -292,17 +297,17 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     [trainer] = trainer_processes(server.runs)
     with standing_still(trainer):
         step = reached()
-        ann.page.get_by_text(f"step {step:,} of 660").wait_for()
+        ann.page.get_by_text(f"step {step:,} of 440").wait_for()
         server.kill()
     wait_for(lambda: reached() > step and runs.artifact(run.id, "checkpoint"))
     with standing_still(trainer):
         step = reached()
         server.start()
         page = ben.open("Train")
-        page.get_by_text(f"step {step:,} of 660").wait_for()
+        page.get_by_text(f"step {step:,} of 440").wait_for()
     wait_for(lambda: reached() > step)
     with standing_still(trainer):
-        page.get_by_text(f"step {reached():,} of 660").wait_for()
+        page.get_by_text(f"step {reached():,} of 440").wait_for()
         kill_trainers(server.runs)
     page.get_by_text("interrupted at step").wait_for(timeout=10_000)
     assert runs.run(run.id).status == "interrupted"
@@ -312,7 +317,7 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     page.get_by_text("Last training").wait_for()
     page.get_by_text("interrupted at step").wait_for(state="detached")
     history = runs.history([run.id])
-    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 61))
+    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 41))
     ben.check()
     # Ann's tab was open all the time, and has found the new server.
     ann.page.get_by_text("Last training").wait_for()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence, trainer_processes, unpack_all, wait_for
+from conftest import is_one_sentence, keep_as_sample, trainer_processes, unpack_all, wait_for
 from making import finished_run
 from PIL import Image
 
 from fmnist import __main__ as cli
 from fmnist import data, evaluation, training
+from fmnist.commands import arguments, train
 from fmnist.datasets import CLOTHES
 from fmnist.images import to_png
 from fmnist.library import Library
@@ -54,14 +56,25 @@ def fmnist(capsys, runs_path):
     return call
 
 
-@pytest.fixture
-def trained(store: Store, small_sample) -> Store:
-    """Models 0 and 1, finished, Model 0 with two seeds; without the seconds that a trainer process takes to start."""
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory, small_data) -> Path:
+    """A store's file with Models 0 and 1, finished, Model 0 with two seeds."""
+    folder = tmp_path_factory.mktemp("trained")
+    keep_as_sample(small_data, folder)
+    store = Store(folder / "fmnist.db")
     recipes = [Recipe(model, seed, "sample", 1, device="cpu") for model, seed in (("0", 0), ("0", 1), ("1", 0))]
-    store.enqueue([(recipe, recipe.key(small_sample.fingerprint)) for recipe in recipes], Path("/"))
+    store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes], Path("/"))
     Trainer(store).work(idle_seconds=0)
     assert len(store.runs("done")) == 3
-    return store
+    store.close()
+    return store.path
+
+
+@pytest.fixture
+def trained(trained_once: Path, runs_path: Path, small_sample) -> Store:
+    """A store of one's own with these runs."""
+    shutil.copy(trained_once, runs_path)
+    return Store(runs_path)
 
 
 @pytest.fixture
@@ -163,10 +176,10 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
             pass
         return True
 
-    monkeypatch.setattr(cli, "tqdm", Bar)
-    monkeypatch.setattr(cli, "FOLLOW_SECONDS", 0)
-    monkeypatch.setattr(cli.trainer, "is_alive", trains)
-    cli._follow(store, ids, None)
+    monkeypatch.setattr(train, "tqdm", Bar)
+    monkeypatch.setattr(train, "FOLLOW_SECONDS", 0)
+    monkeypatch.setattr("fmnist.trainer.is_alive", trains)
+    train._follow(store, ids, None)
     assert max(seen, key=len) == [0, 1, 2] and not drawn
     [whole] = kept
     assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)
@@ -292,7 +305,7 @@ def test_predict_as_a_table(fmnist, trained, shirt):
 
 
 def test_predict_without_a_model(fmnist, shirt, monkeypatch):
-    monkeypatch.setattr(cli, "Library", lambda own: Library(own, reference=None))
+    monkeypatch.setattr("fmnist.commands.predict.Library", lambda own: Library(own, reference=None))
     check_refused(fmnist("predict", shirt, "--dataset", "sample"), "python -m fmnist train")
 
 
@@ -387,8 +400,8 @@ def test_a_run_that_is_not_there(fmnist, action, id):
 def test_a_store_that_is_broken(fmnist, runs_path):
     runs_path.parent.mkdir()
     runs_path.write_text("Dear diary, " * 100)
-    for arguments in (["compare"], ["runs", "list"], ["runs", "show", 1], TRAIN):
-        check_refused(fmnist(*arguments), runs_path)
+    for command in (["compare"], ["runs", "list"], ["runs", "show", 1], TRAIN):
+        check_refused(fmnist(*command), runs_path)
 
 
 # As a process
@@ -453,8 +466,8 @@ def test_wrong_usage(arguments, capsys):
     [("0", [0]), ("0-4", [0, 1, 2, 3, 4]), ("3,1,3", [3, 1]), ("0,2,5-7", [0, 2, 5, 6, 7]), ("1, 2", [1, 2])],
 )
 def test_lists_of_seeds(text, numbers):
-    assert cli._numbers(text) == numbers
+    assert arguments.numbers(text) == numbers
 
 
 def test_lists_of_models():
-    assert cli._models("2, 0,2") == ["2", "0"]
+    assert arguments.models("2, 0,2") == ["2", "0"]

@@ -23,7 +23,7 @@ from fmnist.recipe import Recipe
 from fmnist.store import Store
 
 CLOSED = "127.0.0.1:1"  # Nobody listens there.
-LONG = {"epochs": 6, "batch_size": 2, "learning_rate": 0.01, **SMALL}
+LONG = {"epochs": 3, "batch_size": 2, "learning_rate": 0.01, **SMALL}
 
 
 class Nodes:
@@ -96,7 +96,7 @@ def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, smal
         *_, alone = training.train(recipe, small_sample, threads=run.threads)
         assert same_weights(store.weights(run.id), alone.weights)
         assert (store.logits(run.id) == alone.logits).all()
-        assert store.history([run.id], "test")["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+        assert store.history([run.id], "test")["epoch"].tolist() == [1, 2, 3]
     wait_for(lambda: "node-b" not in {node.name for node in trainer.cluster_state(store, nodes.address).nodes})
 
 
@@ -114,7 +114,7 @@ def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(store, small_sa
 def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, shared, monkeypatch):
     nodes = Nodes("node-c")
     monkeypatch.setenv("FMNIST_RAY_ADDRESS", nodes.address)
-    recipe = Recipe("0", 4, **LONG | {"epochs": 60})
+    recipe = Recipe("0", 4, **LONG | {"epochs": 30})
     (id,) = queue(store, recipe)
     trainer.start(store)
     wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)
@@ -123,7 +123,7 @@ def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_
     problem = wait_for(lambda: trainer.cluster_state(store, nodes.address).problem)
     assert is_one_sentence(problem) and nodes.address in problem
     epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
-    assert 0 < epoch < 60 and len(store.history([id])) > 0
+    assert 0 < epoch < 30 and len(store.history([id])) > 0
     assert trainer.is_alive(store)  # and looks whether it comes back
 
     store.bring_home(nodes.address)
@@ -131,7 +131,7 @@ def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_
     assert (run.status, run.node) == ("done", None)
     *_, alone = training.train(recipe, small_sample)
     assert same_weights(store.weights(id), alone.weights)
-    assert store.history([id], "test")["epoch"].tolist() == list(range(1, 61))
+    assert store.history([id], "test")["epoch"].tolist() == list(range(1, 31))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from fmnist.data import Dataset
 from fmnist.datasets import CLOTHES
 from fmnist.library import Library
 from fmnist.recipe import Recipe
-from fmnist.store import Run, Store, pack
+from fmnist.run import Run
+from fmnist.store import Store, pack
 
 SHIRT, COAT, BAG = 6, 4, 8
 

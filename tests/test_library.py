@@ -10,7 +10,8 @@ import pytest
 from fmnist import library as library_module
 from fmnist.library import Library, as_tables, comparison, default_groups, estimate_seconds
 from fmnist.recipe import Recipe
-from fmnist.store import CLOSING_SECONDS, Point, Store, pack
+from fmnist.run import CLOSING_SECONDS, Point
+from fmnist.store import Store, pack
 
 LOGITS = np.eye(10, dtype=np.float16)[[3, 1, 4]]
 

@@ -28,7 +28,8 @@ from fmnist.images import to_png
 from fmnist.library import Group, Library
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import Run, Store, pack, store_path
+from fmnist.run import Run
+from fmnist.store import Store, pack, store_path
 
 HOME, TRAIN, COMPARE, CONFUSION, PREDICT, DATA = PAGES
 RESULT_PAGES = (HOME, COMPARE, CONFUSION, PREDICT)

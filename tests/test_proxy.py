@@ -27,7 +27,8 @@ from websockets.sync.client import connect
 from fmnist.data import Dataset
 from fmnist.images import to_png
 from fmnist.recipe import Recipe
-from fmnist.store import Point, Store
+from fmnist.run import Point
+from fmnist.store import Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -21,7 +21,8 @@ from fmnist import __main__ as cli
 from fmnist import access, data, store, trainer
 from fmnist.datasets import DATASETS, DEFAULT, SAMPLE
 from fmnist.recipe import Recipe
-from fmnist.store import Point, Store, StoreError
+from fmnist.run import Point
+from fmnist.store import Store, StoreError
 from fmnist.timing_panel import Clock
 
 REAL_DATA = data.data_root()  # Before a test puts another place there.

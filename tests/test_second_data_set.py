@@ -15,7 +15,8 @@ from fmnist.data import Dataset
 from fmnist.datasets import CLOTHES, DATASETS, DIGITS
 from fmnist.library import Library
 from fmnist.recipe import Recipe
-from fmnist.store import Run, Store
+from fmnist.run import Run
+from fmnist.store import Store
 
 MNIST = {"data": "MNIST"}
 CLOTHES_ALONE = set(CLOTHES.classes) - {"Bag"}  # A short word may stand in another.

@@ -18,7 +18,8 @@ from conftest import is_one_sentence, wait_for
 
 from fmnist.data import PROJECT
 from fmnist.recipe import Recipe
-from fmnist.store import Point, Store, StoreError, pack, store_path, unpack
+from fmnist.run import Point
+from fmnist.store import Store, StoreError, pack, store_path, unpack
 
 ROOT = Path("/data root")
 

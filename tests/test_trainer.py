@@ -17,7 +17,8 @@ from safetensors.torch import load
 from fmnist import data, trainer, training, worker
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import ACTIVE, Run, Store, StoreError
+from fmnist.run import Run
+from fmnist.store import ACTIVE, Store, StoreError
 
 SMALL = {"dataset": "sample", "device": "cpu"}
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, **SMALL)

@@ -16,7 +16,7 @@ from fmnist import certainty
 from fmnist.export.chosen import LICENCES, Chosen, classes, dataset_title, file_name
 from fmnist.export.source import source
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.run import Run
 
 HUB_DATASETS = {"fashion-mnist": "zalando-datasets/fashion_mnist"}
 """Data sets by their name on the Hugging Face Hub."""

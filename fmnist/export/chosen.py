@@ -11,7 +11,7 @@ from fmnist import evaluation
 from fmnist.data import DataError, Dataset
 from fmnist.datasets import DATASETS
 from fmnist.library import Library
-from fmnist.store import Run
+from fmnist.run import Run
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from fmnist import prediction, sample, training
 from fmnist.export import ExportError
 from fmnist.export.chosen import Chosen, classes, dataset_title, file_name
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.run import Run
 
 CHECKED_IMAGES = 1000
 TOLERANCE = 1e-4

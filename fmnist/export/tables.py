@@ -12,7 +12,7 @@ import pandas as pd
 from fmnist import evaluation
 from fmnist.export.chosen import Chosen, classes
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.run import Run
 
 WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
 

@@ -18,7 +18,7 @@ from fmnist import seal
 from fmnist.export import ExportError, weights
 from fmnist.export.chosen import Chosen, dataset_title
 from fmnist.models import ARCHITECTURES
-from fmnist.store import Run
+from fmnist.run import Run
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
