@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 REFERENCE = Path(__file__).parent / "reference" / "reference.db"
 
-BATCH_SECONDS = 2  # Runs asked for by one click are added within moments.
 ACTIVE = ("queued", "running")
 TRAINABLE = "status = 'queued' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
 """In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
@@ -153,10 +152,10 @@ class Store(Database):
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
             rows = db.execute(
                 "SELECT id, status, step, finished FROM runs WHERE (status IN ('queued', 'running') OR id > coalesce(("
-                "SELECT id FROM runs WHERE created <= (SELECT created FROM runs ORDER BY id DESC LIMIT 1) - ? "
+                "SELECT id FROM runs WHERE created < (SELECT created FROM runs ORDER BY id DESC LIMIT 1) "
                 "ORDER BY id DESC LIMIT 1), 0)) AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?))"
                 " ORDER BY priority, id",
-                (BATCH_SECONDS, json.dumps(list(ARCHITECTURES))),
+                (json.dumps(list(ARCHITECTURES)),),
             ).fetchall()
         return [Standing(*row) for row in rows]
 
@@ -332,6 +331,7 @@ class Store(Database):
         """
         found: list[tuple[int, bool]] = []
         added: list[int] = []
+        now = time.time()  # The same for all: `newest_batch` knows them by it.
         with self._write() as db:
             for recipe, key in recipes:
                 row = db.execute(
@@ -348,7 +348,7 @@ class Store(Database):
                     continue
                 cursor = db.execute(
                     "INSERT INTO runs (key, recipe, data_root, cluster, priority, created) VALUES (?, ?, ?, ?, ?, ?)",
-                    (key, recipe.to_json(), str(data_root), cluster, ARCHITECTURES.place(recipe.model), time.time()),
+                    (key, recipe.to_json(), str(data_root), cluster, ARCHITECTURES.place(recipe.model), now),
                 )
                 found.append((cursor.lastrowid, True))
                 added.append(cursor.lastrowid)

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -48,7 +49,12 @@ MOST_LOSSES = 3  # How often a cluster may lose a run before it has finished ano
 MOST_SLOTS = 8
 WORKER_BYTES = 10**9  # Memory of a worker: torch and the images as floats (measured: 0.8 GB).
 EXPECTED = "trainer_files"  # The setting of the store in which `_expected` stands.
-PROCESSES = multiprocessing.get_context("spawn")  # Forked, they would inherit the lock and the open store.
+# Not forked from the trainer: they would inherit the lock and the open store.
+SPAWNED = multiprocessing.get_context("spawn")
+# Forked from a process that has loaded torch and done nothing else: a worker more starts at once and shares its memory.
+# Linux alone: elsewhere there is no fork, or system libraries do not survive it.
+WORKERS = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+WORKERS.set_forkserver_preload(["fmnist.preload"])
 
 log = logging.getLogger("fmnist.trainer")
 
@@ -432,21 +438,21 @@ class Trainer:
     # --- Processes ---
 
     def _start_worker(self) -> Worker:
-        worker = self._start(serve)
+        worker = self._start(WORKERS, serve)
         self._workers.append(worker)
         return worker
 
     def _connect(self, address: str) -> Worker:
         """Start the process that speaks with a cluster. A driver of Ray does not outlive its cluster: we must."""
-        worker = self._start(serve_cluster, address)
+        worker = self._start(SPAWNED, serve_cluster, address)
         worker.cluster = ClusterState(address)
         self._clusters[address] = worker
         return worker
 
-    def _start(self, function: Callable, *arguments: str) -> Worker:
-        ours, theirs = PROCESSES.Pipe()
+    def _start(self, context: BaseContext, function: Callable, *arguments: str) -> Worker:
+        ours, theirs = context.Pipe()
         # Daemons end with us in any orderly way; after any other they find that nobody listens.
-        process = PROCESSES.Process(target=function, args=(theirs, *arguments), daemon=True)
+        process = context.Process(target=function, args=(theirs, *arguments), daemon=True)
         process.start()
         theirs.close()
         return Worker(process, ours)

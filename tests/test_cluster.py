@@ -23,7 +23,7 @@ from fmnist.recipe import Recipe
 from fmnist.store import Store
 
 CLOSED = "127.0.0.1:1"  # Nobody listens there.
-LONG = {"epochs": 3, "batch_size": 2, "learning_rate": 0.01, **SMALL}
+LONG = {"epochs": 3, "batch_size": 4, "learning_rate": 0.01, **SMALL}
 
 
 class Nodes:
@@ -114,7 +114,7 @@ def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(store, small_sa
 def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, shared, monkeypatch):
     nodes = Nodes("node-c")
     monkeypatch.setenv("FMNIST_RAY_ADDRESS", nodes.address)
-    recipe = Recipe("0", 4, **LONG | {"epochs": 30})
+    recipe = Recipe("0", 4, **LONG | {"epochs": 30, "batch_size": 2})
     (id,) = queue(store, recipe)
     trainer.start(store)
     wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)

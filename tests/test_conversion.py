@@ -12,7 +12,7 @@ from fmnist import data, sample, training
 from fmnist.data import Dataset
 from fmnist.recipe import Recipe
 
-COUNT = 300
+COUNT = 200
 
 
 @pytest.fixture(scope="module")

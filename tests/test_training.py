@@ -312,10 +312,12 @@ def test_a_layer_that_lets_something_through_for_any_image_is_not_called_zero():
 # FashionMNIST
 
 
-@pytest.mark.parametrize("model, low, high", [("0", 0.70, 0.86), ("1", 0.45, 0.84), ("2", 0.78, 0.90)])
-def test_one_epoch_of_the_published_recipe(model, low, high, real_data):
-    finished = finish(Recipe(model, epochs=1, device="cpu"), real_data)
+@pytest.mark.parametrize("model, low, high", [("0", 0.70, 0.86), ("1", 0.45, 0.84), ("2", 0.70, 0.88)])
+def test_a_third_of_an_epoch_of_the_published_recipe(model, low, high, real_data):
+    images, labels = real_data.train_images[:20_000], real_data.train_labels[:20_000]
+    third = dataclasses.replace(real_data, train_images=images, train_labels=labels, fingerprint="a third")
+    finished = finish(Recipe(model, epochs=1, device="cpu"), third)
     if finished.dead:  # Model 2 does that at times, and rounding alone decides when.
         assert model == "2" and finished.zero_layers and finished.test_accuracy == 0.1
-        finished = finish(Recipe(model, seed=1, epochs=1, device="cpu"), real_data)
+        finished = finish(Recipe(model, seed=1, epochs=1, device="cpu"), third)
     assert low < finished.test_accuracy < high
