@@ -43,7 +43,7 @@ class Nodes:
         self._cluster.remove_node(self._nodes.pop(name), allow_graceful=False)
 
     def pull_away(self) -> None:
-        """All at once, as when the network goes."""
+        """All at once, as when the network goes; a second time nothing."""
         for name in [*self._nodes]:
             self.kill(name)
         if self._cluster.head_node:
@@ -111,29 +111,6 @@ def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(store, small_sa
     assert len(store.history([endless])) > 0 and store.artifact(endless, "checkpoint")
 
 
-def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, shared, monkeypatch):
-    nodes = Nodes("node-c")
-    monkeypatch.setenv("FMNIST_RAY_ADDRESS", nodes.address)
-    recipe = Recipe("0", 4, **LONG | {"epochs": 30, "batch_size": 2})
-    (id,) = queue(store, recipe)
-    trainer.start(store)
-    wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)
-    nodes.pull_away()
-    wait_for(lambda: store.run(id).status == "queued", timeout=120)
-    problem = wait_for(lambda: trainer.cluster_state(store, nodes.address).problem)
-    assert is_one_sentence(problem) and nodes.address in problem
-    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
-    assert 0 < epoch < 30 and len(store.history([id])) > 0
-    assert trainer.is_alive(store)  # and looks whether it comes back
-
-    store.bring_home(nodes.address)
-    (run,) = ended(store, id)
-    assert (run.status, run.node) == ("done", None)
-    *_, alone = training.train(recipe, small_sample)
-    assert same_weights(store.weights(id), alone.weights)
-    assert store.history([id], "test")["epoch"].tolist() == list(range(1, 31))
-
-
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -190,3 +167,27 @@ def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, 
     run = store.run(id)
     assert run.status == "interrupted"
     assert run.error.startswith("The node ran out of memory.") and f"{trainer.MOST_LOSSES} times" in run.error
+
+
+# Last, for the cluster is gone then.
+
+
+def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, nodes):
+    recipe = Recipe("0", 4, **LONG | {"epochs": 30, "batch_size": 2})
+    (id,) = queue(store, recipe)
+    trainer.start(store)
+    wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)
+    nodes.pull_away()
+    wait_for(lambda: store.run(id).status == "queued", timeout=120)
+    problem = wait_for(lambda: trainer.cluster_state(store, nodes.address).problem)
+    assert is_one_sentence(problem) and nodes.address in problem
+    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    assert 0 < epoch < 30 and len(store.history([id])) > 0
+    assert trainer.is_alive(store)  # and looks whether it comes back
+
+    store.bring_home(nodes.address)
+    (run,) = ended(store, id)
+    assert (run.status, run.node) == ("done", None)
+    *_, alone = training.train(recipe, small_sample)
+    assert same_weights(store.weights(id), alone.weights)
+    assert store.history([id], "test")["epoch"].tolist() == list(range(1, 31))
