@@ -56,6 +56,12 @@ def show(shelf: Library) -> None:
         missing = error
     compared = Comparison(shelf, groups, labels)
     st.markdown(f"#### {compared.answer}")
+    swept = sweep.is_sweep(every)
+    if swept and len(groups) < len(every):
+        st.caption(
+            f":material/grid_view: {len(groups)} of {len(every):,} settings are compared here; the tab **Sweep** ranks "
+            "all of them."
+        )
     widgets.say_where_from(dataset, groups)
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -85,7 +91,7 @@ def show(shelf: Library) -> None:
         "What went wrong": (show_ill, True),
         "Table": (show_table, False),
     }
-    if sweep.is_sweep(every):
+    if swept:
         failed = shelf.own.runs("failed") if "own" in sources else []
         tabs["Sweep"] = (lambda shelf, _: show_sweep(Sweep(shelf, every, failed)), False)
     for tab, (content, looks_at_images) in zip(

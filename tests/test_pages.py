@@ -976,6 +976,7 @@ def test_a_sweep_is_shown_with_its_best_group_and_what_matters(store, small_data
     at = visit(COMPARE)
     at.session_state["tab"] = "Sweep"
     again(at)
+    assert says(at, "2 of 4 settings are compared here")
     assert says(at, "Best of 5: **Model 2, SGD, lr 0.01, batch 32, 3 epochs** with **90.0%** on average over 2 seeds.")
     assert says(at, "The **model** matters most: all else equal, its best and its worst value lie 20.0 points apart")
     assert says(at, "1 run failed") and says(at, "chosen as the best of 5 on the test images")
@@ -988,6 +989,7 @@ def test_a_sweep_is_shown_with_its_best_group_and_what_matters(store, small_data
     at.button(key="compare-best").click()
     again(at)
     assert at.multiselect[0].value == ["7", "5", "3", "1"]  # The most accurate first.
+    assert not says(at, "settings are compared here")
     assert says(at, "**Model 2 · SGD, lr 0.01, batch 32, 3 epochs** is the most accurate")
 
 
