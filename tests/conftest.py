@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pytest
 
-from fmnist import data, sample
+from fmnist import data, sample, trainer
 from fmnist.data import DataMissing, Dataset
 from fmnist.datasets import DATASETS, DatasetInfo
+from fmnist.library import Library
 from fmnist.store import Store
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-LONGEST = ("browser", "cluster", "trainer", "own_models", "proxy", "pages", "export")
+LONGEST = ("browser", "cluster", "trainer", "pad", "own_models", "training", "proxy", "export")
 """Files of few but long tests: begun last, one of the two processes would work on them alone."""
 
 
@@ -197,6 +198,44 @@ def unpack_all(root: Path) -> None:
 def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
     names = ("train_images", "train_labels", "test_images", "test_labels")
     return {name: getattr(dataset, name).astype(np.uint8) for name in names}
+
+
+# --- Pages by AppTest ---
+
+
+@pytest.fixture
+def bare_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No data but what a test makes, and no reference runs."""
+    monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "no-data"))
+    monkeypatch.setattr("fmnist.widgets.Library", lambda own: Library(own, None))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The stores for which a page would have started a trainer; none is started."""
+    stores: list[Path] = []
+    monkeypatch.setattr(trainer, "start", lambda runs: stores.append(runs.path))
+    return stores
+
+
+@pytest.fixture
+def fashion(idx_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FashionMNIST is there, as far as the pages can tell."""
+    monkeypatch.setenv("FMNIST_DATA", str(idx_root))
+
+
+@pytest.fixture
+def linkless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that AppTest opens by itself, for the sake of its query, knows no other pages to link to."""
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)
+
+
+@pytest.fixture
+def at_work(store: Store) -> Iterator[None]:
+    """A trainer seems to work on the store: its lock is held."""
+    with trainer._held(trainer._lock(store.path)) as held:
+        assert held
+        yield
 
 
 @pytest.fixture

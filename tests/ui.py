@@ -33,6 +33,11 @@ PAGES = (
     "pages/4_Predict.py",
     "pages/5_Data.py",
 )
+HOME, TRAIN, COMPARE, CONFUSION, PREDICT, DATA = PAGES
+RESULT_PAGES = (HOME, COMPARE, CONFUSION, PREDICT)
+SAMPLE = {"data": "Sample data"}
+"""The query of a page that shows them."""
+NOT_FASHION = "This is not FashionMNIST"
 
 
 def visit(page: str, **query: str) -> AppTest:
