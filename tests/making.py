@@ -14,15 +14,20 @@ from fmnist.store import Store
 STEPS_PER_EPOCH = 8
 
 
-def queued_run(runs: Store, recipe: Recipe, data: Dataset) -> int:
-    """A run that waits for a trainer, as if it had been asked for at once with the one before; its id."""
+def queued_run(runs: Store, recipe: Recipe, data: Dataset, *, alone: bool = False) -> int:
+    """A run that waits for a trainer; its id.
+
+    Args:
+        alone: it was asked for by itself, not at once with the one before.
+    """
     [(id, _)] = runs.enqueue([(recipe, recipe.key(data.fingerprint))], runs.path.parent, again=True)
-    with runs._write() as db:
-        db.execute(
-            "UPDATE runs SET created = before.created FROM runs AS before "
-            "WHERE runs.id = ? AND before.id = runs.id - 1 AND before.created > runs.created - 60",
-            (id,),
-        )
+    if not alone:
+        with runs._write() as db:
+            db.execute(
+                "UPDATE runs SET created = before.created FROM runs AS before "
+                "WHERE runs.id = ? AND before.id = runs.id - 1 AND before.created > runs.created - 60",
+                (id,),
+            )
     return id
 
 
@@ -35,9 +40,10 @@ def running_run(
     seconds: float = 2.0,
     device: str = "cpu",
     machine: str = "A processor",
+    alone: bool = False,
 ) -> int:
     """A run in the middle of its training, with the curves of some epochs; its id. Only where no other is queued."""
-    id = queued_run(runs, recipe, data)
+    id = queued_run(runs, recipe, data, alone=alone)
     claimed = runs.claim()
     assert claimed and claimed.id == id, "make running runs before queued ones"
     runs.record_start(

@@ -170,7 +170,7 @@ def test_every_page_works_and_the_browser_is_told_what_it_may_load(proxy, visito
 
 def test_curves_grow_while_somebody_looks(proxy, visitor, small_data):
     with closing(Store(proxy.runs / "fmnist.db")) as runs:
-        id = running_run(runs, Recipe("2", 7, "sample", 50), small_data)
+        id = running_run(runs, Recipe("2", 7, "sample", 50), small_data, alone=True)
         page = visitor.open("Train")
         before = wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2"))
         grown = [Point("train", step, 1, step / 10, 1.0, 0.5) for step in range(100, 105)]

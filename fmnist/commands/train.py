@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from typing import Any
@@ -112,8 +113,16 @@ def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
     whole = _bar("All runs", 0, unit=" runs", total=len(ids))
     bars: dict[int, tuple[int, tqdm]] = {}  # by run: the line, and what stands there
     waited, told = time.monotonic(), None
+    interrupted = False
+
+    def note(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+
+    # As an exception Ctrl-C may come up in a destructor, such as that of a file lock, where Python drops it.
+    before = signal.signal(signal.SIGINT, note)
     try:
-        while True:
+        while not interrupted:
             running = {run.id: run for run in runs.some(ids, "running")[:MOST_BARS]}
             for id in bars.keys() - running.keys():
                 bars.pop(id)[1].close()
@@ -139,7 +148,9 @@ def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
             elif time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
                 raise CommandError(f"The trainer does not start, or has ended. {trainer.last_words(runs.path)}".strip())
             time.sleep(FOLLOW_SECONDS)
+        raise KeyboardInterrupt
     finally:
+        signal.signal(signal.SIGINT, before)
         for bar in (*(bar for _, bar in bars.values()), whole):
             bar.close()
 
