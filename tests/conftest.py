@@ -52,7 +52,7 @@ def pytest_runtest_teardown() -> None:
     sys.modules["__main__"] = MAIN
 
 
-def wait_for(condition: Callable[[], T], timeout: float = 60) -> T:
+def wait_for(condition: Callable[[], T], timeout: float = 120) -> T:
     """Look until the condition holds, and give its value; a test that waits in vain fails with its name."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

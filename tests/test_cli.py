@@ -199,7 +199,7 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     try:
         wait_for(lambda: any(run.step for run in store.runs()))
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -409,7 +409,7 @@ def test_a_store_that_is_broken(fmnist, runs_path):
 
 def call(*arguments: str, runs: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "fmnist", *arguments, "--runs", str(runs)]
-    return subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=120)
 
 
 def test_an_error_reaches_the_shell(runs_path):
@@ -423,7 +423,7 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
     command = [sys.executable, "-m", "fmnist", "runs", "list", "--runs", str(trained.path)]
     reader, writer = os.pipe()
     os.close(reader)
-    process = subprocess.run(command, cwd=data.PROJECT, stdout=writer, stderr=-1, text=True, timeout=60)
+    process = subprocess.run(command, cwd=data.PROJECT, stdout=writer, stderr=-1, text=True, timeout=120)
     os.close(writer)
     assert (process.returncode, process.stderr) == (0, "")
 

@@ -84,7 +84,7 @@ def page(root: str, dataset: str, image: list) -> None:
 
 
 def warnings(store: Store, image: np.ndarray, dataset: str = "sample") -> list[str]:
-    at = again(AppTest.from_function(page, args=(str(store.path.parent), dataset, image.tolist()), default_timeout=30))
+    at = again(AppTest.from_function(page, args=(str(store.path.parent), dataset, image.tolist()), default_timeout=90))
     return [warning.value for warning in at.warning]
 
 

@@ -84,7 +84,7 @@ def strokes(page: Page) -> list[dict]:
 
 
 def wait_for_strokes(page: Page, count: int) -> list[dict]:
-    wait_for(lambda: len(strokes(page)) == count, timeout=10)
+    wait_for(lambda: len(strokes(page)) == count, timeout=60)
     return strokes(page)
 
 
@@ -319,7 +319,7 @@ def test_a_finger_beside_the_pad_scrolls_the_page(phone):
     for y in (-40, -80, -120, -160, -200):
         fingers.send("touchMove", (140, y))
     fingers.send("touchEnd")
-    wait_for(lambda: scrolled(page) > before, timeout=5)
+    wait_for(lambda: scrolled(page) > before, timeout=60)
     assert strokes(page) == []
 
 
@@ -442,6 +442,6 @@ def test_a_silhouette_to_trace_is_shown_but_not_answered(ann):
     blank = canvas(page).evaluate("canvas => canvas.toDataURL()")
     page.get_by_role("combobox", name="A piece of clothing to trace").click()
     page.get_by_role("option", name="Trouser", exact=True).click()
-    wait_for(lambda: canvas(page).evaluate("canvas => canvas.toDataURL()") != blank, timeout=10)
+    wait_for(lambda: canvas(page).evaluate("canvas => canvas.toDataURL()") != blank, timeout=60)
     ann.settled()
     assert page.get_by_text(WAITING).is_visible() and strokes(page) == []

@@ -316,7 +316,7 @@ def together(folder: Path, code: str, count: int = 2) -> list[str]:
     try:
         wait_for(lambda: len(list(folder.glob("ready*"))) == count or any(p.poll() for p in processes))
         (folder / "go").touch()
-        answers = [process.communicate(timeout=60) for process in processes]
+        answers = [process.communicate(timeout=120) for process in processes]
     finally:
         for process in processes:
             process.kill()

@@ -196,7 +196,7 @@ def page(store: Store, small_sample) -> Iterator[AppTest]:
     """The panel over one finished run of Models 0 and 2. What it times does not outlive the test."""
     for model in ("0", "2"):
         finished_run(store, Recipe(model, dataset="sample"), small_sample)
-    yield again(AppTest.from_function(panel, default_timeout=30))
+    yield again(AppTest.from_function(panel, default_timeout=90))
     wait_for(lambda: not timing_panel._clock().running())
 
 
@@ -222,14 +222,14 @@ def test_a_click_times_what_is_shown(page):
     table = page.dataframe[0].value
     assert [name[:7] for name in table["name"]] == ["Model 0", "Model 2"]
     assert (table["quickest round"] <= table["median"]).all() and (table["median"] <= table["slowest round"]).all()
-    other = again(AppTest.from_function(panel, default_timeout=30))
+    other = again(AppTest.from_function(panel, default_timeout=90))
     assert other.dataframe[0].value.equals(table)  # another viewer sees it too
 
 
 def test_a_page_that_shows_other_models_waits(page, store, small_sample):
     click(page)
     finished_run(store, Recipe("1", dataset="sample"), small_sample)
-    other = again(AppTest.from_function(panel, default_timeout=30))
+    other = again(AppTest.from_function(panel, default_timeout=90))
     assert other.button[0].disabled and "Other models are being timed at the moment." in texts(other, "caption")
     finish(page)
 

@@ -303,7 +303,7 @@ def test_a_store_that_cannot_be_opened_ends_the_trainer_with_a_sentence(runs_pat
     runs_path.parent.mkdir()
     runs_path.write_text("Dear diary, " * 100)
     command = [sys.executable, "-m", "fmnist.trainer", "--runs", str(runs_path)]
-    process = subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=60)
+    process = subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=120)
     assert process.returncode == 1
     assert "not a store of this program" in process.stderr and "Traceback" not in process.stderr
 

@@ -42,7 +42,7 @@ NOT_FASHION = "This is not FashionMNIST"
 
 def visit(page: str, **query: str) -> AppTest:
     """A page as a visitor finds it who comes by a link with this query; it shows no traceback."""
-    at = AppTest.from_file(str(PROJECT / ("dashboard.py" if not query else page)), default_timeout=30)
+    at = AppTest.from_file(str(PROJECT / ("dashboard.py" if not query else page)), default_timeout=90)
     if query:  # A page that is switched to loses its query in AppTest.
         at.query_params.update(query)
     elif page != "dashboard.py":
