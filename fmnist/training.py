@@ -255,11 +255,8 @@ def on_device(data: Dataset, device: torch.device) -> tuple[torch.Tensor, torch.
 
 
 def prepare(data: Dataset) -> None:
-    """Bring a data set to where the next run will most probably want it, and load what torch itself loads only with the
-    first training: two seconds."""
-    device = _device("auto")
-    _, _, test_images = on_device(data, device)
-    multiply_adds(build(ARCHITECTURES.project[0], 0, device), test_images[:1])
+    """Bring a data set to where the next run will most probably want it."""
+    on_device(data, _device("auto"))
 
 
 def as_input(images: np.ndarray) -> torch.Tensor:

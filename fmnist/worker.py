@@ -153,6 +153,7 @@ def serve(trainer: Connection) -> None:
         while True:
             match trainer.recv():
                 case Prepare() as wanted:
+                    importlib.import_module("fmnist.preload")  # A forked worker has it already.
                     with suppress(data.DataError):  # Whoever asks for a run is told.
                         _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
                 case Order() as order:
