@@ -133,7 +133,7 @@ def _dead(
 
 def _zero_layer(model: str, name: str, logits: np.ndarray, train: pd.DataFrame) -> Finding:
     # What the layers of an own model are called in it, its description does not tell.
-    words = None if ARCHITECTURES[model].own else layer_words(ARCHITECTURES[model].layers).get(name)
+    words = None if ARCHITECTURES[model].custom else layer_words(ARCHITECTURES[model].layers).get(name)
     layer = f"the {words}" if words else f"layer {name}"
     guessing = f"ln {logits.shape[1]} ({math.log(logits.shape[1]):.3f}), which is what guessing costs"
     since = _since_guessing(train, logits.shape[1])
@@ -300,7 +300,7 @@ def layer_words(layers: str) -> dict[str, str]:
 
 def ends_in_relu(model: str) -> bool:
     """Whether nothing comes after a model's last ReLU, so that no logit can be negative. Of own models nobody knows."""
-    return not ARCHITECTURES[model].own and _modules(ARCHITECTURES[model].layers)[-1:] == ["ReLU"]
+    return not ARCHITECTURES[model].custom and _modules(ARCHITECTURES[model].layers)[-1:] == ["ReLU"]
 
 
 def _modules(layers: str) -> list[str]:

@@ -16,7 +16,7 @@ from fmnist.store.store import ACTIVE
 UNFINISHED = ("failed", "interrupted", "cancelled")
 
 
-class Batch:
+class TrainingProgress:
     """The own runs that were asked for together with the newest one, and all that are active, as they stand now.
 
     Lists of runs are in training order.
@@ -78,7 +78,7 @@ class Batch:
         return [standing.id for standing in sorted(ended, key=lambda one: one.finished or 0, reverse=True)]
 
     def _runs(self, ids: list[int]) -> list[Run]:
-        return self.library.own.some(ids) if ids else []
+        return self.library.own.by_ids(ids) if ids else []
 
     # --- What is said of them ---
 

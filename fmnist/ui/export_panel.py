@@ -22,9 +22,9 @@ from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui import widgets
 
-MOST_RUNS = 40
+MAX_RUNS = 40
 """At once from a page: the answers of so many runs are some 30 MB, which lie in the server's memory."""
-MOST_SECONDS = 300
+MAX_SECONDS = 300
 KEPT = "exported"
 SAID = "fmnist: "
 """How a sentence of the command line begins on its standard error."""
@@ -36,7 +36,7 @@ def _turn() -> threading.Lock:
     return threading.Lock()
 
 
-def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
+def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
     """Choose a format, have it made, save it.
 
     It is made by the command line in a process of its own: the server stays without PyTorch and what else an export
@@ -61,10 +61,10 @@ def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
             f"Start the dashboard with {TRACKING_URI} to log from here. A page takes no address, for the dashboard's "
             "machine would call it. From a terminal:"
         )
-        st.code(f"{_command(form, runs[:MOST_RUNS])} --tracking-uri URI", language="sh", wrap_lines=True)
+        st.code(f"{_command(form, runs[:MAX_RUNS])} --tracking-uri URI", language="sh", wrap_lines=True)
         return
-    if len(runs) > MOST_RUNS:
-        st.caption(f"From a page at most {MOST_RUNS} runs at once; the command line takes any number:")
+    if len(runs) > MAX_RUNS:
+        st.caption(f"From a page at most {MAX_RUNS} runs at once; the command line takes any number:")
         st.code(_command(form, runs), language="sh", wrap_lines=True)
         return
     many = f"{len(runs)} runs" if len(runs) > 1 else "1 run"
@@ -73,7 +73,7 @@ def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
         st.session_state.pop(KEPT, None)
         try:
             with st.spinner("This takes some seconds …"):
-                content, name, remarks = _export(shelf, form, runs)
+                content, name, remarks = _export(library, form, runs)
         except ExportError as error:
             st.error(widgets.escape(str(error)), icon=":material/error:")
             return
@@ -103,7 +103,7 @@ def _command(form: Format, runs: Sequence[Run]) -> str:
     return f"python -m fmnist export {' '.join(run.address for run in runs)} --to {form.id}"
 
 
-def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, str, list[str]]:
+def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, str, list[str]]:
     """The file (nothing where it was logged), its name, and what there is to say.
 
     Raises:
@@ -112,8 +112,8 @@ def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, s
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
         command = [sys.executable, "-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
-        root = shelf.own.data_root(runs[0].recipe.dataset)
-        command += ["--out", str(folder), "--runs", str(shelf.own.path), "--data", str(root)]
+        root = library.own.data_root(runs[0].recipe.dataset)
+        command += ["--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
         try:
             ended = subprocess.run(
                 command,
@@ -121,12 +121,12 @@ def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, s
                 env=custom.environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=MOST_SECONDS,
+                timeout=MAX_SECONDS,
                 encoding="utf-8",
                 errors="replace",
             )
         except subprocess.TimeoutExpired:
-            raise ExportError(f"It took more than {MOST_SECONDS} s, and was given up: choose fewer runs.") from None
+            raise ExportError(f"It took more than {MAX_SECONDS} s, and was given up: choose fewer runs.") from None
         # What libraries write there besides is not for a page.
         said = [line.removeprefix(SAID) for line in ended.stderr.splitlines() if line.startswith(SAID)]
         if ended.returncode:
