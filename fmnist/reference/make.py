@@ -30,8 +30,8 @@ Made on {date} on {machine}, {versions}, with
 
     python -m fmnist.reference.make --data PATH
 
-which runs `python -m fmnist train --seeds {seeds}`. On the same machine with the same versions, the weights are the same,
-bit for bit; on others, the figures differ a little.
+which runs `python -m fmnist train --seeds {seeds}`. On the same machine with the same versions, the weights are the
+same, bit for bit; on others, the figures differ a little.
 
 | model | seeds | mean accuracy | standard deviation | lowest | highest | training |
 |---|---|---|---|---|---|---|
