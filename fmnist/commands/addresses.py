@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fmnist.commands import CommandError
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -16,10 +18,10 @@ def split(address: str) -> tuple[str, int]:
     Raises:
         ValueError: it is no address.
     """
-    source, _, number = address.rpartition("-")
-    if not number.isdecimal() or (source and not source.isalpha()):
-        raise ValueError(f"{address!r} is not the number of a run, such as 12 or reference-3")
-    return source or "own", int(number)
+    found = re.fullmatch(r"(?:([a-z]+)-)?([0-9]+)", address)
+    if not found:
+        raise ValueError(f"{address!r} is not the address of a run, such as 12 or reference-3")
+    return found[1] or "own", int(found[2])
 
 
 def place(library: Library, address: str) -> tuple[str, int]:
