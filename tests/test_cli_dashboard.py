@@ -49,7 +49,6 @@ def started(monkeypatch) -> list:
     """What would have been started: command and environment."""
     calls = []
     monkeypatch.setattr(os, "execve", lambda program, command, environment: calls.append((command, environment)))
-    monkeypatch.setattr(os, "chdir", lambda folder: None)
     return calls
 
 

@@ -19,17 +19,14 @@ from fmnist.models import custom
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- STREAMLIT OPTIONS]")
 def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
     """Show the dashboard in a browser, until Ctrl-C. What stands after -- is for Streamlit: -- --server.port 8502."""
-    script = _script()
     environment = custom.environment() | {"FMNIST_RUNS": str(places.runs)}
     # Else the dashboard looks where a page was told to look.
     named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
     if named or os.environ.get("FMNIST_DATA"):
         environment["FMNIST_DATA"] = str(places.data)
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments]
+    command = [sys.executable, "-m", "streamlit", "run", str(_script()), *arguments]
     if os.name == "nt":
-        return subprocess.run(command, cwd=script.parent, env=environment).returncode
-    os.chdir(script.parent)  # There Streamlit finds its configuration: without it, it would listen to every network.
-    sys.stdout.flush()
+        return subprocess.run(command, env=environment).returncode
     os.execve(sys.executable, command, environment)
 
 

@@ -94,7 +94,7 @@ class Lines(Progress):
     def _tell_epoch(self, run: Run) -> None:
         told, when = self._told[run.id]
         epoch = run.step * run.recipe.epochs // run.steps if run.steps else 0
-        if epoch > told and time.monotonic() - when >= LINE_SECONDS:
+        if told < epoch < run.recipe.epochs and time.monotonic() - when >= LINE_SECONDS:
             self._told[run.id] = epoch, time.monotonic()
             points = self._runs.history([run.id], "test")
             accuracy = f", {points['accuracy'].iloc[-1]:.2%} of the test images right" if len(points) else ""

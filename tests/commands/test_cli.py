@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import Answer, check_refused, trainer_processes, unpack_all, wait_for
-from helpers.making import STEPS_PER_EPOCH, finished_run, running_run
+from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, running_run
 from PIL import Image
 
 import fmnist as fmnist_package
@@ -197,6 +197,22 @@ def test_a_log_file_tells_of_epochs_now_and_then(store, small_data, capsys, monk
         store.record(id, [point], images_per_second=None, artifacts={})
         lines.update(store.by_ids([id], "running"), 1)
         assert capsys.readouterr().err.count("epoch 3 of 4, 75.00%") == told
+
+
+def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_data, capsys):
+    ids = [finished_run(store, Recipe("0", seed, "sample"), small_data).id for seed in (0, 1)]
+    ids.append(queued_run(store, Recipe("0", 2, "sample"), small_data))
+    lines = progress.Lines(store, ids)
+    lines.update([], 1)
+    store.request_stop(ids)
+    lines.update([], 0)
+    assert [line.split(") ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"is done with {store.run(ids[0]).result['test_accuracy']:.2%}; 1 of 3 runs have ended.",
+        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"is done with {store.run(ids[1]).result['test_accuracy']:.2%}; 2 of 3 runs have ended.",
+        "is cancelled; 3 of 3 runs have ended.",
+    ]
 
 
 def test_quiet_leaves_the_results(fmnist, store, small_sample):
