@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pytest
 
+from fmnist import __main__ as cli
 from fmnist.data import files as data_files
 from fmnist.data import sample
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataMissing, Dataset
+from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.store import Store
 from fmnist.training import scheduler
+from fmnist.training.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -202,6 +205,58 @@ def unpack_all(root: Path) -> None:
 def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
     names = ("train_images", "train_labels", "test_images", "test_labels")
     return {name: getattr(dataset, name).astype(np.uint8) for name in names}
+
+
+# --- The command line ---
+
+
+class Answer:
+    """What a command wrote, and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def fmnist(capsys, runs_path):
+    """Call the command line in this process."""
+
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory, small_data) -> Path:
+    """A store's file with Models 0 and 1, finished, Model 0 with two seeds."""
+    folder = tmp_path_factory.mktemp("trained")
+    keep_as_sample(small_data, folder)
+    store = Store(folder / "fmnist.db")
+    recipes = [Recipe(model, seed, "sample", 1, device="cpu") for model, seed in (("0", 0), ("0", 1), ("1", 0))]
+    store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes], Path("/"))
+    Scheduler(store).work(idle_seconds=0)
+    assert len(store.runs("done")) == 3
+    store.close()
+    return store.path
+
+
+@pytest.fixture
+def trained(trained_once: Path, runs_path: Path, small_sample) -> Store:
+    """A store of one's own with these runs."""
+    shutil.copy(trained_once, runs_path)
+    return Store(runs_path)
+
+
+def check_refused(answer: Answer, *named: object) -> None:
+    """Exit code 1 and one sentence on standard error, that names what it is about."""
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("fmnist: ") and answer.err.endswith("\n") and answer.err.count("\n") == 1
+    assert is_one_sentence(answer.err.removeprefix("fmnist: ").rstrip())
+    for name in named:
+        assert str(name) in answer.err
 
 
 # --- Pages by AppTest ---

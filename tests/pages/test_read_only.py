@@ -162,7 +162,9 @@ def test_a_trainer_does_not_begin(store, read_only, caplog):
     assert not store.path.with_name("fmnist.db.trainer.lock").exists()
 
 
-@pytest.mark.parametrize("command", ["train", "time", "data download", "runs delete 1", "runs import other.db"])
+@pytest.mark.parametrize(
+    "command", ["train", "time", "data download", "runs delete 1", "runs resume", "runs import other.db"]
+)
 def test_the_command_line_refuses_what_would_change_something(command, store, read_only, capsys):
     assert cli.main([*command.split(), "--runs", str(store.path)]) == 1
     out, err = capsys.readouterr()

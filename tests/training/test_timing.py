@@ -175,9 +175,8 @@ def test_what_cannot_be_timed(call, store, small_sample, arguments):
     "option, value", [("--steps", "0"), ("--rounds", "many"), ("--steps", "-1"), ("--models", "9")]
 )
 def test_wrong_usage(option, value, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["time", option, value])
-    assert ended.value.code == 2 and "usage:" in capsys.readouterr().err
+    assert cli.main(["time", option, value]) == 2
+    assert capsys.readouterr().err.startswith("Usage: ")
 
 
 # The panel
