@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 import pytest
-from conftest import keep_as_sample, kill_trainers, trainer_processes, wait_for
+from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
 from ui import Server, Visitor, points_drawn, served
 
 from fmnist import data
@@ -72,30 +69,42 @@ def trained(browser: Browser, server: Server) -> list[Run]:
     ann, ben = Visitor(browser, server), Visitor(browser, server)
     choose_recipe(ann, epochs=30)
     press(ann.page, "Train")
-    ann.page.get_by_text("Training now").wait_for()
-    [trainer] = trainer_processes(server.runs)
-    with standing_still(trainer):
-        ben.open("Train")
-        ben.page.get_by_text("Training now").wait_for()
+    store = Store(server.runs / "fmnist.db")
     watchers = {ann: [], ben: []}
+
+    def look() -> None:
+        for visitor, seen in watchers.items():
+            if (points := points_drawn(visitor.page)) and points not in seen:
+                seen.append(points)
+
+    def all_is_drawn(*visitors: Visitor) -> bool:
+        look()
+        return all(sum(points_drawn(visitor.page).values()) == stored_points(store) for visitor in visitors)
 
     def watched_to_the_end() -> bool:
         ann.page.wait_for_timeout(200)  # To look all the time would cost the training its processor.
-        for visitor, seen in watchers.items():
-            points = points_drawn(visitor.page)
-            if points and points not in seen:
-                seen.append(points)
+        look()
         return all(visitor.page.get_by_text("Last training").is_visible() for visitor in watchers)
 
+    wait_for(lambda: stored_points(store))
+    with standing_still(store):
+        ann.page.get_by_text("Training now").wait_for()
+        wait_for(lambda: all_is_drawn(ann))
+        before = stored_points(store)
+    wait_for(lambda: stored_points(store) > before)
+    with standing_still(store):
+        ben.open("Train")
+        ben.page.get_by_text("Training now").wait_for()
+        wait_for(lambda: all_is_drawn(ann, ben))
     wait_for(watched_to_the_end, timeout=300)
+    wait_for(lambda: all_is_drawn(ann, ben))
+    assert len(watchers[ann]) > 2 and len(watchers[ben]) > 1, "the curves appeared, but did not grow"
     for visitor, seen in watchers.items():
         visitor.settled()
-        assert len(seen) > 1, "the curves appeared, but did not grow"
         assert all(total >= earlier.get(name, 0) for earlier, later in pairwise(seen) for name, total in later.items())
         assert {*points_drawn(visitor.page)} == {model.name for model in ARCHITECTURES.values()}
         visitor.check()
         visitor.close()
-    store = Store(server.runs / "fmnist.db")
     finished = store.runs("done")
     store.close()
     assert [run.recipe.model for run in finished] == sorted(ARCHITECTURES)
@@ -195,6 +204,11 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     ann.check()
 
 
+def stored_points(store: Store) -> int:
+    """How many points the curves on the page Train have by now."""
+    return len(store.history([run.id for run in store.runs()], "train"))
+
+
 def title(run: Run) -> str:
     """What the page Confusion calls a run that is not of the published recipe."""
     return f"{ARCHITECTURES[run.recipe.model].name} · {run.recipe.describe()}, seed {run.recipe.seed}"
@@ -277,7 +291,7 @@ def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, ru
         visitor.settled()
         visitor.check()
     assert sorted(run.recipe.model for run in one_epoch(runs)) == sorted(ARCHITECTURES)
-    assert len(trainer_processes(server.runs)) == 1
+    assert only_trainer(server.runs)
 
 
 def one_epoch(runs: Store, *statuses: str) -> list[Run]:
@@ -293,20 +307,19 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     def reached() -> int:
         return runs.run(run.id).step
 
-    wait_for(reached)
-    [trainer] = trainer_processes(server.runs)
-    with standing_still(trainer):
+    wait_for(lambda: runs.artifact(run.id, "checkpoint"))
+    with standing_still(runs):
         step = reached()
         ann.page.get_by_text(f"step {step:,} of 440").wait_for()
         server.kill()
-    wait_for(lambda: reached() > step and runs.artifact(run.id, "checkpoint"))
-    with standing_still(trainer):
+    wait_for(lambda: reached() > step)
+    with standing_still(runs):
         step = reached()
         server.start()
         page = ben.open("Train")
         page.get_by_text(f"step {step:,} of 440").wait_for()
     wait_for(lambda: reached() > step)
-    with standing_still(trainer):
+    with standing_still(runs):
         page.get_by_text(f"step {reached():,} of 440").wait_for()
         kill_trainers(server.runs)
     page.get_by_text("interrupted at step").wait_for()
@@ -321,17 +334,6 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     ben.check()
     # Ann's tab was open all the time, and has found the new server.
     ann.page.get_by_text("Last training").wait_for()
-
-
-@contextmanager
-def standing_still(pid: int) -> Iterator[None]:
-    """A process that does nothing for a while: however fast the machine, it is not done before we have looked."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_no_page_is_wider_than_a_phone(trained, server, browser):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence, keep_as_sample, trainer_processes, unpack_all, wait_for
+from conftest import is_one_sentence, keep_as_sample, only_trainer, unpack_all, wait_for
 from making import finished_run
 from PIL import Image
 
@@ -205,7 +205,7 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     assert process.returncode == 130
     assert err.splitlines()[-1] == "fmnist: stopped; what was trained so far is kept." and "Traceback" not in err
     wait_for(lambda: store.runs()[0].status == "cancelled")
-    assert len(trainer_processes(store.path.parent)) == 1  # Ctrl-C has not reached it
+    assert only_trainer(store.path.parent)  # Ctrl-C has not reached it
 
 
 def test_train_without_data(fmnist, tmp_path):

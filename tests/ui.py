@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -114,10 +115,20 @@ def _as_hex(color: str) -> str:
     return "#{:02X}{:02X}{:02X}".format(*map(int, re.findall(r"\d+", color)[:3]))
 
 
+PORTS = itertools.count(10_000 + os.getpid() % 1_000 * 20)
+
+
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return free.getsockname()[1]
+    """A port for a server that is about to start, and may start again.
+
+    Not one that the system would hand out: it would hand it out again, to the next connection of whatever process,
+    between our look and the server's start. Processes that test at the same time look in different places.
+    """
+    for port in PORTS:
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("localhost", port))
+            return port
+    raise AssertionError("PORTS does not end")
 
 
 class Server:
