@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
-from ui import Server, Visitor, points_drawn, served
+from ui import Server, Visitor, points_drawn, served, wait_until_it_rests
 
 from fmnist import data
 from fmnist.data import Dataset
@@ -139,8 +139,8 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     page.get_by_text(words).wait_for()
     ann.settled()
     assert shown_images(page) == images
-    click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
-    ann.settled()
+    with ann.answered():
+        click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
     assert shown_images(page) == images
     page.get_by_text("Share of the predicted class", exact=True).click()
     page.get_by_text("is a larger share of the predicted class, on one scale for all").wait_for()
@@ -179,11 +179,9 @@ def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, r
         "Look closer at": f"#{images[-1]}",
     }.items():
         tab_to(page, label)
-        page.keyboard.type(choice)
-        page.keyboard.press("Enter")
-        ann.settled()
-        page.wait_for_timeout(100)
-        ann.settled()
+        with ann.answered():
+            page.keyboard.type(choice)
+            page.keyboard.press("Enter")
     page.get_by_text(f"Test image {images[-1]}: {CLOTHES.classes[row]}").wait_for()
     assert shown_images(page) == images
     for model in ARCHITECTURES.values():
@@ -234,7 +232,7 @@ def shown_images(page: Page) -> list[int]:
 def choose(page: Page, label: str, option: str) -> None:
     box = page.get_by_role("combobox", name=label)
     box.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)  # Scrolling would close the list again.
+    wait_until_it_rests(box)  # Scrolling would close the list again.
     box.click()
     page.get_by_role("option", name=option, exact=True).click()
 
@@ -255,6 +253,7 @@ def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page.get_by_text("The models' answers appear here.").wait_for()
     pad = page.locator(".pad canvas")
     pad.scroll_into_view_if_needed()
+    wait_until_it_rests(pad)
     box = pad.bounding_box()
     for x in range(80, 220, 20):
         page.mouse.move(box["x"] + x, box["y"] + 60)
@@ -402,6 +401,7 @@ def click_cell(page: Page, plot: int, row: int, column: int) -> None:
     drawn = page.locator(".js-plotly-plot").nth(plot)
     drawn.locator(".heatmaplayer").wait_for(state="attached")
     drawn.scroll_into_view_if_needed()
+    wait_until_it_rests(drawn)
     x, y = drawn.evaluate(
         """(plot, [row, column]) => {
             const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();

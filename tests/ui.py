@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import kill_trainers, wait_for
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 
 from fmnist.models import ARCHITECTURES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page, WebSocket
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = (
@@ -230,8 +231,14 @@ class Visitor:
         self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.faults: list[str] = []
+        self.connection: WebSocket | None = None  # The newest one to the server.
+        self.page.on("websocket", self._take)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._note)
+
+    def _take(self, connection: WebSocket) -> None:
+        if connection.url.endswith("/_stcore/stream"):
+            self.connection = connection
 
     def _note(self, message: Any) -> None:
         # A deep link makes Streamlit look for itself below the page's address first; that it is not there is no fault.
@@ -250,6 +257,15 @@ class Visitor:
         self.page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
         return self.page
 
+    @contextmanager
+    def answered(self) -> Iterator[None]:
+        """Wait until the page has answered what is done here: no script seems to run before one has been asked for."""
+        self.settled()
+        assert self.connection, "there is no connection to the server"
+        with self.connection.expect_event("framereceived", _has_run):
+            yield
+        self.settled()
+
     def check(self) -> None:
         """Nothing went wrong in the browser, and no page shows a traceback."""
         assert not self.faults, self.faults
@@ -257,6 +273,30 @@ class Visitor:
 
     def close(self) -> None:
         self.context.close()
+
+
+def _has_run(frame: str | bytes) -> bool:
+    """Whether the server says that the page's script has run to its end."""
+    return isinstance(frame, bytes) and (
+        (message := ForwardMsg.FromString(frame)).WhichOneof("type") == "script_finished"
+        and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+    )
+
+
+def wait_until_it_rests(place: Locator) -> None:
+    """Wait until an element stays where it is: fonts and pictures come late, and move what is below them."""
+    place.evaluate(
+        """(element) => new Promise((rests) => {
+            let last = "", frames = 0;
+            const look = () => {
+                const box = element.getBoundingClientRect(), now = [box.left, box.top, box.width, box.height].join();
+                frames = now === last ? frames + 1 : 0;
+                last = now;
+                frames < 12 ? requestAnimationFrame(look) : rests();
+            };
+            look();
+        })"""
+    )
 
 
 def points_drawn(page: Page) -> dict[str, int]:
