@@ -114,14 +114,18 @@ def trained(browser: Browser, server: Server) -> list[Run]:
 def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     page = ann.open(f"?{SAMPLE}")
     best = max(trained, key=lambda run: run.result["test_accuracy"])
-    assert page.get_by_text(f"{best.result['test_accuracy']:.1%}").first.is_visible()
+    page.get_by_text(f"{best.result['test_accuracy']:.1%}").first.wait_for()
     cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
-    cells.first.wait_for(state="attached")
-    numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
+
+    def has_all() -> bool:
+        numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
+        accuracies = [100 * run.result["test_accuracy"] for run in trained]
+        return all(any(abs(number - accuracy) < 0.01 for number in numbers) for accuracy in accuracies)
+
+    wait_for(has_all)
     page = ann.open(f"Compare?{SAMPLE}")
     for run in trained:
         accuracy = run.result["test_accuracy"]
-        assert any(abs(number - 100 * accuracy) < 0.01 for number in numbers)
         page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
     page = ann.open(f"Confusion?{SAMPLE}")
     for run in trained:
@@ -137,8 +141,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     click_cell(page, 1, row, column)
     words = f"{title(trained[1])}: {CLOTHES.classes[row]} taken for {CLOTHES.classes[column]}, {len(images)} image"
     page.get_by_text(words).wait_for()
-    ann.settled()
-    assert shown_images(page) == images
+    wait_for(lambda: shown_images(page) == images)
     with ann.answered():
         click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
     assert shown_images(page) == images
@@ -150,10 +153,10 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     ann.settled()
     copied = ben.open(page.url.removeprefix(f"{ann.server.url}/"))
     copied.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
-    copied.locator("figure").first.wait_for()
+    wait_for(lambda: shown_images(copied) == images)
     ben.settled()
     for window in (page, copied):
-        assert window.get_by_text(words).is_visible()
+        window.get_by_text(words).wait_for()
         assert shown_images(window) == images
         cells = window.get_by_role("radiogroup", name="Cells say")
         cells.get_by_role("radio", name="Share of the predicted class", checked=True).wait_for()
@@ -183,7 +186,7 @@ def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, r
             page.keyboard.type(choice)
             page.keyboard.press("Enter")
     page.get_by_text(f"Test image {images[-1]}: {CLOTHES.classes[row]}").wait_for()
-    assert shown_images(page) == images
+    wait_for(lambda: shown_images(page) == images)
     for model in ARCHITECTURES.values():
         page.locator(f"[data-testid=stPlotlyChart][aria-label^='{model.name}: ']").wait_for()
     ann.check()
@@ -197,8 +200,7 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     page = ann.open(f"Confusion?{SAMPLE}&cells=Difference&{urlencode({'to': title(trained[2])})}")
     click_cell(page, 0, row, column)
     page.get_by_text(f"Put right by {title(trained[2])}: ").wait_for()
-    ann.settled()
-    assert {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)}
+    wait_for(lambda: {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)})
     ann.check()
 
 

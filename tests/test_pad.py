@@ -98,7 +98,9 @@ def drag(page: Page, *points: Point) -> None:
 def assert_answered(visitor: Visitor) -> None:
     visitor.page.get_by_text(ANSWERED).wait_for()
     visitor.settled()
-    assert visitor.page.locator("table.bars").count() == 3
+    bars = visitor.page.locator("table.bars")
+    bars.nth(2).wait_for()  # What is drawn for the first time is loaded first, which no script waits for.
+    assert bars.count() == 3
 
 
 def assert_near(points: list[Point], expected: list[Point], tolerance: float = 2) -> None:

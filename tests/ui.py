@@ -253,7 +253,7 @@ class Visitor:
         return self.settled()
 
     def settled(self) -> Page:
-        """Wait until no script runs."""
+        """Wait until no script runs. The browser may have parts of the page still to draw, for which it loads code."""
         self.page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
         return self.page
 
