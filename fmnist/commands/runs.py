@@ -8,12 +8,12 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from fmnist import data
 from fmnist.commands import CommandError
 from fmnist.commands.arguments import Commands, add_command
-from fmnist.library import Library
-from fmnist.run import Run
-from fmnist.store import Store
+from fmnist.data import files
+from fmnist.store.library import Library
+from fmnist.store.run import Run
+from fmnist.store.store import Store
 
 
 def add(commands: Commands) -> None:
@@ -39,8 +39,8 @@ def runs_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(runs: Store, options: argparse.Namespace) -> Run:
-    run = runs.run(options.id) if abs(options.id) < 2**63 else None  # SQLite's largest number
+def _wanted(store: Store, options: argparse.Namespace) -> Run:
+    run = store.run(options.id) if abs(options.id) < 2**63 else None  # SQLite's largest number
     if run is None:
         raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
     return run
@@ -59,9 +59,9 @@ def runs_show(options: argparse.Namespace) -> int:
 
 
 def runs_delete(options: argparse.Namespace) -> int:
-    runs = Store(options.runs)
-    run = _wanted(runs, options)
-    if not runs.delete(options.id):
+    store = Store(options.runs)
+    run = _wanted(store, options)
+    if not store.delete(options.id):
         raise CommandError(f"Run {options.id} is {run.status}: stop it before you delete it.")
     print(f"Run {options.id} ({run.name}) is deleted.")
     return 0
@@ -69,8 +69,8 @@ def runs_delete(options: argparse.Namespace) -> int:
 
 def runs_import(options: argparse.Namespace) -> int:
     """Take in what another store has; the file stays as it is."""
-    from fmnist.importing import import_runs  # imports torch
+    from fmnist.commands.import_runs import import_runs  # imports torch
 
-    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    load = lru_cache(lambda name: files.load(name, options.data, options.runs.parent))
     print(import_runs(Library(Store(options.runs)), options.file, load).text)
     return 0

@@ -6,14 +6,15 @@ import argparse
 import json
 import sys
 
-from fmnist import data, timing, trainer
 from fmnist.commands import CommandError
 from fmnist.commands.addresses import finished
 from fmnist.commands.arguments import Commands, add_command, add_dataset, count, models
-from fmnist.library import Library
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import ACTIVE, Store
+from fmnist.store.library import Library
+from fmnist.store.store import ACTIVE, Store
+from fmnist.training import scheduler, timing
 
 
 def add(commands: Commands) -> None:
@@ -35,10 +36,10 @@ def add(commands: Commands) -> None:
 def time_steps(options: argparse.Namespace) -> int:
     library = Library(Store(options.runs))
     recipes, names = _to_be_timed(library, options)
-    loaded = data.load(recipes[0].dataset, options.data, options.runs.parent)
-    trainer.is_alive(library.own)  # If it is not, what it has left behind is not being trained.
+    loaded = files.load(recipes[0].dataset, options.data, options.runs.parent)
+    scheduler.is_alive(library.own)  # If it is not, what it has left behind is not being trained.
     _check_idle(library.own)
-    from fmnist.training import TrainingError
+    from fmnist.training.loop import TrainingError
 
     turns = []
     try:
@@ -73,8 +74,8 @@ def _to_be_timed(library: Library, options: argparse.Namespace) -> tuple[list[Re
     return recipes, names
 
 
-def _check_idle(runs: Store) -> None:
-    active = len(runs.runs(*ACTIVE))
+def _check_idle(store: Store) -> None:
+    active = len(store.runs(*ACTIVE))
     if active:
         raise CommandError(
             f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: times are measured while "
