@@ -17,7 +17,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import Answer, check_refused, trainer_processes, unpack_all, wait_for
+from conftest import Answer, check_refused, only_trainer, unpack_all, wait_for
 from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, running_run
 from PIL import Image
 
@@ -161,7 +161,7 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     said = "fmnist: stopped; what was trained so far is kept. To go on: python -m fmnist runs resume 1"
     assert err.splitlines()[-1] == said and "Traceback" not in err
     wait_for(lambda: store.runs()[0].status == "cancelled")
-    assert len(trainer_processes(store.path.parent)) == 1  # Ctrl-C has not reached it
+    assert only_trainer(store.path.parent)  # Ctrl-C has not reached it
 
 
 def test_a_log_file_tells_how_it_goes(store, small_sample):
