@@ -12,7 +12,7 @@ from helpers.ui import PAGES, again, says, visit
 
 from fmnist import settings
 from fmnist.recipe import Recipe
-from fmnist.settings import AccessError, Asker
+from fmnist.settings import Asker, SettingsError
 from fmnist.store.store import Store, StoreError, TooManyRuns
 from fmnist.training import scheduler
 from fmnist.ui import login
@@ -90,7 +90,7 @@ def test_the_limit_is_a_number(monkeypatch, value, limit):
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "²"])
 def test_a_limit_that_is_none_is_said(monkeypatch, value):
     monkeypatch.setenv("FMNIST_QUEUE_LIMIT", value)
-    with pytest.raises(AccessError) as refused:
+    with pytest.raises(SettingsError) as refused:
         settings.queue_limit()
     assert value in str(refused.value) and is_one_sentence(refused.value)
 
@@ -116,7 +116,7 @@ def test_users_are_named_by_address_or_domain(monkeypatch, email, allowed):
 @pytest.mark.parametrize("value", ["ann", "ann@", "a@b@c", "*"])
 def test_a_list_of_users_that_can_not_be_meant_lets_nobody_in(monkeypatch, value):
     monkeypatch.setenv("FMNIST_USERS", value)
-    with pytest.raises(AccessError) as refused:
+    with pytest.raises(SettingsError) as refused:
         settings.is_allowed("ann@example.org")
     assert is_one_sentence(refused.value)
     at = visit(PAGES[0])

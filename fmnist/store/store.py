@@ -39,7 +39,7 @@ TRAINABLE = "status = 'queued' AND json_extract(recipe, '$.model') IN (SELECT va
 ASKERS = """
 CREATE TABLE IF NOT EXISTS askers (
     run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
-    who TEXT NOT NULL  -- access.Asker.who
+    who TEXT NOT NULL  -- settings.Asker.who
 )
 """
 
