@@ -33,7 +33,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fmnist import settings
-from fmnist.data import files
 from fmnist.data.catalog import DEFAULT
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
@@ -115,7 +114,7 @@ def start(store: Store) -> None:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    command = [sys.executable, "-u", "-m", "fmnist.training.scheduler", "--runs", str(store.path)]
+    command = [sys.executable, "-u", *settings.module("fmnist.training.scheduler"), "--runs", str(store.path)]
     if is_alive(store):
         if custom.files() <= _expected(store):
             return
@@ -128,19 +127,14 @@ def start(store: Store) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=files.PROJECT,
-                env=custom.environment(),
+                cwd=settings.start_folder(),
+                env=settings.environment(),
                 start_new_session=True,  # Ctrl-C and the end of the server must not reach it.
             )
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error
     # Somebody has to take note of its end, else it stays in the process table as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
-
-
-def cluster_address() -> str | None:
-    """The Ray cluster that shall train new runs: FMNIST_RAY_ADDRESS; None for this machine."""
-    return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
 
 
 def cluster_state(store: Store, address: str) -> ClusterState:
@@ -263,7 +257,7 @@ class Scheduler:
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
         wanted = Prepare(DEFAULT, self.store.data_root(), self.store.path.parent)
-        address = cluster_address()
+        address = settings.ray_address()
         worker = self._connect(address) if address else self._start_worker()
         with suppress(OSError):
             worker.connection.send(wanted)
@@ -479,7 +473,7 @@ def serve_cluster(connection: Connection, address: str) -> None:
     try:
         from fmnist.training import ray_cluster
     except ImportError as error:
-        problem = f"Ray can't be loaded ({error}): install it with pip install -r requirements-ray.txt."
+        problem = f"Ray can't be loaded ({error}): install it with {settings.how_to_install('ray')}."
         connection.send(ClusterState(address, problem=problem))
         return
     ray_cluster.serve(connection, address)

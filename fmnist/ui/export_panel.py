@@ -15,9 +15,7 @@ from pathlib import Path
 import streamlit as st
 
 from fmnist import settings
-from fmnist.data.files import PROJECT
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
-from fmnist.models import custom
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui import widgets
@@ -111,14 +109,14 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
     """
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
-        command = [sys.executable, "-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
+        command = [sys.executable, *settings.module("fmnist"), "export", *(run.address for run in runs)]
         root = library.own.data_root(runs[0].recipe.dataset)
-        command += ["--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
+        command += ["--to", form.id, "--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
         try:
             ended = subprocess.run(
                 command,
-                cwd=PROJECT,
-                env=custom.environment(),
+                cwd=settings.start_folder(),
+                env=settings.environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=MAX_SECONDS,

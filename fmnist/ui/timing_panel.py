@@ -20,8 +20,6 @@ import pandas as pd
 import streamlit as st
 
 from fmnist import settings
-from fmnist.data import files
-from fmnist.models import custom
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.store import ACTIVE, StoreError
 from fmnist.training import timing
@@ -65,7 +63,7 @@ class Clock:
             if self.process:
                 return
             self.output, self.reports = _file(), _file()
-            command = [sys.executable, "-m", "fmnist", "time", *(group.id for group in groups), "--json"]
+            command = [sys.executable, *settings.module("fmnist"), "time", *(group.id for group in groups), "--json"]
             command += ["--steps", str(steps), "--rounds", str(rounds)]
             command += ["--runs", str(library.own.path), "--data", str(library.own.data_root(groups[0].recipe.dataset))]
             self.process = subprocess.Popen(
@@ -73,8 +71,8 @@ class Clock:
                 stdin=subprocess.DEVNULL,
                 stdout=self.output,
                 stderr=self.reports,
-                cwd=files.PROJECT,
-                env=custom.environment(),
+                cwd=settings.start_folder(),
+                env=settings.environment(),
             )
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
             self.faults.pop(subject, None)

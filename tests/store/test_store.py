@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from conftest import is_one_sentence, wait_for
 
-from fmnist.data.files import PROJECT
 from fmnist.recipe import Recipe
+from fmnist.settings import PROJECT
 from fmnist.store.run import Point
 from fmnist.store.store import Store, StoreError, pack, store_path, unpack
 
