@@ -21,7 +21,7 @@ def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
     environment = settings.environment() | {"FMNIST_RUNS": str(places.runs)}
     # Else the dashboard looks where a page was told to look.
     named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
-    if named or os.environ.get("FMNIST_DATA"):
+    if named or settings.named_data_root():
         environment["FMNIST_DATA"] = str(places.data)
     command = [sys.executable, "-m", "streamlit", "run", str(settings.dashboard_script()), *arguments]
     if os.name == "nt":

@@ -14,7 +14,6 @@ from conftest import wait_for
 from helpers.ui import free_port
 
 from fmnist import settings
-from fmnist.commands import dashboard
 
 
 def answers(port: int, path: str) -> bytes | None:
@@ -60,9 +59,3 @@ def test_places_are_handed_on(fmnist, started, tmp_path, monkeypatch):
     assert first[-3:] == ["--server.port", "1", "-x"] and second[-1].endswith("dashboard.py")
     assert where["FMNIST_RUNS"] == str(tmp_path / "x" / "fmnist.db") and "FMNIST_DATA" not in where
     assert there["FMNIST_DATA"] == str(tmp_path / "y")
-
-
-def test_without_its_script_it_says_so(fmnist, started, monkeypatch, tmp_path):
-    monkeypatch.setattr(dashboard, "__file__", str(tmp_path / "a" / "b" / "dashboard.py"))
-    answer = fmnist("dashboard")
-    assert answer.code == 1 and answer.err.startswith("fmnist: The dashboard is not at ") and not started
