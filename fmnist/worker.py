@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -71,6 +72,9 @@ class Stop:
     """This run is no longer wanted. What it has reported stays."""
 
     run: int
+
+
+Message = Prepare | Order | Stop
 
 
 @dataclass(frozen=True)
@@ -145,19 +149,45 @@ class ClusterState:
 # --- The process ---
 
 
+class Inbox:
+    """What the trainer has said and is not done yet, in its order."""
+
+    def __init__(self, trainer: Connection) -> None:
+        self._trainer = trainer
+        self._waiting: deque[Message] = deque()
+
+    def next(self) -> Message:
+        """The next message; waits for it.
+
+        Raises:
+            EOFError, OSError: the trainer is gone.
+        """
+        return self._waiting.popleft() if self._waiting else self._trainer.recv()
+
+    def is_stopped(self, run: int) -> bool:
+        """Whether the run that is being trained is no longer wanted. All other messages wait until it has ended."""
+        try:
+            while self._trainer.poll():
+                self._waiting.append(self._trainer.recv())
+        except (EOFError, OSError):  # Nobody is there any more who would write anything down.
+            return True
+        return Stop(run) in self._waiting
+
+
 def serve(trainer: Connection) -> None:
     """Do what the trainer says until it is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    inbox = Inbox(trainer)
     # The trainer has ended, however it did: nobody would write anything down.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         while True:
-            match trainer.recv():
+            match inbox.next():
                 case Prepare() as wanted:
                     importlib.import_module("fmnist.preload")  # A forked worker has it already.
                     with suppress(data.DataError):  # Whoever asks for a run is told.
                         _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
                 case Order() as order:
-                    for report in follow(order, lambda: dataset(order), stopped=trainer.poll):
+                    for report in follow(order, lambda: dataset(order), stopped=lambda: inbox.is_stopped(order.run)):
                         trainer.send((order.run, report))
                 case Stop():
                     pass  # The run had ended in the meantime.
