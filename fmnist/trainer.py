@@ -90,8 +90,9 @@ def _held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
         lock.release()
 
 
-def is_alive(runs: Store) -> bool:
-    """Whether a trainer works on this store. If not, runs that it left behind are marked as interrupted.
+@contextmanager
+def _tried(runs: Store) -> Iterator[bool]:
+    """Hold the lock of a store's trainer if no trainer does; tell whether.
 
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written: no lock can be tried.
@@ -99,9 +100,28 @@ def is_alive(runs: Store) -> bool:
     if access.read_only():
         raise StoreError(access.READ_ONLY)
     with _held(_lock(runs.path)) as free:
+        yield free
+
+
+def is_alive(runs: Store) -> bool:
+    """Whether a trainer works on this store.
+
+    Raises:
+        StoreError: as `_tried`.
+    """
+    with _tried(runs) as free:
+        return not free
+
+
+def recover(runs: Store) -> None:
+    """Mark the runs as interrupted that a trainer has left behind; none while a trainer is alive.
+
+    Raises:
+        StoreError: as `_tried`, or the store can't be written.
+    """
+    with _tried(runs) as free:
         if free and runs.runs("running"):
             runs.interrupt_running()
-    return not free
 
 
 def start(runs: Store) -> None:
@@ -238,7 +258,9 @@ class Trainer:
                 # Whoever asks for one has had it tried. Those of before a file was changed may still be in the queue.
                 own_models.refresh(self.runs.path.parent, keep_former=True, trying=False)
                 self._hand_out()
-                if self._take_reports() or self.runs.waiting_for_clusters():  # One that is gone may come back.
+                busy = self._is_busy()  # Also if the last run ends with these reports.
+                self._take_reports()
+                if busy or self.runs.waiting_for_clusters():  # A cluster that is gone may come back.
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since >= idle_seconds or self._is_followed():
                     return
@@ -257,6 +279,10 @@ class Trainer:
 
     def _all(self) -> list[Worker]:
         return [*self._workers, *self._clusters.values()]
+
+    def _is_busy(self) -> bool:
+        """Whether any run is being trained."""
+        return any(worker.jobs for worker in self._all())
 
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
@@ -338,15 +364,13 @@ class Trainer:
 
     # --- From the workers to the store ---
 
-    def _take_reports(self) -> bool:
-        """Write down what comes within moments; whether any run was being trained."""
-        busy = any(worker.jobs for worker in self._all())
+    def _take_reports(self) -> None:
+        """Write down what comes within moments."""
         talking = {worker.connection: worker for worker in self._all() if worker.jobs or worker.cluster}
         if not talking:
             time.sleep(POLL_SECONDS)
         for connection in wait(list(talking), POLL_SECONDS):
             self._listen(talking[connection])
-        return busy
 
     def _listen(self, worker: Worker) -> None:
         """Write down all that a worker has said by now."""

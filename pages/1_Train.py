@@ -219,7 +219,9 @@ def pace(batch: Batch) -> float:
 
 
 def show_training(shelf: Library, batch: Batch) -> None:
-    alive = trainer.is_alive(shelf.own) if batch.active and not access.read_only() else True
+    alive = not batch.active or access.read_only() or trainer.is_alive(shelf.own)
+    if not alive:
+        trainer.recover(shelf.own)
     cluster_panel.show(shelf, batch)
     if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")

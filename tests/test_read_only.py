@@ -77,6 +77,7 @@ def test_every_method_that_changes_something_says_why_it_does_not(store, small_s
         lambda: reader.choose("data_root", "/"),
         lambda: trainer.start(reader),
         lambda: trainer.is_alive(reader),
+        lambda: trainer.recover(reader),
         lambda: Clock().start((), None, [], 1, 1),
     ):
         with pytest.raises(StoreError) as refused:

@@ -175,6 +175,7 @@ def test_a_second_trainer_ends_at_once(store, small_sample):
     assert (second.returncode, second.stdout) == (0, "")
     assert len(trainer_processes(store.path.parent)) == 1
     trainer.start(store)
+    trainer.recover(store)  # nothing is left behind
     assert store.run(endless).status == "running" and trainer.is_alive(store)
 
 
@@ -189,6 +190,8 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     kill_trainers(store.path.parent)
     assert store.run(id).status == "running"  # nobody has looked yet
     wait_for(lambda: not trainer.is_alive(store))
+    assert store.run(id).status == "running"  # to ask changes nothing
+    trainer.recover(store)
     assert store.run(id).status == "interrupted"
     epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
     assert 0 < epoch < 12
@@ -295,6 +298,7 @@ def test_a_full_disk_ends_the_trainer_with_a_sentence(small_disk, small_data):
     wait_for(lambda: not trainer_processes(small_disk), timeout=120)
     filler.unlink()
     wait_for(lambda: not trainer.is_alive(store))
+    trainer.recover(store)
     run = store.run(id)
     assert run.status == "interrupted" and len(store.history([id])) > 0
 

@@ -36,7 +36,7 @@ def time_steps(options: argparse.Namespace) -> int:
     library = Library(Store(options.runs))
     recipes, names = _to_be_timed(library, options)
     loaded = data.load(recipes[0].dataset, options.data, options.runs.parent)
-    trainer.is_alive(library.own)  # If it is not, what it has left behind is not being trained.
+    trainer.recover(library.own)  # What a trainer that is gone has left behind is not being trained.
     _check_idle(library.own)
     from fmnist.training import TrainingError
 

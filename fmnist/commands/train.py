@@ -145,8 +145,11 @@ def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
             told = problem
             if trainer.is_alive(runs):
                 waited = time.monotonic()
-            elif time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
-                raise CommandError(f"The trainer does not start, or has ended. {trainer.last_words(runs.path)}".strip())
+            else:
+                trainer.recover(runs)  # Else what it was training would be waited for without end.
+                if time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
+                    words = trainer.last_words(runs.path)
+                    raise CommandError(f"The trainer does not start, or has ended. {words}".strip())
             time.sleep(FOLLOW_SECONDS)
         raise KeyboardInterrupt
     finally:
