@@ -54,7 +54,7 @@ class Library:
         self.own = own
         self.stores = {"own": own}
         if reference and reference.exists():
-            self.stores["reference"] = Store(reference, read_only=True)
+            self.stores["reference"] = Store(reference, read_only=True, source="reference")
         self._mutex = threading.RLock()
         self._changes: tuple[int, ...] | None = None
         self._finished_ids = ""

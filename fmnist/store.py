@@ -75,11 +75,15 @@ def _as_json(ids: Iterable[int]) -> str:
 
 
 class Store(Database):
-    """The runs in one file: what `Database` says of opening holds for it."""
+    """The runs in one file: what `Database` says of opening holds for it.
 
-    @property
-    def source(self) -> str:
-        return "reference" if self.read_only else "own"
+    Args:
+        source: whose runs they are, "own" or "reference": `Run.source` of each.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, source: str = "own") -> None:
+        super().__init__(path, read_only=read_only)
+        self.source = source
 
     # --- Reading ---
 

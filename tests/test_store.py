@@ -475,10 +475,17 @@ def test_a_read_only_store_leaves_its_folder_alone(reference):
     before = reference.read_bytes(), reference.stat().st_mtime_ns
     store = Store(reference, read_only=True)
     (run,) = store.runs("done")
-    assert (run.source, run.address) == ("reference", f"reference-{run.id}")
     assert store.logits(run.id).shape == (3, 10)
     assert list(reference.parent.iterdir()) == [reference]
     assert (reference.read_bytes(), reference.stat().st_mtime_ns) == before
+
+
+def test_runs_bear_the_name_of_their_store_however_it_is_opened(reference):
+    for read_only in (True, False):
+        (run,) = Store(reference, read_only=read_only).runs()
+        assert (run.source, run.address) == ("own", str(run.id))
+        (run,) = Store(reference, read_only=read_only, source="reference").runs()
+        assert (run.source, run.address) == ("reference", f"reference-{run.id}")
 
 
 def test_a_read_only_store_cannot_be_written(reference):
