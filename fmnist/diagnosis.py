@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,8 +133,7 @@ def _dead(
 
 
 def _zero_layer(model: str, name: str, logits: np.ndarray, train: pd.DataFrame) -> Finding:
-    # What the layers of an own model are called in it, its description does not tell.
-    words = None if ARCHITECTURES[model].own else layer_words(ARCHITECTURES[model].layers).get(name)
+    words = layer_words(ARCHITECTURES[model].modules).get(name)
     layer = f"the {words}" if words else f"layer {name}"
     guessing = f"ln {logits.shape[1]} ({math.log(logits.shape[1]):.3f}), which is what guessing costs"
     since = _since_guessing(train, logits.shape[1])
@@ -171,7 +171,7 @@ def _classes(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> list[Fin
     predictions, classes = evaluation.predict(logits), logits.shape[1]
     images = np.bincount(labels, minlength=classes)
     chosen = np.bincount(predictions[~_undecided_images(logits)], minlength=classes)
-    rectified = ends_in_relu(recipe.model) and bool((logits >= 0).all())
+    rectified = ARCHITECTURES[recipe.model].rectified and bool((logits >= 0).all())
     findings = []
     for label in np.flatnonzero((images > 0) & (chosen < RARE * images)).tolist():
         kind = "rare" if chosen[label] else "never"
@@ -216,7 +216,7 @@ def _undecided(recipe: Recipe, logits: np.ndarray) -> list[Finding]:
     )
     zeros = int(np.count_nonzero((logits == 0).all(axis=1)))
     evidence = f"All {logits.shape[1]} logits are 0 for {_count(zeros, 'image')}."
-    if zeros and ends_in_relu(recipe.model):
+    if zeros and ARCHITECTURES[recipe.model].rectified:
         return [Finding("undecided", sentence, evidence, "Leave out the last ReLU: it makes every negative logit 0.")]
     return [Finding("undecided", sentence, evidence, "Try another seed or a lower learning rate.")]
 
@@ -275,38 +275,28 @@ def _overfitting(train: pd.DataFrame, test: pd.DataFrame, images: int) -> list[F
 # --- Words ---
 
 
-def layer_words(layers: str) -> dict[str, str]:
-    """The ReLUs of a model in words, by the name they have in its `nn.Sequential`.
+def layer_words(modules: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The ReLUs of a model in words, by their names in it.
 
     Args:
-        layers: `Architecture.layers`, such as "2 × [Conv2d(10), ReLU], Flatten, Linear(490, 10)".
+        modules: `Architecture.modules`.
 
     Returns:
         For each ReLU the layer before it: {"1": "first convolution", "3": "second convolution"}; without a number
-        if there is only one of the kind.
+        if there is only one of the kind. Nothing of a ReLU that an image passes more than once.
     """
-    kinds = _modules(layers)
-    words, counts, before = {}, dict.fromkeys(LAYERS, 0), None
-    for index, kind in enumerate(kinds):
+    kinds = [kind for _, kind in modules]
+    names = Counter(name for name, _ in modules)
+    words, counts, before = {}, Counter[str](), None
+    for name, kind in modules:
         if kind in LAYERS:
             number, total = counts[kind], kinds.count(kind)
             ordinal = ORDINALS[number] if number < len(ORDINALS) else f"{number + 1}th"
             before = LAYERS[kind] if total == 1 else f"{ordinal} {LAYERS[kind]}"
             counts[kind] += 1
-        elif kind == "ReLU" and before:
-            words[str(index)] = before
+        elif kind == "ReLU" and before and names[name] == 1:
+            words[name] = before
     return words
-
-
-def ends_in_relu(model: str) -> bool:
-    """Whether nothing comes after a model's last ReLU, so that no logit can be negative. Of own models nobody knows."""
-    return not ARCHITECTURES[model].own and _modules(ARCHITECTURES[model].layers)[-1:] == ["ReLU"]
-
-
-def _modules(layers: str) -> list[str]:
-    """The classes of a model's modules in order, from its description; repeated blocks written out."""
-    written_out = re.sub(r"(\d+) × \[([^\]]*)\]", lambda match: ", ".join([match[2]] * int(match[1])), layers)
-    return re.findall(r"[A-Za-z]\w*", re.sub(r"\([^)]*\)", "", written_out))
 
 
 def _class(label: int, recipe: Recipe) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from fmnist import diagnosis, familiarity, widgets
+from fmnist import familiarity, widgets
 from fmnist.data import DataError, Dataset
 from fmnist.familiarity import Familiarity
 from fmnist.images import SIDE, to_data_url
@@ -142,7 +142,7 @@ def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
 def _say_regions(pixels: np.ndarray, model: str) -> str:
     """Where most points come from and are lost, of nine parts of the image, in a sentence."""
     if not pixels.any():
-        because = ": the model's last ReLU holds these points at 0" if diagnosis.ends_in_relu(model) else ""
+        because = ": the model's last ReLU holds these points at 0" if ARCHITECTURES[model].rectified else ""
         return f"No pixel adds anything{because}."
     edges = np.linspace(0, SIDE, 4).round().astype(int)[:-1]
     sums = np.add.reduceat(np.add.reduceat(pixels, edges, axis=0), edges, axis=1)

@@ -67,6 +67,7 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
         answer = {"id": id, "name": model.name}
         try:
             module = _try(model, source.path)
+            modules, rectified = _told("It can't be looked into", source.path, lambda: passed(module))  # noqa: B023
             if _settings() != settings:
                 raise ModelError("It changes a setting of PyTorch for all models, such as the default dtype or device.")
         except ModelError as error:
@@ -74,7 +75,8 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
             continue
         layers = model.layers or describe(module)
         shown = {"layers": layers, "color": model.color, "symbol": model.symbol}
-        yield answer | shown | {"channels_last": model.channels_last, "parts": model.parts}
+        made = {"channels_last": model.channels_last, "parts": model.parts, "modules": modules, "rectified": rectified}
+        yield answer | shown | made
     yield {"end": True}
 
 
@@ -214,7 +216,33 @@ def _draws(module: nn.Module, images: torch.Tensor) -> bool:
     return not torch.equal(before, torch.get_rng_state())
 
 
-# --- Words ---
+# --- What it consists of ---
+
+
+@torch.inference_mode()
+def passed(module: nn.Module) -> tuple[list[tuple[str, str]], bool]:
+    """What an image passes: `Architecture.modules` and `Architecture.rectified`."""
+    names = {layer: name for name, layer in module.named_modules() if not any(layer.children())}
+    found: list[tuple[str, str]] = []
+    last: list[object] = []
+
+    def note(layer: nn.Module, _inputs: tuple, output: object) -> None:
+        found.append((names[layer], _kind(layer)))
+        last[:] = [output]
+
+    hooks = [layer.register_forward_hook(note) for layer in names]
+    with training.evaluating(module):
+        logits = module(torch.zeros(1, 1, SIDE, SIDE))
+    for hook in hooks:
+        hook.remove()
+    return found, bool(last) and last[0] is logits and found[-1][1] == "ReLU"
+
+
+def _kind(layer: nn.Module) -> str:
+    """The class of a module; that of PyTorch's own for a class that somebody has derived from it."""
+    return next(
+        (kind.__name__ for kind in (nn.ReLU, nn.Conv2d, nn.Linear) if isinstance(layer, kind)), type(layer).__name__
+    )
 
 
 def describe(module: nn.Module) -> str:

@@ -36,7 +36,7 @@ from fmnist.models import ARCHITECTURES, Architecture, ModelError, OwnBuild, Sou
 
 VARIABLE = "FMNIST_MODELS"
 GROUP = "fmnist.models"
-CHECK_VERSION = 1
+CHECK_VERSION = 2
 """Raise it when a model has to do more, or other things are said of it."""
 CHECK_SECONDS = 60.0
 """For a file: importing torch takes two seconds, ten on a busy machine."""
@@ -261,6 +261,8 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             OwnBuild(source, answer["id"]),
             answer["channels_last"],
             answer["parts"],
+            tuple((name, kind) for name, kind in answer["modules"]),
+            answer["rectified"],
         )
         for source, answer in good
     ], wrong
@@ -324,10 +326,14 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     if "fault" in answer:
         fields = {"fault": str} | ({"id": str, "name": str} if "id" in answer else {})
     else:
-        fields = dict.fromkeys(("id", "name", "layers", "color", "symbol"), str) | {"channels_last": bool, "parts": int}
+        fields = dict.fromkeys(("id", "name", "layers", "color", "symbol"), str)
+        fields |= {"channels_last": bool, "parts": int, "modules": list, "rectified": bool}
     for name, kind in fields.items():
         if not isinstance(answer[name], kind):
             raise TypeError(name)
+    for module in answer.get("modules", ()):
+        if not (isinstance(module, list) and len(module) == 2 and all(isinstance(word, str) for word in module)):
+            raise TypeError("modules")
     return {name: answer[name] for name in fields}
 
 

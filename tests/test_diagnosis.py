@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from conftest import is_one_sentence
 
-from fmnist import training
+from fmnist import model_check, training
 from fmnist.data import Dataset
-from fmnist.diagnosis import Finding, diagnose, ends_in_relu, layer_words
+from fmnist.diagnosis import Finding, diagnose, layer_words
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import REFERENCE, Store
@@ -264,19 +264,21 @@ def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id)
 
 
 @pytest.mark.parametrize("model", ARCHITECTURES)
-def test_layers_are_named_as_the_model_is_built(model):
-    modules = [type(module).__name__ for module in ARCHITECTURES[model].build()]
-    words = layer_words(ARCHITECTURES[model].layers)
-    assert sorted(map(int, words)) == [index for index, kind in enumerate(modules) if kind == "ReLU"]
-    assert ends_in_relu(model) == (modules[-1] == "ReLU")
+def test_what_is_known_of_a_models_modules_is_how_it_is_built(model):
+    architecture = ARCHITECTURES[model]
+    assert (list(architecture.modules), architecture.rectified) == model_check.passed(architecture.build())
 
 
 def test_layers_in_words():
-    assert layer_words(ARCHITECTURES["2"].layers) == {
+    assert layer_words(ARCHITECTURES["2"].modules) == {
         "1": "first convolution", "3": "second convolution", "6": "third convolution", "8": "fourth convolution",
     }  # fmt: skip
-    assert layer_words("Flatten, Linear(784, 10), ReLU, Linear(10, 10), ReLU")["4"] == "second linear layer"
-    assert layer_words("Conv2d(3), ReLU, Flatten, Linear(2, 3)") == {"1": "convolution"}
+    assert layer_words(ARCHITECTURES["1"].modules)["4"] == "second linear layer"
+    assert layer_words([("a", "Conv2d"), ("b", "ReLU"), ("c", "Linear")]) == {"b": "convolution"}
+
+
+def test_a_relu_that_is_used_twice_has_no_place():
+    assert layer_words([("a", "Linear"), ("r", "ReLU"), ("b", "Linear"), ("r", "ReLU")]) == {}
 
 
 def test_a_layer_with_an_unknown_name_keeps_it():
