@@ -1,4 +1,4 @@
-"""What went wrong with a run? From what the store holds of it: result, logits and curves. No torch, no Streamlit.
+"""What went wrong with a finished run? From what the store holds: result, logits and curves. No torch, no Streamlit.
 
 What is ill is counted over the test logits, so nothing here is a matter of taste but four thresholds, given below with
 their reasons. A healthy run gets no finding.
@@ -9,7 +9,6 @@ Throughout: logits are float (N, C), labels integer (N,).
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,14 +40,13 @@ test loss is above its lowest. The published recipe stays below .03."""
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 LAYERS = {"Conv2d": "convolution", "Linear": "linear layer"}
-NOT_FINITE = "not a finite number"  # In the sentence of training.TrainingError.
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong with a run; sentences without Markdown."""
 
-    kind: str  # "not-finite", "dead", "zero-layer", "never", "rare", "undecided", "unfinished" or "overfitting"
+    kind: str  # "dead", "zero-layer", "never", "rare", "undecided", "unfinished" or "overfitting"
     sentence: str
     evidence: str  # the numbers behind it
     remedy: str
@@ -58,26 +56,19 @@ class Finding:
 def diagnose(
     recipe: Recipe,
     result: Mapping[str, Any] | None,
-    logits: np.ndarray | None,
-    labels: np.ndarray | None,
+    logits: np.ndarray,
+    labels: np.ndarray,
     curves: pd.DataFrame,
-    *,
-    status: str = "done",
-    error: str | None = None,
 ) -> list[Finding]:
-    """What is wrong with a run, the gravest first; empty for a healthy one, and for one that was only stopped.
+    """What is wrong with a finished run, the gravest first; empty for a healthy one.
 
     Args:
-        recipe, result, status, error: of the `Run`.
-        logits, labels: of the test images; None for a run that has not finished.
+        recipe, result: of the `Run`.
+        logits, labels: of the test images.
         curves: `Store.history` of this run alone: columns split, step, epoch, loss, accuracy.
     """
     curves = curves.sort_values("step", kind="stable")
     train, test = curves[curves["split"] == "train"], curves[curves["split"] == "test"]
-    if status == "failed" and error and NOT_FINITE in error:
-        return [_not_finite(recipe, error, train)]
-    if logits is None or labels is None or len(labels) == 0:
-        return []
     zero_layers = list((result or {}).get("zero_layers", ()))
     findings = [_zero_layer(recipe.model, name, logits, train) for name in zero_layers]
     dead = _dead(recipe, logits, labels, train, zero_layers)
@@ -90,22 +81,6 @@ def diagnose(
 
 
 # --- The whole model ---
-
-
-def _not_finite(recipe: Recipe, error: str, train: pd.DataFrame) -> Finding:
-    place = re.search(r"at (step [\d,]+ \(epoch [\d,]+\))", error)
-    where = f" at {place[1]}" if place else ""
-    finite = train[np.isfinite(train["loss"])]
-    evidence = "It was not finite when it was first looked at."
-    if len(finite):
-        last = finite.iloc[-1]
-        evidence = f"The last finite training loss was {last['loss']:.3f} at step {last['step']:,.0f}."
-    return Finding(
-        "not-finite",
-        f"The loss stopped being a finite number{where}: the weights have run away.",
-        evidence,
-        f"Train with a lower learning rate, such as {recipe.learning_rate / 10:g}.",
-    )
 
 
 def _dead(

@@ -179,14 +179,14 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
             seconds = _now(device) - clock
             step += len(some)
             train_seconds += seconds
-            _check(loss, step, epoch)
+            _check(loss, step, epoch, recipe)
             yield Progress(step, epoch, loss, accuracy, train_seconds, len(seen) / seconds)
 
         started = _now(device)
         logits = evaluate(model, test_images, threads)
         predictions = evaluation.predict(logits)
         test_loss = evaluation.cross_entropy(logits, data.test_labels)
-        _check(test_loss, step, epoch)
+        _check(test_loss, step, epoch, recipe)
         test_accuracy = evaluation.accuracy(predictions, data.test_labels)
         eval_seconds += _now(device) - started
         state = Checkpoint(epoch, train_seconds, eval_seconds, _state(model, optimizer))
@@ -355,11 +355,11 @@ def _sharing(model: nn.Module) -> nn.Module:
     return twin
 
 
-def _check(loss: float, step: int, epoch: int) -> None:
+def _check(loss: float, step: int, epoch: int, recipe: Recipe) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
-            f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): "
-            "the weights have run away. A lower learning rate helps."
+            f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): the weights have run away. "
+            f"Train with a lower learning rate, such as {recipe.learning_rate / 10:g}."
         )
 
 

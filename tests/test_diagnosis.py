@@ -118,26 +118,6 @@ def test_a_model_that_has_not_begun_to_learn_is_told_from_a_dead_one():
     assert "is dead" in found.sentence and "lower" in found.remedy
 
 
-def test_a_loss_that_is_not_finite():
-    error = (
-        "The loss is not a finite number any more at step 1,234 (epoch 1): the weights have run away. "
-        "A lower learning rate helps."
-    )
-    history = curves([2.3, 2.2, 9.5], [2.0], [0.1])
-    (found,) = diagnose(Recipe("0", learning_rate=50), None, None, None, history, status="failed", error=error)
-    assert found.kind == "not-finite" and "step 1,234 (epoch 1)" in found.sentence
-    assert "9.500 at step 75" in found.evidence and "such as 5." in found.remedy
-    (found,) = diagnose(Recipe("0"), None, None, None, history.iloc[:0], status="failed", error=error)
-    assert is_one_sentence(found.evidence)
-
-
-@pytest.mark.parametrize(
-    "status, error", [("cancelled", None), ("interrupted", None), ("failed", "There is no CUDA device.")]
-)
-def test_a_run_that_only_ended_early_is_not_ill(status, error):
-    assert diagnose(Recipe("2"), None, None, None, HEALTHY.iloc[:0], status=status, error=error) == []
-
-
 # Classes
 
 
