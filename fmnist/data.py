@@ -37,7 +37,7 @@ class DataError(Exception):
 
 
 class DataMissing(DataError):
-    """The files are not there (yet): a page offers the download, where other errors only explain themselves."""
+    """The files are not there (yet). Any other `DataError` means that they are, and can't be used."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def warn_if_unfamiliar(shelf: Library, dataset: str, image: np.ndarray) -> None:
         known = widgets.dataset(dataset, shelf.own)
     except DataError:
         return
-    if reason := _familiarity(known.fingerprint, known).reason(image):
+    [reason] = _familiarity(known.fingerprint, known).reasons(image[None])
+    if reason:
         st.warning(
             f"**This is unlike the training images.** {reason} The models answer all the same, and may sound sure: "
             "do not rely on it.",

@@ -91,11 +91,6 @@ def _turn(recipe: Recipe, data: Dataset, steps: int) -> tuple[str, int, float]:
     return started.device, started.threads, seconds / done
 
 
-def measure(recipes: Sequence[Recipe], data: Dataset, steps: int = STEPS, rounds: int = ROUNDS) -> list[Timing]:
-    """All turns, and what came out: see `turns` and `timings`."""
-    return timings(recipes, data, list(turns(recipes, data, steps, rounds)))
-
-
 def timings(recipes: Sequence[Recipe], data: Dataset, turns: Sequence[Turn]) -> list[Timing]:
     """What came out for each recipe.
 
