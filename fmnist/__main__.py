@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 
-from fmnist import access, own_models
+from fmnist import access, background, own_models
 from fmnist.commands import CommandError, compare, data, export, predict, runs, timing, train, verify
 from fmnist.commands.arguments import full_ids
 from fmnist.data import DataError
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except (CommandError, DataError, ExportError, ImageError, ModelError, RecipeError, StoreError) as error:
-        print(f"fmnist: {error}", file=sys.stderr)
+        background.say(error)
         return 1
     except KeyboardInterrupt:
         return 130

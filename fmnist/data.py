@@ -11,8 +11,6 @@ import hashlib
 import os
 import re
 import struct
-import subprocess
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -23,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist import access, sample
+from fmnist.background import BackgroundProcess
 from fmnist.datasets import DATASETS, SAMPLE, DatasetInfo, File
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -236,31 +235,19 @@ def downloaded(name: str, root: Path) -> int:
 
 
 def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int]:
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _TORCHVISION, str(folder), info.torchvision],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+    process = BackgroundProcess("-c", _TORCHVISION, str(folder), info.torchvision)
+    try:
+        while process.wait(poll_seconds) is None:
+            yield downloaded(info.id, folder.parent)
+    finally:
+        process.stop()
+    if process.exit_code:
+        lines = process.reports or ["no reason was given"]
+        if any("No space left" in line for line in lines):
+            raise OSError(28, "no space left on the device")
+        reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
+        raise DataError(
+            f"{info.title} could not be downloaded ({reason[:200]}). "
+            "Check the network connection and try again, or train on the sample data, which needs no download."
         )
-        try:
-            while process.poll() is None:
-                yield downloaded(info.id, folder.parent)
-                try:
-                    process.wait(poll_seconds)
-                except subprocess.TimeoutExpired:
-                    continue
-        finally:
-            process.kill()
-            process.wait()
-        if process.returncode:
-            log.seek(0)
-            lines = log.read().decode(errors="replace").strip().splitlines() or ["no reason was given"]
-            if any("No space left" in line for line in lines):
-                raise OSError(28, "no space left on the device")
-            reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
-            raise DataError(
-                f"{info.title} could not be downloaded ({reason[:200]}). "
-                "Check the network connection and try again, or train on the sample data, which needs no download."
-            )
     yield info.download_bytes

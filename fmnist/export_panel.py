@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import zipfile
@@ -15,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from fmnist import access, own_models, widgets
-from fmnist.data import PROJECT
+from fmnist.background import BackgroundProcess
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
 from fmnist.library import Library
 from fmnist.run import Run
@@ -24,8 +22,6 @@ MOST_RUNS = 40
 """At once from a page: the answers of so many runs are some 30 MB, which lie in the server's memory."""
 MOST_SECONDS = 300
 KEPT = "exported"
-SAID = "fmnist: "
-"""How a sentence of the command line begins on its standard error."""
 
 
 @st.cache_resource
@@ -109,27 +105,19 @@ def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, s
     """
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
-        command = [sys.executable, "-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
+        command = ["-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
         root = shelf.own.data_root(runs[0].recipe.dataset)
         command += ["--out", str(folder), "--runs", str(shelf.own.path), "--data", str(root)]
+        process = BackgroundProcess(*command, environment=own_models.environment())
         try:
-            ended = subprocess.run(
-                command,
-                cwd=PROJECT,
-                env=own_models.environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=MOST_SECONDS,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except subprocess.TimeoutExpired:
-            raise ExportError(f"It took more than {MOST_SECONDS} s, and was given up: choose fewer runs.") from None
-        # What libraries write there besides is not for a page.
-        said = [line.removeprefix(SAID) for line in ended.stderr.splitlines() if line.startswith(SAID)]
-        if ended.returncode:
-            raise ExportError(said[-1] if said else "The export broke off: try it from the command line.")
-        return *_as_one_file(folder, form, runs), said
+            code = process.wait(MOST_SECONDS)
+        finally:
+            process.stop()
+        if code is None:
+            raise ExportError(f"It took more than {MOST_SECONDS} s, and was given up: choose fewer runs.")
+        if code:
+            raise ExportError(process.fault("The export broke off: try it from the command line."))
+        return *_as_one_file(folder, form, runs), process.sentences
 
 
 def _as_one_file(folder: Path, form: Format, runs: Sequence[Run]) -> tuple[bytes, str]:

@@ -17,8 +17,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -31,7 +29,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
-from fmnist.data import PROJECT
+from fmnist.background import BackgroundProcess
 from fmnist.models import ARCHITECTURES, Architecture, ModelError, OwnBuild, Source
 
 VARIABLE = "FMNIST_MODELS"
@@ -201,29 +199,15 @@ def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
         seconds: the time limit; `CHECK_SECONDS` if it is not given.
     """
     seconds = CHECK_SECONDS if seconds is None else seconds
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as text:
-        json.dump(asdict(source), text)
-        text.seek(0)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fmnist.model_check"],
-            stdin=text,
-            stdout=output,
-            stderr=subprocess.DEVNULL,
-            cwd=PROJECT,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(seconds)
-            ended = f"ended the process (exit code {code})"
-        except subprocess.TimeoutExpired:
-            ended = f"did not come to an end within {seconds:g} seconds"
-        finally:
-            with suppress(OSError, AttributeError):  # Also what it may have started; AttributeError: Windows.
-                os.killpg(process.pid, signal.SIGKILL)
-            process.kill()
-            process.wait()
-        output.seek(0)
-        said = [json.loads(line) for line in output.read().splitlines() if line.endswith("}")]
+    process = BackgroundProcess("-m", "fmnist.model_check", text=json.dumps(asdict(source)), with_children=True)
+    try:
+        code = process.wait(seconds)
+    finally:
+        process.stop()
+    ended = f"did not come to an end within {seconds:g} seconds"
+    if code is not None:
+        ended = f"ended the process (exit code {code})"
+    said = [json.loads(line) for line in process.output.splitlines() if line.endswith("}")]
     answers = [answer for answer in said if "fault" in answer or "layers" in answer]
     if said and "end" in said[-1]:
         return answers

@@ -17,9 +17,7 @@ import json
 import logging
 import multiprocessing
 import os
-import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,7 +30,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnist import access, data, own_models, store
+from fmnist import access, background, own_models, store
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.run import Run
@@ -133,27 +131,16 @@ def start(runs: Store) -> None:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    command = [sys.executable, "-u", "-m", "fmnist.trainer", "--runs", str(runs.path)]
+    command = ["-u", "-m", "fmnist.trainer", "--runs", str(runs.path)]
     if is_alive(runs):
         if own_models.files() <= _expected(runs):
             return
         runs.choose(EXPECTED, json.dumps(sorted(own_models.files())))
         command += ["--wait"]
     try:
-        with log_path(runs.path).open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=data.PROJECT,
-                env=own_models.environment(),
-                start_new_session=True,  # Ctrl-C and the end of the server must not reach it.
-            )
+        background.detach(*command, log=log_path(runs.path), environment=own_models.environment())
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error
-    # Somebody has to take note of its end, else it stays in the process table as a zombie.
-    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def cluster_address() -> str | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from fmnist import access, data, own_models, store
+from fmnist.background import BackgroundProcess
 from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
 from fmnist.datasets import DATASETS, DEFAULT, SAMPLE, DatasetInfo
@@ -316,7 +315,7 @@ def spread(group: pd.Series) -> str:
 class Download:
     """A download that runs beside the pages, seen by all sessions."""
 
-    process: subprocess.Popen | None = None
+    process: BackgroundProcess | None = None
     message: str = ""
     root: Path = field(default_factory=Path)
 
@@ -362,28 +361,26 @@ def _use_folder(runs: Store, name: str, folder: str) -> None:
 
 def _download_panel(info: DatasetInfo, root: Path) -> None:
     download = _download(info.id)
-    running = download.process is not None and download.process.poll() is None
+    running = download.process is not None and download.process.exit_code is None
     if download.process is not None and not running:
-        output = download.process.stderr.read().decode(errors="replace").strip() if download.process.stderr else ""
-        failed, download.process = download.process.returncode != 0, None
-        download.message = output.splitlines()[-1].removeprefix("fmnist: ") if failed and output else ""
-        if not failed:
+        ended, download.process = download.process, None
+        if not ended.exit_code:
             st.rerun()
+        download.message = ended.fault("The download broke off: try it again.")
     if download.message:
         st.error(download.message, icon=":material/cloud_off:")
     if running:
         st.fragment(_download_progress, run_every=0.5)(info, download)
     elif st.button(f"Download {info.title}", icon=":material/download:", type="primary"):
         download.message, download.root = "", root
-        command = [sys.executable, "-m", "fmnist", "data", "download", "--dataset", info.id, "--data", str(root)]
-        download.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=data.PROJECT
+        download.process = BackgroundProcess(
+            "-m", "fmnist", "data", "download", "--dataset", info.id, "--data", str(root)
         )
         st.rerun()
 
 
 def _download_progress(info: DatasetInfo, download: Download) -> None:
-    if download.process is None or download.process.poll() is not None:
+    if download.process is None or download.process.exit_code is not None:
         st.rerun()
     arrived = min(data.downloaded(info.id, download.root), info.download_bytes)
     st.progress(arrived / info.download_bytes, f"{arrived / 1e6:.0f} of {info.download_bytes / 1e6:.0f} MB")

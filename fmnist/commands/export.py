@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from functools import lru_cache, partial
 from pathlib import Path
 
-from fmnist import data
+from fmnist import background, data
 from fmnist.commands import CommandError
 from fmnist.commands.addresses import finished
 from fmnist.commands.arguments import Commands, add_command
@@ -51,5 +50,5 @@ def export(options: argparse.Namespace) -> int:
         files, remarks = folder.fill(place, partial(function, exported), replace=options.force)
         print(*files, sep="\n")
     for remark in remarks:
-        print(f"fmnist: {remark}", file=sys.stderr)
+        background.say(remark)
     return 0
