@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.browser import chromium, ready, server
 from bench.common import show, wait, wait_until_trained
 from fmnist import data, trainer
-from fmnist.store import ACTIVE, Store, store_path
+from fmnist.run import ACTIVE
+from fmnist.store import Store, store_path
 
 UPDATES = 20
 

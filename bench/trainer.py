@@ -20,7 +20,8 @@ from bench.common import descendants, kill, show
 from fmnist import data, trainer
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import ACTIVE, Store, store_path
+from fmnist.run import ACTIVE, Status
+from fmnist.store import Store, store_path
 
 SEEDS = 5
 LONGEST = 1200.0  # Seconds that all of it may take.
@@ -36,7 +37,7 @@ def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, di
     ended: dict[int, float] = {}
     active: set[int] = set()
     while True:
-        now, running = time.perf_counter(), runs.runs("running")
+        now, running = time.perf_counter(), runs.runs(Status.RUNNING)
         ended |= dict.fromkeys(active - {run.id for run in running}, now)
         active = {run.id for run in running}
         for run in running:
@@ -50,7 +51,7 @@ def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, di
     errors: dict[tuple[str, float], list[float]] = {}
     for (id, share), (when, left) in told.items():
         run = runs.run(id)
-        assert run and run.status == "done", "the trainer failed: see its log"
+        assert run and run.status == Status.DONE, "the trainer failed: see its log"
         true = ended[id] - when
         errors.setdefault((run.recipe.model, share), []).append(abs(left - true) / true)
     return time.perf_counter() - started, errors

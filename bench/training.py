@@ -62,7 +62,7 @@ def usual(model_id: str, root: Path, threads: int) -> float:
 def ours(model_id: str, dataset: data.Dataset) -> float:
     """Seconds of an epoch of `training.train`, evaluation included."""
     *_, finished = training.train(Recipe(model_id, epochs=1, device="cpu"), dataset)
-    return finished.train_seconds + finished.eval_seconds
+    return finished.result.train_seconds + finished.result.eval_seconds
 
 
 def main() -> None:

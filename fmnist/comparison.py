@@ -20,7 +20,7 @@ from fmnist.datasets import DatasetInfo
 from fmnist.diagnosis import Finding
 from fmnist.library import Group, Library, as_tables, identity
 from fmnist.pairs import Pair
-from fmnist.run import Run
+from fmnist.run import TIMES, Run
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ COLUMNS = (
     "accuracy_max",
     "dead",
     "accuracy_alive",
-    *evaluation.TIMES,
+    *TIMES,
     "parameters",
     "multiply_adds",
     "conditions",
@@ -160,7 +160,7 @@ class Comparison:
         for group in self.groups:
             if len(group.runs) == 1 or len(self.groups) == 1:
                 run = group.runs[0]
-                right = round(run.result["test_accuracy"] * len(self.labels))
+                right = round(run.finished_result.test_accuracy * len(self.labels))
                 sentence = certainty.say_accuracy(right, len(self.labels))
                 said.append(f"{group.title}, seed {run.recipe.seed}: {sentence}")
         return said

@@ -357,4 +357,4 @@ def possible_wrong_labels(logits: Iterable[np.ndarray], labels: np.ndarray) -> p
 
 def alive(groups: Sequence[Group]) -> list[Run]:
     """The runs of some groups that have not died: a dead one says the same of every image."""
-    return [run for group in groups for run in group.runs if run.result and not run.result["dead"]]
+    return [run for group in groups for run in group.runs if run.result and not run.result.dead]

@@ -10,17 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fmnist import access
+from fmnist.run import Status
 
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
 SCHEMA_VERSION = 2
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     key        TEXT NOT NULL,               -- Recipe.key: what the cache looks for
     recipe     TEXT NOT NULL,               -- JSON
     data_root  TEXT NOT NULL,               -- the folder from which its data are read
-    status     TEXT NOT NULL DEFAULT 'queued'
-               CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
+    status     TEXT NOT NULL DEFAULT '{Status.QUEUED}'
+               CHECK (status IN ('{"', '".join(Status)}')),
     priority   INTEGER NOT NULL,            -- smaller is trained first
     stop       INTEGER NOT NULL DEFAULT 0,  -- somebody asked the running run to stop
     created    REAL NOT NULL,               -- Unix times

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +54,7 @@ class Finding:
 
 def diagnose(
     recipe: Recipe,
-    result: Mapping[str, Any] | None,
+    zero_layers: Sequence[str],
     logits: np.ndarray,
     labels: np.ndarray,
     curves: pd.DataFrame,
@@ -63,13 +62,13 @@ def diagnose(
     """What is wrong with a finished run, the gravest first; empty for a healthy one.
 
     Args:
-        recipe, result: of the `Run`.
+        recipe: of the run.
+        zero_layers: of its `Result`.
         logits, labels: of the test images.
         curves: `Store.history` of this run alone: columns split, step, epoch, loss, accuracy.
     """
     curves = curves.sort_values("step", kind="stable")
     train, test = curves[curves["split"] == "train"], curves[curves["split"] == "test"]
-    zero_layers = list((result or {}).get("zero_layers", ()))
     findings = [_zero_layer(recipe.model, name, logits, train) for name in zero_layers]
     dead = _dead(recipe, logits, labels, train, zero_layers)
     if dead:
@@ -84,7 +83,7 @@ def diagnose(
 
 
 def _dead(
-    recipe: Recipe, logits: np.ndarray, labels: np.ndarray, train: pd.DataFrame, zero_layers: list[str]
+    recipe: Recipe, logits: np.ndarray, labels: np.ndarray, train: pd.DataFrame, zero_layers: Sequence[str]
 ) -> Finding | None:
     """A model that gives all images one class, though they have several."""
     predictions = evaluation.predict(logits)

@@ -18,7 +18,7 @@ from fmnist import certainty, diagnosis, evaluation
 from fmnist.diagnosis import Finding
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.run import CLOSING_SECONDS, Run
+from fmnist.run import CLOSING_SECONDS, TIMES, Run
 from fmnist.store import REFERENCE, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
@@ -165,7 +165,7 @@ class Library:
             labels: the test labels, integer (N,).
         """
         curves = self.stores[run.source].history([run.id])
-        return diagnosis.diagnose(run.recipe, run.result, self.logits(run), labels, curves)
+        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, self.logits(run), labels, curves)
 
     def history(self, runs: Sequence[Run], split: str | None = None) -> pd.DataFrame:
         """The curves of runs of any store, with the column `run` holding addresses; all, or only "train" or "test"."""
@@ -219,8 +219,8 @@ def speeds(library: Library) -> dict[str, Speed]:
             for run in (runs if own.empty else own)["run"]:
                 threads = run.threads or 1
                 kind = run.recipe.optimizer, run.recipe.batch_size
-                steps[kind] = threads * max(run.result["train_seconds"], 1e-9) / run.steps
-                evaluation = threads * run.result["eval_seconds"] / run.recipe.epochs / run.recipe.info.test
+                steps[kind] = threads * max(run.finished_result.train_seconds, 1e-9) / run.steps
+                evaluation = threads * run.finished_result.eval_seconds / run.recipe.epochs / run.recipe.info.test
             found[model] = Speed(steps, evaluation)
         return found
 
@@ -255,24 +255,13 @@ def estimate_seconds(library: Library, recipes: Iterable[Recipe], images: int, s
 
 
 COLUMNS = (
-    *evaluation.GROUP,
-    "seed",
-    "run",
-    "finished",
-    "accuracy",
-    "dead",
-    "train_seconds",
-    "eval_seconds",
-    "image_seconds",
-    "single_seconds",
-    "conditions",
-    "parameters",
-    "multiply_adds",
+    *(*evaluation.GROUP, "seed", "run", "finished", "accuracy", "dead"),
+    *(*TIMES, "conditions", "parameters", "multiply_adds"),
 )
 
 
 def _row(run: Run) -> dict:
-    assert run.result is not None
+    result = run.finished_result
     return {
         "source": run.source,
         "dataset": run.recipe.dataset,
@@ -282,12 +271,9 @@ def _row(run: Run) -> dict:
         "seed": run.recipe.seed,
         "run": run,
         "finished": run.finished,
-        "accuracy": run.result["test_accuracy"],
-        "dead": run.result["dead"],
-        "train_seconds": run.result["train_seconds"],
-        "eval_seconds": run.result["eval_seconds"],
-        "image_seconds": run.result["image_seconds"],
-        "single_seconds": run.result.get("single_seconds", math.nan),  # Not measured by earlier versions.
+        "accuracy": result.test_accuracy,
+        "dead": result.dead,
+        **{name: math.nan if getattr(result, name) is None else getattr(result, name) for name in TIMES},
         "conditions": run.conditions,
         "parameters": run.parameters,
         "multiply_adds": run.multiply_adds,

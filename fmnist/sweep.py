@@ -207,7 +207,7 @@ class Sweep:
 
 
 def _row(group: Group, failed: int) -> dict:
-    accuracies = [run.result["test_accuracy"] for run in group.runs]
+    accuracies = [run.finished_result.test_accuracy for run in group.runs]
     low, high = certainty.mean_interval(accuracies) or (math.nan, math.nan)
     return _values(group.recipe) | {
         "id": group.id,
@@ -221,9 +221,9 @@ def _row(group: Group, failed: int) -> dict:
         "accuracy_std": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else math.nan,
         "accuracy_min": min(accuracies),
         "accuracy_max": max(accuracies),
-        "dead": sum(bool(run.result["dead"]) for run in group.runs),
+        "dead": sum(bool(run.finished_result.dead) for run in group.runs),
         "failed": failed,
-        "train_seconds": float(np.mean([run.result["train_seconds"] for run in group.runs])),
+        "train_seconds": float(np.mean([run.finished_result.train_seconds for run in group.runs])),
     }
 
 

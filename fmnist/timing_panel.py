@@ -18,7 +18,8 @@ import streamlit as st
 from fmnist import access, own_models, timing, widgets
 from fmnist.background import BackgroundProcess
 from fmnist.library import Group, Library, identity
-from fmnist.store import ACTIVE, StoreError
+from fmnist.run import ACTIVE
+from fmnist.store import StoreError
 from fmnist.timing import Timing
 
 Subject = tuple  # What is timed: the store's path, and `identity` of the groups.

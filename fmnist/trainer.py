@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -33,9 +33,20 @@ from filelock import FileLock, Timeout
 from fmnist import access, background, own_models, store
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
-from fmnist.run import Run
+from fmnist.run import Run, Start, Status
 from fmnist.store import Store, StoreError
-from fmnist.worker import Begun, ClusterState, Ended, Grown, Lost, Order, Prepare, Report, Stop, cores, serve
+from fmnist.worker import (
+    ClusterState,
+    EndReport,
+    LostReport,
+    Order,
+    Prepare,
+    ProgressReport,
+    Report,
+    Stop,
+    cores,
+    serve,
+)
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
@@ -118,7 +129,7 @@ def recover(runs: Store) -> None:
         StoreError: as `_tried`, or the store can't be written.
     """
     with _tried(runs) as free:
-        if free and runs.runs("running"):
+        if free and runs.runs(Status.RUNNING):
             runs.interrupt_running()
 
 
@@ -259,7 +270,7 @@ class Trainer:
                     log.info("run %d interrupted: %s", id, error)
                     # If not even that can be written, whoever looks next finds a running run without a trainer.
                     with suppress(StoreError):
-                        self.runs.finish(id, "interrupted", error=str(error))
+                        self.runs.finish(id, Status.INTERRUPTED, error=str(error))
             raise
         finally:
             self._end(self._all())
@@ -377,13 +388,13 @@ class Trainer:
         """Write down what is reported of a run, and stop it if it is no longer wanted."""
         run = job.run
         match report:
-            case Begun():
-                self.runs.record_start(run.id, **report.facts)
-                job.node = report.facts.get("node")
+            case Start():
+                self.runs.record_start(run.id, report)
+                job.node = report.node
                 beside = [other for other in worker.jobs.values() if other.node and other.node == job.node]
                 for other in beside:
                     other.at_once = max(other.at_once, len(beside))
-            case Grown():
+            case ProgressReport():
                 wanted = self.runs.record(
                     run.id,
                     report.points,
@@ -394,18 +405,18 @@ class Trainer:
                     self._losses.pop(run.id, None)
                 if not wanted:
                     worker.stop(job)
-            case Ended():
+            case EndReport():
                 self._finish(worker, job, report)
-            case Lost():
+            case LostReport():
                 self._losses[run.id] += 1
                 if self._losses[run.id] == MOST_LOSSES:
                     reason = f"{report.reason} It happened {MOST_LOSSES} times without an epoch being finished."
-                    self._finish(worker, job, Ended("interrupted", reason))
+                    self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
                 else:
                     self._give_back(worker, job, report.reason)
 
-    def _finish(self, worker: Worker, job: Job, end: Ended) -> None:
-        result = end.result and end.result | {"at_once": job.at_once}
+    def _finish(self, worker: Worker, job: Job, end: EndReport) -> None:
+        result = end.result and replace(end.result, at_once=job.at_once)
         self.runs.finish(
             job.run.id, end.status, points=end.points, result=result, artifacts=end.artifacts, error=end.error
         )
@@ -435,7 +446,7 @@ class Trainer:
                 "it may have run out of memory."
             )
             for job in list(worker.jobs.values()):
-                self._finish(worker, job, Ended("interrupted", reason))
+                self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
             return
         address = worker.cluster.address
         del self._clusters[address]
@@ -528,7 +539,7 @@ def main(arguments: list[str] | None = None) -> int:
                 runs.interrupt_running()
                 trainer.work(options.idle_seconds)
             # Somebody may have queued a run just before the lock was given back, and have seen it still held.
-            if not runs.runs("queued"):
+            if not runs.runs(Status.QUEUED):
                 return 0
     except StoreError as error:
         log.error("%s", error)

@@ -27,6 +27,7 @@ from fmnist import evaluation
 from fmnist.data import Dataset
 from fmnist.models import ARCHITECTURES, ModelError
 from fmnist.recipe import Recipe
+from fmnist.run import Result
 
 REPORTS_PER_EPOCH = 75
 EVALUATION_BATCH = 500  # Measured: faster than one batch of 10,000, which does not fit the cache.
@@ -79,19 +80,11 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Finished:
-    """The result of a run."""
+    """The end of a run."""
 
     weights: dict[str, torch.Tensor]
     logits: np.ndarray  # float16 (N, 10), of the test images
-    test_loss: float
-    test_accuracy: float
-    train_seconds: float
-    eval_seconds: float
-    image_seconds: float  # inference time per image, in batches of 1,000
-    single_seconds: float  # inference time of one image alone, as when somebody asks about one
-    dead: bool
-    never_predicted: list[int]
-    zero_layers: list[str]  # layers of which every unit is zero for every test image
+    result: Result
 
 
 @dataclass(frozen=True)
@@ -195,9 +188,7 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
     if logits is None:  # Interrupted between the last epoch and the result.
         logits = evaluate(model, test_images, threads)
     predictions = evaluation.predict(logits)
-    yield Finished(
-        weights=as_plain(model.state_dict()),
-        logits=logits,
+    result = Result(
         test_loss=evaluation.cross_entropy(logits, data.test_labels),
         test_accuracy=evaluation.accuracy(predictions, data.test_labels),
         train_seconds=train_seconds,
@@ -205,9 +196,10 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
         image_seconds=_inference_seconds(model, test_images[:1000]) / len(test_images[:1000]),
         single_seconds=_inference_seconds(model, test_images[:1]),
         dead=evaluation.is_dead(predictions),
-        never_predicted=evaluation.never_predicted(predictions),
-        zero_layers=zero_layers(model, test_images),
+        never_predicted=tuple(evaluation.never_predicted(predictions)),
+        zero_layers=tuple(zero_layers(model, test_images)),
     )
+    yield Finished(as_plain(model.state_dict()), logits, result)
 
 
 def build(model: str, seed: int, device: torch.device) -> nn.Module:

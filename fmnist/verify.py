@@ -21,7 +21,7 @@ from fmnist import evaluation, prediction, seal, training
 from fmnist.data import Dataset
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES, ModelError
-from fmnist.run import Run
+from fmnist.run import Result, Run
 from fmnist.store import Store, StoreError, unpack
 
 LOGIT_STEPS = 2
@@ -101,6 +101,9 @@ def verify(shelf: Library, source: str, id: int, load: Callable[[str], Dataset])
     if run:
         _check_run(check, shelf, run, load(run.recipe.dataset))
         _check_key(check, run, load(run.recipe.dataset), kept)
+    elif faults := Result.faults(contents):
+        for name in faults:
+            check.fail(name, f"stored {_text(contents.get(name))}, which no result has.", contents.get(name))
     elif kept and kept.get("recipe") == seal.sums(contents)["recipe"]:
         check.remark("This program does not have its model: nothing could be computed again.")
     else:

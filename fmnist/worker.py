@@ -25,12 +25,12 @@ from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fmnist import data
 from fmnist.models import ARCHITECTURES, Architecture
 from fmnist.recipe import Recipe
-from fmnist.run import Point
+from fmnist.run import Point, Result, Start, Status
 from fmnist.store import pack
 
 if TYPE_CHECKING:
@@ -78,14 +78,7 @@ Message = Prepare | Order | Stop
 
 
 @dataclass(frozen=True)
-class Begun:
-    """What is known once the model stands on its device: the arguments of `Store.record_start`."""
-
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Grown:
+class ProgressReport:
     """What is new since the last report: the arguments of `Store.record`."""
 
     points: list[Point]
@@ -94,24 +87,24 @@ class Grown:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndReport:
     """The end of a run, with what was not reported yet: the arguments of `Store.finish`."""
 
-    status: str
+    status: Status
     error: str | None = None
     points: list[Point] = field(default_factory=list)
-    result: dict[str, Any] | None = None
+    result: Result | None = None
     artifacts: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Lost:
+class LostReport:
     """The place where the run was trained is gone: it has to go on elsewhere. Only clusters lose runs."""
 
     reason: str
 
 
-Report = Begun | Grown | Ended | Lost
+Report = Start | ProgressReport | EndReport | LostReport
 """Comes with the id of its run: (id, report)."""
 
 
@@ -194,7 +187,7 @@ def serve(trainer: Connection) -> None:
 
 
 def follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
-    """Train, and say a few times a second what is to be written down; at last an `Ended`, whatever happens.
+    """Train, and say a few times a second what is to be written down; at last an `EndReport`, whatever happens.
 
     Args:
         load: gives the data; may raise `DataError`.
@@ -203,16 +196,17 @@ def follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[],
     try:
         yield from _follow(order, load, stopped)
     except data.DataError as error:
-        yield Ended("failed", str(error))
+        yield EndReport(Status.FAILED, str(error))
     except Exception as error:
         training = sys.modules.get("fmnist.training")
         if training and isinstance(error, training.TrainingError):
             if error.__cause__:  # Of a model of the user's own: the log shows where in its code.
                 log.info("%s", order.recipe, exc_info=error.__cause__)
-            yield Ended("failed", str(error))
+            yield EndReport(Status.FAILED, str(error))
         else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
             log.exception("%s", order.recipe)
-            yield Ended("failed", f"The training ended by a fault of this program; the details are in {order.log}.")
+            sentence = f"The training ended by a fault of this program; the details are in {order.log}."
+            yield EndReport(Status.FAILED, sentence)
 
 
 def _follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
@@ -228,18 +222,7 @@ def _follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[]
             case training.Started():
                 began, steps = time.monotonic(), event.steps
                 done = order.recipe.work(event.step, steps)
-                yield Begun(
-                    {
-                        "device": event.device,
-                        "threads": event.threads,
-                        "machine": machine(),
-                        "versions": versions(),
-                        "parameters": event.parameters,
-                        "multiply_adds": event.multiply_adds,
-                        "steps": event.steps,
-                        "step": event.step,
-                    }
-                )
+                yield Start(**vars(event), machine=machine(), versions=versions())
                 continue
             case training.Progress():
                 points.append(Point("train", event.step, event.epoch, event.train_seconds, event.loss, event.accuracy))
@@ -250,34 +233,23 @@ def _follow(order: Order, load: Callable[[], data.Dataset], stopped: Callable[[]
                 artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
                 artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
             case training.Finished():
-                yield _ended(event, points, artifacts)
+                yield _end(event, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
             rate = (order.recipe.work(event.step, steps) - done) / (time.monotonic() - began)
-            yield Grown(points, rate, artifacts)
+            yield ProgressReport(points, rate, artifacts)
             points, artifacts, reported = [], {}, time.monotonic()
             if stopped():
-                yield Ended("cancelled")
+                yield EndReport(Status.CANCELLED)
                 return
 
 
-def _ended(event: training.Finished, points: list[Point], artifacts: dict[str, bytes]) -> Ended:
+def _end(event: training.Finished, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
     from safetensors.torch import save
 
-    result = {
-        "test_loss": event.test_loss,
-        "test_accuracy": event.test_accuracy,
-        "train_seconds": event.train_seconds,
-        "eval_seconds": event.eval_seconds,
-        "image_seconds": event.image_seconds,
-        "single_seconds": event.single_seconds,
-        "dead": event.dead,
-        "never_predicted": event.never_predicted,
-        "zero_layers": event.zero_layers,
-    }
     artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)}
     artifacts.pop("checkpoint", None)
-    return Ended("done", points=points, result=result, artifacts=artifacts)
+    return EndReport(Status.DONE, points=points, result=event.result, artifacts=artifacts)
 
 
 def _load_training() -> ModuleType:

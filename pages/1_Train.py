@@ -14,7 +14,7 @@ from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
 from fmnist.plan import Plan
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
-from fmnist.run import Run
+from fmnist.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.store import TooManyRuns
 
 PUBLISHED = Recipe("0")
@@ -31,18 +31,10 @@ NUMBERS = (
     ("Learning rate", PUBLISHED.learning_rate, "rate"),
     ("Batch size", PUBLISHED.batch_size, "batch"),
 )
-STATUSES = {
-    "done": "done",
-    "running": "running",
-    "queued": "queued",
-    "failed": "failed",
-    "cancelled": "stopped",
-    "interrupted": "interrupted",
-}
-UNFINISHED = {
-    "failed": (":material/error:", "failed"),
-    "cancelled": (":material/stop_circle:", "stopped"),
-    "interrupted": (":material/power_off:", "interrupted"),
+ICONS = {
+    Status.FAILED: ":material/error:",
+    Status.CANCELLED: ":material/stop_circle:",
+    Status.INTERRUPTED: ":material/power_off:",
 }
 
 
@@ -226,7 +218,7 @@ def show_training(shelf: Library, batch: Batch) -> None:
     if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
-    running, queued = batch.running(MOST_ROWS), batch.count("queued")
+    running, queued = batch.running(MOST_ROWS), batch.count(Status.QUEUED)
     st.subheader("Training now" if batch.active else "Last training", anchor=False)
     if batch.active and not alive and not running:
         say_no_trainer(shelf)
@@ -234,7 +226,7 @@ def show_training(shelf: Library, batch: Batch) -> None:
         show_whole(batch)
     for run in running:
         show_running(shelf, batch, run)
-    if (more := batch.count("running") - len(running)) > 0:
+    if (more := batch.count(Status.RUNNING) - len(running)) > 0:
         st.caption(f"And {more} more are being trained.")
     if queued:
         show_queue(shelf, batch)
@@ -259,7 +251,8 @@ def say_no_trainer(shelf: Library) -> None:
 
 def show_whole(batch: Batch) -> None:
     """How far a training of many runs is, as a whole."""
-    counts = [f"{count:,} {word}" for status, word in STATUSES.items() if (count := batch.count(status))]
+    order = (Status.DONE, Status.RUNNING, Status.QUEUED, *UNFINISHED)
+    counts = [f"{count:,} {status.word}" for status in order if (count := batch.count(status))]
     text = f"**{batch.ended:,} of {batch.count():,} runs** · {' · '.join(counts)}"
     if batch.active and (seconds := seconds_left(batch)) is not None:
         text += f" · roughly {widgets.duration(seconds)} left"
@@ -303,29 +296,28 @@ def stop_button(shelf: Library, ids: list[int], key: str, label: str, *, disable
 
 
 def show_queue(shelf: Library, batch: Batch) -> None:
-    queued = batch.ids("queued")
+    queued = batch.ids(Status.QUEUED)
     with st.container(horizontal=True, vertical_alignment="center"):
         names = ", ".join(batch.name(run) for run in batch.queued(MOST_ROWS))
         more = f" and {len(queued) - MOST_ROWS:,} more" if len(queued) > MOST_ROWS else ""
         st.markdown(f":material/queue: Queued: {names}{more}")
         if len(queued) == 1:
             stop_button(shelf, queued, "stop-queued", "Take out")
-        stop_button(shelf, batch.ids("queued", "running"), "stop-all", "Stop all")
+        stop_button(shelf, batch.ids(*ACTIVE), "stop-all", "Stop all")
 
 
 def show_unfinished(shelf: Library, batch: Batch) -> None:
     """What was stopped or went wrong."""
     runs = batch.unfinished(MOST_ROWS)
     for run in runs:
-        icon, word = UNFINISHED[run.status]
         with st.container(horizontal=True, vertical_alignment="center"):
-            text = f"{icon} **{batch.name(run)}** · {word}"
+            text = f"{ICONS[run.status]} **{batch.name(run)}** · {run.status.word}"
             if run.steps:
                 text += f" at step {run.step:,} of {run.steps:,}"
             st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
-            if run.status != "failed":
+            if run.status in RESUMABLE:
                 resume_button(shelf, [run.id], f"resume-{run.id}", "Resume")
-    resumable = batch.ids("interrupted", "cancelled")
+    resumable = batch.ids(*RESUMABLE)
     with st.container(horizontal=True, vertical_alignment="center"):
         if (more := batch.count(*UNFINISHED) - len(runs)) > 0:
             st.caption(f"And {more:,} more that were stopped or went wrong.")
@@ -354,10 +346,10 @@ def show_results(batch: Batch, runs: list[Run]) -> None:
         [
             {
                 "run": batch.name(run),
-                "accuracy": 100 * run.result["test_accuracy"],
-                "loss": run.result["test_loss"],
-                "train": run.result["train_seconds"],
-                "evaluate": run.result["eval_seconds"],
+                "accuracy": 100 * run.finished_result.test_accuracy,
+                "loss": run.finished_result.test_loss,
+                "train": run.finished_result.train_seconds,
+                "evaluate": run.finished_result.eval_seconds,
                 "trouble": run.trouble,
             }
             for run in runs
@@ -372,16 +364,16 @@ def show_results(batch: Batch, runs: list[Run]) -> None:
         },
         hide_index=True,
         key=f"results-{runs[0].recipe.dataset}",
-        alt="; ".join(f"{batch.name(run)} {run.result['test_accuracy']:.2%}" for run in runs),
+        alt="; ".join(f"{batch.name(run)} {run.finished_result.test_accuracy:.2%}" for run in runs),
     )
-    if (done := batch.count("done")) > MOST_RESULTS:
+    if (done := batch.count(Status.DONE)) > MOST_RESULTS:
         st.caption(f"The {MOST_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
 
 
 def show_curves(shelf: Library, batch: Batch, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
     if live.curves(shelf, runs, batch.factors):
-        queued = batch.count("queued")
+        queued = batch.count(Status.QUEUED)
         which = f"The {MOST_CURVES} newest of the runs. " if batch.count() - queued > MOST_CURVES else ""
         st.caption(
             f"{which}Thin lines: training, the mean since the line's last point. "
@@ -406,9 +398,9 @@ def show_all(shelf: Library) -> None:
                     "model": run.name,
                     "data": run.recipe.info.title,
                     "recipe": run.recipe.describe(),
-                    "status": run.status,
-                    "accuracy": 100 * run.result["test_accuracy"] if run.result else None,
-                    "seconds": run.result["train_seconds"] if run.result else None,
+                    "status": run.status.word,
+                    "accuracy": 100 * run.result.test_accuracy if run.result else None,
+                    "seconds": run.result.train_seconds if run.result else None,
                     "on": run.where,
                 }
                 for run in runs
@@ -426,7 +418,7 @@ def show_all(shelf: Library) -> None:
         if access.read_only():
             return
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
-        finished = [run for run in picked if run.status == "done"]
+        finished = [run for run in picked if run.status == Status.DONE]
         with st.container(horizontal=True):
             with st.popover("Export", icon=":material/download:", disabled=not finished, help=CHOOSE_FIRST):
                 if finished:

@@ -11,6 +11,7 @@ from fmnist.grid import FACTORS, spanning
 from fmnist.library import SOURCES, Group, Library
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS
+from fmnist.run import Status
 from fmnist.sweep import Sweep
 from fmnist.taking_along import take_along
 from fmnist.timing_panel import time_again
@@ -92,7 +93,7 @@ def show(shelf: Library) -> None:
         "Table": (show_table, False),
     }
     if swept:
-        failed = shelf.own.runs("failed") if "own" in sources else []
+        failed = shelf.own.runs(Status.FAILED) if "own" in sources else []
         tabs["Sweep"] = (lambda shelf, _: show_sweep(Sweep(shelf, every, failed)), False)
     for tab, (content, looks_at_images) in zip(
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True

@@ -104,19 +104,19 @@ def trained(browser: Browser, server: Server) -> list[Run]:
 
 def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     page = ann.open(f"?{SAMPLE}")
-    best = max(trained, key=lambda run: run.result["test_accuracy"])
-    assert page.get_by_text(f"{best.result['test_accuracy']:.1%}").first.is_visible()
+    best = max(trained, key=lambda run: run.result.test_accuracy)
+    assert page.get_by_text(f"{best.result.test_accuracy:.1%}").first.is_visible()
     cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
     cells.first.wait_for(state="attached")
     numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
     page = ann.open(f"Compare?{SAMPLE}")
     for run in trained:
-        accuracy = run.result["test_accuracy"]
+        accuracy = run.result.test_accuracy
         assert any(abs(number - 100 * accuracy) < 0.01 for number in numbers)
         page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
     page = ann.open(f"Confusion?{SAMPLE}")
     for run in trained:
-        page.get_by_text(f"{run.result['test_accuracy']:.2%} right").first.wait_for()
+        page.get_by_text(f"{run.result.test_accuracy:.2%} right").first.wait_for()
     ann.check()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import is_one_sentence, keep_as_sample, trainer_processes, unpack_all, wait_for
-from making import finished_run
+from making import finished_run, result
 from PIL import Image
 
 from fmnist import __main__ as cli
@@ -26,6 +26,7 @@ from fmnist.datasets import CLOTHES
 from fmnist.images import to_png
 from fmnist.library import Library
 from fmnist.recipe import Recipe
+from fmnist.run import Status
 from fmnist.store import Store
 from fmnist.trainer import Trainer
 
@@ -101,10 +102,10 @@ def test_train_and_train_again(fmnist, store, small_sample):
     first = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1")
     assert first.code == 0
     runs = store.runs()
-    expected = [f"Model 0, seed {run.recipe.seed}: {run.result['test_accuracy']:.2%}, " for run in runs]
+    expected = [f"Model 0, seed {run.recipe.seed}: {run.result.test_accuracy:.2%}, " for run in runs]
     assert [line[: len(start)] for line, start in zip(first.out.splitlines(), expected, strict=True)] == expected
     *_, alone = training.train(Recipe("0", 1, "sample", 1, device="cpu"), small_sample)
-    assert runs[1].result["test_accuracy"] == alone.test_accuracy
+    assert runs[1].result["test_accuracy"] == alone.result.test_accuracy
 
     second = fmnist(*TRAIN, "--models", "0", "--seeds", "1,0")
     assert second.code == 0
@@ -171,7 +172,7 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
         """A trainer that has two runs at work, and ends one of them between two looks."""
         seen.append(sorted(bar.line for bar in drawn))
         for run in store.runs("running")[:1]:
-            store.finish(run.id, "done", result={})
+            store.finish(run.id, Status.DONE, result=result())
         while len(store.runs("running")) < 2 and store.claim():
             pass
         return True
@@ -226,7 +227,7 @@ def test_compare_as_json(fmnist, trained):
     rows = json.loads(answer.out)
     assert all(set(row) == COMPARED for row in rows)
     two, one = sorted(rows, key=lambda row: row["model"])
-    accuracies = [run.result["test_accuracy"] for run in trained.runs() if run.recipe.model == "0"]
+    accuracies = [run.result.test_accuracy for run in trained.runs() if run.recipe.model == "0"]
     assert (two["model"], two["dataset"], two["source"], two["seeds"]) == ("0", "sample", "own", [0, 1])
     assert two["accuracy_mean"] == pytest.approx(np.mean(accuracies))
     assert two["accuracy_std"] == pytest.approx(np.std(accuracies, ddof=1))
@@ -377,7 +378,7 @@ def test_runs_are_listed_shown_and_deleted(fmnist, trained):
     assert [line.split()[:2] for line in lines] == [["1", "done"], ["2", "done"], ["3", "done"]]
     shown = json.loads(fmnist("runs", "show", 3).out)
     assert (shown["id"], shown["status"], shown["recipe"]["model"]) == (3, "done", "1")
-    assert shown["result"] == trained.run(3).result
+    assert shown["result"] == json.loads(trained.run(3).result.to_json())
     assert fmnist("runs", "delete", 3).code == 0
     assert trained.run(3) is None and len(trained.runs()) == 2
     assert len(fmnist("runs", "list").out.splitlines()) == 2

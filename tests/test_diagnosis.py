@@ -17,7 +17,6 @@ from fmnist.recipe import Recipe
 from fmnist.store import REFERENCE, Store
 
 LABELS = np.repeat(np.arange(10), 100)
-RESULT = {"zero_layers": []}
 
 
 def good_logits(never: int | None = None, rectified: bool = False) -> np.ndarray:
@@ -43,9 +42,9 @@ def curves(train: list[float], test: list[float], accuracy: list[float], trained
 HEALTHY = curves([1, 0.8, 0.6, 0.5, 0.45, 0.44], [0.6, 0.5, 0.48], [0.78, 0.82, 0.83])
 
 
-def find(logits=None, history=HEALTHY, *, model="2", labels=LABELS, **run) -> list[Finding]:
+def find(logits=None, history=HEALTHY, *, model="2", labels=LABELS, zero_layers=()) -> list[Finding]:
     logits = good_logits() if logits is None else logits
-    found = diagnose(Recipe(model), run.pop("result", RESULT), logits, labels, history, **run)
+    found = diagnose(Recipe(model), zero_layers, logits, labels, history)
     for finding in found:
         for text in (finding.sentence, finding.evidence, finding.remedy):
             assert is_one_sentence(text) and text.endswith(".") and text[0].isupper() and "*" not in text
@@ -68,7 +67,7 @@ def test_a_model_without_gradients_is_dead_and_its_layer_is_named():
     logits = np.tile(np.arange(10, 0, -1), (1000, 1)).astype(np.float16)
     train = [2.3, 2.1, 1.9, 1.2, 2.4, 2.31, 2.30, 2.303, 2.302]
     history = curves(train, [2.303] * 3, [0.1] * 3)
-    dead, layer = find(logits, history, result={"zero_layers": ["8"]})
+    dead, layer = find(logits, history, zero_layers=["8"])
     assert dead.kind == "dead" and "all 1,000 images for class 0 (T-shirt/top)" in dead.sentence
     assert "100 of 1,000 are right" in dead.evidence and dead.label == 0
     assert layer.kind == "zero-layer"
@@ -83,7 +82,7 @@ def test_a_model_without_gradients_is_dead_and_its_layer_is_named():
     [([2.3] * 6, "never below ln 10"), ([2, 1, 2.3, 2.3, 2.3, 2.7], "for all 1,000 test images.")],
 )
 def test_when_a_layer_died_is_only_said_where_the_curve_shows_it(train, said):
-    _, layer = find(np.ones((1000, 10)), curves(train, [2.3] * 2, [0.1] * 2), result={"zero_layers": ["3"]})
+    _, layer = find(np.ones((1000, 10)), curves(train, [2.3] * 2, [0.1] * 2), zero_layers=["3"])
     assert said in layer.sentence and "since" not in layer.sentence and "second convolution" in layer.sentence
 
 
@@ -99,10 +98,10 @@ def test_a_dead_run_as_training_leaves_it(small_data: Dataset):
             case training.Finished():
                 end = event
     history = pd.DataFrame(rows, columns=HEALTHY.columns)
-    if not end.dead:  # Rounding may decide otherwise on another machine.
+    if not end.result.dead:  # Rounding may decide otherwise on another machine.
         pytest.skip("This recipe lives on this machine.")
-    found = diagnose(recipe, {"zero_layers": end.zero_layers}, end.logits, small_data.test_labels, history)
-    assert kinds(found) == ["dead"] + ["zero-layer"] * len(end.zero_layers)
+    found = diagnose(recipe, end.result.zero_layers, end.logits, small_data.test_labels, history)
+    assert kinds(found) == ["dead"] + ["zero-layer"] * len(end.result.zero_layers)
     step = int(re.search(r"since about step (\d+)", found[1].sentence)[1])
     train = history[history["split"] == "train"]
     assert (abs(train[train["step"] >= step]["loss"] - np.log(10)) <= 0.05).all()
@@ -213,9 +212,8 @@ def test_overfitting(losses, accuracies, trained, ill):
 def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id):
     store = Store(REFERENCE, read_only=True)
     run, logits, history = store.run(id), store.logits(id).tolist(), store.history([id])
-    found = find(
-        store.logits(id), history, model=run.recipe.model, result=run.result, labels=np.repeat(range(10), 1000)
-    )
+    known = {"model": run.recipe.model, "zero_layers": run.result.zero_layers, "labels": np.repeat(range(10), 1000)}
+    found = find(store.logits(id), history, **known)
     said, undecided, zeros = [0] * 10, 0, [0] * 10
     for row in logits:
         zeros = [count + (value == 0) for count, value in zip(zeros, row, strict=True)]
@@ -224,7 +222,7 @@ def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id)
         else:
             said[row.index(max(row))] += 1
     assert [f.label for f in found if f.kind in ("never", "rare")] == [c for c in range(10) if said[c] < 50]
-    assert [f.label for f in found if f.kind == "never"] == run.result["never_predicted"]
+    assert [f.label for f in found if f.kind == "never"] == list(run.result.never_predicted)
     for finding in found:
         if finding.kind == "never":
             count = zeros[finding.label]
@@ -262,5 +260,5 @@ def test_a_relu_that_is_used_twice_has_no_place():
 
 
 def test_a_layer_with_an_unknown_name_keeps_it():
-    _, layer = find(np.ones((1000, 10)), result={"zero_layers": ["body.act"]})
+    _, layer = find(np.ones((1000, 10)), zero_layers=["body.act"])
     assert "Every unit of layer body.act is zero" in layer.sentence

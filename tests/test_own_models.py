@@ -33,7 +33,8 @@ from fmnist.images import to_png
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES, Architecture, ModelError, Source
 from fmnist.recipe import Recipe, RecipeError
-from fmnist.store import ACTIVE, Store
+from fmnist.run import ACTIVE
+from fmnist.store import Store
 from fmnist.training import EpochEnd, Progress, TrainingError
 
 EXAMPLE = PROJECT / "docs" / "my_models.py"
@@ -243,9 +244,9 @@ def test_of_an_own_model_it_is_told_where_its_relus_are(use, small_data):
     logits = np.eye(10, dtype=np.float16)[small_data.test_labels % 9]
     history = pd.DataFrame(columns=["split", "step", "epoch", "loss", "accuracy"])
     recipe = Recipe("tiny", dataset="sample")
-    found = diagnose(recipe, {"zero_layers": []}, logits, small_data.test_labels, history)
+    found = diagnose(recipe, [], logits, small_data.test_labels, history)
     assert "the ReLU after the last layer holds its logit at 0" in found[0].sentence
-    _, layer = diagnose(recipe, {"zero_layers": ["2"]}, np.ones_like(logits), small_data.test_labels, history)
+    _, layer = diagnose(recipe, ["2"], np.ones_like(logits), small_data.test_labels, history)
     assert "Every unit of the linear layer is zero" in layer.sentence
 
 
@@ -467,7 +468,7 @@ def test_unusual_models_are_trained_stored_and_explained(use, small_data, text):
     [architecture] = own()
     events = list(training.train(Recipe(architecture.id, epochs=1, learning_rate=0.01, **SMALL), small_data))
     finished = events[-1]
-    assert finished.zero_layers == []
+    assert finished.result.zero_layers == ()
     assert events[0].parameters == 7850
     module = training.build(architecture.id, 0, torch.device("cpu")).eval()
     from safetensors.torch import load, save

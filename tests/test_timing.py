@@ -51,7 +51,7 @@ def test_seconds_per_step_are_those_of_the_training(small_data, monkeypatch):
     (found,) = timing.timings([recipe], small_data, list(timing.turns([recipe], small_data, 5, 3)))
     *_, finished = training.train(recipe, small_data)
     assert found.seconds_per_step == (1.0, 1.0, 1.0)
-    assert finished.train_seconds == 110
+    assert finished.result.train_seconds == 110
 
 
 def test_a_turn_of_slow_steps_ends_before_it_has_them_all(small_data, monkeypatch):

@@ -18,8 +18,8 @@ from safetensors.torch import load
 from fmnist import data, trainer, training, worker
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.run import Run
-from fmnist.store import ACTIVE, Store, StoreError
+from fmnist.run import ACTIVE, Run
+from fmnist.store import Store, StoreError
 
 SMALL = {"dataset": "sample", "device": "cpu"}
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, **SMALL)
@@ -83,9 +83,9 @@ def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
         events = list(training.train(recipe, small_sample))
         last, reports = events[-1], [event for event in events if isinstance(event, training.Progress)]
         assert (run.status, run.error, run.step, run.steps) == ("done", None, 22, 22)
-        assert run.result["test_accuracy"] == last.test_accuracy
-        assert run.result["test_loss"] == last.test_loss
-        assert run.result["never_predicted"] == last.never_predicted
+        assert run.result.test_accuracy == last.result.test_accuracy
+        assert run.result.test_loss == last.result.test_loss
+        assert run.result.never_predicted == last.result.never_predicted
         assert (run.parameters, run.multiply_adds) == (events[0].parameters, events[0].multiply_adds)
         assert run.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0] and run.machine
         assert same_weights(store.weights(run.id), last.weights)
@@ -124,7 +124,7 @@ def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sampl
     assert max(count for _, count in together) == 3
     for recipe, id in zip(recipes, ids, strict=True):
         run = store.run(id)
-        assert run.status == "done" and run.result["at_once"] in (1, 2, 3) and run.threads == 1
+        assert run.status == "done" and run.result.at_once in (1, 2, 3) and run.threads == 1
         *_, alone = training.train(recipe, small_sample)
         assert same_weights(store.weights(id), alone.weights)
         assert np.array_equal(store.logits(id), alone.logits)
@@ -205,7 +205,7 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     curves = store.history([id])
     assert curves[curves["split"] == "test"]["epoch"].tolist() == list(range(1, 13))
     assert not curves.duplicated(["split", "step"]).any()
-    assert run.result["train_seconds"] == pytest.approx(curves["seconds"].max())
+    assert run.result.train_seconds == pytest.approx(curves["seconds"].max())
 
 
 def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_sample):

@@ -42,7 +42,7 @@ def end_of(run: int, connection: Connection) -> str:
         assert connection.poll(120), f"run {run} does not end"
         id, report = connection.recv()
         assert id == run
-        if isinstance(report, worker.Ended):
+        if isinstance(report, worker.EndReport):
             return report.status
 
 

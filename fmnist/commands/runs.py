@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +32,7 @@ def add(commands: Commands) -> None:
 
 def runs_list(options: argparse.Namespace) -> int:
     for run in Store(options.runs).runs():
-        result = f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
+        result = f"{run.result.test_accuracy:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
         print(
             f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {run.recipe.info.title:<12}  "
             f"{run.recipe.describe():<36}  {result}"
@@ -53,7 +54,7 @@ def runs_show(options: argparse.Namespace) -> int:
         for name in ("created", "started", "finished")
         for value in [getattr(run, name)]
     }
-    facts = vars(run) | {"recipe": json.loads(run.recipe.to_json())} | times
+    facts = asdict(run) | times
     print(json.dumps({name: value for name, value in facts.items() if name not in ("updated", "stop")}, indent=2))
     return 0
 

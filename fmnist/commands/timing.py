@@ -13,7 +13,8 @@ from fmnist.commands.arguments import Commands, add_command, add_dataset, count,
 from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import ACTIVE, Store
+from fmnist.run import ACTIVE
+from fmnist.store import Store
 
 
 def add(commands: Commands) -> None:

@@ -18,7 +18,7 @@ from fmnist.library import Library
 from fmnist.models import ARCHITECTURES
 from fmnist.plan import Plan
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe
-from fmnist.run import Run
+from fmnist.run import Run, Status
 from fmnist.store import Store
 
 FOLLOW_SECONDS = 0.2
@@ -98,7 +98,7 @@ def train(options: argparse.Namespace) -> int:
     for id, needed in queued:
         run = runs.run(id)
         print(_outcome(run, needed, grid))
-        failed |= run is None or run.status != "done"
+        failed |= run is None or run.status != Status.DONE
     return int(failed)
 
 
@@ -123,7 +123,7 @@ def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
     before = signal.signal(signal.SIGINT, note)
     try:
         while not interrupted:
-            running = {run.id: run for run in runs.some(ids, "running")[:MOST_BARS]}
+            running = {run.id: run for run in runs.some(ids, Status.RUNNING)[:MOST_BARS]}
             for id in bars.keys() - running.keys():
                 bars.pop(id)[1].close()
             for id, run in running.items():
@@ -168,5 +168,5 @@ def _outcome(run: Run | None, trained: bool, grid: Grid) -> str:
     name = f"{run.name}, {run.recipe.describe()}" if grid.is_sweep else run.name
     if run.result:
         cached = "" if trained else " (trained before)"
-        return f"{name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
+        return f"{name}: {run.result.test_accuracy:.2%}, {run.result.train_seconds:.1f} s{cached}"
     return f"{name}: {run.status}. {run.error or ''}".strip()

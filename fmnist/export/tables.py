@@ -12,7 +12,7 @@ import pandas as pd
 from fmnist import evaluation
 from fmnist.export.chosen import Chosen, classes
 from fmnist.models import ARCHITECTURES
-from fmnist.run import Run
+from fmnist.run import TIMES, Run
 
 WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
 
@@ -50,7 +50,7 @@ def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def row(run: Run) -> dict[str, object]:
     """All that is kept of a run besides its curves and answers: the recipe, where it ran, and the result."""
-    result = run.result or {}
+    result = run.finished_result
     recipe = vars(run.recipe) | {"device_asked": run.recipe.device}
     del recipe["device"]
     times = {
@@ -63,12 +63,11 @@ def row(run: Run) -> dict[str, object]:
         | {f"version_{name}": version for name, version in run.versions.items()}
         | {name: getattr(run, name) for name in ("parameters", "multiply_adds", "steps")}
         | times
-        | {name: result[name] for name in ("test_accuracy", "test_loss", "dead")}
-        | {name: result.get(name) for name in evaluation.TIMES}
+        | {name: getattr(result, name) for name in ("test_accuracy", "test_loss", "dead", *TIMES)}
         | {
-            "runs_at_once": result.get("at_once", 1),
-            "never_predicted": " ".join(map(str, result.get("never_predicted", []))),
-            "zero_layers": " ".join(result.get("zero_layers", [])),
+            "runs_at_once": result.at_once,
+            "never_predicted": " ".join(map(str, result.never_predicted)),
+            "zero_layers": " ".join(result.zero_layers),
             "remarks": run.trouble,
         }
     )

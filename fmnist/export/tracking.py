@@ -18,13 +18,12 @@ from fmnist import seal
 from fmnist.export import ExportError, weights
 from fmnist.export.chosen import Chosen, dataset_title
 from fmnist.models import ARCHITECTURES
-from fmnist.run import Run
+from fmnist.run import TIMES, Run
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
 MOST_METRICS = 1000
 """That MLflow takes at once (MLflow REST API, "Log Batch")."""
-RESULTS = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
 
 
 def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
@@ -89,9 +88,9 @@ def _metrics(chosen: Chosen, run: Run) -> Iterator[Metric]:
             yield Metric(
                 f"{point.split}_{figure}", getattr(point, figure), _milliseconds(began + point.seconds), point.step
             )
-    for name in RESULTS:
-        if name in run.result:
-            yield Metric(name, run.result[name], _milliseconds(run.finished or began), run.steps or 0)
+    for name in TIMES:
+        if (seconds := getattr(run.finished_result, name)) is not None:
+            yield Metric(name, seconds, _milliseconds(run.finished or began), run.steps or 0)
 
 
 def _tags(run: Run) -> dict[str, str]:
