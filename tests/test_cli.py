@@ -105,7 +105,7 @@ def test_train_and_train_again(fmnist, store, small_sample):
     expected = [f"Model 0, seed {run.recipe.seed}: {run.result.test_accuracy:.2%}, " for run in runs]
     assert [line[: len(start)] for line, start in zip(first.out.splitlines(), expected, strict=True)] == expected
     *_, alone = training.train(Recipe("0", 1, "sample", 1, device="cpu"), small_sample)
-    assert runs[1].result["test_accuracy"] == alone.result.test_accuracy
+    assert runs[1].result.test_accuracy == alone.result.test_accuracy
 
     second = fmnist(*TRAIN, "--models", "0", "--seeds", "1,0")
     assert second.code == 0

@@ -134,7 +134,7 @@ def test_a_single_run_gets_all_the_threads_that_its_model_can_use(store, small_s
     monkeypatch.setattr(trainer, "slots", lambda: 2)
     ids = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("2", epochs=1, **SMALL))
     trainer.Trainer(store).work(idle_seconds=0)
-    assert [(store.run(id).threads, store.run(id).result["at_once"]) for id in ids] == [(1, 1), (2, 1)]
+    assert [(store.run(id).threads, store.run(id).result.at_once) for id in ids] == [(1, 1), (2, 1)]
 
 
 def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at_the_end(
@@ -144,7 +144,7 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
     ids = queue(store, *[Recipe("2", seed, epochs=1, **SMALL) for seed in range(3)])
     trainer.Trainer(store).work(idle_seconds=0)
     assert [store.run(id).threads for id in ids] == [2, 1, 1]
-    assert store.run(ids[0]).result["at_once"] == 1
+    assert store.run(ids[0]).result.at_once == 1
 
 
 def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
