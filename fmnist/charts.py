@@ -17,6 +17,7 @@ from plotly.subplots import make_subplots
 from fmnist import certainty, evaluation
 from fmnist.models import ARCHITECTURES
 from fmnist.pairs import Pair
+from fmnist.run import TIMES
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 GREY = "#808891"  # Readable on the light and on the dark background.
@@ -78,7 +79,7 @@ class Cost:
 
     @property
     def timed(self) -> bool:
-        return self.column in evaluation.TIMES
+        return self.column in TIMES
 
 
 COSTS = {

@@ -134,7 +134,7 @@ class Driver:
         self._looked = 0.0
         self._tasks: dict[int, ray.ObjectRefGenerator] = {}  # by the run's id
         self._stopped: set[int] = set()
-        self._data: dict[str, ray.ObjectRef] = {}  # by the data's fingerprint
+        self._data: dict[str, ray.ObjectRef[data.Dataset]] = {}  # by the data's fingerprint
 
     def work(self) -> None:
         """Until the trainer is gone."""
@@ -183,7 +183,7 @@ class Driver:
                 with suppress(data.DataError):  # Whoever asks for a run is told.
                     self._put(data.load(message.dataset, message.data_root, message.cache))
 
-    def _put(self, images: data.Dataset) -> ray.ObjectRef:
+    def _put(self, images: data.Dataset) -> ray.ObjectRef[data.Dataset]:
         """The data in the cluster's object store: sent once, however many runs learn from them."""
         if images.fingerprint not in self._data:
             self._data[images.fingerprint] = ray.put(images)

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from fmnist.datasets import DATASETS, SAMPLE, DatasetInfo, File
 PROJECT = Path(__file__).resolve().parent.parent
 
 SAMPLE_SEEDS = (1, 2)
-IDX_TYPES = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
+IDX_TYPES: dict[bytes, np.dtype[Any]] = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
 """By the first three bytes of a file."""
 
 
@@ -117,7 +118,7 @@ def _command(info: DatasetInfo, root: Path) -> str:
 def _dataset(name: str, *arrays: np.ndarray) -> Dataset:
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     train_images, train_labels, test_images, test_labels = arrays
     return Dataset(
         name,
@@ -154,9 +155,9 @@ def _read_idx(info: DatasetInfo, root: Path, file: File) -> np.ndarray:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from None
     # Magic number: two zero bytes, the type, the number of dimensions; then each dimension's size.
     dtype = IDX_TYPES.get(content[:3])
-    dimensions = content[3] if dtype and len(content) > 3 else 0
+    dimensions = content[3] if len(content) > 3 else 0
     start = 4 + 4 * dimensions
-    if not dimensions or len(content) < start:
+    if not dtype or not dimensions or len(content) < start:
         raise DataError(f"{path} is not a file of the IDX format. {remedy}")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
@@ -187,7 +188,8 @@ def _load_sample(info: DatasetInfo, cache: Path) -> Dataset:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
             complete = Path(folder) / path.name
-            np.savez(complete, **dict(zip(names, arrays, strict=True)))
+            by_name: dict[str, Any] = dict(zip(names, arrays, strict=True))
+            np.savez(complete, **by_name)
             complete.replace(path)
     except OSError:
         pass  # A cache is a convenience: without it the data are drawn again next time.

@@ -57,7 +57,7 @@ def lit_border(pixels: np.ndarray) -> np.ndarray:
 def smallness(pixels: np.ndarray) -> np.ndarray:
     """How many rows and columns of the image the item leaves free in the dimension that it fills most."""
     lit = pixels.reshape(-1, 28, 28) > LIT
-    return np.minimum(_free(lit.any(axis=1)), _free(lit.any(axis=2)))
+    return np.minimum(_free(np.any(lit, axis=1)), _free(np.any(lit, axis=2)))
 
 
 def _free(lit: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ def import_runs(library: Library, path: Path, load: Callable[[str], Dataset]) ->
         checked = _Source(source, path, load)
         imported = Imported(unfinished=checked.count(f"status != '{Status.DONE}'"))
         found = list(checked.check(imported))
-        taken = {}  # Of those that are in the file twice, the first.
+        taken: dict[str, int] = {}  # Of those that are in the file twice, the first.
         for id, key, identity in found:
             if not any(store.holds(key, identity) for store in library.stores.values()):
                 taken.setdefault(identity, id)

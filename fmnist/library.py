@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ class Group:
         return self.runs[0].address
 
     @property
-    def rank(self) -> tuple:
+    def rank(self) -> tuple[bool, bool, float]:
         return self.source == "own", self.recipe.published, max(run.finished or 0 for run in self.runs)
 
 
@@ -59,7 +59,7 @@ class Library:
         self._changes: tuple[int, ...] | None = None
         self._finished_ids = ""
         self._models = ARCHITECTURES.generation
-        self._remembered: OrderedDict[Hashable, Future] = OrderedDict()
+        self._remembered: OrderedDict[Hashable, Future[Any]] = OrderedDict()
 
     def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
         """What follows from the finished runs, worked out once for all viewers.
@@ -124,7 +124,7 @@ class Library:
         table = self.finished(*sources)
         runs = evaluation.newest_per_seed(table[table["dataset"] == dataset])
         mixed = runs["source"].nunique() > 1
-        members: dict[tuple, list[Run]] = {}
+        members: dict[tuple[str, ...], list[Run]] = {}
         for *kind, run in zip(*(runs[column] for column in evaluation.GROUP), runs["run"], strict=True):
             members.setdefault(tuple(kind), []).append(run)
         places = Counter((source, recipe) for source, _, _, recipe, _ in members)
@@ -260,7 +260,7 @@ COLUMNS = (
 )
 
 
-def _row(run: Run) -> dict:
+def _row(run: Run) -> dict[str, Any]:
     result = run.finished_result
     return {
         "source": run.source,

@@ -80,7 +80,7 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
     yield {"end": True}
 
 
-def _settings() -> tuple:
+def _settings() -> tuple[object, ...]:
     return torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(), torch.get_num_threads()
 
 
@@ -226,7 +226,7 @@ def passed(module: nn.Module) -> tuple[list[tuple[str, str]], bool]:
     found: list[tuple[str, str]] = []
     last: list[object] = []
 
-    def note(layer: nn.Module, _inputs: tuple, output: object) -> None:
+    def note(layer: nn.Module, _inputs: object, output: object) -> None:
         found.append((names[layer], _kind(layer)))
         last[:] = [output]
 

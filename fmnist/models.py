@@ -255,10 +255,13 @@ def _normalised(text: str) -> str:
     return ast.unparse(_Normaliser().visit(ast.parse(text)))
 
 
+Scope = TypeVar("Scope", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 class _Normaliser(ast.NodeTransformer):
     """Takes docstrings away, and from `@register(...)` what only tells how a model is shown."""
 
-    def _visit_scope(self, node: ast.AST) -> ast.AST:
+    def _visit_scope(self, node: Scope) -> Scope:
         self.generic_visit(node)
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:]

@@ -81,7 +81,7 @@ def refresh(
     *,
     keep_former: bool = False,
     trying: bool = True,
-    waiting: Callable[[], AbstractContextManager] = nullcontext,
+    waiting: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> None:
     """Bring `ARCHITECTURES` and `faults` up to date with the user's files: a look at their times, if none has changed.
 
@@ -178,14 +178,17 @@ def _installed() -> list[tuple[str, str]]:
 
 def _locate(module: str) -> tuple[str | None, str]:
     """The file of a module, and its package; nothing is imported for it, as packages may import torch or fail."""
-    names, path, spec = module.split("."), None, None
+    names = module.split(".")
+    spec, path = None, None
     for place in range(len(names)):
         name = ".".join(names[: place + 1])
         specs = (finder.find_spec(name, path) for finder in sys.meta_path if hasattr(finder, "find_spec"))
         spec = next(filter(None, specs), None)
         if spec is None:
-            return None, ""
+            break
         path = spec.submodule_search_locations
+    if spec is None:
+        return None, ""
     return spec.origin, spec.name if path is not None else spec.parent or ""
 
 
@@ -307,10 +310,11 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     Raises:
         KeyError, TypeError: one is missing, or not what it should be.
     """
+    fields: dict[str, type]
     if "fault" in answer:
-        fields = {"fault": str} | ({"id": str, "name": str} if "id" in answer else {})
+        fields = {"fault": str, "id": str, "name": str} if "id" in answer else {"fault": str}
     else:
-        fields = dict.fromkeys(("id", "name", "layers", "color", "symbol"), str)
+        fields = {"id": str, "name": str, "layers": str, "color": str, "symbol": str}
         fields |= {"channels_last": bool, "parts": int, "modules": list, "rectified": bool}
     for name, kind in fields.items():
         if not isinstance(answer[name], kind):

@@ -92,8 +92,9 @@ class Result:
         """
         if faults := cls.faults(fields):
             raise ValueError(f"no {' or '.join(faults)}")
-        found = {name: fields[name] for name in FIELDS if name in fields}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+        found: dict[str, Any] = {name: fields[name] for name in FIELDS if name in fields}
+        found |= {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+        return cls(**found)
 
     @staticmethod
     def faults(fields: Mapping[str, Any]) -> list[str]:
@@ -236,6 +237,6 @@ class Record:
     """All that a store holds of a finished run, to be put into another one."""
 
     columns: dict[str, Any]  # `seal.COLUMNS`, and result: as they stand in the table `runs`
-    points: list[tuple]  # (split, step, epoch, seconds, loss, accuracy)
+    points: list[tuple[Any, ...]]  # (split, step, epoch, seconds, loss, accuracy)
     artifacts: dict[str, bytes]
     identity: str  # `seal.identity`

@@ -20,7 +20,8 @@ import numpy as np
 from fmnist import seal
 from fmnist.access import Asker
 from fmnist.data import PROJECT, data_root
-from fmnist.database import Database, StoreError
+from fmnist.database import Database
+from fmnist.database import StoreError as StoreError
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -74,6 +75,12 @@ def _root_setting(dataset: str) -> str:
 def _sql(statuses: Iterable[Status]) -> str:
     """Statuses in SQL, to stand after IN."""
     return "('" + "', '".join(statuses) + "')"
+
+
+def _inserted(cursor: sqlite3.Cursor) -> int:
+    """The id of the row that a statement has inserted."""
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
 
 
 def _as_json(ids: Iterable[int]) -> str:
@@ -292,15 +299,16 @@ class Store(Database):
                     f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
                     tuple(values.values()),
                 )
-                added.append(cursor.lastrowid)
+                id = _inserted(cursor)
+                added.append(id)
                 db.executemany(
                     "INSERT INTO history (run, split, step, epoch, seconds, loss, accuracy) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [(cursor.lastrowid, *point) for point in record.points],
+                    [(id, *point) for point in record.points],
                 )
                 db.executemany(
                     "INSERT INTO artifacts (run, name, data) VALUES (?, ?, ?)",
-                    [(cursor.lastrowid, name, data) for name, data in record.artifacts.items()],
+                    [(id, name, data) for name, data in record.artifacts.items()],
                 )
         return added
 
@@ -354,8 +362,8 @@ class Store(Database):
                     "INSERT INTO runs (key, recipe, data_root, cluster, priority, created) VALUES (?, ?, ?, ?, ?, ?)",
                     (key, recipe.to_json(), str(data_root), cluster, ARCHITECTURES.place(recipe.model), now),
                 )
-                found.append((cursor.lastrowid, True))
-                added.append(cursor.lastrowid)
+                found.append((_inserted(cursor), True))
+                added.append(_inserted(cursor))
             self._put_down(db, asker, added)
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -206,7 +207,7 @@ class Sweep:
         return [id for id in self.table["id"].head(count) if id]
 
 
-def _row(group: Group, failed: int) -> dict:
+def _row(group: Group, failed: int) -> dict[str, Any]:
     accuracies = [run.finished_result.test_accuracy for run in group.runs]
     low, high = certainty.mean_interval(accuracies) or (math.nan, math.nan)
     return _values(group.recipe) | {
@@ -227,12 +228,12 @@ def _row(group: Group, failed: int) -> dict:
     }
 
 
-def _failed_row(recipe: Recipe, failed: int) -> dict:
+def _failed_row(recipe: Recipe, failed: int) -> dict[str, Any]:
     name = f"{ARCHITECTURES[recipe.model].name} · {recipe.describe()}"
     return _values(recipe) | {"id": "", "name": name, "source": "own", "seeds": 0, "dead": 0, "failed": failed}
 
 
-def _values(recipe: Recipe) -> dict:
+def _values(recipe: Recipe) -> dict[str, Any]:
     return {factor.field: getattr(recipe, factor.field) for factor in FACTORS}
 
 

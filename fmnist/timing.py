@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from fmnist.data import Dataset
@@ -77,18 +78,21 @@ def _turn(recipe: Recipe, data: Dataset, steps: int) -> tuple[str, int, float]:
     from fmnist import training
 
     long_enough = replace(recipe, epochs=1000)
-    events = training.train(long_enough, data, threads=slots())
-    started, first = next(events), None
-    for event in events:
-        match event:
-            case training.Progress() if first is None:
-                first = event  # The steps up to here are the turn's own warm-up.
-            case training.Progress():
-                done, seconds = event.step - first.step, event.train_seconds - first.train_seconds
-                if done >= steps or seconds >= MOST_SECONDS:
-                    break
-    events.close()
-    return started.device, started.threads, seconds / done
+    device, threads, done, seconds = "", 0, 0, 0.0
+    first: training.Progress | None = None
+    with closing(training.train(long_enough, data, threads=slots())) as events:
+        for event in events:
+            match event:
+                case training.Started():
+                    device, threads = event.device, event.threads
+                case training.Progress():
+                    if first is None:
+                        first = event  # The steps up to here are the turn's own warm-up.
+                        continue
+                    done, seconds = event.step - first.step, event.train_seconds - first.train_seconds
+                    if done >= steps or seconds >= MOST_SECONDS:
+                        break
+    return device, threads, seconds / done
 
 
 def timings(recipes: Sequence[Recipe], data: Dataset, turns: Sequence[Turn]) -> list[Timing]:

@@ -22,7 +22,7 @@ from fmnist.run import ACTIVE
 from fmnist.store import StoreError
 from fmnist.timing import Timing
 
-Subject = tuple  # What is timed: the store's path, and `identity` of the groups.
+Subject = tuple[str, tuple[tuple[str, str], ...]]  # What is timed: the store's path, and `identity` of the groups.
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Clock:
     lock: threading.Lock = field(default_factory=threading.Lock)
     process: BackgroundProcess | None = None
     groups: Sequence[Group] = ()
-    subject: Subject = ()
+    subject: Subject = ("", ())
     turns: int = 1  # that the process will report
     measured: dict[Subject, Measured] = field(default_factory=dict)
     faults: dict[Subject, str] = field(default_factory=dict)

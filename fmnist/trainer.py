@@ -24,9 +24,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -48,6 +48,9 @@ from fmnist.worker import (
     serve,
 )
 
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
 MOST_MESSAGES = 100  # Of a worker, between two looks into the queue.
@@ -62,7 +65,7 @@ EXPECTED = "trainer_files"  # The setting of the store in which `_expected` stan
 SPAWNED = multiprocessing.get_context("spawn")
 # Forked from a process that has loaded torch and done nothing else: a worker more starts at once and shares its memory.
 # Linux alone: elsewhere there is no fork, or system libraries do not survive it.
-WORKERS = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+WORKERS = multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 WORKERS.set_forkserver_preload(["fmnist.preload"])
 
 log = logging.getLogger("fmnist.trainer")
@@ -334,11 +337,12 @@ class Trainer:
             if time.monotonic() >= self._retries.get(address, 0):
                 self._connect(address)  # It tells how much room there is when it is connected.
             return
-        if not worker.cluster.nodes and time.monotonic() - worker.since > CONNECT_SECONDS:
+        cluster = worker.cluster or ClusterState(address)
+        if not cluster.nodes and time.monotonic() - worker.since > CONNECT_SECONDS:
             worker.cluster = ClusterState(address, problem=f"The Ray cluster at {address} does not answer.")
             worker.process.kill()  # Which shows when its report is awaited.
             return
-        free = worker.cluster.slots - worker.threads
+        free = cluster.slots - worker.threads
         for left in range(min(waiting, free), 0, -1):
             run = self.runs.claim(cluster=address)
             if run is None:
@@ -364,11 +368,13 @@ class Trainer:
 
     def _take_reports(self) -> None:
         """Write down what comes within moments."""
-        talking = {worker.connection: worker for worker in self._all() if worker.jobs or worker.cluster}
+        talking = [worker for worker in self._all() if worker.jobs or worker.cluster]
         if not talking:
             time.sleep(POLL_SECONDS)
-        for connection in wait(list(talking), POLL_SECONDS):
-            self._listen(talking[connection])
+        heard = wait([worker.connection for worker in talking], POLL_SECONDS)
+        for worker in talking:
+            if worker.connection in heard:
+                self._listen(worker)
 
     def _listen(self, worker: Worker) -> None:
         """Write down all that a worker has said by now."""
@@ -471,7 +477,9 @@ class Trainer:
         self._clusters[address] = worker
         return worker
 
-    def _start(self, context: BaseContext, function: Callable, *arguments: str) -> Worker:
+    def _start(
+        self, context: SpawnContext | ForkServerContext, function: Callable[..., None], *arguments: str
+    ) -> Worker:
         ours, theirs = context.Pipe()
         # Daemons end with us in any orderly way; after any other they find that nobody listens.
         process = context.Process(target=function, args=(theirs, *arguments), daemon=True)

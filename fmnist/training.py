@@ -11,7 +11,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ Event = Started | Progress | EpochEnd | Finished
 
 def train(
     recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None, threads: int | None = None
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Train by a recipe, yielding events: `Started`, then `Progress` and `EpochEnd` as they come, at last `Finished`.
 
     The weights depend on the recipe, the data and the machine alone, bit for bit; a run that goes on from a
@@ -321,7 +321,7 @@ class Gradients:
             logits = [self._part(i, *part, len(images)) for i, part in enumerate(parts)]
         for parameters in self._parameters[1 : len(parts)]:
             for mine, other in zip(self._parameters[0], parameters, strict=True):
-                if mine.grad is not None:  # It is not frozen.
+                if mine.grad is not None and other.grad is not None:  # It is not frozen.
                     mine.grad.add_(other.grad)
         return torch.cat(logits)
 
@@ -448,7 +448,8 @@ def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torc
 
 
 def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    weights, moments = {}, {}
+    weights: dict[str, torch.Tensor] = {}
+    moments: dict[int, dict[str, torch.Tensor]] = {}
     parameters = list(model.parameters())
     for name, tensor in checkpoint.tensors.items():
         kind, _, rest = name.partition(".")
@@ -499,10 +500,10 @@ def zero_layers(model: nn.Module, images: torch.Tensor) -> list[str]:
 
     In a healthy model the first images show that there are none, and the rest need not be looked at.
     """
-    zero = {layer: name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)}
+    zero: dict[nn.Module, str] = {layer: name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)}
     used = set()
 
-    def watch(layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+    def watch(layer: nn.Module, _inputs: object, output: torch.Tensor) -> None:
         used.add(layer)
         if output.any():
             zero.pop(layer, None)

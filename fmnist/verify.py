@@ -237,7 +237,7 @@ def _check_logits(check: _Check, stored: np.ndarray, recomputed: np.ndarray, cla
     wrong = ~(difference <= LOGIT_STEPS * step)  # Also where one is not a number.
     if wrong.any():
         largest = np.where(wrong, np.nan_to_num(difference, nan=np.inf), -1).argmax()
-        image, label = np.unravel_index(largest, wrong.shape)
+        image, label = map(int, np.unravel_index(largest, wrong.shape))
         before, after = float(stored[image, label]), float(recomputed[image, label])
         count = np.count_nonzero(wrong)
         check.fail(
@@ -288,9 +288,9 @@ def _check_curves(check: _Check, steps: int, per_epoch: int) -> None:
     for split in ("train", "test"):
         prefix = seal.point_name(split, "")
         points = {
-            int(step): values
+            int(place): values
             for name, values in check.contents.items()
-            if name.startswith(prefix) and (step := name.removeprefix(prefix)).isdecimal()
+            if name.startswith(prefix) and (place := name.removeprefix(prefix)).isdecimal()
         }
         before = 0.0
         for step, (epoch, seconds, loss, accuracy) in sorted(points.items()):

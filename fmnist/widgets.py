@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,7 +103,7 @@ def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str,
 def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: Callable[[str], str]) -> str:
     """A choice that holds on the next page too, and stands in the address of each."""
     kept = st.session_state.get(key, st.session_state.get(f"chosen-{key}"))
-    if kept is not None and st.query_params.get(key) not in map(names, options):
+    if kept is not None and st.query_params.get(key) not in [names(option) for option in options]:
         st.session_state[key] = kept if kept in options else options[0]  # Not every page has every option.
     chosen = st.segmented_control(
         label,
@@ -115,6 +116,7 @@ def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: C
         key=key,
         bind="query-params",
     )
+    assert chosen is not None, "it is required"
     st.session_state[f"chosen-{key}"] = chosen
     return chosen
 
@@ -167,7 +169,7 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
     return [known[id] for id in chosen]
 
 
-def chart_config(name: str) -> dict:
+def chart_config(name: str) -> dict[str, Any]:
     """How a chart behaves; its camera saves it, in the browser, under this name."""
     form = st.session_state.get("picture-format", "png")
     return {
@@ -177,7 +179,7 @@ def chart_config(name: str) -> dict:
     }
 
 
-def picture_config(name: str) -> dict:
+def picture_config(name: str) -> dict[str, Any]:
     """The same for a chart that is not zoomed: only the camera."""
     return chart_config(name) | {"modeBarButtons": [["toImage"]]}
 
@@ -192,7 +194,7 @@ def choose_picture_format() -> None:
     st.segmented_control(
         "The camera on a chart saves it as",
         list(PICTURE_FORMATS),
-        format_func=PICTURE_FORMATS.get,
+        format_func=PICTURE_FORMATS.__getitem__,
         default="png",
         required=True,
         key="picture-format",

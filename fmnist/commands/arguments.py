@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from fmnist import data, own_models, store
 from fmnist.commands import CommandError
@@ -13,7 +13,8 @@ from fmnist.models import ARCHITECTURES
 from fmnist.recipe import RecipeError
 
 T = TypeVar("T")
-Commands = argparse._SubParsersAction  # What `add_subparsers` gives; argparse has no public name for it.
+# What `add_subparsers` gives; argparse has no public name for it.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_command(

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from fmnist.commands import CommandError
 from fmnist.commands.arguments import Commands, add_command, add_dataset
@@ -40,7 +41,7 @@ def predict(options: argparse.Namespace) -> int:
         raise CommandError(f"No model is trained on {title} yet: python -m fmnist train --dataset {options.dataset}.")
     from fmnist import prediction  # imports torch
 
-    answers = []
+    answers: list[dict[str, Any]] = []
     for path, image in zip(options.images, converted, strict=True):
         for group in groups:
             probabilities = prediction.probabilities(library, group, image.image[None]).mean(axis=0)[0]

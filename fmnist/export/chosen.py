@@ -11,6 +11,7 @@ from fmnist import evaluation
 from fmnist.data import DataError, Dataset
 from fmnist.datasets import DATASETS
 from fmnist.library import Library
+from fmnist.recipe import Recipe
 from fmnist.run import Run
 
 
@@ -29,7 +30,7 @@ class Chosen:
     @cached_property
     def groups(self) -> list[list[Run]]:
         """The runs, those together that differ in nothing but the seed, in order of the seed."""
-        groups: dict[tuple, list[Run]] = {}
+        groups: dict[tuple[str, Recipe, str], list[Run]] = {}
         for run in self.runs:
             groups.setdefault((run.source, run.recipe.group(), run.where), []).append(run)
         return [sorted(runs, key=lambda run: run.recipe.seed) for runs in groups.values()]
