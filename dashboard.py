@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from fmnist import access, frame
+from fmnist import settings
+from fmnist.ui import page
 
-TRAINING = "watch them learn" if access.read_only() else "press Train and watch them learn"
+TRAINING = "watch them learn" if settings.read_only() else "press Train and watch them learn"
 PAGES = (
     ("pages/1_Train.py", ":material/play_circle:", "Train", TRAINING),
     ("pages/2_Compare.py", ":material/balance:", "Compare", "accuracy, time and size side by side"),
@@ -20,7 +21,7 @@ def show() -> None:
     groups = default_groups(shelf.groups(dataset, *sources))
     if not groups:
         st.info("Nothing is trained yet.", icon=":material/info:")
-        if not access.read_only():
+        if not settings.read_only():
             st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
         return
     compared = Comparison(shelf, groups)
@@ -65,17 +66,17 @@ def show() -> None:
     )
 
 
-with frame.page("Home", "Which model should I pick?"):
+with page.page("Home", "Which model should I pick?"):
     # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
-    from fmnist import live, widgets
-    from fmnist.charts import COSTS
-    from fmnist.comparison import Comparison
-    from fmnist.library import default_groups
-    from fmnist.models import ARCHITECTURES
+    from fmnist.compare.charts import COSTS
+    from fmnist.compare.comparison import Comparison
+    from fmnist.models.registry import ARCHITECTURES
+    from fmnist.store.library import default_groups
+    from fmnist.ui import live_chart, widgets
 
     show()
     st.divider()
     for column, (path, icon, name, what) in zip(st.columns(len(PAGES)), PAGES, strict=True):
         column.page_link(path, label=f"**{name}**", icon=icon)
         column.caption(what)
-    live.prepare(soon=True)  # Most people go on to Train.
+    live_chart.prepare(soon=True)  # Most people go on to Train.

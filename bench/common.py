@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from fmnist.run import ACTIVE
-from fmnist.store import Store
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import Store
 
 
 def show(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image
 
 from bench.common import show
-from fmnist import data
-from fmnist.images import SIDE, USUALLY_WITHOUT, convert, naive, open_image
-from fmnist.library import Library, default_groups
-from fmnist.store import Store, store_path
+from fmnist.data import files
+from fmnist.predict.conversion import SIDE, USUALLY_WITHOUT, convert, naive, open_image
+from fmnist.store.library import Library, default_groups
+from fmnist.store.store import Store, store_path
 
 CANVASES = ("white", "black")
 FORMATS = {"JPEG": {"quality": 85}, "PNG": {}}
@@ -59,15 +59,15 @@ def converted(pictures: Sequence[Image.Image], without: Collection[str] = USUALL
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=300, help="so many test images, chosen at random")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        known = data.load("fashion-mnist", options.data, Path(folder))
+        known = files.load("fashion-mnist", options.data, Path(folder))
         library = Library(Store(store_path(folder)))
         [group] = [g for g in default_groups(library.groups("fashion-mnist", "reference")) if g.recipe.model == "2"]
         chosen = np.random.default_rng(0).choice(len(known.test_images), options.images, replace=False)
         images, labels = known.test_images[chosen], known.test_labels[chosen]
-        from fmnist import prediction
+        from fmnist.predict import prediction
 
         def accuracy(shown: np.ndarray) -> float:
             return (prediction.probabilities(library, group, shown).argmax(axis=2) == labels).mean()

@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.browser import chromium, ready, server
 from bench.common import show, wait, wait_until_trained
-from fmnist import data, trainer
-from fmnist.run import ACTIVE
-from fmnist.store import Store, store_path
+from fmnist.data import files
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import Store, store_path
+from fmnist.training import scheduler
 
 UPDATES = 20
 
@@ -58,7 +59,7 @@ def seconds_to_first_point(page: Page) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -90,7 +91,7 @@ def main() -> None:
         ready(page)
         warm = seconds_to_first_point(page)
         runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        wait(lambda: not (runs.runs(*ACTIVE) and trainer.is_alive(runs)), "the training to stop")
+        wait(lambda: not (runs.runs(*ACTIVE) and scheduler.is_alive(runs)), "the training to stop")
     gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]
     show(
         ["what", "measured", "bound"],

@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.browser import Server, chromium, server
 from bench.common import show
-from fmnist import data
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import REFERENCE, Store, store_path
+from fmnist.store.store import REFERENCE, Store, store_path
 
 RECIPES = 20
 BATCH = 5  # Runs asked for by one click: Train shows the newest ones.
@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", default="10,1000,10000", help="the sizes of the stores")
     parser.add_argument("--repeats", type=int, default=3, help="servers that are started for each store")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     sizes = [int(size) for size in options.runs.split(",")]
     measured: dict[int, Times] = {size: defaultdict(list) for size in sizes}

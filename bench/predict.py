@@ -21,9 +21,9 @@ from playwright.sync_api import Browser, Page
 
 from bench.browser import Server, chromium, ready, server
 from bench.common import show
-from fmnist import data, sample
-from fmnist.library import Library, default_groups
-from fmnist.store import Store, store_path
+from fmnist.data import files, sample
+from fmnist.store.library import Library, default_groups
+from fmnist.store.store import Store, store_path
 
 PREDICTION, ANSWER, WHY = 0.020, 0.5, 0.8  # Bounds; seconds.
 REPEATS = 20
@@ -65,7 +65,7 @@ window.watch = () => {
 
 def predict() -> dict[str, list[float]]:
     """Seconds that the three models take for one image, after they are loaded."""
-    from fmnist import prediction
+    from fmnist.predict import prediction
 
     image, _ = sample.draw(1, seed=1)
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ def row(what: str, bound: float, seconds: list[float]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--strokes", type=int, default=12, choices=range(1, 14), help="that are counted, of each page")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     rows = [row(what, PREDICTION, seconds) for what, seconds in predict().items()]
     folder = tempfile.TemporaryDirectory()

@@ -24,12 +24,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.common import descendants, kill, show, wait
-from fmnist import data, trainer, worker
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.run import Run, Status
-from fmnist.store import Store, store_path
-from fmnist.worker import ClusterState, EndReport, Node, Order, ProgressReport, Report
+from fmnist.store.run import Run, Status
+from fmnist.store.store import Store, store_path
+from fmnist.training import scheduler, worker
+from fmnist.training.worker import ClusterState, EndReport, Node, Order, ProgressReport, Report
 
 BOUND = 0.3  # Seconds that a run may take more over Ray than here.
 STOP_BOUND = 2.0
@@ -60,7 +61,7 @@ def trained(address: str | None) -> Iterator[Store]:
         runs = Store(store_path(folder))
         before = set(descendants(os.getpid()))
         os.environ["FMNIST_RAY_ADDRESS"] = address or ""
-        trainer.start(runs)
+        scheduler.start(runs)
         try:
             yield runs
         finally:
@@ -102,14 +103,14 @@ def ended(runs: Store, id: int) -> Run:
 # --- Replay ---
 
 
-class Following(trainer.Trainer):
+class Following(scheduler.Trainer):
     """A trainer that notes how late it writes each report down."""
 
     def __init__(self, runs: Store) -> None:
         super().__init__(runs)
         self.late: list[float] = []
 
-    def _write_down(self, talker: trainer.Worker, job: trainer.Job, report: tuple[float, Report]) -> None:
+    def _write_down(self, talker: scheduler.Worker, job: scheduler.Job, report: tuple[float, Report]) -> None:
         due, report = report
         super()._write_down(talker, job, report)
         self.late.append(time.monotonic() - due)
@@ -162,7 +163,7 @@ def follow(count: int, root: Path) -> tuple[float, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     beyond: dict[str | None, list[float]] = {}
     stops = []
@@ -184,7 +185,7 @@ def main() -> None:
         ["difference, pair by pair", f"{BOUND} s", f"{statistics.median(costs):.2f} s", f"{max(costs):.2f} s"],
         ["stopping a run over Ray", f"{STOP_BOUND:.0f} s", f"{statistics.median(stops):.2f} s", f"{max(stops):.2f} s"],
     ]
-    trainer.serve_cluster = replay
+    scheduler.serve_cluster = replay
     for count in AT_ONCE:
         median, most, share = follow(count, options.data)
         rows.append(

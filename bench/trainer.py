@@ -17,11 +17,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.common import descendants, kill, show
-from fmnist import data, trainer
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.run import ACTIVE, Status
-from fmnist.store import Store, store_path
+from fmnist.store.run import ACTIVE, Status
+from fmnist.store.store import Store, store_path
+from fmnist.training import scheduler
 
 SEEDS = 5
 LONGEST = 1200.0  # Seconds that all of it may take.
@@ -60,11 +61,11 @@ def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, di
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=3, help="of each run")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         runs = Store(store_path(folder))
-        trainer.start(runs)
+        scheduler.start(runs)
         try:
             train(runs, range(1000, 1001), 1, options.data)  # Everything is loaded now.
             alone, errors = train(runs, range(1), options.epochs, options.data)
@@ -76,7 +77,7 @@ def main() -> None:
         ["what", "measured"],
         [
             ["three models, one seed", f"{alone:.1f} s"],
-            [f"three models, {SEEDS} seeds, {trainer.slots()} runs at once", f"{together:.1f} s"],
+            [f"three models, {SEEDS} seeds, {scheduler.slots()} runs at once", f"{together:.1f} s"],
             [f"of {SEEDS} times one seed", f"{together / (SEEDS * alone):.0%}"],
             *(
                 [f"error of the time left, {ARCHITECTURES[model].name}, {share:.0%} done", f"{max(found):.0%}"]

@@ -29,10 +29,10 @@ from websockets.asyncio.client import ClientConnection, connect  # Streamlit bri
 
 from bench.browser import Server, server
 from bench.common import cpu_seconds, show, wait
-from fmnist import data
+from fmnist.data import files
 from fmnist.recipe import Recipe
-from fmnist.run import ACTIVE, Run, Status
-from fmnist.store import Store, store_path
+from fmnist.store.run import ACTIVE, Run, Status
+from fmnist.store.store import Store, store_path
 
 SLOWER, GROWTH = 0.10, 60  # Bounds; the latter in MB.
 LEAST_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.
@@ -237,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--viewers", default="0,1,20", help="how many, the first to be compared with")
     parser.add_argument("--repeats", type=int, default=3, help="trainings before each number of viewers, in turn")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     counts = [int(count) for count in options.viewers.split(",")]
     rounds = [{count: measure(count, seed, options.data) for count in counts} for seed in range(options.repeats)]

@@ -9,15 +9,16 @@ import argparse
 import os
 import sys
 
-from fmnist import access, background, own_models
+from fmnist import background, settings
 from fmnist.commands import CommandError, compare, data, export, predict, runs, timing, train, verify
 from fmnist.commands.arguments import full_ids
-from fmnist.data import DataError
+from fmnist.data.files import DataError
 from fmnist.export import ExportError
-from fmnist.images import ImageError
-from fmnist.models import ModelError
+from fmnist.models import custom
+from fmnist.models.registry import ModelError
+from fmnist.predict.conversion import ImageError
 from fmnist.recipe import RecipeError
-from fmnist.store import StoreError
+from fmnist.store.store import StoreError
 
 COMMANDS = (train, compare, timing, verify, export, predict, data, runs)  # As the help lists them.
 
@@ -26,10 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        if access.read_only() and options.changes:
-            raise CommandError(access.READ_ONLY)
+        if settings.read_only() and options.changes:
+            raise CommandError(settings.READ_ONLY)
         if options.knows_models:
-            own_models.refresh(options.runs.parent)
+            custom.refresh(options.runs.parent)
         if "models" in options:
             options.models = full_ids(parser, options.models)
         code = options.command(options)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
 
-from fmnist.models import ARCHITECTURES
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe, RecipeError
 
 MOST_RUNS = 1000

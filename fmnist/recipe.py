@@ -7,8 +7,8 @@ import json
 import math
 from dataclasses import dataclass, replace
 
-from fmnist.datasets import DATASETS, DEFAULT, DatasetInfo
-from fmnist.models import ARCHITECTURES
+from fmnist.data.catalog import DATASETS, DEFAULT, DatasetInfo
+from fmnist.models.registry import ARCHITECTURES
 
 TRAINING_VERSION = 1
 """Part of every key. Raise it when the training loop changes in a way that changes weights."""

@@ -4,18 +4,21 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import access, cluster_panel, live, login, own_models, trainer, widgets
-from fmnist.batch import Batch
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS
-from fmnist.export_panel import export_panel
+from fmnist import settings
+from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError
 from fmnist.grid import FACTORS, Grid, as_text, decimals, whole_numbers
-from fmnist.library import Library
-from fmnist.models import ARCHITECTURES
-from fmnist.plan import Plan
+from fmnist.models import custom
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
-from fmnist.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
-from fmnist.store import TooManyRuns
+from fmnist.store.library import Library
+from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
+from fmnist.store.store import TooManyRuns
+from fmnist.training import scheduler
+from fmnist.training.estimate import Plan
+from fmnist.training.progress import Batch
+from fmnist.ui import cluster_panel, live_chart, login, widgets
+from fmnist.ui.export_panel import export_panel
 
 PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
@@ -81,7 +84,7 @@ def ask(shelf: Library) -> None:
         help="How often each model is trained, from other initial weights and in another order. "
         "One run proves little: accuracy moves by some points from seed to seed.",
     )
-    for fault in own_models.faults():
+    for fault in custom.faults():
         st.error(widgets.escape(fault.text), icon=":material/code_off:")
     grid = ask_recipe(models, dataset, seeds)
     try:
@@ -95,8 +98,8 @@ def ask(shelf: Library) -> None:
             help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
         )
         return
-    cluster = trainer.cluster_address()
-    plan = Plan(shelf, grid, images, trainer.slots_of(shelf.own, cluster)) if grid else None
+    cluster = scheduler.cluster_address()
+    plan = Plan(shelf, grid, images, scheduler.slots_of(shelf.own, cluster)) if grid else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
         if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
@@ -114,7 +117,7 @@ def ask(shelf: Library) -> None:
             st.warning(str(error), icon=":material/front_hand:")
             return
         if any(needed for _, needed in queued):
-            trainer.start(shelf.own)
+            scheduler.start(shelf.own)
             st.session_state["pressed"] = True
             st.rerun()
         st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
@@ -211,9 +214,9 @@ def pace(batch: Batch) -> float:
 
 
 def show_training(shelf: Library, batch: Batch) -> None:
-    alive = not batch.active or access.read_only() or trainer.is_alive(shelf.own)
+    alive = not batch.active or settings.read_only() or scheduler.is_alive(shelf.own)
     if not alive:
-        trainer.recover(shelf.own)
+        scheduler.recover(shelf.own)
     cluster_panel.show(shelf, batch)
     if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
@@ -242,11 +245,11 @@ def show_training(shelf: Library, batch: Batch) -> None:
 
 def say_no_trainer(shelf: Library) -> None:
     """Runs are queued, and nobody takes them: either the trainer is just starting, or it can't."""
-    words = trainer.last_words(shelf.own.path)
+    words = scheduler.last_words(shelf.own.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f":material/hourglass_top: The trainer is starting. {widgets.escape(words)}")
         if st.button("Start it again", key="start-trainer"):
-            trainer.start(shelf.own)
+            scheduler.start(shelf.own)
 
 
 def show_whole(batch: Batch) -> None:
@@ -268,7 +271,7 @@ def seconds_left(batch: Batch) -> float | None:
         except DataError:
             return None
 
-    return batch.seconds_left(images, trainer.slots_of(batch.library.own, trainer.cluster_address()))
+    return batch.seconds_left(images, scheduler.slots_of(batch.library.own, scheduler.cluster_address()))
 
 
 def show_running(shelf: Library, batch: Batch, run: Run) -> None:
@@ -288,7 +291,7 @@ def show_running(shelf: Library, batch: Batch, run: Run) -> None:
 
 
 def stop_button(shelf: Library, ids: list[int], key: str, label: str, *, disabled: bool = False) -> None:
-    if access.read_only():
+    if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
         shelf.own.request_stop(ids)
@@ -326,15 +329,15 @@ def show_unfinished(shelf: Library, batch: Batch) -> None:
 
 
 def resume_button(shelf: Library, ids: list[int], key: str, label: str) -> None:
-    if access.read_only():
+    if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
         try:
-            shelf.own.resume(*ids, cluster=trainer.cluster_address(), asker=login.asker())
+            shelf.own.resume(*ids, cluster=scheduler.cluster_address(), asker=login.asker())
         except TooManyRuns as error:
             st.toast(str(error), icon=":material/front_hand:")
             return
-        trainer.start(shelf.own)
+        scheduler.start(shelf.own)
         st.rerun()
 
 
@@ -372,7 +375,7 @@ def show_results(batch: Batch, runs: list[Run]) -> None:
 
 def show_curves(shelf: Library, batch: Batch, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
-    if live.curves(shelf, runs, batch.factors):
+    if live_chart.curves(shelf, runs, batch.factors):
         queued = batch.count(Status.QUEUED)
         which = f"The {MOST_CURVES} newest of the runs. " if batch.count() - queued > MOST_CURVES else ""
         st.caption(
@@ -410,12 +413,12 @@ def show_all(shelf: Library) -> None:
                 "seconds": st.column_config.NumberColumn("Training", format="%.1f s"),
             },
             hide_index=True,
-            on_select="ignore" if access.read_only() else "rerun",
+            on_select="ignore" if settings.read_only() else "rerun",
             selection_mode="multi-row",
             key="all-runs",
             alt="All runs",
         )
-        if access.read_only():
+        if settings.read_only():
             return
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
         finished = [run for run in picked if run.status == Status.DONE]
@@ -444,17 +447,17 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
             st.rerun()
 
 
-with widgets.page("Train", "How do they learn?" if access.read_only() else "Train the models"):
+with widgets.page("Train", "How do they learn?" if settings.read_only() else "Train the models"):
     shelf = widgets.library()
-    if access.read_only():
+    if settings.read_only():
         say_read_only()
     else:
         widgets.fill_in_train()
         forget_former_models()
         ask(shelf)
-    live.prepare()
+    live_chart.prepare()
     st.session_state["pace"] = pace(Batch(shelf))
     st.fragment(watch, run_every=st.session_state["pace"])(shelf)
     show_all(shelf)
-    if not access.read_only():
-        trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.
+    if not settings.read_only():
+        scheduler.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.

@@ -2,19 +2,21 @@
 
 import streamlit as st
 
-from fmnist import charts, evaluation, sweep, widgets
-from fmnist.charts import COSTS
-from fmnist.comparison import Comparison
-from fmnist.data import DataError
-from fmnist.datasets import DEFAULT
+from fmnist import metrics
+from fmnist.compare import charts, sweep
+from fmnist.compare.charts import COSTS
+from fmnist.compare.comparison import Comparison
+from fmnist.compare.sweep import Sweep
+from fmnist.data.catalog import DEFAULT
+from fmnist.data.files import DataError
 from fmnist.grid import FACTORS, spanning
-from fmnist.library import SOURCES, Group, Library
-from fmnist.models import ARCHITECTURES
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS
-from fmnist.run import Status
-from fmnist.sweep import Sweep
-from fmnist.taking_along import take_along
-from fmnist.timing_panel import time_again
+from fmnist.store.library import SOURCES, Group, Library
+from fmnist.store.run import Status
+from fmnist.ui import widgets
+from fmnist.ui.export_menu import take_along
+from fmnist.ui.timing_panel import time_again
 
 MOST_GROUPS = 8
 MOST_PAIRS = 6
@@ -79,7 +81,7 @@ def show(shelf: Library) -> None:
     if known:
         st.caption(
             " · ".join(
-                f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in evaluation.REFERENCE_LINES
+                f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in metrics.REFERENCE_LINES
             )
         )
     # A tab, and whether it looks at single test images, for which the data are needed.

@@ -7,10 +7,12 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from fmnist import confusion, evaluation, matrices, tiles_panel, widgets
-from fmnist.confusion import Answers, Item
-from fmnist.data import DataError, Dataset
-from fmnist.library import Group, Library, default_groups, identity
+from fmnist import metrics
+from fmnist.compare import confusion, confusion_charts
+from fmnist.compare.confusion import Answers, Item
+from fmnist.data.files import DataError, Dataset
+from fmnist.store.library import Group, Library, default_groups, identity
+from fmnist.ui import image_tiles, widgets
 
 MOST_ITEMS = 3
 LISTED_PAIRS = 5
@@ -133,7 +135,7 @@ def answers_of(shelf: Library, items: list[Item], images: Dataset) -> list[Answe
 def summary(shown: Sequence[Answers]) -> str:
     """The worst confusion of the most accurate one, in a sentence."""
     best = confusion.most_accurate(shown)
-    pairs = evaluation.most_confused(best.matrix, 1)
+    pairs = metrics.most_confused(best.matrix, 1)
     if not pairs:
         return f"**{best.item.title}** makes no error."
     [(true, predicted, count)] = pairs
@@ -207,20 +209,21 @@ def picked(key: str, classes: Sequence[str], **others: str) -> None:
 def from_the_start() -> None:
     """Other images are asked for: they are shown from the first on."""
     st.session_state["shown"] = 0
-    tiles_panel.nothing_large()
+    image_tiles.nothing_large()
 
 
 def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
     seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
     st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")
-    pairs = evaluation.most_confused(matrix, LISTED_PAIRS)
+    pairs = metrics.most_confused(matrix, LISTED_PAIRS)
     in_words = [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
     look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": widgets.is_dark()}
-    shares = evaluation.row_shares if of == "true" else evaluation.column_shares
+    shares = metrics.row_shares if of == "true" else metrics.column_shares
     st.plotly_chart(
         shelf.remember(
-            ("matrix", item.id, *look.values()), lambda: matrices.confusion(matrix, shares(matrix), item.info, **look)
+            ("matrix", item.id, *look.values()),
+            lambda: confusion_charts.confusion(matrix, shares(matrix), item.info, **look),
         ),
         key=f"matrix-{item.id}",
         on_select=lambda: picked(f"matrix-{item.id}", classes, of=item.title),
@@ -243,7 +246,7 @@ def show_cell(shelf: Library, chosen: Answers, cell: Cell, shown: list[Answers],
     what = f"**{classes[row]}** " + (f"taken for **{classes[column]}**" if row != column else "recognised")
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
     st.markdown(f"{chosen.item.title}: {what}{times} {amount(found)}, {order([chosen])}.")
-    tiles_panel.show(shelf, found, shown, images, lambda part: seeds_that_say(shelf, chosen, part, column))
+    image_tiles.show(shelf, found, shown, images, lambda part: seeds_that_say(shelf, chosen, part, column))
 
 
 def amount(found: np.ndarray) -> str:
@@ -296,14 +299,14 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
     cell = choose_cell(st.columns(2), info.classes)
     in_words = [
         f"{info.classes[true]} {'recognised' if true == said else f'taken for {info.classes[said]}'}: "
-        f"{matrices.signed(count)}"
+        f"{confusion_charts.signed(count)}"
         for true, said, count in confusion.most_changed(change, LISTED_PAIRS)
     ]
     look = {"cell": cell, "dark": widgets.is_dark()}
     left.plotly_chart(
         shelf.remember(
             ("difference", before.item.id, after.item.id, *look.values()),
-            lambda: matrices.confusion_difference(change, info, **look),
+            lambda: confusion_charts.confusion_difference(change, info, **look),
         ),
         key="difference",
         on_select=lambda: picked("difference", info.classes),
@@ -319,7 +322,7 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
 def gain(before: Answers, after: Answers) -> str:
     """How many images more or fewer the second recognises, in a sentence."""
     images = confusion.images_gained(before, after)
-    count = matrices.signed(abs(images)).removeprefix("+")
+    count = confusion_charts.signed(abs(images)).removeprefix("+")
     each = " with each seed, on average" if before.seeds + after.seeds > 2 else ""
     if not count:
         return f"**{after.item.title}** recognises as many images as **{before.item.title}**{each}."
@@ -354,7 +357,7 @@ def show_flips(shelf: Library, before: Answers, after: Answers, cell: Cell, imag
     found, both = parts[part], [before] if before is after else [before, after]
     together = f" {TOGETHER}" if before.seeds + after.seeds > 2 else ""
     st.caption(f"{amount(found)}, {order(both)}.{together}")
-    tiles_panel.show(shelf, found, both, images)
+    image_tiles.show(shelf, found, both, images)
 
 
 # --- Who is right where ---
@@ -376,10 +379,10 @@ def show_patterns(shelf: Library, shown: list[Answers], groups: list[Group], ima
     st.markdown(f"**{chosen}:** {len(found):,} of {len(images.test_labels):,} images.")
     if pattern.is_division:
         st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
-        tiles_panel.show(shelf, found, asked, images, lambda part: tallies(asked[0], part))
+        image_tiles.show(shelf, found, asked, images, lambda part: tallies(asked[0], part))
     else:
         st.caption(f"{order(asked).capitalize()}.{together}")
-        tiles_panel.show(shelf, found, asked, images)
+        image_tiles.show(shelf, found, asked, images)
 
 
 @dataclass(frozen=True)
@@ -464,7 +467,7 @@ def show_suspects(shelf: Library, groups: list[Group], images: Dataset) -> None:
         shelf.remember(("answers", item.id), lambda: confusion.answers(shelf, item, images.test_labels))  # noqa: B023
         for item in map(confusion.all_seeds, groups)
     ]
-    tiles_panel.show(shelf, table["image"].to_numpy(), everyone, images)
+    image_tiles.show(shelf, table["image"].to_numpy(), everyone, images)
 
 
 with widgets.page("Confusion", "What do they mix up?"):

@@ -5,11 +5,13 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from fmnist import answer_panel, confusion, drawing, images, pad, widgets
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS, SAMPLE
-from fmnist.images import ImageError
-from fmnist.library import Group, Library, default_groups
+from fmnist.compare import confusion
+from fmnist.data.catalog import DATASETS, SAMPLE
+from fmnist.data.files import DataError
+from fmnist.predict import conversion, drawing
+from fmnist.predict.conversion import ImageError
+from fmnist.store.library import Group, Library, default_groups
+from fmnist.ui import drawing_pad, predict_answers, widgets
 
 PREVIEW = 280  # Pixels
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
@@ -43,7 +45,7 @@ def show(shelf: Library) -> None:
         if picture is None:
             st.markdown("#### The models' answers appear here.")
         else:
-            answer_panel.show(shelf, dataset, groups, picture, truth)
+            predict_answers.show(shelf, dataset, groups, picture, truth)
     if dataset != SAMPLE:
         widgets.say_where_from(dataset, groups)
 
@@ -53,7 +55,7 @@ def draw(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
     place = st.container()
     traced = trace(shelf, dataset)  # Below the pad, but the pad shows it.
     with place:
-        strokes = pad.strokes(traced)
+        strokes = drawing_pad.strokes(traced)
     if not strokes:
         st.caption(
             f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
@@ -82,7 +84,7 @@ def trace(shelf: Library, dataset: str) -> str:
         st.caption(widgets.escape(str(error)))
         return ""
     mean = widgets.mean_images(known.fingerprint, known)[classes.index(label)]
-    return images.to_data_url(255 - mean, 10)
+    return conversion.to_data_url(255 - mean, 10)
 
 
 def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
@@ -90,7 +92,7 @@ def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) ->
         f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
         accept_multiple_files=True,
-        max_upload_size=images.MAX_BYTES // 2**20,
+        max_upload_size=conversion.MAX_BYTES // 2**20,
         key="file",
     )
     if len(files) < 2:
@@ -110,7 +112,7 @@ def photograph(shelf: Library, dataset: str, groups: list[Group], beside: object
 def opened(file: object, preview: bool = True) -> Image.Image | None:
     """An uploaded picture, shown; or what is wrong with it, said."""
     try:
-        picture = images.open_image(file.getvalue())
+        picture = conversion.open_image(file.getvalue())
     except ImageError as error:
         st.error(str(error), icon=":material/broken_image:")
         return None
@@ -126,7 +128,7 @@ def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int
     rows = pd.DataFrame({"file": [file.name for file in files]})
     if usable:
         with st.spinner("Loading the models …"):
-            from fmnist import prediction
+            from fmnist.predict import prediction
 
             known = [prediction.probabilities(shelf, group, np.stack(usable)).mean(axis=0) for group in groups]
         places = [place for place, (image, _) in enumerate(found) if image is not None]
@@ -141,7 +143,7 @@ def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int
         said = [f"- {widgets.escape(name)}: {widgets.escape(why)}" for name, why in refused]
         st.error("\n".join(said), icon=":material/broken_image:")
     shown = rows.copy()
-    shown.insert(0, "seen", [image if image is None else images.to_data_url(image, 2) for image, _ in found])
+    shown.insert(0, "seen", [image if image is None else conversion.to_data_url(image, 2) for image, _ in found])
     percent = st.column_config.NumberColumn("", format="percent", width=64)
     event = st.dataframe(
         shown,
@@ -168,7 +170,7 @@ def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int
 def converted(file: bytes, dataset: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The image, uint8 (28, 28), with remarks; or None, and what is wrong with the file."""
     try:
-        result = images.convert(images.open_image(file), DATASETS[dataset].subject.framing)
+        result = conversion.convert(conversion.open_image(file), DATASETS[dataset].subject.framing)
     except ImageError as error:
         return None, (str(error),)
     return result.image, result.remarks
@@ -218,7 +220,7 @@ def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
     label = "Surprise me" if matches == count else f"Another of these {matches:,}"
     st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
     image = known.test_images[index]
-    st.image(images.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
+    st.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
     return Image.fromarray(image), int(known.test_labels[index])
 
 

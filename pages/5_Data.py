@@ -3,9 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from fmnist import charts, widgets
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS, DEFAULT
+from fmnist.compare import charts
+from fmnist.data.catalog import DATASETS, DEFAULT
+from fmnist.data.files import DataError
+from fmnist.ui import widgets
 
 PER_PAGE = 36
 

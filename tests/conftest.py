@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pytest
 
-from fmnist import data, sample, trainer
-from fmnist.data import DataMissing, Dataset
-from fmnist.datasets import DATASETS, DatasetInfo
-from fmnist.library import Library
-from fmnist.store import Store
+from fmnist.data import files as data_files
+from fmnist.data import sample
+from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.data.files import DataMissing, Dataset
+from fmnist.store.library import Library
+from fmnist.store.store import Store
+from fmnist.training import scheduler
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-LONGEST = ("browser", "cluster", "trainer", "pad", "own_models", "training", "proxy", "export")
+LONGEST = ("browser", "ray_cluster", "scheduler", "drawing_pad", "custom", "loop", "proxy", "export")
 """Files of few but long tests: begun last, one of the two processes would work on them alone."""
 
 
@@ -77,7 +79,9 @@ def trainer_processes(folder: Path) -> list[int]:
     else:
         lines = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True).stdout
         commands = {int(line.split()[0]): line for line in lines.splitlines()}
-    return [pid for pid, command in commands.items() if "-m fmnist.trainer" in command and str(folder) in command]
+    return [
+        pid for pid, command in commands.items() if "-m fmnist.training.scheduler" in command and str(folder) in command
+    ]
 
 
 def kill_trainers(folder: Path) -> None:
@@ -98,7 +102,7 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    from ui import chromium
+    from helpers.ui import chromium
 
     with chromium() as started:
         yield started
@@ -123,7 +127,7 @@ def store(runs_path: Path) -> Iterator[Store]:
 def small_data() -> Dataset:
     """331 images to train on and 100 to test on: no batch size that is used here divides 331."""
     arrays = (*sample.draw(331, seed=1), *sample.draw(100, seed=2))
-    return data._dataset("sample", *(array.astype(np.uint8) for array in arrays))
+    return data_files._dataset("sample", *(array.astype(np.uint8) for array in arrays))
 
 
 @pytest.fixture
@@ -137,7 +141,7 @@ def small_sample(runs_path: Path, small_data: Dataset) -> Dataset:
 def real_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The complete FashionMNIST, from FMNIST_DATA or the default data root; a test that needs it is skipped without."""
     try:
-        return data.load("fashion-mnist", data.data_root(), tmp_path_factory.mktemp("cache"))
+        return data_files.load("fashion-mnist", data_files.data_root(), tmp_path_factory.mktemp("cache"))
     except DataMissing as error:
         pytest.skip(f"{error} Set FMNIST_DATA, or: python -m fmnist data download")
 
@@ -154,7 +158,7 @@ def idx_root(tmp_path: Path, small_data: Dataset, monkeypatch: pytest.MonkeyPatc
 def publish(name: str, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
     """Put data into a data root as the packed files of a data set; what the program then knows of them."""
     info = DATASETS[name]
-    folder = data.raw_folder(name, root)
+    folder = data_files.raw_folder(name, root)
     folder.mkdir(parents=True)
     files = []
     for file, array in zip(info.files, _bytes_of(dataset).values(), strict=True):
@@ -176,10 +180,10 @@ def tell_processes(infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pyte
     Python runs a file called sitecustomize.py when it starts.
     """
     folder.mkdir(parents=True)
-    lines = ["from dataclasses import replace", "from fmnist.datasets import DATASETS, File"]
+    lines = ["from dataclasses import replace", "from fmnist.data.catalog import DATASETS, File"]
     lines += [f"DATASETS[{info.id!r}] = replace(DATASETS[{info.id!r}], files={info.files})" for info in infos]
     (folder / "sitecustomize.py").write_text("\n".join(lines))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(data.PROJECT)]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(data_files.PROJECT)]))
 
 
 def keep_as_sample(dataset: Dataset, folder: Path) -> None:
@@ -207,14 +211,14 @@ def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
 def bare_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data but what a test makes, and no reference runs."""
     monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "no-data"))
-    monkeypatch.setattr("fmnist.widgets.Library", lambda own: Library(own, None))
+    monkeypatch.setattr("fmnist.ui.widgets.Library", lambda own: Library(own, None))
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The stores for which a page would have started a trainer; none is started."""
     stores: list[Path] = []
-    monkeypatch.setattr(trainer, "start", lambda runs: stores.append(runs.path))
+    monkeypatch.setattr(scheduler, "start", lambda runs: stores.append(runs.path))
     return stores
 
 
@@ -233,7 +237,7 @@ def linkless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def at_work(store: Store) -> Iterator[None]:
     """A trainer seems to work on the store: its lock is held."""
-    with trainer._held(trainer._lock(store.path)) as held:
+    with scheduler._held(scheduler._lock(store.path)) as held:
         assert held
         yield
 

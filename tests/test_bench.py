@@ -10,8 +10,8 @@ import pytest
 
 from bench import __main__ as bench
 from bench.common import cpu_seconds, descendants, kill, wait
-from fmnist.library import Library
-from fmnist.store import Store, store_path
+from fmnist.store.library import Library
+from fmnist.store.store import Store, store_path
 
 
 @pytest.mark.parametrize("count", [7, 45])

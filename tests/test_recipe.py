@@ -9,8 +9,8 @@ import pytest
 from conftest import is_one_sentence
 
 from fmnist import recipe as recipe_module
-from fmnist.datasets import DATASETS
-from fmnist.models import ARCHITECTURES
+from fmnist.data.catalog import DATASETS
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, RecipeError
 
 CHANGES = {

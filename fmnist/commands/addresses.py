@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fmnist.commands import CommandError
-from fmnist.library import Library
-from fmnist.run import Run
+from fmnist.store.library import Library
+from fmnist.store.run import Run
 
 
 def place(library: Library, address: str) -> tuple[str, int]:

@@ -6,11 +6,13 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import TypeAlias, TypeVar
 
-from fmnist import data, own_models, store
 from fmnist.commands import CommandError
-from fmnist.datasets import DATASETS, DEFAULT
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.data.catalog import DATASETS, DEFAULT
+from fmnist.models import custom
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import RecipeError
+from fmnist.store import store
 
 T = TypeVar("T")
 # What `add_subparsers` gives; argparse has no public name for it.
@@ -45,8 +47,8 @@ def add_command(
     )
     added.add_argument(
         "--data",
-        type=data.data_root,
-        default=data.data_root(),
+        type=files.data_root,
+        default=files.data_root(),
         metavar="PATH",
         help="the data root (default: FMNIST_DATA, else data/)",
     )
@@ -90,7 +92,7 @@ def full_ids(parser: argparse.ArgumentParser, names: list[str]) -> list[str]:
     Raises:
         CommandError: an own model can't be used, or may be in a file that can't.
     """
-    faults = own_models.faults()
+    faults = custom.faults()
     for model in names:
         if ARCHITECTURES.full_id(model) in ARCHITECTURES:
             continue

@@ -6,10 +6,10 @@ import argparse
 import json
 
 from fmnist.commands.arguments import Commands, add_command
-from fmnist.datasets import DATASETS
-from fmnist.library import Library, comparison
-from fmnist.models import ARCHITECTURES
-from fmnist.store import Store
+from fmnist.data.catalog import DATASETS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.library import Library, comparison
+from fmnist.store.store import Store
 
 COMPARED = (
     "model",

@@ -6,10 +6,10 @@ import argparse
 
 from tqdm import tqdm
 
-from fmnist import data
 from fmnist.commands.arguments import Commands, add_command
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS, DEFAULT
+from fmnist.data import files
+from fmnist.data.catalog import DATASETS, DEFAULT
+from fmnist.data.files import DataError
 
 
 def add(commands: Commands) -> None:
@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 
 def data_check(options: argparse.Namespace) -> int:
-    dataset = data.load(options.dataset, options.data, options.runs.parent)
+    dataset = files.load(options.dataset, options.data, options.runs.parent)
     print(
         f"{dataset.info.title} in {options.data}: complete and as published; "
         f"{len(dataset.train_images):,} training and {len(dataset.test_images):,} test images."
@@ -36,10 +36,10 @@ def data_check(options: argparse.Namespace) -> int:
 
 def data_download(options: argparse.Namespace) -> int:
     try:
-        data.load(options.dataset, options.data, options.runs.parent)
+        files.load(options.dataset, options.data, options.runs.parent)
     except DataError:
         info = DATASETS[options.dataset]
         with tqdm(desc=info.title, total=info.download_bytes, unit="B", unit_scale=True, disable=None) as bar:
-            for arrived in data.download(info.id, options.data):
+            for arrived in files.download(info.id, options.data):
                 bar.update(arrived - bar.n)
     return data_check(options)

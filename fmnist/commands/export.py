@@ -7,13 +7,14 @@ import os
 from functools import lru_cache, partial
 from pathlib import Path
 
-from fmnist import background, data
+from fmnist import background
 from fmnist.commands import CommandError
 from fmnist.commands.addresses import finished
 from fmnist.commands.arguments import Commands, add_command
+from fmnist.data import files as data_files
 from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
-from fmnist.library import Library
-from fmnist.store import Store
+from fmnist.store.library import Library
+from fmnist.store.store import Store
 
 
 def add(commands: Commands) -> None:
@@ -41,7 +42,7 @@ def export(options: argparse.Namespace) -> int:
     if options.group:
         runs = chosen.widen(library, runs)
     function = form.load()
-    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    load = lru_cache(lambda name: data_files.load(name, options.data, options.runs.parent))
     exported = chosen.Chosen(library, tuple(runs), load)
     if form.tracking:
         remarks = function(exported, options.tracking_uri, options.experiment)

@@ -10,11 +10,11 @@ from typing import Any
 
 from fmnist.commands import CommandError
 from fmnist.commands.arguments import Commands, add_command, add_dataset
-from fmnist.datasets import DATASETS
-from fmnist.images import convert, open_image, to_png
-from fmnist.library import Library, default_groups
-from fmnist.models import ARCHITECTURES
-from fmnist.store import Store
+from fmnist.data.catalog import DATASETS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict.conversion import convert, open_image, to_png
+from fmnist.store.library import Library, default_groups
+from fmnist.store.store import Store
 
 
 def add(commands: Commands) -> None:
@@ -39,7 +39,7 @@ def predict(options: argparse.Namespace) -> int:
     if not groups:
         title = DATASETS[options.dataset].title
         raise CommandError(f"No model is trained on {title} yet: python -m fmnist train --dataset {options.dataset}.")
-    from fmnist import prediction  # imports torch
+    from fmnist.predict import prediction  # imports torch
 
     answers: list[dict[str, Any]] = []
     for path, image in zip(options.images, converted, strict=True):

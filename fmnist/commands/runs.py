@@ -9,12 +9,12 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from fmnist import data
 from fmnist.commands import CommandError
 from fmnist.commands.arguments import Commands, add_command
-from fmnist.library import Library
-from fmnist.run import Run
-from fmnist.store import Store
+from fmnist.data import files
+from fmnist.store.library import Library
+from fmnist.store.run import Run
+from fmnist.store.store import Store
 
 
 def add(commands: Commands) -> None:
@@ -70,8 +70,8 @@ def runs_delete(options: argparse.Namespace) -> int:
 
 def runs_import(options: argparse.Namespace) -> int:
     """Take in what another store has; the file stays as it is."""
-    from fmnist.importing import import_runs  # imports torch
+    from fmnist.commands.import_runs import import_runs  # imports torch
 
-    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    load = lru_cache(lambda name: files.load(name, options.data, options.runs.parent))
     print(import_runs(Library(Store(options.runs)), options.file, load).text)
     return 0

@@ -6,15 +6,16 @@ import argparse
 import json
 import sys
 
-from fmnist import data, timing, trainer
 from fmnist.commands import CommandError
 from fmnist.commands.addresses import finished
 from fmnist.commands.arguments import Commands, add_command, add_dataset, count, models
-from fmnist.library import Library
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.run import ACTIVE
-from fmnist.store import Store
+from fmnist.store.library import Library
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import Store
+from fmnist.training import scheduler, timing
 
 
 def add(commands: Commands) -> None:
@@ -36,10 +37,10 @@ def add(commands: Commands) -> None:
 def time_steps(options: argparse.Namespace) -> int:
     library = Library(Store(options.runs))
     recipes, names = _to_be_timed(library, options)
-    loaded = data.load(recipes[0].dataset, options.data, options.runs.parent)
-    trainer.recover(library.own)  # What a trainer that is gone has left behind is not being trained.
+    loaded = files.load(recipes[0].dataset, options.data, options.runs.parent)
+    scheduler.recover(library.own)  # What a trainer that is gone has left behind is not being trained.
     _check_idle(library.own)
-    from fmnist.training import TrainingError
+    from fmnist.training.loop import TrainingError
 
     turns = []
     try:

@@ -10,16 +10,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fmnist import data, trainer
 from fmnist.commands import CommandError
 from fmnist.commands.arguments import Commands, add_command, add_dataset, choices, listed, models, numbers
+from fmnist.data import files
 from fmnist.grid import Grid, decimals, whole_numbers
-from fmnist.library import Library
-from fmnist.models import ARCHITECTURES
-from fmnist.plan import Plan
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe
-from fmnist.run import Run, Status
-from fmnist.store import Store
+from fmnist.store.library import Library
+from fmnist.store.run import Run, Status
+from fmnist.store.store import Store
+from fmnist.training import scheduler
+from fmnist.training.estimate import Plan
 
 FOLLOW_SECONDS = 0.2
 MOST_BARS = 8  # Runs that are trained at the same time and have a bar.
@@ -56,7 +57,7 @@ def add(commands: Commands) -> None:
     sub.add_argument(
         "--ray",
         metavar="ADDRESS",
-        default=trainer.cluster_address(),
+        default=scheduler.cluster_address(),
         help="the Ray cluster that shall train them, as HOST:PORT or auto (default: FMNIST_RAY_ADDRESS, else here)",
     )
     sub.add_argument("--dry-run", action="store_true", help="say what would be trained and how long it takes; no more")
@@ -76,8 +77,8 @@ def train(options: argparse.Namespace) -> int:
         options.device,
     )
     grid.recipes()  # A grid that can't be trained is said to be so before data are read.
-    loaded = data.load(options.dataset, options.data, runs.path.parent)
-    plan = Plan(library, grid, loaded, trainer.slots_of(runs, options.ray), options.again)
+    loaded = files.load(options.dataset, options.data, runs.path.parent)
+    plan = Plan(library, grid, loaded, scheduler.slots_of(runs, options.ray), options.again)
     if len(plan.todo) > 1 or options.dry_run:
         print(f"fmnist: {plan.say()}", file=sys.stderr)
     if options.dry_run:
@@ -87,7 +88,7 @@ def train(options: argparse.Namespace) -> int:
     queued = runs.enqueue(plan.keyed, options.data, again=options.again, cluster=cluster)
     ids = [id for id, needed in queued if needed]
     if ids:
-        trainer.start(runs)
+        scheduler.start(runs)
         try:
             _follow(runs, ids, cluster)
         except KeyboardInterrupt:
@@ -139,16 +140,16 @@ def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
             whole.refresh()
             if not left:
                 return
-            problem = cluster and trainer.cluster_state(runs, cluster).problem
+            problem = cluster and scheduler.cluster_state(runs, cluster).problem
             if problem and problem != told:
                 tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
             told = problem
-            if trainer.is_alive(runs):
+            if scheduler.is_alive(runs):
                 waited = time.monotonic()
             else:
-                trainer.recover(runs)  # Else what it was training would be waited for without end.
+                scheduler.recover(runs)  # Else what it was training would be waited for without end.
                 if time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
-                    words = trainer.last_words(runs.path)
+                    words = scheduler.last_words(runs.path)
                     raise CommandError(f"The trainer does not start, or has ended. {words}".strip())
             time.sleep(FOLLOW_SECONDS)
         raise KeyboardInterrupt

@@ -6,11 +6,11 @@ import argparse
 import json
 from functools import lru_cache
 
-from fmnist import data
 from fmnist.commands.addresses import place
 from fmnist.commands.arguments import Commands, add_command
-from fmnist.library import Library
-from fmnist.store import Store
+from fmnist.data import files
+from fmnist.store.library import Library
+from fmnist.store.store import Store
 
 
 def add(commands: Commands) -> None:
@@ -27,9 +27,9 @@ def verify(options: argparse.Namespace) -> int:
         places = [place(library, address) for address in options.addresses]
     else:
         places = [(source, id) for source, runs in library.stores.items() for id in runs.ended()]
-    from fmnist.verify import verify as check  # imports torch
+    from fmnist.commands.verification import verify as check  # imports torch
 
-    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
+    load = lru_cache(lambda name: files.load(name, options.data, options.runs.parent))
     verdicts = []
     for source, id in places:
         verdicts.append(check(library, source, id, load))

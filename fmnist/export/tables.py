@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fmnist import evaluation
+from fmnist import metrics
 from fmnist.export.chosen import Chosen, classes
-from fmnist.models import ARCHITECTURES
-from fmnist.run import TIMES, Run
+from fmnist.metrics import TIMES
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.run import Run
 
 WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
 
@@ -79,13 +80,13 @@ def predictions(chosen: Chosen, run: Run) -> pd.DataFrame:
     logits, data = chosen.library.logits(run), chosen.data(run)
     count = len(logits)
     labels = pd.array(data.test_labels if data else [None] * count, dtype="Int64")
-    probabilities = evaluation.softmax(logits)
+    probabilities = metrics.softmax(logits)
     return pd.DataFrame(
         {
             "run": run.address,
             "image": np.arange(count),
             "label": labels,
-            "predicted": evaluation.predict(logits).astype(np.int64),
+            "predicted": metrics.predict(logits).astype(np.int64),
         }
         | {f"probability_{label}": probabilities[:, label] for label in range(probabilities.shape[1])}
     )

@@ -14,11 +14,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus
 from mlflow.exceptions import MlflowException
 
-from fmnist import seal
 from fmnist.export import ExportError, weights
 from fmnist.export.chosen import Chosen, dataset_title
-from fmnist.models import ARCHITECTURES
-from fmnist.run import TIMES, Run
+from fmnist.metrics import TIMES
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store import checksums
+from fmnist.store.run import Run
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
@@ -50,7 +51,7 @@ def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
 
 def _log_once(client: MlflowClient, experiment: str, chosen: Chosen, run: Run) -> str:
     contents, _ = chosen.library.stores[run.source].contents(run.id)
-    identity = seal.identity(contents)
+    identity = checksums.identity(contents)
     for earlier in client.search_runs([experiment], f"tags.`{IDENTITY}` = '{identity}'"):
         if earlier.info.status == RunStatus.to_string(RunStatus.FINISHED):
             return f"{run.name}: logged before, as run {earlier.info.run_id}."

@@ -14,9 +14,9 @@ from datetime import date
 from pathlib import Path
 
 from fmnist import __main__ as command_line
-from fmnist import data
-from fmnist.library import Library, comparison
-from fmnist.store import REFERENCE, Store, store_path
+from fmnist.data import files
+from fmnist.store.library import Library, comparison
+from fmnist.store.store import REFERENCE, Store, store_path
 
 SEEDS = "0-4"
 TEXT = """# Reference runs
@@ -40,7 +40,7 @@ same, bit for bit; elsewhere the figures differ a little.
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = store_path(folder)

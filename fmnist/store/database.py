@@ -1,0 +1,279 @@
+"""One SQLite file as a database of ours: opened, recognised, written in transactions; what goes wrong said in words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fmnist import settings
+from fmnist.store.run import Status
+
+APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
+SCHEMA_VERSION = 2
+SCHEMA = f"""
+CREATE TABLE runs (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    key        TEXT NOT NULL,               -- Recipe.key: what the cache looks for
+    recipe     TEXT NOT NULL,               -- JSON
+    data_root  TEXT NOT NULL,               -- the folder from which its data are read
+    status     TEXT NOT NULL DEFAULT '{Status.QUEUED}'
+               CHECK (status IN ('{"', '".join(Status)}')),
+    priority   INTEGER NOT NULL,            -- smaller is trained first
+    stop       INTEGER NOT NULL DEFAULT 0,  -- somebody asked the running run to stop
+    created    REAL NOT NULL,               -- Unix times
+    started    REAL,
+    updated    REAL,
+    finished   REAL,
+    device     TEXT,                        -- where it runs: "cpu" or a GPU's name
+    threads    INTEGER,
+    machine    TEXT,                        -- the processor's name
+    versions   TEXT,                        -- JSON: python, torch ...
+    parameters INTEGER,
+    multiply_adds INTEGER,
+    steps      INTEGER,                     -- of the whole run
+    step       INTEGER NOT NULL DEFAULT 0,  -- done so far
+    images_per_second REAL,
+    result     TEXT,                        -- JSON, once done
+    error      TEXT,                        -- a sentence
+    cluster    TEXT,                        -- the address of the Ray cluster that shall train it, if not this machine
+    node       TEXT                         -- where on the cluster it runs
+);
+CREATE INDEX runs_by_key ON runs (key);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE TABLE history (
+    run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    split    TEXT NOT NULL CHECK (split IN ('train', 'test')),
+    step     INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    seconds  REAL NOT NULL,                 -- of training since the run began
+    loss     REAL NOT NULL,
+    accuracy REAL NOT NULL,
+    PRIMARY KEY (run, split, step)
+) WITHOUT ROWID;
+CREATE TABLE artifacts (
+    run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch> | seal
+    data BLOB NOT NULL,
+    PRIMARY KEY (run, name)
+);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+UPGRADES = {1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT")}
+"""What makes a store of the next version of one of this version."""
+
+State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
+"""Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
+
+BUSY_SECONDS = 10  # To wait for another process that writes.
+
+
+class StoreError(Exception):
+    """A store that can't be opened, read or written. The message is a sentence for the user."""
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Switch a new file to a write-ahead log: SQLite does not wait here when another process does the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _make(db: sqlite3.Connection) -> None:
+    """Our tables in an empty database."""
+    for statement in SCHEMA.split(";"):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+class Database:
+    """A file with our tables. Safe to share between threads; other processes open their own.
+
+    Where the dashboard is read-only (`settings.read_only`) SQLite itself refuses to write, whoever asks; what other
+    processes write is followed all the same.
+
+    Args:
+        path: made, with its folder, if it is not there and may be written.
+        read_only: for the reference runs: the file is never changed, nor anything made beside it.
+
+    Raises:
+        StoreError: here and from every method, when the file can't be used; the message says why.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        self.writable = not read_only and not settings.read_only()
+        self._mutex = threading.RLock()
+        self._valid_for: State | None = None  # The files' state for which the connection holds; None: for any.
+        self._openings = 0
+        with self._explained():
+            self._db = self._open()
+
+    # --- Opening ---
+
+    def _open(self) -> sqlite3.Connection:
+        if self.read_only:
+            # immutable: no lock and no -wal file, so that it opens from a folder that can't be written.
+            db = self._connect("mode=ro&immutable=1")
+        elif self.writable:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # autocommit: transactions are begun and ended by _write alone.
+            db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        else:
+            db = self._open_to_follow()
+        self._openings += 1
+        db.row_factory = sqlite3.Row
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _connect(self, how: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?{how}"
+        return sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+
+    def _open_to_follow(self) -> sqlite3.Connection:
+        """A connection that can't write, to a store that others make, fill and write to meanwhile.
+
+        Where there is no store yet, an empty one in memory stands for it. A store in a folder that can't be written,
+        to which nobody writes at the moment, is opened without the log that SQLite can't make there. Both hold until
+        the files change (`_follow`).
+        """
+        state = self._state()
+        for how, valid_for in (("mode=ro", None), ("mode=ro&immutable=1", state)):
+            try:
+                db = self._connect(how)
+                if db.execute("PRAGMA schema_version").fetchone()[0]:
+                    self._valid_for = valid_for
+                    return db
+                db.close()  # Somebody is just making it.
+            except sqlite3.OperationalError as error:
+                file, log = state
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log or (file and valid_for):
+                    raise
+        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        _make(db)
+        db.execute("PRAGMA query_only = ON")
+        self._valid_for = state
+        return db
+
+    def _follow(self) -> None:
+        """Open the store anew if it has changed in a way that its connection can't see."""
+        if self._valid_for is not None and self._valid_for != self._state():
+            db = self._open()
+            self._db.close()
+            self._db = db
+
+    def _state(self) -> State:
+
+        def facts(path: Path) -> tuple[int, int, int] | None:
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                return None
+            return status.st_ino, status.st_mtime_ns, status.st_size
+
+        return facts(self.path), facts(self.path.with_name(self.path.name + "-wal"))
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        if self.writable and not db.execute("PRAGMA schema_version").fetchone()[0]:
+            _use_wal(db)
+            db.execute("BEGIN IMMEDIATE")  # Two processes may be making the same new store.
+            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                _make(db)
+            db.execute("COMMIT")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(f"{self.path} is a SQLite file of another program: choose another place with FMNIST_RUNS.")
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by a newer version of this program (store version {version}; "
+                f"this one reads {SCHEMA_VERSION}): update the program, or choose another place with FMNIST_RUNS."
+            )
+        if version < SCHEMA_VERSION and self.writable:
+            self._upgrade(db)
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = NORMAL")  # With WAL: a power cut loses the last moments, never the file.
+
+    @staticmethod
+    def _upgrade(db: sqlite3.Connection) -> None:
+        """Bring a store of an older version to ours. One that is only read stays as it is: readers do without."""
+        db.execute("BEGIN IMMEDIATE")  # Another process may be doing the same.
+        for version in range(db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION):
+            for statement in UPGRADES[version]:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite and the system say into a sentence."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
+            place = self.path
+            raise StoreError(
+                {
+                    sqlite3.SQLITE_FULL: f"The disk is full: nothing more can be saved in {place.parent}. "
+                    "Free some space and try again; what was saved before is safe.",
+                    sqlite3.SQLITE_NOTADB: f"{place} is not a store of this program: move it away, "
+                    "or choose another place with FMNIST_RUNS.",
+                    sqlite3.SQLITE_CORRUPT: f"{place} is damaged: move it away to begin a new one, "
+                    "or bring back a copy of it.",
+                    sqlite3.SQLITE_READONLY: f"{place} can't be written: change its permissions, "
+                    "or choose another place with FMNIST_RUNS.",
+                    sqlite3.SQLITE_CANTOPEN: f"{place} can't be opened or made: check that its folder can be written, "
+                    "or choose another place with FMNIST_RUNS.",
+                    sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
+                    sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
+                }.get(code, f"{place} can't be used: {error}.")
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"{self.path.parent} can't be used for the results ({error.strerror or error}): "
+                "choose another place with FMNIST_RUNS."
+            ) from error
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, self._explained():
+            self._follow()
+            yield self._db
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing.
+
+        Raises:
+            StoreError: the dashboard is read-only, or the file can't be written.
+        """
+        if settings.read_only():
+            raise StoreError(settings.READ_ONLY)
+        with self._mutex, self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        with self._mutex:
+            self._db.close()
