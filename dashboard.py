@@ -16,15 +16,15 @@ PAGES = (
 
 
 def show() -> None:
-    shelf = widgets.library()
-    dataset, sources = widgets.choose_scope(shelf)
-    groups = default_groups(shelf.groups(dataset, *sources))
+    library = widgets.open_library()
+    dataset, sources = widgets.choose_scope(library)
+    groups = default_groups(library.groups(dataset, *sources))
     if not groups:
         st.info("Nothing is trained yet.", icon=":material/info:")
         if not settings.read_only():
             st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
         return
-    compared = Comparison(shelf, groups)
+    compared = Comparison(library, groups)
     answer = compared.answer
     if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
         answer += f" {widgets.listed(ARCHITECTURES[id].name for id in missing)} not trained yet."

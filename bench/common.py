@@ -34,8 +34,8 @@ def wait(condition: Callable[[], object], what: str, seconds: float = 60) -> Non
         time.sleep(0.05)
 
 
-def wait_until_trained(runs: Store, seconds: float = 600) -> None:
-    wait(lambda: not runs.runs(*ACTIVE), "the trainer: see its log", seconds)
+def wait_until_trained(store: Store, seconds: float = 600) -> None:
+    wait(lambda: not store.runs(*ACTIVE), "the trainer: see its log", seconds)
 
 
 def descendants(pid: int) -> list[int]:

@@ -65,7 +65,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         server(Path(folder), options.data) as dashboard,
         chromium() as browser,
-        closing(Store(store_path(folder))) as runs,
+        closing(Store(store_path(folder))) as store,
     ):
         page = browser.new_page(viewport={"width": 1400, "height": 1200})
         errors: list[str] = []
@@ -82,16 +82,16 @@ def main() -> None:
         page.wait_for_function(f"window.seen.updates.length > {UPDATES}", timeout=120_000)
         kept = page.evaluate("document.querySelector('.live .accuracy').layout.xaxis.range") == zoomed
         seen = page.evaluate("window.seen")
-        runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        wait_until_trained(runs)
+        store.request_stop([run.id for run in store.runs(*ACTIVE)])
+        wait_until_trained(store)
         seeds = page.get_by_role("spinbutton", name="Seeds")
         seeds.fill("2")
         seeds.press("Enter")
         page.wait_for_timeout(2000)
         ready(page)
         warm = seconds_to_first_point(page)
-        runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        wait(lambda: not (runs.runs(*ACTIVE) and scheduler.is_alive(runs)), "the training to stop")
+        store.request_stop([run.id for run in store.runs(*ACTIVE)])
+        wait(lambda: not (store.runs(*ACTIVE) and scheduler.is_alive(store)), "the training to stop")
     gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]
     show(
         ["what", "measured", "bound"],

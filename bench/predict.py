@@ -69,13 +69,13 @@ def predict() -> dict[str, list[float]]:
 
     image, _ = sample.draw(1, seed=1)
     with tempfile.TemporaryDirectory() as folder:
-        shelf = Library(Store(store_path(Path(folder))))
-        every = default_groups(shelf.groups("fashion-mnist", "reference"))
+        library = Library(Store(store_path(Path(folder))))
+        every = default_groups(library.groups("fashion-mnist", "reference"))
         single = [replace(group, runs=group.runs[:1]) for group in every]
         times: dict[str, list[float]] = {}
         for turn in range(REPEATS + 1):
             for groups in (single, every):
-                seconds = sum(prediction.timed_probabilities(shelf, group, image)[1] for group in groups)
+                seconds = sum(prediction.timed_probabilities(library, group, image)[1] for group in groups)
                 what = f"prediction: {len(groups)} models, {sum(len(group.runs) for group in groups)} runs"
                 if turn:  # The first one loads libraries.
                     times.setdefault(what, []).append(seconds)

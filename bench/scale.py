@@ -58,56 +58,56 @@ def cluster() -> Iterator[str]:
 def trained(address: str | None) -> Iterator[Store]:
     """A store with a warm trainer, here or on a cluster."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        runs = Store(store_path(folder))
+        store = Store(store_path(folder))
         before = set(descendants(os.getpid()))
         os.environ["FMNIST_RAY_ADDRESS"] = address or ""
-        scheduler.start(runs)
+        scheduler.start(store)
         try:
-            yield runs
+            yield store
         finally:
-            runs.close()
+            store.close()
             kill(set(descendants(os.getpid())) - before)  # The trainer would stay.
 
 
-def ask(runs: Store, address: str | None, recipe: Recipe, root: Path) -> int:
+def ask(store: Store, address: str | None, recipe: Recipe, root: Path) -> int:
     """Queue a recipe; the run's id."""
-    [(id, _)] = runs.enqueue([(recipe, recipe.key("bench"))], root, cluster=address)
+    [(id, _)] = store.enqueue([(recipe, recipe.key("bench"))], root, cluster=address)
     return id
 
 
-def one_run(runs: Store, address: str | None, recipe: Recipe, root: Path) -> float:
+def one_run(store: Store, address: str | None, recipe: Recipe, root: Path) -> float:
     """Seconds that a run takes beyond its training and evaluation."""
     started = time.perf_counter()
-    id = ask(runs, address, recipe, root)
-    run = ended(runs, id)
+    id = ask(store, address, recipe, root)
+    run = ended(store, id)
     taken = time.perf_counter() - started
     assert run.status == Status.DONE, run.error
     return taken - run.finished_result.train_seconds - run.finished_result.eval_seconds
 
 
-def stopping(runs: Store, address: str, recipe: Recipe, root: Path) -> float:
+def stopping(store: Store, address: str, recipe: Recipe, root: Path) -> float:
     """Seconds from asking a run to stop to its end."""
-    id = ask(runs, address, recipe, root)
-    wait(lambda: runs.run(id).step, "the first steps", 120)
+    id = ask(store, address, recipe, root)
+    wait(lambda: store.run(id).step, "the first steps", 120)
     started = time.perf_counter()
-    runs.request_stop([id])
-    assert ended(runs, id).status == Status.CANCELLED
+    store.request_stop([id])
+    assert ended(store, id).status == Status.CANCELLED
     return time.perf_counter() - started
 
 
-def ended(runs: Store, id: int) -> Run:
-    wait(lambda: runs.run(id).finished, "the end of a run", 300)
-    return runs.run(id)
+def ended(store: Store, id: int) -> Run:
+    wait(lambda: store.run(id).finished, "the end of a run", 300)
+    return store.run(id)
 
 
 # --- Replay ---
 
 
-class Following(scheduler.Trainer):
+class Following(scheduler.Scheduler):
     """A trainer that notes how late it writes each report down."""
 
-    def __init__(self, runs: Store) -> None:
-        super().__init__(runs)
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self.late: list[float] = []
 
     def _write_down(self, talker: scheduler.Worker, job: scheduler.Job, report: tuple[float, Report]) -> None:
@@ -146,15 +146,15 @@ def replay(listener: Connection, address: str) -> None:
 def follow(count: int, root: Path) -> tuple[float, float, float]:
     """The median and the 99th percentile of how late reports of so many runs are, in seconds; the share of a core."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        runs = Store(store_path(folder))
+        store = Store(store_path(folder))
         recipes = [Recipe(RECORDED.model, seed, device="cpu") for seed in range(count)]
         keyed = [(recipe, recipe.key("bench")) for recipe in recipes]
-        runs.enqueue(keyed, root, cluster=f"{count} {root}")
-        following = Following(runs)
+        store.enqueue(keyed, root, cluster=f"{count} {root}")
+        following = Following(store)
         began, used = time.monotonic(), time.process_time()
         following.work(idle_seconds=0)
         share = (time.process_time() - used) / REPLAY_SECONDS
-        runs.close()
+        store.close()
     assert time.monotonic() - began > REPLAY_SECONDS
     late = sorted(following.late)
     return statistics.median(late), late[int(0.99 * len(late))], share

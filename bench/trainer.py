@@ -29,29 +29,29 @@ LONGEST = 1200.0  # Seconds that all of it may take.
 SHARES = (0.1, 0.25, 0.5, 0.75)  # Of a run's steps: where its time left is noted.
 
 
-def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, dict[tuple[str, float], list[float]]]:
+def train(store: Store, seeds: range, epochs: int, root: Path) -> tuple[float, dict[tuple[str, float], list[float]]]:
     """Seconds until all is trained; and by model and share of steps the errors of the time left, as shares of it."""
     recipes = [Recipe(model, seed, epochs=epochs, device="cpu") for seed in seeds for model in ARCHITECTURES]
     started = time.perf_counter()
-    runs.enqueue([(recipe, recipe.key("bench")) for recipe in recipes], root)
+    store.enqueue([(recipe, recipe.key("bench")) for recipe in recipes], root)
     told: dict[tuple[int, float], tuple[float, float]] = {}
     ended: dict[int, float] = {}
     active: set[int] = set()
     while True:
-        now, running = time.perf_counter(), runs.runs(Status.RUNNING)
+        now, running = time.perf_counter(), store.runs(Status.RUNNING)
         ended |= dict.fromkeys(active - {run.id for run in running}, now)
         active = {run.id for run in running}
         for run in running:
             for share in SHARES:
                 if run.steps and run.seconds_left is not None and run.step >= share * run.steps:
                     told.setdefault((run.id, share), (now, run.seconds_left))
-        if not runs.runs(*ACTIVE):
+        if not store.runs(*ACTIVE):
             break
         assert now - started < LONGEST, "the trainer does not come to an end: see its log"
         time.sleep(0.02)
     errors: dict[tuple[str, float], list[float]] = {}
     for (id, share), (when, left) in told.items():
-        run = runs.run(id)
+        run = store.run(id)
         assert run and run.status == Status.DONE, "the trainer failed: see its log"
         true = ended[id] - when
         errors.setdefault((run.recipe.model, share), []).append(abs(left - true) / true)
@@ -64,14 +64,14 @@ def main() -> None:
     parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        runs = Store(store_path(folder))
-        scheduler.start(runs)
+        store = Store(store_path(folder))
+        scheduler.start(store)
         try:
-            train(runs, range(1000, 1001), 1, options.data)  # Everything is loaded now.
-            alone, errors = train(runs, range(1), options.epochs, options.data)
-            together, _ = train(runs, range(1, 1 + SEEDS), options.epochs, options.data)
+            train(store, range(1000, 1001), 1, options.data)  # Everything is loaded now.
+            alone, errors = train(store, range(1), options.epochs, options.data)
+            together, _ = train(store, range(1, 1 + SEEDS), options.epochs, options.data)
         finally:
-            runs.close()
+            store.close()
             kill(descendants(os.getpid()))  # The trainer would stay.
     show(
         ["what", "measured"],

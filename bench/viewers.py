@@ -35,7 +35,7 @@ from fmnist.store.run import ACTIVE, Run, Status
 from fmnist.store.store import Store, store_path
 
 SLOWER, GROWTH = 0.10, 60  # Bounds; the latter in MB.
-LEAST_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.
+MIN_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.
 LONGEST = 600.0  # Seconds that viewers stay at most, and that a training may take.
 
 
@@ -192,18 +192,18 @@ class Measured:
     updates: float  # a second and viewer, of the viewer who got the fewest
 
 
-def train(runs: Store, recipe: Recipe, root: Path, dashboard: Server) -> tuple[Run, float]:
+def train(store: Store, recipe: Recipe, root: Path, dashboard: Server) -> tuple[Run, float]:
     """Train it; the run, and the most memory that the server had meanwhile."""
-    [(id, _)] = runs.enqueue([(recipe, recipe.key("bench"))], root)
+    [(id, _)] = store.enqueue([(recipe, recipe.key("bench"))], root)
     most = 0.0
 
     def done() -> bool:
         nonlocal most
         most = max(most, dashboard.memory)
-        return not runs.runs(*ACTIVE)
+        return not store.runs(*ACTIVE)
 
     wait(done, "the trainer: see its log", LONGEST)
-    run = runs.run(id)
+    run = store.run(id)
     assert run and run.status == Status.DONE, f"the training {run and run.status}: see the trainer's log"
     return run, most
 
@@ -215,20 +215,20 @@ def measure(count: int, seed: int, root: Path) -> Measured:
         RuntimeError: the viewers did not get the curves: then nothing is measured.
     """
     with tempfile.TemporaryDirectory() as folder, server(Path(folder), root) as dashboard:
-        runs = Store(store_path(folder))
+        store = Store(store_path(folder))
         with viewers(dashboard.url, 1):  # Starts the trainer, and has the server import what the page needs.
-            train(runs, Recipe("0", seed, epochs=1, device="cpu"), root, dashboard)
+            train(store, Recipe("0", seed, epochs=1, device="cpu"), root, dashboard)
         dashboard.calm()
         before = dashboard.memory
         with viewers(dashboard.url, count) as watched:
             time.sleep(2)
             used = cpu_seconds(dashboard.pid)
-            run, most = train(runs, Recipe("2", seed, epochs=1, device="cpu"), root, dashboard)
+            run, most = train(store, Recipe("2", seed, epochs=1, device="cpu"), root, dashboard)
             used = cpu_seconds(dashboard.pid) - used
-        runs.close()
+        store.close()
     wall = run.finished - run.started
     updates = min(watched.curves) / wall if count else 0.0
-    if count and updates < LEAST_UPDATES:
+    if count and updates < MIN_UPDATES:
         raise RuntimeError(f"a viewer got only {updates:.1f} updates of the curves a second")
     return Measured(run.finished_result.train_seconds, wall, most, most - before, used, watched.cpu_seconds, updates)
 

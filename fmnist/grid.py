@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe, RecipeError
 
-MOST_RUNS = 1000
+MAX_RUNS = 1000
 """That one grid may ask for."""
 
 T = TypeVar("T", bound=int | float)
@@ -32,7 +32,7 @@ FACTORS = (
     Factor("model", "Model", "models", lambda id: ARCHITECTURES[id].name, lambda id: ARCHITECTURES[id].name),
     Factor("optimizer", "Optimiser", "optimisers", OPTIMIZERS.__getitem__, OPTIMIZERS.__getitem__),
     Factor("learning_rate", "Learning rate", "learning rates", "{:g}".format, "lr {:g}".format),
-    Factor("batch_size", "Batch size", "batch sizes", "{:,}".format, "batch {}".format),
+    Factor("batch_size", "TrainingProgress size", "batch sizes", "{:,}".format, "batch {}".format),
     Factor(
         "epochs", "Epochs", "numbers of epochs", "{:,}".format, lambda count: f"{count} epoch{'s' if count > 1 else ''}"
     ),
@@ -83,12 +83,12 @@ class Grid:
         The queue itself puts quick models before slow ones.
 
         Raises:
-            RecipeError: a value is unknown or out of range, or they are more than `MOST_RUNS`.
+            RecipeError: a value is unknown or out of range, or they are more than `MAX_RUNS`.
         """
-        if self.count > MOST_RUNS:
+        if self.count > MAX_RUNS:
             raise RecipeError(
                 f"This asks for {self.count:,} runs ({self.describe().partition(' = ')[0]}), and at most "
-                f"{MOST_RUNS:,} can be asked for at once: leave out some values or seeds."
+                f"{MAX_RUNS:,} can be asked for at once: leave out some values or seeds."
             )
         models = sorted(self.models, key=ARCHITECTURES.place)
         settings = product(sorted(self.epochs), sorted(self.batch_sizes, reverse=True), self.learning_rates)

@@ -110,7 +110,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def runs_path(tmp_path: Path) -> Iterator[Path]:
-    """Where a test's store belongs. Trainer processes that work on it do not outlive the test."""
+    """Where a test's store belongs. Scheduler processes that work on it do not outlive the test."""
     yield tmp_path / "runs" / "fmnist.db"
     kill_trainers(tmp_path)
 
@@ -118,9 +118,9 @@ def runs_path(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def store(runs_path: Path) -> Iterator[Store]:
     """A real, empty store."""
-    runs = Store(runs_path)
-    yield runs
-    runs.close()
+    store = Store(runs_path)
+    yield store
+    store.close()
 
 
 @pytest.fixture(scope="session")

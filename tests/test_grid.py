@@ -6,7 +6,7 @@ import pytest
 from conftest import is_one_sentence
 
 from fmnist.grid import (
-    MOST_RUNS,
+    MAX_RUNS,
     SETTINGS,
     Grid,
     as_text,
@@ -56,12 +56,12 @@ def test_what_is_over_soon_comes_first_and_seeds_stand_side_by_side():
 
 
 def test_a_grid_has_a_bound_that_is_said_before_any_recipe_is_made():
-    assert len(grid(seeds=MOST_RUNS).recipes()) == MOST_RUNS
+    assert len(grid(seeds=MAX_RUNS).recipes()) == MAX_RUNS
     huge = grid("012", 10**6, range(1, 1000), range(1, 1000))
     with pytest.raises(RecipeError) as error:
         huge.recipes()
     assert is_one_sentence(error.value)
-    assert f"{huge.count:,} runs" in str(error.value) and f"{MOST_RUNS:,}" in str(error.value)
+    assert f"{huge.count:,} runs" in str(error.value) and f"{MAX_RUNS:,}" in str(error.value)
 
 
 @pytest.mark.parametrize("wrong", [{"models": "9"}, {"rates": (0.1, 0.0)}, {"epochs": (0,)}, {"optimizers": ("lion",)}])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from fmnist import metrics as the_metrics
+from fmnist import metrics as fmnist_metrics
 
 
 @pytest.fixture(params=[0, 1, 2])
@@ -25,68 +25,68 @@ def answers(request) -> tuple[np.ndarray, np.ndarray]:
 
 def test_accuracy_is_scikit_learns(answers):
     logits, labels = answers
-    predictions = the_metrics.predict(logits)
-    assert the_metrics.accuracy(predictions, labels) == metrics.accuracy_score(labels, predictions)
-    assert 0.3 < the_metrics.accuracy(predictions, labels) < 0.9
+    predictions = fmnist_metrics.predict(logits)
+    assert fmnist_metrics.accuracy(predictions, labels) == metrics.accuracy_score(labels, predictions)
+    assert 0.3 < fmnist_metrics.accuracy(predictions, labels) < 0.9
 
 
 def test_confusion_matrix_is_scikit_learns(answers):
     logits, labels = answers
-    predictions = the_metrics.predict(logits)
-    matrix = the_metrics.confusion_matrix(labels, predictions)
+    predictions = fmnist_metrics.predict(logits)
+    matrix = fmnist_metrics.confusion_matrix(labels, predictions)
     assert np.array_equal(matrix, metrics.confusion_matrix(labels, predictions, labels=range(10)))
     assert matrix.sum() == len(labels)
 
 
 def test_the_diagonal_of_the_row_shares_is_scikit_learns_recall(answers):
     logits, labels = answers
-    predictions = the_metrics.predict(logits)
+    predictions = fmnist_metrics.predict(logits)
     recall = metrics.recall_score(labels, predictions, average=None, labels=range(10))
     assert np.array_equal(
-        np.diagonal(the_metrics.row_shares(the_metrics.confusion_matrix(labels, predictions))), recall
+        np.diagonal(fmnist_metrics.row_shares(fmnist_metrics.confusion_matrix(labels, predictions))), recall
     )
 
 
 def test_cross_entropy_is_scikit_learns(answers):
     logits, labels = answers
-    probabilities = the_metrics.softmax(logits)
+    probabilities = fmnist_metrics.softmax(logits)
     expected = metrics.log_loss(labels, probabilities, labels=range(10))
-    assert the_metrics.cross_entropy(logits, labels) == pytest.approx(expected, rel=1e-12)
+    assert fmnist_metrics.cross_entropy(logits, labels) == pytest.approx(expected, rel=1e-12)
 
 
 def test_softmax_sums_to_one_however_large_the_logits():
     logits = np.array([[60_000, -60_000, 0, *[0] * 7], [0] * 10, [-5] * 9 + [5]], np.float16)
-    probabilities = the_metrics.softmax(logits)
+    probabilities = fmnist_metrics.softmax(logits)
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-12)
     assert probabilities[0, 0] == 1
     assert probabilities[1] == pytest.approx(0.1, abs=1e-15)
-    assert np.isfinite(the_metrics.cross_entropy(logits, np.array([1, 0, 9])))
+    assert np.isfinite(fmnist_metrics.cross_entropy(logits, np.array([1, 0, 9])))
 
 
 def test_of_equal_logits_the_first_class_is_predicted():
     logits = np.zeros((3, 10), np.float16)
     logits[1, [4, 7]] = 1
     logits[2, :3] = -1
-    assert the_metrics.predict(logits).tolist() == [0, 4, 3]
-    assert the_metrics.predict(logits).dtype == np.uint8
+    assert fmnist_metrics.predict(logits).tolist() == [0, 4, 3]
+    assert fmnist_metrics.predict(logits).dtype == np.uint8
 
 
 def test_a_class_without_images_stays_zero():
-    matrix = the_metrics.confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 1]))
-    assert the_metrics.row_shares(matrix)[0].tolist() == [0.5, 0, 0.5, *[0] * 7]
-    assert np.diagonal(the_metrics.row_shares(matrix)).tolist() == [0.5, 1, *[0] * 8]
+    matrix = fmnist_metrics.confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 1]))
+    assert fmnist_metrics.row_shares(matrix)[0].tolist() == [0.5, 0, 0.5, *[0] * 7]
+    assert np.diagonal(fmnist_metrics.row_shares(matrix)).tolist() == [0.5, 1, *[0] * 8]
 
 
 def test_rows_of_the_confusion_matrix_are_true_classes():
-    matrix = the_metrics.confusion_matrix(np.array([6, 6, 0]), np.array([0, 0, 0], np.uint8))
+    matrix = fmnist_metrics.confusion_matrix(np.array([6, 6, 0]), np.array([0, 0, 0], np.uint8))
     assert matrix[6, 0] == 2 and matrix[0, 6] == 0 and matrix[0, 0] == 1
 
 
 def test_most_confused_are_the_largest_errors_first():
     matrix = np.zeros((10, 10), np.int64)
     matrix[3, 3], matrix[6, 0], matrix[0, 6], matrix[4, 2] = 100, 7, 9, 7
-    assert the_metrics.most_confused(matrix, 2) == [(0, 6, 9), (4, 2, 7)]
-    assert the_metrics.most_confused(matrix, 20) == [(0, 6, 9), (4, 2, 7), (6, 0, 7)]
+    assert fmnist_metrics.most_confused(matrix, 2) == [(0, 6, 9), (4, 2, 7)]
+    assert fmnist_metrics.most_confused(matrix, 20) == [(0, 6, 9), (4, 2, 7), (6, 0, 7)]
     assert matrix[3, 3] == 100
 
 
@@ -101,8 +101,8 @@ def test_most_confused_are_the_largest_errors_first():
 )
 def test_classes_that_are_never_predicted(predictions, never, dead):
     predictions = np.array(predictions, np.uint8)
-    assert the_metrics.never_predicted(predictions) == never
-    assert the_metrics.is_dead(predictions) is dead
+    assert fmnist_metrics.never_predicted(predictions) == never
+    assert fmnist_metrics.is_dead(predictions) is dead
 
 
 # Over seeds
@@ -134,7 +134,9 @@ def run(model: str, seed: int, accuracy: float, **changes) -> dict:
 
 def test_summarise_mean_and_spread():
     accuracies = [0.82, 0.78, 0.86, 0.8]
-    (row,) = the_metrics.summarise(pd.DataFrame([run("0", s, a) for s, a in enumerate(accuracies)])).to_dict("records")
+    (row,) = fmnist_metrics.summarise(pd.DataFrame([run("0", s, a) for s, a in enumerate(accuracies)])).to_dict(
+        "records"
+    )
     assert row["seeds"] == [0, 1, 2, 3]
     assert row["accuracy_mean"] == pytest.approx(np.mean(accuracies), abs=1e-12)
     assert row["accuracy_std"] == pytest.approx(np.std(accuracies, ddof=1), abs=1e-12)
@@ -144,21 +146,21 @@ def test_summarise_mean_and_spread():
 
 
 def test_summarise_one_seed_has_no_spread():
-    (row,) = the_metrics.summarise(pd.DataFrame([run("0", 0, 0.8)])).to_dict("records")
+    (row,) = fmnist_metrics.summarise(pd.DataFrame([run("0", 0, 0.8)])).to_dict("records")
     assert np.isnan(row["accuracy_std"])
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_summarise_counts_a_seed_once_with_its_newest_run(order):
     runs = [run("0", 1, 0.7, finished=5.0), run("0", 1, 0.9, finished=6.0), run("0", 0, 0.8, finished=1.0)]
-    (row,) = the_metrics.summarise(pd.DataFrame(runs[::order])).to_dict("records")
+    (row,) = fmnist_metrics.summarise(pd.DataFrame(runs[::order])).to_dict("records")
     assert row["seeds"] == [0, 1]
     assert row["accuracy_mean"] == pytest.approx(0.85)
 
 
 def test_summarise_counts_dead_runs_and_keeps_them_in_the_mean():
     runs = [run("2", 0, 0.88), run("2", 1, 0.1), run("2", 2, 0.86)]
-    (row,) = the_metrics.summarise(pd.DataFrame(runs)).to_dict("records")
+    (row,) = fmnist_metrics.summarise(pd.DataFrame(runs)).to_dict("records")
     assert row["dead"] == 1
     assert row["accuracy_mean"] == pytest.approx(1.84 / 3)
     assert row["accuracy_alive"] == pytest.approx(0.87)
@@ -167,33 +169,33 @@ def test_summarise_counts_dead_runs_and_keeps_them_in_the_mean():
 
 def test_summarise_takes_times_from_the_seeds_that_were_timed_under_the_same_conditions_as_most():
     slow = [run("2", seed, 0.8, train_seconds=5.0 + seed, conditions="2 at once") for seed in (0, 1)]
-    (row,) = the_metrics.summarise(pd.DataFrame([*slow, run("2", 2, 0.8, train_seconds=1.0)])).to_dict("records")
+    (row,) = fmnist_metrics.summarise(pd.DataFrame([*slow, run("2", 2, 0.8, train_seconds=1.0)])).to_dict("records")
     assert (row["train_seconds"], row["conditions"], row["timed"]) == (5.5, "2 at once", [0, 1])
     assert row["seeds"] == [0, 1, 2]
 
 
 def test_times_are_comparable_where_conditions_are_those_of_most_groups():
     groups = pd.DataFrame({"conditions": ["alone", "beside", "beside"]})
-    assert the_metrics.comparable(groups).tolist() == [False, True, True]
-    assert the_metrics.comparable(groups[:2]).tolist() == [True, False]
+    assert fmnist_metrics.comparable(groups).tolist() == [False, True, True]
+    assert fmnist_metrics.comparable(groups[:2]).tolist() == [True, False]
 
 
 def test_the_frontier_is_what_nobody_beats_on_both():
     costs, accuracies = pd.Series([1.0, 2.0, 3.0, 2.0, np.nan]), pd.Series([0.8, 0.7, 0.9, 0.85, 0.99])
-    assert the_metrics.frontier(costs, accuracies).tolist() == [True, False, True, True, False]
-    assert the_metrics.frontier(pd.Series([1.0, 1.0]), pd.Series([0.8, 0.8])).tolist() == [True, True]  # equals
+    assert fmnist_metrics.frontier(costs, accuracies).tolist() == [True, False, True, True, False]
+    assert fmnist_metrics.frontier(pd.Series([1.0, 1.0]), pd.Series([0.8, 0.8])).tolist() == [True, True]  # equals
 
 
 def test_summarise_a_group_in_which_none_lives_stays():
-    table = the_metrics.summarise(pd.DataFrame([run("2", 0, 0.1), run("0", 0, 0.8)])).set_index("model")
+    table = fmnist_metrics.summarise(pd.DataFrame([run("2", 0, 0.1), run("0", 0, 0.8)])).set_index("model")
     assert np.isnan(table.loc["2", "accuracy_alive"])
     assert table.loc["0", "accuracy_alive"] == 0.8
 
 
-@pytest.mark.parametrize("column", the_metrics.GROUP)
+@pytest.mark.parametrize("column", fmnist_metrics.GROUP)
 def test_summarise_never_mixes_groups(column):
     runs = [run("0", 0, 0.8), run("0", 1, 0.9) | {column: "another"}]
-    assert the_metrics.summarise(pd.DataFrame(runs))["accuracy_mean"].tolist() in ([0.8, 0.9], [0.9, 0.8])
+    assert fmnist_metrics.summarise(pd.DataFrame(runs))["accuracy_mean"].tolist() in ([0.8, 0.9], [0.9, 0.8])
 
 
 # The conclusion
@@ -202,10 +204,10 @@ def test_summarise_never_mixes_groups(column):
 def conclude(*runs: dict) -> str:
     """The sentences about some runs; models are called as on the pages."""
     table = pd.DataFrame(runs).assign(group=lambda table: table["model"])
-    groups = the_metrics.summarise(table).assign(
+    groups = fmnist_metrics.summarise(table).assign(
         id=lambda groups: groups["model"], name=lambda groups: "Model " + groups["model"]
     )
-    return the_metrics.conclusion(groups, table)
+    return fmnist_metrics.conclusion(groups, table)
 
 
 def test_conclusion_of_one_group():
@@ -274,17 +276,17 @@ def two_runs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_a_difference_of_matrices_has_rows_that_sum_to_0_and_a_diagonal_that_is_the_gap(two_runs):
     labels, first, second = two_runs
-    change = the_metrics.confusion_matrix(labels, second) - the_metrics.confusion_matrix(labels, first)
+    change = fmnist_metrics.confusion_matrix(labels, second) - fmnist_metrics.confusion_matrix(labels, first)
     assert (change.sum(axis=1) == 0).all()
     assert np.trace(change) == np.sum(second == labels) - np.sum(first == labels)
 
 
 def test_every_image_that_changed_is_behind_its_cell(two_runs):
     labels, first, second = two_runs
-    change = the_metrics.confusion_matrix(labels, second) - the_metrics.confusion_matrix(labels, first)
+    change = fmnist_metrics.confusion_matrix(labels, second) - fmnist_metrics.confusion_matrix(labels, first)
     for true in range(3):
         for said in range(3):
-            parts = the_metrics.flips(labels, first, second, (true, said))
+            parts = fmnist_metrics.flips(labels, first, second, (true, said))
             by_hand = {"fixed": [], "broken": [], "alike": [], "moved": []}
             for index, (label, a, b) in enumerate(zip(labels, first, second, strict=True)):
                 if label != true:
@@ -307,5 +309,5 @@ def test_every_image_that_changed_is_behind_its_cell(two_runs):
 
 def test_a_run_against_itself_has_no_flips(two_runs):
     labels, first, _ = two_runs
-    parts = the_metrics.flips(labels, first, first, (0, 1))
+    parts = fmnist_metrics.flips(labels, first, first, (0, 1))
     assert not len(parts["fixed"]) and not len(parts["broken"]) and not len(parts["moved"])

@@ -11,7 +11,7 @@ def place(library: Library, address: str) -> tuple[str, int]:
     """The store and the id of a run that has ended, from its address: "12" or "reference-3"."""
     source, dash, number = address.rpartition("-")
     source = source if dash else "own"
-    if source not in library.stores or not number.isdecimal() or int(number) not in library.stores[source].ended():
+    if source not in library.stores or not number.isdecimal() or int(number) not in library.stores[source].sealed_ids():
         raise CommandError(f"There is no finished run {address}: python -m fmnist runs list.")
     return source, int(number)
 

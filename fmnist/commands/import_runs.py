@@ -35,11 +35,11 @@ from fmnist.store.library import Library
 from fmnist.store.run import Record, Result, Status
 from fmnist.training import loop
 
-MOST_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20
 """Of one thing in the file, packed or not."""
-MOST_TEXT = 200  # characters of a name
-MOST_JSON = 100_000
-MOST_IMAGES = 1_000_000
+MAX_TEXT = 200  # characters of a name
+MAX_JSON = 100_000
+MAX_IMAGES = 1_000_000
 LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
 WAL_MODE = b"\2\2"
 """Bytes 18 and 19 of a file that is written by way of a -wal file (sqlite.org/fileformat.html, "Database Header")."""
@@ -56,7 +56,7 @@ class ImportRefused(StoreError):
     """A file that is not taken in. The message is a sentence for the user."""
 
 
-class _Wrong(Exception):
+class _InvalidRun(Exception):
     """Something in a run is not what it should be: what, in a few words."""
 
 
@@ -102,7 +102,7 @@ def import_runs(library: Library, path: Path, load: Callable[[str], Dataset]) ->
         for id, key, identity in found:
             if not any(store.holds(key, identity) for store in library.stores.values()):
                 taken.setdefault(identity, id)
-        imported.ids = library.own.take_in(checked.record(id) for id in taken.values())
+        imported.ids = library.own.insert(checked.record(id) for id in taken.values())
         imported.doubles = len(found) - len(imported.ids)
     return imported
 
@@ -125,7 +125,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         mode = "mode=ro&immutable=1" if still else "mode=ro"
         db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
         try:
-            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
             # sqlite.org/security.html: nothing that the file's schema defines is run.
             db.execute("PRAGMA trusted_schema = OFF")
             db.execute("PRAGMA cell_size_check = ON")
@@ -141,11 +141,11 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         reason = {
             sqlite3.SQLITE_NOTADB: "it is not a store of this program",
             sqlite3.SQLITE_CORRUPT: "it is damaged",
-            sqlite3.SQLITE_TOOBIG: f"something in it is larger than {MOST_BYTES // 2**20} MiB",
+            sqlite3.SQLITE_TOOBIG: f"something in it is larger than {MAX_BYTES // 2**20} MiB",
             sqlite3.SQLITE_BUSY: "another program is writing to it; try again",
             sqlite3.SQLITE_CANTOPEN: "it can't be opened; if a file with -wal at its end lies beside it, copy both "
             "into a folder that can be written",
-        }.get(code, " ".join(str(error).split())[:MOST_TEXT])
+        }.get(code, " ".join(str(error).split())[:MAX_TEXT])
         raise ImportRefused(f"{path} can't be taken in: {reason}.") from None
     except OSError as error:
         raise ImportRefused(f"{path} can't be read: {error.strerror or error}.") from None
@@ -205,7 +205,7 @@ class _Source:
                     continue
                 self._check(record)
                 self._check_seal(id)
-            except _Wrong as wrong:
+            except _InvalidRun as wrong:
                 raise ImportRefused(f"Run {id} of {self._path} has {wrong}: nothing is taken in.") from None
             except RecursionError:
                 raise ImportRefused(f"Run {id} of {self._path} is nested too deeply: nothing is taken in.") from None
@@ -218,7 +218,7 @@ class _Source:
         points = self._db.execute(f"SELECT {', '.join(POINT)} FROM history WHERE run = ?", (id,)).fetchall()
         artifacts = self._db.execute("SELECT name, data FROM artifacts WHERE run = ?", (id,)).fetchall()
         if len({name for name, _ in artifacts}) < len(artifacts) or len({point[:2] for point in points}) < len(points):
-            raise _Wrong("something twice")
+            raise _InvalidRun("something twice")
         columns = dict(zip(names, row, strict=True))
         return Record(columns, points, dict(artifacts), checksums.identity(checksums.contents(self._db, id)))
 
@@ -271,7 +271,7 @@ class _Source:
             tensors = safetensors.torch.load(weights)
             self._models[recipe.model].load_state_dict(tensors)
         except Exception:  # Also from the code of a user's model.
-            raise _Wrong(f"weights that are none of {ARCHITECTURES[recipe.model].name}") from None
+            raise _InvalidRun(f"weights that are none of {ARCHITECTURES[recipe.model].name}") from None
         _need(all(tensor.isfinite().all() for tensor in tensors.values()), "weights that are no numbers")
 
     def _test_images(self, dataset: str) -> int | None:
@@ -298,7 +298,7 @@ class _Source:
 
 def _need(good: object, otherwise: str) -> None:
     if not good:
-        raise _Wrong(otherwise)
+        raise _InvalidRun(otherwise)
 
 
 def _text(value: Any) -> str:
@@ -308,7 +308,7 @@ def _text(value: Any) -> str:
 
 def _is_name(value: Any) -> bool:
     """A line of text that can be shown."""
-    return 0 < len(_text(value)) <= MOST_TEXT and value.isprintable()
+    return 0 < len(_text(value)) <= MAX_TEXT and value.isprintable()
 
 
 def _number(value: Any, low: float, high: float = sys.float_info.max) -> bool:
@@ -323,11 +323,11 @@ def _whole(value: Any, low: int, high: int = 2**53) -> bool:
 def _json(text: Any, what: str) -> dict[str, Any]:
     """An object with short names."""
     try:
-        _need(0 < len(_text(text)) <= MOST_JSON, f"no {what}")
+        _need(0 < len(_text(text)) <= MAX_JSON, f"no {what}")
         found = json.loads(text, parse_constant=lambda name: _need(False, f"{what} with {name}"))
     except (ValueError, RecursionError):
-        raise _Wrong(f"no {what}") from None
-    _need(isinstance(found, dict) and all(len(name) <= MOST_TEXT for name in found), f"no {what}")
+        raise _InvalidRun(f"no {what}") from None
+    _need(isinstance(found, dict) and all(len(name) <= MAX_TEXT for name in found), f"no {what}")
     return found
 
 
@@ -356,7 +356,7 @@ def _check_result(fields: dict[str, Any]) -> None:
     try:
         result = Result.from_fields(fields)
     except ValueError as error:
-        raise _Wrong(str(error)) from None
+        raise _InvalidRun(str(error)) from None
     _need(_number(result.test_accuracy, 0, 1) and _number(result.test_loss, 0), "no test result")
     for name in TIMES:
         _need(name not in fields or _number(fields[name], 0), f"no {name}")
@@ -365,17 +365,17 @@ def _check_result(fields: dict[str, Any]) -> None:
 
 
 def _unpack(data: bytes, what: str) -> np.ndarray:
-    """An array as `store.pack` packs it; never more than `MOST_BYTES`, whatever it unpacks to."""
+    """An array as `store.pack` packs it; never more than `MAX_BYTES`, whatever it unpacks to."""
     try:
         unpacking = zlib.decompressobj()
-        content = unpacking.decompress(data, MOST_BYTES)
+        content = unpacking.decompress(data, MAX_BYTES)
         _need(unpacking.eof and not unpacking.unused_data, f"{what} that are too large, or cut off")
         array = _array(content)
-    except _Wrong:
+    except _InvalidRun:
         raise
     except Exception:  # What NumPy raises for a header in which somebody has written is not settled.
-        raise _Wrong(f"{what} that can't be unpacked") from None
-    _need(array.ndim and len(array) <= MOST_IMAGES, f"{what} that are none")
+        raise _InvalidRun(f"{what} that can't be unpacked") from None
+    _need(array.ndim and len(array) <= MAX_IMAGES, f"{what} that are none")
     return array
 
 

@@ -40,8 +40,8 @@ def runs_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(runs: Store, options: argparse.Namespace) -> Run:
-    run = runs.run(options.id) if abs(options.id) < 2**63 else None  # SQLite's largest number
+def _wanted(store: Store, options: argparse.Namespace) -> Run:
+    run = store.run(options.id) if abs(options.id) < 2**63 else None  # SQLite's largest number
     if run is None:
         raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
     return run
@@ -60,9 +60,9 @@ def runs_show(options: argparse.Namespace) -> int:
 
 
 def runs_delete(options: argparse.Namespace) -> int:
-    runs = Store(options.runs)
-    run = _wanted(runs, options)
-    if not runs.delete(options.id):
+    store = Store(options.runs)
+    run = _wanted(store, options)
+    if not store.delete(options.id):
         raise CommandError(f"Run {options.id} is {run.status}: stop it before you delete it.")
     print(f"Run {options.id} ({run.name}) is deleted.")
     return 0

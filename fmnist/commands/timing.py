@@ -75,8 +75,8 @@ def _to_be_timed(library: Library, options: argparse.Namespace) -> tuple[list[Re
     return recipes, names
 
 
-def _check_idle(runs: Store) -> None:
-    active = len(runs.runs(*ACTIVE))
+def _check_idle(store: Store) -> None:
+    active = len(store.runs(*ACTIVE))
     if active:
         raise CommandError(
             f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: times are measured while "

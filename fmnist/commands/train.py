@@ -23,7 +23,7 @@ from fmnist.training import scheduler
 from fmnist.training.estimate import Plan
 
 FOLLOW_SECONDS = 0.2
-MOST_BARS = 8  # Runs that are trained at the same time and have a bar.
+MAX_BARS = 8  # Runs that are trained at the same time and have a bar.
 
 
 def add(commands: Commands) -> None:
@@ -65,7 +65,7 @@ def add(commands: Commands) -> None:
 
 def train(options: argparse.Namespace) -> int:
     library = Library(Store(options.runs))
-    runs = library.own
+    store = library.own
     grid = Grid(
         options.models,
         options.seeds,
@@ -77,33 +77,33 @@ def train(options: argparse.Namespace) -> int:
         options.device,
     )
     grid.recipes()  # A grid that can't be trained is said to be so before data are read.
-    loaded = files.load(options.dataset, options.data, runs.path.parent)
-    plan = Plan(library, grid, loaded, scheduler.slots_of(runs, options.ray), options.again)
+    loaded = files.load(options.dataset, options.data, store.path.parent)
+    plan = Plan(library, grid, loaded, scheduler.slots_of(store, options.ray), options.again)
     if len(plan.todo) > 1 or options.dry_run:
         print(f"fmnist: {plan.say()}", file=sys.stderr)
     if options.dry_run:
         print(plan.table().to_string(index=False, na_rep="?", float_format="{:.0f}".format))
         return 0
     cluster = options.ray or None
-    queued = runs.enqueue(plan.keyed, options.data, again=options.again, cluster=cluster)
+    queued = store.enqueue(plan.keyed, options.data, again=options.again, cluster=cluster)
     ids = [id for id, needed in queued if needed]
     if ids:
-        scheduler.start(runs)
+        scheduler.start(store)
         try:
-            _follow(runs, ids, cluster)
+            _follow(store, ids, cluster)
         except KeyboardInterrupt:
-            runs.request_stop(ids)
+            store.request_stop(ids)
             print("fmnist: stopped; what was trained so far is kept.", file=sys.stderr)
             raise
     failed = False
     for id, needed in queued:
-        run = runs.run(id)
+        run = store.run(id)
         print(_outcome(run, needed, grid))
         failed |= run is None or run.status != Status.DONE
     return int(failed)
 
 
-def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
+def _follow(store: Store, ids: list[int], cluster: str | None) -> None:
     """Show how many of them are done, and a bar for each one that is trained, until none is queued or running.
 
     No bars where the output is not a terminal.
@@ -124,32 +124,32 @@ def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
     before = signal.signal(signal.SIGINT, note)
     try:
         while not interrupted:
-            running = {run.id: run for run in runs.some(ids, Status.RUNNING)[:MOST_BARS]}
+            running = {run.id: run for run in store.by_ids(ids, Status.RUNNING)[:MAX_BARS]}
             for id in bars.keys() - running.keys():
                 bars.pop(id)[1].close()
             for id, run in running.items():
                 if id not in bars:
-                    line = min({*range(1, MOST_BARS + 1)} - {line for line, _ in bars.values()})
+                    line = min({*range(1, MAX_BARS + 1)} - {line for line, _ in bars.values()})
                     # It leaves nothing behind: the lines of a sweep would fill the screen.
                     bars[id] = line, _bar(run.name, line, unit=" steps", leave=False)
                 bar = bars[id][1]
                 bar.total, bar.n = run.steps, run.step
                 bar.refresh()
-            left = runs.left(ids)
+            left = store.count_active(ids)
             whole.n = len(ids) - left
             whole.refresh()
             if not left:
                 return
-            problem = cluster and scheduler.cluster_state(runs, cluster).problem
+            problem = cluster and scheduler.cluster_state(store, cluster).problem
             if problem and problem != told:
                 tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
             told = problem
-            if scheduler.is_alive(runs):
+            if scheduler.is_alive(store):
                 waited = time.monotonic()
             else:
-                scheduler.recover(runs)  # Else what it was training would be waited for without end.
+                scheduler.recover(store)  # Else what it was training would be waited for without end.
                 if time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
-                    words = scheduler.last_words(runs.path)
+                    words = scheduler.last_words(store.path)
                     raise CommandError(f"The trainer does not start, or has ended. {words}".strip())
             time.sleep(FOLLOW_SECONDS)
         raise KeyboardInterrupt

@@ -85,7 +85,7 @@ class Verdict:
         }
 
 
-def verify(shelf: Library, source: str, id: int, load: Callable[[str], Dataset]) -> Verdict:
+def verify(library: Library, source: str, id: int, load: Callable[[str], Dataset]) -> Verdict:
     """Check all that is stored of a run that has ended.
 
     Args:
@@ -96,13 +96,13 @@ def verify(shelf: Library, source: str, id: int, load: Callable[[str], Dataset])
         DataError: from `load`.
         StoreError: the store can't be read.
     """
-    store = shelf.stores[source]
+    store = library.stores[source]
     contents, kept = store.contents(id)
     run = _run(store, id)
     address = str(id) if source == "own" else f"{source}-{id}"
     check = _Check(contents, Verdict(address, run.name if run else "a run of an unknown model"))
     if run:
-        _check_run(check, shelf, run, load(run.recipe.dataset))
+        _check_run(check, library, run, load(run.recipe.dataset))
         _check_key(check, run, load(run.recipe.dataset), kept)
     elif faults := Result.faults(contents):
         for name in faults:
@@ -190,14 +190,14 @@ def _same(stored: Any, recomputed: Any) -> bool:
 # --- What follows from what ---
 
 
-def _check_run(check: _Check, shelf: Library, run: Run, dataset: Dataset) -> None:
+def _check_run(check: _Check, library: Library, run: Run, dataset: Dataset) -> None:
     per_epoch = math.ceil(len(dataset.train_images) / run.recipe.batch_size)
     check.equal("steps", run.recipe.epochs * per_epoch, "from recipe and data")
     check.equal("step", run.recipe.epochs * per_epoch, "from recipe and data")
     check.positive("threads", "at_once", "images_per_second", "eval_seconds", "image_seconds", "single_seconds")
     count = len(dataset.test_labels)
     logits = check.read("logits", (count, metrics.CLASSES), np.float16)
-    _check_weights(check, shelf, run, logits, dataset)
+    _check_weights(check, library, run, logits, dataset)
     if logits is not None:
         _check_result(check, logits, dataset.test_labels, checksums.point_name("test", run.recipe.epochs * per_epoch))
     for epoch in range(1, run.recipe.epochs + 1):
@@ -212,10 +212,10 @@ def _check_run(check: _Check, shelf: Library, run: Run, dataset: Dataset) -> Non
     _check_curves(check, run.recipe.epochs * per_epoch, per_epoch)
 
 
-def _check_weights(check: _Check, shelf: Library, run: Run, logits: np.ndarray | None, dataset: Dataset) -> None:
+def _check_weights(check: _Check, library: Library, run: Run, logits: np.ndarray | None, dataset: Dataset) -> None:
     """What follows from the weights: numbers of the model, its layers, the logits."""
     try:
-        model = prediction.load_model(shelf, run)
+        model = prediction.load_model(library, run)
     except ModelError as error:
         check.fail("weights", str(error))
         return

@@ -26,7 +26,7 @@ def verify(options: argparse.Namespace) -> int:
     if options.addresses:
         places = [place(library, address) for address in options.addresses]
     else:
-        places = [(source, id) for source, runs in library.stores.items() for id in runs.ended()]
+        places = [(source, id) for source, runs in library.stores.items() for id in runs.sealed_ids()]
     from fmnist.commands.verification import verify as check  # imports torch
 
     load = lru_cache(lambda name: files.load(name, options.data, options.runs.parent))

@@ -277,7 +277,7 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
 
 
 AXES = {"epoch": "Epoch", "step": "Step", "seconds": "Training time in seconds"}
-MOST_MARKS = 40  # More marks on a line would hide it.
+MAX_MARKS = 40  # More marks on a line would hide it.
 
 
 def learning(
@@ -315,7 +315,7 @@ def learning(
         figure.add_scatter(
             x=mean[axis].tolist(),
             y=mean["mean"].tolist(),
-            mode="lines+markers" if len(mean) <= MOST_MARKS else "lines",
+            mode="lines+markers" if len(mean) <= MAX_MARKS else "lines",
             name=look.name,
             legendgroup=id,
             line={"color": look.color, "dash": look.dash, "width": 2.5},
@@ -446,7 +446,7 @@ def reliability(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Fi
     return figure
 
 
-MOST_POINTS = 200
+MAX_POINTS = 200
 
 
 def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figure:
@@ -458,7 +458,7 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
     figure = blank(400, hovermode="closest")
     for look, table in zip(groups, tables, strict=True):
         # A point for each confidence would be 50,000; under a hundredth of the images there is only noise to see.
-        wanted = np.linspace(0.01, 1, MOST_POINTS)
+        wanted = np.linspace(0.01, 1, MAX_POINTS)
         rows = np.unique(np.searchsorted(table["share"], wanted).clip(max=len(table) - 1))
         shown = table.iloc[rows]
         figure.add_scatter(

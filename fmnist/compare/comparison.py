@@ -56,7 +56,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Ill:
+class UnhealthyRun:
     """A run that did not go well."""
 
     group: Group
@@ -330,12 +330,12 @@ class Comparison:
 
     # --- What went wrong ---
 
-    def ill(self) -> list[Ill]:
+    def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""
         return self._once(
             "ill",
             compute=lambda: [
-                Ill(group, run, findings)
+                UnhealthyRun(group, run, findings)
                 for group in self.groups
                 for run in group.runs
                 if (findings := self._library.findings(run, self.labels))

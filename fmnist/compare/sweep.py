@@ -18,7 +18,7 @@ from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import Run
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 COLUMNS = (
     "id",
     "name",
@@ -192,7 +192,7 @@ class Sweep:
         )
         best = [
             f"{_describe(row)} {row['accuracy_mean']:.1%}"
-            for _, row in self.table.head(MOST_NAMED).iterrows()
+            for _, row in self.table.head(MAX_NAMED).iterrows()
             if row["seeds"]
         ]
         factors = ", ".join(factor.title.lower() for factor in self.factors)

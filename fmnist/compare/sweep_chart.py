@@ -22,7 +22,7 @@ SHADES = 9  # A trace each, however many lines there are: a trace a line takes s
 GAP = 0.25  # Between two axes' lines, for the values' names: a share of the distance of two axes.
 SPREAD = 0.72  # The share of a value's room that its lines use.
 FEW = 60  # Lines that can be drawn thick.
-MOST_TICKS = 12
+MAX_TICKS = 12
 LONG = 6  # characters that fit between the lines on a narrow screen
 
 
@@ -81,7 +81,7 @@ def _heights(values: pd.Series, factor: Factor) -> tuple[np.ndarray, list[tuple[
     within = values.groupby(values).cumcount().to_numpy()  # The rows are in order of their accuracy.
     size = values.groupby(values).transform("size").to_numpy()
     heights = room * (position + 0.5 + SPREAD * ((within + 0.5) / size - 0.5))
-    every = -(-len(known) // MOST_TICKS)
+    every = -(-len(known) // MAX_TICKS)
     names = [(room * (index + 0.5), factor.say(value)) for index, value in enumerate(known) if index % every == 0]
     return heights, names
 

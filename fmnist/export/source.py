@@ -8,7 +8,7 @@ import textwrap
 
 from fmnist.export import ExportError
 from fmnist.models import registry
-from fmnist.models.registry import Architecture, OwnBuild
+from fmnist.models.registry import Architecture, CustomBuild
 
 
 def source(architecture: Architecture) -> tuple[str, str]:
@@ -21,7 +21,7 @@ def source(architecture: Architecture) -> tuple[str, str]:
         ModelError: the file can't be executed any more.
     """
     build = architecture.build
-    if not isinstance(build, OwnBuild):
+    if not isinstance(build, CustomBuild):
         code = plain(textwrap.dedent(inspect.getsource(build)), architecture.name)
         return f"from torch import nn\n\n\n{code}", build.__name__
     # Of the user's file all: its models may use anything in it.

@@ -23,7 +23,7 @@ from fmnist.store.run import Run
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
-MOST_METRICS = 1000
+MAX_METRICS = 1000
 """That MLflow takes at once (MLflow REST API, "Log Batch")."""
 
 
@@ -74,8 +74,8 @@ def _log(client: MlflowClient, logged: str, chosen: Chosen, run: Run) -> None:
     params = [Param(name, str(value)) for name, value in recipe.items()]
     client.log_batch(logged, params=params)
     metrics = list(_metrics(chosen, run))
-    for start in range(0, len(metrics), MOST_METRICS):
-        client.log_batch(logged, metrics=metrics[start : start + MOST_METRICS])
+    for start in range(0, len(metrics), MAX_METRICS):
+        client.log_batch(logged, metrics=metrics[start : start + MAX_METRICS])
     with tempfile.TemporaryDirectory() as folder:
         weights.write(replace(chosen, runs=(run,)), Path(folder))
         client.log_artifacts(logged, folder)

@@ -7,7 +7,7 @@ store.
 A file is first executed in `fmnist.models.custom_check`, a process of its own with a time limit, which says of each
 model how it is shown or what is wrong with it. What it says is kept, so this happens once for each change of a file.
 Then it is only executed where a model is trained or asked, from the very text that was tried
-(`registry.OwnBuild`), which goes to workers with their orders.
+(`registry.CustomBuild`), which goes to workers with their orders.
 A model's id has the version of its code in it: an edited model is another model to recipes,
 keys and queue, so what was asked for is what is trained, and old and new results are never taken for the same.
 """
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.background import BackgroundProcess
-from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, OwnBuild, Source
+from fmnist.models.registry import ARCHITECTURES, Architecture, CustomBuild, ModelError, Source
 
 VARIABLE = "FMNIST_MODELS"
 GROUP = "fmnist.models"
@@ -39,8 +39,8 @@ CHECK_VERSION = 2
 """Raise it when a model has to do more, or other things are said of it."""
 CHECK_SECONDS = 60.0
 """For a file: importing torch takes two seconds, ten on a busy machine."""
-MOST_BYTES = 10**6
-MOST_KEPT = 50
+MAX_BYTES = 10**6
+MAX_KEPT = 50
 FAULTY_SECONDS = 60.0
 """How long another process believes that a file is faulty: the fault may be a package that is installed meanwhile."""
 
@@ -151,7 +151,7 @@ def _read(path: Path, package: str) -> Source:
     status = path.stat()
     changed = status.st_mtime_ns, status.st_size
     if str(path) not in _seen or _seen[str(path)][0] != changed:
-        if status.st_size > MOST_BYTES:
+        if status.st_size > MAX_BYTES:
             raise ValueError("it is larger than a megabyte")
         text = importlib.util.decode_source(path.read_bytes())
         _check_syntax(text, path)
@@ -246,7 +246,7 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             answer["name"],
             answer["layers"],
             *looks[answer["id"]],
-            OwnBuild(source, answer["id"]),
+            CustomBuild(source, answer["id"]),
             answer["channels_last"],
             answer["parts"],
             tuple((name, kind) for name, kind in answer["modules"]),
@@ -329,7 +329,7 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
 def _keep(cache: Path, sources: Sequence[Source]) -> None:
     """Keep what was said of files, for other processes. Where nothing can be written each of them tries them itself."""
     new = {_sum(source): {"at": time.time(), "answers": _answers[source]} for source in sources}
-    entries = list((_kept(cache) | new).items())[-MOST_KEPT:]
+    entries = list((_kept(cache) | new).items())[-MAX_KEPT:]
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=cache, prefix="own-models-", delete=False) as file:

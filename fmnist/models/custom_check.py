@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parameter import is_lazy
 
 from fmnist import metrics
-from fmnist.models.registry import MOST_LAYERS, Architecture, ModelError, Source, in_short, registered
+from fmnist.models.registry import MAX_LAYERS, Architecture, ModelError, Source, in_short, registered
 from fmnist.predict.conversion import SIDE
 from fmnist.training import loop
 
@@ -250,7 +250,7 @@ def describe(module: nn.Module) -> str:
     """A model's layers in a line, in the order in which they were made: "Conv2d(16), ReLU, Flatten, Linear(9, 10)"."""
     words = [_word(layer) for layer in module.modules() if not any(layer.children())]
     text = ", ".join(words)
-    return text if len(text) <= MOST_LAYERS else f"{text[: MOST_LAYERS - 2].rpartition(',')[0]} …"
+    return text if len(text) <= MAX_LAYERS else f"{text[: MAX_LAYERS - 2].rpartition(',')[0]} …"
 
 
 def _word(layer: nn.Module) -> str:

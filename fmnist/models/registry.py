@@ -34,15 +34,15 @@ Builder = TypeVar("Builder", bound="Callable[[], nn.Module]")
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 NAME = re.compile(r"[^\W\d_](?:[^\W_]|[ +,./()-])*")  # Nothing that means something in Markdown or HTML.
-MOST_NAME, MOST_LAYERS = 40, 300
+MAX_NAME, MAX_LAYERS = 40, 300
 COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 SYMBOLS = (
     *("circle", "square", "diamond"),
     *("cross", "x", "triangle-up", "star", "pentagon", "triangle-down", "hexagon", "hourglass", "bowtie"),
 )
 """Plotly markers that can be told apart when they are small."""
-MOST_PARTS = 8
-MOST_ERROR = 200  # Characters of what a model says when it fails.
+MAX_PARTS = 8
+MAX_ERROR = 200  # Characters of what a model says when it fails.
 
 
 class ModelError(ValueError):
@@ -74,9 +74,9 @@ class Architecture:
     """Whether its logits are what a ReLU gives, so that none can be negative."""
 
     @property
-    def own(self) -> bool:
+    def custom(self) -> bool:
         """Whether it is the user's own, not one of the project's."""
-        return isinstance(self.build, OwnBuild)
+        return isinstance(self.build, CustomBuild)
 
     @property
     def short_id(self) -> str:
@@ -89,7 +89,7 @@ class Architecture:
 
         Of one of the project's models that of the building function, of an own one that of its whole file.
         """
-        if isinstance(self.build, OwnBuild):
+        if isinstance(self.build, CustomBuild):
             return self.build.source.definition
         function = ast.parse(textwrap.dedent(inspect.getsource(self.build))).body[0]
         assert isinstance(function, ast.FunctionDef)
@@ -110,7 +110,7 @@ class Architecture:
         except ModelError:
             raise
         except Exception as error:
-            if not isinstance(self.build, OwnBuild):
+            if not isinstance(self.build, CustomBuild):
                 raise
             source = self.build.source
             raise ModelError(f"{self.name} ({source.name}) has raised {in_short(error, source.path)}.") from error
@@ -135,7 +135,7 @@ class Architectures(UserDict[str, Architecture]):
     @property
     def project(self) -> list[str]:
         """The ids of the models that come with the project."""
-        return [id for id, model in self.data.items() if not model.own]
+        return [id for id, model in self.data.items() if not model.custom]
 
     def place(self, id: str) -> int:
         """Where a model stands: the order of the queue and of every list."""
@@ -143,7 +143,7 @@ class Architectures(UserDict[str, Architecture]):
 
     def full_id(self, id: str) -> str:
         """The id with its version, of an own model that is named without; any other as it is."""
-        return next((model.id for model in self.data.values() if model.own and model.short_id == id), id)
+        return next((model.id for model in self.data.values() if model.custom and model.short_id == id), id)
 
     def install(self, own: Sequence[Architecture], *, keep_former: bool = False) -> None:
         """Exchange the user's models.
@@ -152,8 +152,8 @@ class Architectures(UserDict[str, Architecture]):
             keep_former: go on listing the versions from before, after the new ones.
         """
         new = {model.id: model for model in own}
-        former = {id: model for id, model in self.data.items() if model.own and id not in new}
-        kept = {id: model for id, model in self.data.items() if not model.own} | new
+        former = {id: model for id, model in self.data.items() if model.custom and id not in new}
+        kept = {id: model for id, model in self.data.items() if not model.custom} | new
         if keep_former:
             kept |= former
         if list(kept.items()) != list(self.data.items()):
@@ -192,7 +192,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class OwnBuild:
+class CustomBuild:
     """Builds a model that a source registers. Unlike the function or class itself it can be pickled."""
 
     source: Source
@@ -213,7 +213,7 @@ def registered(source: Source) -> dict[str, Architecture]:
     """
     import torch
 
-    module = ModuleType(f"fmnist_own_models_{source.version}")
+    module = ModuleType(f"fmnist_custom_models_{source.version}")
     module.__file__, module.__package__ = source.path, source.package
     sys.modules[module.__name__] = module  # Where dataclasses and torch look for what belongs to a class.
     found: dict[str, Architecture] = {}
@@ -244,8 +244,8 @@ def in_short(error: BaseException, path: str) -> str:
     else:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == path), None)
-    if len(text) > MOST_ERROR:
-        text = f"{text[:MOST_ERROR]} …"
+    if len(text) > MAX_ERROR:
+        text = f"{text[:MAX_ERROR]} …"
     kind = "" if isinstance(error, ModelError) else type(error).__name__
     return ": ".join(filter(None, [kind, text])) + (f" (line {line})" if line else "")
 
@@ -335,27 +335,27 @@ def _check(new: Architecture, found: dict[str, Architecture]) -> None:
     if not (isinstance(new.id, str) and ID.fullmatch(new.id)):
         raise ModelError(f"{new.id!r} can't be an id: use up to 40 letters, digits, - and _, such as 'my-cnn'")
     if (
-        not (isinstance(new.name, str) and len(new.name) <= MOST_NAME and NAME.fullmatch(new.name))
+        not (isinstance(new.name, str) and len(new.name) <= MAX_NAME and NAME.fullmatch(new.name))
         or new.name[-1] == " "
     ):
         raise ModelError(
-            f"{new.name!r} can't be a name: use up to {MOST_NAME} letters, digits, spaces and + , . / ( ) -"
+            f"{new.name!r} can't be a name: use up to {MAX_NAME} letters, digits, spaces and + , . / ( ) -"
         )
     for other in taken:
         if other.id == new.id:
             raise ModelError(f"the id {new.id!r} is taken by {other.name}: choose another")
         if other.name.casefold() == new.name.casefold():
             raise ModelError(f"the name {new.name!r} is taken: choose another")
-    if not (isinstance(new.layers, str) and len(new.layers) <= MOST_LAYERS and (new.layers + "x").isprintable()):
-        raise ModelError(f"layers must be a line of at most {MOST_LAYERS} characters")
+    if not (isinstance(new.layers, str) and len(new.layers) <= MAX_LAYERS and (new.layers + "x").isprintable()):
+        raise ModelError(f"layers must be a line of at most {MAX_LAYERS} characters")
     if not (isinstance(new.color, str) and (not new.color or COLOR.fullmatch(new.color))):
         raise ModelError(f"{new.color!r} is no colour such as '#AA4499'")
     if new.symbol and new.symbol not in SYMBOLS:
         raise ModelError(f"there is no symbol {new.symbol!r}: choose from {', '.join(SYMBOLS)}")
     if not isinstance(new.channels_last, bool):
         raise ModelError(f"channels_last must be True or False, not {new.channels_last!r}")
-    if not (isinstance(new.parts, int) and 1 <= new.parts <= MOST_PARTS):
-        raise ModelError(f"parts must be a whole number from 1 to {MOST_PARTS}, not {new.parts!r}")
+    if not (isinstance(new.parts, int) and 1 <= new.parts <= MAX_PARTS):
+        raise ModelError(f"parts must be a whole number from 1 to {MAX_PARTS}, not {new.parts!r}")
     if not callable(new.build):
         raise ModelError("register must stand above a class or a function")
 

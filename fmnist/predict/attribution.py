@@ -15,7 +15,7 @@ from torch import nn
 
 from fmnist.training import loop
 
-FEWEST_STEPS, MOST_STEPS = 128, 4096
+MIN_STEPS, MAX_STEPS = 128, 4096
 TOLERANCE = 0.005  # Of the logit's difference.
 AT_ONCE = 128  # Images in a batch: more are slower, and need more memory.
 
@@ -56,11 +56,11 @@ def contributions(model: nn.Module, image: np.ndarray, label: int) -> Explanatio
         image: uint8 (28, 28).
         label: the class, an index.
     """
-    steps = FEWEST_STEPS
+    steps = MIN_STEPS
     while True:
         logits, pixels = _integrate(model, loop.as_input(image[None]), label, steps)
         start, logit = logits[0].item(), logits[-1].item()
-        if abs(pixels.sum().item() - (logit - start)) <= TOLERANCE * abs(logit - start) or steps >= MOST_STEPS:
+        if abs(pixels.sum().item() - (logit - start)) <= TOLERANCE * abs(logit - start) or steps >= MAX_STEPS:
             return Explanation(logit, start, pixels.numpy())
         steps *= 2
 

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw
 SIDE = 280  # Of the pad, in its own units: ten for each of the 28 pixels.
 PAPER = 255  # White, as the background of the photos that FashionMNIST was made from.
 KINDS = ("brush", "polygon", "box", "circle")
-MOST_STROKES = 500
-MOST_POINTS = 20_000  # Of all strokes: an hour of drawing.
+MAX_STROKES = 500
+MAX_POINTS = 20_000  # Of all strokes: an hour of drawing.
 WIDEST = 100
 FINER = 2  # Drawn so many times as large, and reduced: smooth edges.
 
@@ -51,11 +51,11 @@ def read(sent: object) -> list[Stroke]:
     Raises:
         DrawingError: it is anything else, or too much.
     """
-    if not isinstance(sent, list) or len(sent) > MOST_STROKES:
-        raise DrawingError(f"A drawing is a list of at most {MOST_STROKES} strokes.")
+    if not isinstance(sent, list) or len(sent) > MAX_STROKES:
+        raise DrawingError(f"A drawing is a list of at most {MAX_STROKES} strokes.")
     strokes = [_stroke(each) for each in sent]
-    if sum(len(stroke.points) for stroke in strokes) > MOST_POINTS:
-        raise DrawingError(f"A drawing has at most {MOST_POINTS:,} points: clear it and begin again.")
+    if sum(len(stroke.points) for stroke in strokes) > MAX_POINTS:
+        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and begin again.")
     return strokes
 
 

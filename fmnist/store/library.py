@@ -24,7 +24,7 @@ from fmnist.store.run import CLOSING_SECONDS, Run
 from fmnist.store.store import REFERENCE, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
-MOST_REMEMBERED = 256
+MAX_REMEMBERED = 256
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Library:
             found = self._remembered.get(name)
             if found is None:
                 mine = self._remembered[name] = Future()
-                if len(self._remembered) > MOST_REMEMBERED:
+                if len(self._remembered) > MAX_REMEMBERED:
                     self._remembered.popitem(last=False)
             else:
                 self._remembered.move_to_end(name)

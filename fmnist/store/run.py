@@ -177,7 +177,7 @@ class Run:
         """How long a running run will still take at the mean speed so far; None before its first report."""
         if not (self.steps and self.images_per_second):
             return None
-        left = self.recipe.work(self.steps, self.steps) - self.recipe.work(self.step, self.steps)
+        left = self.recipe.image_passes(self.steps, self.steps) - self.recipe.image_passes(self.step, self.steps)
         return left / self.images_per_second + CLOSING_SECONDS
 
     @property
@@ -210,7 +210,7 @@ class Run:
         return ", ".join(said)
 
 
-class Standing(NamedTuple):
+class RunState(NamedTuple):
     """How a run stands, in a few numbers: of a thousand runs, more is read of those alone that are shown."""
 
     id: int

@@ -25,7 +25,7 @@ from fmnist.settings import Asker
 from fmnist.store import checksums
 from fmnist.store.database import Database
 from fmnist.store.database import StoreError as StoreError
-from fmnist.store.run import ACTIVE, RESUMABLE, Point, Record, Result, Run, Standing, Start, Status
+from fmnist.store.run import ACTIVE, RESUMABLE, Point, Record, Result, Run, RunState, Start, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 KEPT = (*ACTIVE, Status.INTERRUPTED, Status.DONE)
 """A recipe with a run that stands so is not asked for twice."""
 
-REFERENCE = Path(__file__).parent / "reference" / "reference.db"
+REFERENCE = Path(__file__).parents[1] / "reference" / "reference.db"
 
 TRAINABLE = f"status = '{Status.QUEUED}' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
 """In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
@@ -158,7 +158,7 @@ class Store(Database):
         with self._read() as db:
             return {row[0] for row in db.execute(f"SELECT key FROM runs WHERE status = '{Status.DONE}'")}
 
-    def newest_batch(self) -> list[Standing]:
+    def newest_batch(self) -> list[RunState]:
         """The runs that were asked for together with the newest one, and all that are active; in training order."""
         with self._read() as db:
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
@@ -169,9 +169,9 @@ class Store(Database):
                 " ORDER BY priority, id",
                 (json.dumps(list(ARCHITECTURES)),),
             ).fetchall()
-        return [Standing(id, Status(status), step, finished) for id, status, step, finished in rows]
+        return [RunState(id, Status(status), step, finished) for id, status, step, finished in rows]
 
-    def some(self, ids: Iterable[int], status: Status | None = None) -> list[Run]:
+    def by_ids(self, ids: Iterable[int], status: Status | None = None) -> list[Run]:
         """Those of these runs that are there, or only those with a status; in training order."""
         with self._read() as db:
             rows = db.execute(
@@ -181,7 +181,7 @@ class Store(Database):
             ).fetchall()
         return [run for row in rows if (run := self._run(row))]
 
-    def left(self, ids: Iterable[int]) -> int:
+    def count_active(self, ids: Iterable[int]) -> int:
         """How many of these runs are queued or running."""
         with self._read() as db:
             return db.execute(
@@ -225,9 +225,9 @@ class Store(Database):
 
     def choose_data_root(self, dataset: str, root: Path) -> None:
         """Look for a data set there from now on, on all pages."""
-        self.choose(_root_setting(dataset), str(root))
+        self.set_setting(_root_setting(dataset), str(root))
 
-    def choose(self, name: str, value: str) -> None:
+    def set_setting(self, name: str, value: str) -> None:
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
 
@@ -248,7 +248,7 @@ class Store(Database):
         """Weights of a finished run, a safetensors file."""
         return self._needed(id, "weights")
 
-    def ended(self) -> list[int]:
+    def sealed_ids(self) -> list[int]:
         """The ids of all runs that are done, or were when they were sealed."""
         with self._read() as db:
             rows = db.execute(
@@ -279,7 +279,7 @@ class Store(Database):
             rows = db.execute(f"SELECT id FROM runs WHERE key = ? AND status = '{Status.DONE}'", (key,)).fetchall()
             return any(checksums.identity(checksums.contents(db, row[0])) == identity for row in rows)
 
-    def take_in(self, records: Iterable[Record]) -> list[int]:
+    def insert(self, records: Iterable[Record]) -> list[int]:
         """Add finished runs as they are, all of them or, if an error comes up, none; but those that are here already.
 
         Args:
@@ -408,7 +408,7 @@ class Store(Database):
             ).rowcount
         )
 
-    def bring_home(self, cluster: str) -> None:
+    def move_to_local(self, cluster: str) -> None:
         """Train here what is queued for a cluster."""
         with self._write() as db:
             db.execute(f"UPDATE runs SET cluster = NULL WHERE status = '{Status.QUEUED}' AND cluster = ?", (cluster,))

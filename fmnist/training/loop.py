@@ -373,7 +373,7 @@ def _warm_up(
         try:
             with ARCHITECTURES[recipe.model].blamed():
                 gradients(images[:left], labels[:left])
-        except ModelError as error:  # Batch norm raises for a single image.
+        except ModelError as error:  # TrainingProgress norm raises for a single image.
             raise TrainingError(
                 f"The last batch of an epoch has {left} image{'s' if left > 1 else ''}, with which the model can't be "
                 f"trained: choose another batch size than {recipe.batch_size:,}. {error}"

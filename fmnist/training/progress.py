@@ -13,7 +13,7 @@ from fmnist.store.library import Library, estimate_seconds
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 
 
-class Batch:
+class TrainingProgress:
     """The own runs that were asked for together with the newest one, and all that are active, as they stand now.
 
     Lists of runs are in training order.
@@ -75,7 +75,7 @@ class Batch:
         return [standing.id for standing in sorted(ended, key=lambda one: one.finished or 0, reverse=True)]
 
     def _runs(self, ids: list[int]) -> list[Run]:
-        return self.library.own.some(ids) if ids else []
+        return self.library.own.by_ids(ids) if ids else []
 
     # --- What is said of them ---
 

@@ -54,12 +54,12 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
-MOST_MESSAGES = 100  # Of a worker, between two looks into the queue.
+MAX_MESSAGES = 100  # Of a worker, between two looks into the queue.
 END_SECONDS = 5.0  # That a process has to end when it is asked to.
 CONNECT_SECONDS = 60.0  # That connecting to a cluster may take.
 RETRY_SECONDS = 5.0  # Until a cluster that is gone is looked for again.
-MOST_LOSSES = 3  # How often a cluster may lose a run before it has finished another epoch.
-MOST_SLOTS = 8
+MAX_LOSSES = 3  # How often a cluster may lose a run before it has finished another epoch.
+MAX_SLOTS = 8
 WORKER_BYTES = 10**9  # Memory of a worker: torch and the images as floats (measured: 0.8 GB).
 EXPECTED = "trainer_files"  # The setting of the store in which `_expected` stands.
 # Not forked from the trainer: they would inherit the lock and the open store.
@@ -104,7 +104,7 @@ def _held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
 
 
 @contextmanager
-def _tried(runs: Store) -> Iterator[bool]:
+def _tried(store: Store) -> Iterator[bool]:
     """Hold the lock of a store's trainer if no trainer does; tell whether.
 
     Raises:
@@ -112,32 +112,32 @@ def _tried(runs: Store) -> Iterator[bool]:
     """
     if settings.read_only():
         raise StoreError(settings.READ_ONLY)
-    with _held(_lock(runs.path)) as free:
+    with _held(_lock(store.path)) as free:
         yield free
 
 
-def is_alive(runs: Store) -> bool:
+def is_alive(store: Store) -> bool:
     """Whether a trainer works on this store.
 
     Raises:
         StoreError: as `_tried`.
     """
-    with _tried(runs) as free:
+    with _tried(store) as free:
         return not free
 
 
-def recover(runs: Store) -> None:
+def recover(store: Store) -> None:
     """Mark the runs as interrupted that a trainer has left behind; none while a trainer is alive.
 
     Raises:
         StoreError: as `_tried`, or the store can't be written.
     """
-    with _tried(runs) as free:
-        if free and runs.runs(Status.RUNNING):
-            runs.interrupt_running()
+    with _tried(store) as free:
+        if free and store.runs(Status.RUNNING):
+            store.interrupt_running()
 
 
-def start(runs: Store) -> None:
+def start(store: Store) -> None:
     """Start a trainer for this store, if none is alive. Returns at once; a second one ends by itself.
 
     One that knows nothing of the files with the user's own models that we know is followed by one that does, as soon as
@@ -146,14 +146,14 @@ def start(runs: Store) -> None:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    command = ["-u", "-m", "fmnist.training.scheduler", "--runs", str(runs.path)]
-    if is_alive(runs):
-        if custom.files() <= _expected(runs):
+    command = ["-u", "-m", "fmnist.training.scheduler", "--runs", str(store.path)]
+    if is_alive(store):
+        if custom.files() <= _expected(store):
             return
-        runs.choose(EXPECTED, json.dumps(sorted(custom.files())))
+        store.set_setting(EXPECTED, json.dumps(sorted(custom.files())))
         command += ["--wait"]
     try:
-        background.detach(*command, log=log_path(runs.path), environment=custom.environment())
+        background.detach(*command, log=log_path(store.path), environment=custom.environment())
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error
 
@@ -163,24 +163,24 @@ def cluster_address() -> str | None:
     return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
 
 
-def cluster_state(runs: Store, address: str) -> ClusterState:
+def cluster_state(store: Store, address: str) -> ClusterState:
     """A cluster as a trainer saw it last."""
-    kept = runs.setting(_state_name(address))
+    kept = store.setting(_state_name(address))
     return ClusterState.from_json(kept) if kept else ClusterState(address)
 
 
-def slots_of(runs: Store, address: str | None) -> int:
+def slots_of(store: Store, address: str | None) -> int:
     """How many runs are trained side by side: here, or on a cluster as it was seen last."""
-    return (address and cluster_state(runs, address).slots) or slots()
+    return (address and cluster_state(store, address).slots) or slots()
 
 
 def _state_name(address: str) -> str:
     return f"cluster {address}"
 
 
-def _expected(runs: Store) -> set[str]:
+def _expected(store: Store) -> set[str]:
     """The files with the user's own models that the trainer knows, or the one that waits for its end."""
-    return set(json.loads(runs.setting(EXPECTED) or "[]"))
+    return set(json.loads(store.setting(EXPECTED) or "[]"))
 
 
 def last_words(path: Path) -> str:
@@ -234,11 +234,11 @@ class Worker:
                 self.connection.send(Stop(job.run.id))
 
 
-class Trainer:
+class Scheduler:
     """Hands queued runs to workers, and writes down what they report."""
 
-    def __init__(self, runs: Store) -> None:
-        self.runs = runs
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self.slots = slots()
         self._workers: list[Worker] = []
         self._clusters: dict[str, Worker] = {}  # by address
@@ -253,16 +253,16 @@ class Trainer:
         """
         idle_since = time.monotonic()
         try:
-            self.runs.choose(EXPECTED, json.dumps(sorted(custom.files())))
+            self.store.set_setting(EXPECTED, json.dumps(sorted(custom.files())))
             if idle_seconds:
                 self._prepare()
             while True:
                 # Whoever asks for one has had it tried. Those of before a file was changed may still be in the queue.
-                custom.refresh(self.runs.path.parent, keep_former=True, trying=False)
+                custom.refresh(self.store.path.parent, keep_former=True, trying=False)
                 self._hand_out()
                 busy = self._is_busy()  # Also if the last run ends with these reports.
                 self._take_reports()
-                if busy or self.runs.waiting_for_clusters():  # A cluster that is gone may come back.
+                if busy or self.store.waiting_for_clusters():  # A cluster that is gone may come back.
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since >= idle_seconds or self._is_followed():
                     return
@@ -274,7 +274,7 @@ class Trainer:
                     log.info("run %d interrupted: %s", id, error)
                     # If not even that can be written, whoever looks next finds a running run without a trainer.
                     with suppress(StoreError):
-                        self.runs.finish(id, Status.INTERRUPTED, error=str(error))
+                        self.store.finish(id, Status.INTERRUPTED, error=str(error))
             raise
         finally:
             self._end(self._all())
@@ -288,7 +288,7 @@ class Trainer:
 
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
-        wanted = Prepare(DEFAULT, self.runs.data_root(), self.runs.path.parent)
+        wanted = Prepare(DEFAULT, self.store.data_root(), self.store.path.parent)
         address = cluster_address()
         worker = self._connect(address) if address else self._start_worker()
         with suppress(OSError):
@@ -296,13 +296,13 @@ class Trainer:
 
     def _is_followed(self) -> bool:
         """Whether another trainer waits for our end, to train models that we know nothing of."""
-        return not _expected(self.runs) <= custom.files()
+        return not _expected(self.store) <= custom.files()
 
     # --- From the queue to the workers ---
 
     def _hand_out(self) -> None:
         self._hand_out_here()
-        for address, waiting in self.runs.waiting_for_clusters().items():
+        for address, waiting in self.store.waiting_for_clusters().items():
             self._hand_out_to(address, waiting)
 
     def _hand_out_here(self) -> None:
@@ -314,11 +314,11 @@ class Trainer:
         busy = [job for worker in self._workers for job in worker.jobs.values()]
         free = self.slots - sum(job.threads for job in busy)
         beside = busy[0].run if busy else None
-        if free <= 0 or not (waiting := self.runs.waiting(beside)):
+        if free <= 0 or not (waiting := self.store.waiting(beside)):
             return
         odd = waiting % self.slots if waiting > self.slots and not busy else 0
         claimed: list[Run] = []
-        while len(claimed) < (odd or min(waiting, free)) and (run := self.runs.claim(beside)):
+        while len(claimed) < (odd or min(waiting, free)) and (run := self.store.claim(beside)):
             claimed.append(run)
             beside = run
         at_once = len(busy) + len(claimed)
@@ -345,7 +345,7 @@ class Trainer:
             return
         free = cluster.slots - worker.threads
         for left in range(min(waiting, free), 0, -1):
-            run = self.runs.claim(cluster=address)
+            run = self.store.claim(cluster=address)
             if run is None:
                 return
             job = Job(run, _threads(run, free // left))
@@ -358,10 +358,10 @@ class Trainer:
             job.run.recipe,
             ARCHITECTURES[job.run.recipe.model],
             Path(job.run.data_root),
-            self.runs.path.parent,
-            self.runs.artifact(job.run.id, "checkpoint"),
+            self.store.path.parent,
+            self.store.artifact(job.run.id, "checkpoint"),
             job.threads,
-            log_path(self.runs.path),
+            log_path(self.store.path),
         )
         worker.begin(job, order)
 
@@ -380,7 +380,7 @@ class Trainer:
     def _listen(self, worker: Worker) -> None:
         """Write down all that a worker has said by now."""
         try:
-            for _ in range(MOST_MESSAGES):
+            for _ in range(MAX_MESSAGES):
                 match worker.connection.recv():
                     case ClusterState() as state:
                         self._note(worker, state)
@@ -396,13 +396,13 @@ class Trainer:
         run = job.run
         match report:
             case Start():
-                self.runs.record_start(run.id, report)
+                self.store.record_start(run.id, report)
                 job.node = report.node
                 beside = [other for other in worker.jobs.values() if other.node and other.node == job.node]
                 for other in beside:
                     other.at_once = max(other.at_once, len(beside))
             case ProgressReport():
-                wanted = self.runs.record(
+                wanted = self.store.record(
                     run.id,
                     report.points,
                     images_per_second=report.images_per_second,
@@ -416,15 +416,15 @@ class Trainer:
                 self._finish(worker, job, report)
             case LostReport():
                 self._losses[run.id] += 1
-                if self._losses[run.id] == MOST_LOSSES:
-                    reason = f"{report.reason} It happened {MOST_LOSSES} times without an epoch being finished."
+                if self._losses[run.id] == MAX_LOSSES:
+                    reason = f"{report.reason} It happened {MAX_LOSSES} times without an epoch being finished."
                     self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
                 else:
                     self._give_back(worker, job, report.reason)
 
     def _finish(self, worker: Worker, job: Job, end: EndReport) -> None:
         result = end.result and replace(end.result, at_once=job.at_once)
-        self.runs.finish(
+        self.store.finish(
             job.run.id, end.status, points=end.points, result=result, artifacts=end.artifacts, error=end.error
         )
         del worker.jobs[job.run.id]
@@ -433,14 +433,14 @@ class Trainer:
 
     def _give_back(self, worker: Worker, job: Job, reason: str) -> None:
         """Queue a run again that was lost: it goes on elsewhere from its last finished epoch."""
-        self.runs.give_back(job.run.id)
+        self.store.give_back(job.run.id)
         del worker.jobs[job.run.id]
         log.info("run %d queued again: %s", job.run.id, reason)
 
     def _note(self, worker: Worker, state: ClusterState) -> None:
         """Keep what a cluster is like, for the pages."""
         worker.cluster = state
-        self.runs.choose(_state_name(state.address), state.to_json())
+        self.store.set_setting(_state_name(state.address), state.to_json())
 
     def _bury(self, worker: Worker) -> None:
         """A process is gone that should be there: its runs go on if they can."""
@@ -525,7 +525,7 @@ def slots() -> int:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows.
         memory = 4 * WORKER_BYTES
-    return max(1, min(cores(), MOST_SLOTS, memory // (2 * WORKER_BYTES)))
+    return max(1, min(cores(), MAX_SLOTS, memory // (2 * WORKER_BYTES)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -538,17 +538,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if settings.read_only():
             raise StoreError(settings.READ_ONLY)
-        runs = Store(options.runs)
-        trainer = Trainer(runs)
+        store = Store(options.runs)
+        trainer = Scheduler(store)
         while True:
             # Others hold the lock for moments, to see whether it is free.
-            with _held(_lock(runs.path), timeout=-1 if options.wait else 2) as mine:
+            with _held(_lock(store.path), timeout=-1 if options.wait else 2) as mine:
                 if not mine:
                     return 0  # Another trainer is at work.
-                runs.interrupt_running()
+                store.interrupt_running()
                 trainer.work(options.idle_seconds)
             # Somebody may have queued a run just before the lock was given back, and have seen it still held.
-            if not runs.runs(Status.QUEUED):
+            if not store.runs(Status.QUEUED):
                 return 0
     except StoreError as error:
         log.error("%s", error)

@@ -23,7 +23,7 @@ STEPS, ROUNDS = 300, 5
 UNSTEADY = 1.5
 """Between the slowest and the quickest round of a recipe. Measured on two shared cores: 1.1 to 1.2 under a steady load,
 1.6 to 2.1 while other programs began and ended."""
-MOST_SECONDS = 3.0
+MAX_SECONDS = 3.0
 """Of training in one turn: with large batches a turn ends before it has its steps."""
 
 
@@ -62,7 +62,7 @@ def turns(recipes: Sequence[Recipe], data: Dataset, steps: int = STEPS, rounds: 
     """Train each recipe for some steps, one after the other, round after round; the first round is a warm-up.
 
     Args:
-        steps: of one turn, at least; fewer where they take longer than `MOST_SECONDS`.
+        steps: of one turn, at least; fewer where they take longer than `MAX_SECONDS`.
         rounds: that count.
 
     Raises:
@@ -90,7 +90,7 @@ def _turn(recipe: Recipe, data: Dataset, steps: int) -> tuple[str, int, float]:
                         first = event  # The steps up to here are the turn's own warm-up.
                         continue
                     done, seconds = event.step - first.step, event.train_seconds - first.train_seconds
-                    if done >= steps or seconds >= MOST_SECONDS:
+                    if done >= steps or seconds >= MAX_SECONDS:
                         break
     return device, threads, seconds / done
 

@@ -82,7 +82,9 @@ class ProgressReport:
     """What is new since the last report: the arguments of `Store.record`."""
 
     points: list[Point]
-    images_per_second: float | None  # mean since the beginning, of `Recipe.work`: what the time left follows from
+    images_per_second: (
+        float | None
+    )  # mean since the beginning, of `Recipe.image_passes`: what the time left follows from
     artifacts: dict[str, bytes]
 
 
@@ -221,7 +223,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
         match event:
             case training.Started():
                 began, steps = time.monotonic(), event.steps
-                done = order.recipe.work(event.step, steps)
+                done = order.recipe.image_passes(event.step, steps)
                 yield Start(**vars(event), machine=machine(), versions=versions())
                 continue
             case training.Progress():
@@ -236,7 +238,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 yield _end(event, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
-            rate = (order.recipe.work(event.step, steps) - done) / (time.monotonic() - began)
+            rate = (order.recipe.image_passes(event.step, steps) - done) / (time.monotonic() - began)
             yield ProgressReport(points, rate, artifacts)
             points, artifacts, reported = [], {}, time.monotonic()
             if stopped():

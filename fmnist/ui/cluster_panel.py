@@ -10,41 +10,41 @@ from fmnist import settings
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.training import scheduler
-from fmnist.training.progress import Batch
+from fmnist.training.progress import TrainingProgress
 from fmnist.training.worker import ClusterState
 from fmnist.ui import widgets
 
-MOST_NAMED = 4  # Runs of a node that are named; the others are counted.
+MAX_NAMED = 4  # Runs of a node that are named; the others are counted.
 
 
-def show(shelf: Library, batch: Batch) -> None:
+def show(library: Library, batch: TrainingProgress) -> None:
     """The cluster that new runs go to, and those that train some of these runs. Nothing where there is none."""
     running = [run for run in batch.running() if run.cluster]
-    waiting = shelf.own.waiting_for_clusters()
+    waiting = library.own.waiting_for_clusters()
     addresses = dict.fromkeys(filter(None, [scheduler.cluster_address(), *waiting, *(run.cluster for run in running)]))
     if not addresses:
         return
     # Who only looks, takes no lock.
-    alive = bool(batch.active) if settings.read_only() else scheduler.is_alive(shelf.own)
+    alive = bool(batch.active) if settings.read_only() else scheduler.is_alive(library.own)
     for address in addresses:
-        state = scheduler.cluster_state(shelf.own, address)
+        state = scheduler.cluster_state(library.own, address)
         if state.problem:
-            say_problem(shelf, state, waiting.get(address, 0))
+            say_problem(library, state, waiting.get(address, 0))
         elif alive and state.nodes:
             show_nodes(state, [run for run in running if run.cluster == address])
         else:
             st.caption(f":material/hub: Runs go to the Ray cluster at {widgets.escape(address)}.")
 
 
-def say_problem(shelf: Library, state: ClusterState, waiting: int) -> None:
+def say_problem(library: Library, state: ClusterState, waiting: int) -> None:
     """Why a cluster trains nothing, what becomes of its runs, and the way out."""
     runs = "1 run waits" if waiting == 1 else f"{waiting:,} runs wait"
     kept = f" {runs} for it: what was begun goes on from its last finished epoch." if waiting else ""
     st.warning(widgets.escape(state.problem or "") + kept, icon=":material/cloud_off:")
     offered = waiting and not settings.read_only()
     if offered and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
-        shelf.own.bring_home(state.address)
-        scheduler.start(shelf.own)
+        library.own.move_to_local(state.address)
+        scheduler.start(library.own)
         st.rerun()
 
 
@@ -66,8 +66,8 @@ def show_nodes(state: ClusterState, running: Sequence[Run]) -> None:
                 "cores": node.cpus,
                 "gpus": node.gpus,
                 "count": len(here),
-                "runs": ", ".join(run.name for run in here[:MOST_NAMED])
-                + (f" and {len(here) - MOST_NAMED} more" if len(here) > MOST_NAMED else ""),
+                "runs": ", ".join(run.name for run in here[:MAX_NAMED])
+                + (f" and {len(here) - MAX_NAMED} more" if len(here) > MAX_NAMED else ""),
             }
         )
     st.dataframe(

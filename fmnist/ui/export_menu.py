@@ -11,7 +11,7 @@ from fmnist.ui import widgets
 from fmnist.ui.export_panel import export_panel
 
 
-def take_along(shelf: Library, compared: Comparison, *, with_images: bool) -> None:
+def take_along(library: Library, compared: Comparison, *, with_images: bool) -> None:
     """A menu to download what is shown, and the runs behind it.
 
     Args:
@@ -31,4 +31,4 @@ def take_along(shelf: Library, compared: Comparison, *, with_images: bool) -> No
         widgets.choose_picture_format()
         st.divider()
         st.markdown("**The runs themselves**, for other programs")
-        export_panel(shelf, [run for group in compared.groups for run in group.runs], "compared")
+        export_panel(library, [run for group in compared.groups for run in group.runs], "compared")

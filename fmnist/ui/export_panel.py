@@ -20,9 +20,9 @@ from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui import widgets
 
-MOST_RUNS = 40
+MAX_RUNS = 40
 """At once from a page: the answers of so many runs are some 30 MB, which lie in the server's memory."""
-MOST_SECONDS = 300
+MAX_SECONDS = 300
 KEPT = "exported"
 
 
@@ -32,7 +32,7 @@ def _turn() -> threading.Lock:
     return threading.Lock()
 
 
-def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
+def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
     """Choose a format, have it made, save it.
 
     It is made by the command line in a process of its own: the server stays without PyTorch and what else an export
@@ -57,10 +57,10 @@ def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
             f"Start the dashboard with {TRACKING_URI} to log from here. A page takes no address, for the dashboard's "
             "machine would call it. From a terminal:"
         )
-        st.code(f"{_command(form, runs[:MOST_RUNS])} --tracking-uri URI", language="sh", wrap_lines=True)
+        st.code(f"{_command(form, runs[:MAX_RUNS])} --tracking-uri URI", language="sh", wrap_lines=True)
         return
-    if len(runs) > MOST_RUNS:
-        st.caption(f"From a page at most {MOST_RUNS} runs at once; the command line takes any number:")
+    if len(runs) > MAX_RUNS:
+        st.caption(f"From a page at most {MAX_RUNS} runs at once; the command line takes any number:")
         st.code(_command(form, runs), language="sh", wrap_lines=True)
         return
     many = f"{len(runs)} runs" if len(runs) > 1 else "1 run"
@@ -69,7 +69,7 @@ def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
         st.session_state.pop(KEPT, None)
         try:
             with st.spinner("This takes some seconds …"):
-                content, name, remarks = _export(shelf, form, runs)
+                content, name, remarks = _export(library, form, runs)
         except ExportError as error:
             st.error(widgets.escape(str(error)), icon=":material/error:")
             return
@@ -99,7 +99,7 @@ def _command(form: Format, runs: Sequence[Run]) -> str:
     return f"python -m fmnist export {' '.join(run.address for run in runs)} --to {form.id}"
 
 
-def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, str, list[str]]:
+def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, str, list[str]]:
     """The file (nothing where it was logged), its name, and what there is to say.
 
     Raises:
@@ -108,15 +108,15 @@ def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, s
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
         command = ["-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
-        root = shelf.own.data_root(runs[0].recipe.dataset)
-        command += ["--out", str(folder), "--runs", str(shelf.own.path), "--data", str(root)]
+        root = library.own.data_root(runs[0].recipe.dataset)
+        command += ["--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
         process = BackgroundProcess(*command, environment=custom.environment())
         try:
-            code = process.wait(MOST_SECONDS)
+            code = process.wait(MAX_SECONDS)
         finally:
             process.stop()
         if code is None:
-            raise ExportError(f"It took more than {MOST_SECONDS} s, and was given up: choose fewer runs.")
+            raise ExportError(f"It took more than {MAX_SECONDS} s, and was given up: choose fewer runs.")
         if code:
             raise ExportError(process.fault("The export broke off: try it from the command line."))
         return *_as_one_file(folder, form, runs), process.sentences

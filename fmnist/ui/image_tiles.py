@@ -19,7 +19,7 @@ CLOSE = 8  # The larger view shows each pixel of an image as so many.
 
 
 def show(
-    shelf: Library,
+    library: Library,
     found: np.ndarray,
     asked: list[Answers],
     images: Dataset,
@@ -56,9 +56,9 @@ def show(
         bind="query-params",
     )
     if index is not None:
-        look_closer(shelf, index, asked, images)
+        look_closer(library, index, asked, images)
     above = headings(part) if headings else [""] * len(part)
-    answers = [say(shelf, one, name, part, images) for one, name in zip(asked, names_of(asked), strict=True)]
+    answers = [say(library, one, name, part, images) for one, name in zip(asked, names_of(asked), strict=True)]
     captions = [
         "\n".join(filter(None, (f"#{index} · {images.info.classes[images.test_labels[index]]}", heading, *lines)))
         for index, heading, *lines in zip(part, above, *answers, strict=True)
@@ -74,10 +74,10 @@ def names_of(asked: list[Answers]) -> list[str]:
     return confusion.short_names([answers.item for answers in asked])
 
 
-def say(shelf: Library, answers: Answers, name: str, part: np.ndarray, images: Dataset) -> list[str]:
+def say(library: Library, answers: Answers, name: str, part: np.ndarray, images: Dataset) -> list[str]:
     """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5)"."""
     labels = answers.answer[part]
-    known = confusion.mean_probabilities(shelf, answers.item, part)
+    known = confusion.mean_probabilities(library, answers.item, part)
     sure = (
         [""] * len(part) if known is None else [f" {row[label]:.0%}" for row, label in zip(known, labels, strict=True)]
     )
@@ -89,7 +89,7 @@ def say(shelf: Library, answers: Answers, name: str, part: np.ndarray, images: D
     ]
 
 
-def look_closer(shelf: Library, index: int, asked: list[Answers], images: Dataset) -> None:
+def look_closer(library: Library, index: int, asked: list[Answers], images: Dataset) -> None:
     """One test image, large, with all ten probabilities of each answer."""
     left, *others = st.columns([2, *[3] * len(asked)], gap="medium")
     true = images.info.classes[images.test_labels[index]]
@@ -104,12 +104,12 @@ def look_closer(shelf: Library, index: int, asked: list[Answers], images: Datase
         )
     for column, answers, name in zip(others, asked, names_of(asked), strict=True):
         with column:
-            show_probabilities(shelf, answers, name, index)
+            show_probabilities(library, answers, name, index)
 
 
-def show_probabilities(shelf: Library, answers: Answers, name: str, index: int) -> None:
+def show_probabilities(library: Library, answers: Answers, name: str, index: int) -> None:
     label, info = answers.answer[index], answers.item.info
-    seeds = confusion.probabilities(shelf, answers.item, np.array([index]))
+    seeds = confusion.probabilities(library, answers.item, np.array([index]))
     if seeds is None:
         st.markdown(f"{name}  \n**{info.classes[label]}**")
         st.caption("How sure it was is known of its end alone.")

@@ -108,14 +108,16 @@ def _plotly_url() -> str:
     return f"/{base}{url}" if base else url
 
 
-def curves(shelf: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> bool:
+def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> bool:
     """Draw training and test loss and accuracy of some own runs; tell whether there is anything to draw yet.
 
     Args:
         factors: in what they may differ besides model and seed, to be said of each.
     """
     names = tuple(_name(run, factors) for run in runs)
-    data = _data(str(shelf.own.path), shelf.own.change_counter(), tuple(run.id for run in runs), names, shelf, runs)
+    data = _data(
+        str(library.own.path), library.own.change_counter(), tuple(run.id for run in runs), names, library, runs
+    )
     if data is None:
         return False
     _chart()(data=data, key=f"curves-{runs[0].recipe.dataset}")
@@ -134,11 +136,11 @@ def _data(
     changes: tuple[int, ...],
     ids: tuple[int, ...],
     names: tuple[str, ...],
-    _shelf: Library,
+    _library: Library,
     _runs: Sequence[Run],
 ) -> dict[str, Any] | None:
     """What live.js draws; worked out once for all viewers, until the store changes."""
-    history = _shelf.history(list(_runs))
+    history = _library.history(list(_runs))
     if history.empty:
         return None
     kinds = [(run.recipe.model, run.recipe.group(), name) for run, name in zip(_runs, names, strict=True)]

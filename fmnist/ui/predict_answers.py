@@ -29,7 +29,7 @@ STEPS = {
 UNCHANGED: dict[str, Any] = {"dx": 0, "dy": 0, "angle": 0, "scale": 100, "blur": 0.0, "invert": False}
 """The settings of "What if", as its widgets have them: scale in per cent."""
 
-MOST_BESIDE = 4
+MAX_BESIDE = 4
 """Models whose bars stand side by side; of more, the others stand below."""
 
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five")
@@ -104,7 +104,7 @@ class Answer:
 
 @st.fragment
 @widgets.explained()
-def show(shelf: Library, dataset: str, groups: list[Group], picture: Image.Image, truth: int | None) -> None:
+def show(library: Library, dataset: str, groups: list[Group], picture: Image.Image, truth: int | None) -> None:
     """The answers, what the models see, how that was made, and what would be if it were different.
 
     Args:
@@ -127,10 +127,10 @@ def show(shelf: Library, dataset: str, groups: list[Group], picture: Image.Image
             st.error(str(error), icon=":material/broken_image:")
             return
         image = conversion.change(converted.image, **changes | {"scale": changes["scale"] / 100})
-        _show_answers(shelf, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)
+        _show_answers(library, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)
     if made and made.open:
         with made:
-            _show_steps(shelf, groups, picture, converted)
+            _show_steps(library, groups, picture, converted)
 
 
 def _choose_steps() -> frozenset[str]:
@@ -170,7 +170,7 @@ def _reset() -> None:
 
 
 def _show_answers(
-    shelf: Library,
+    library: Library,
     dataset: str,
     groups: list[Group],
     image: np.ndarray,
@@ -181,7 +181,7 @@ def _show_answers(
     with st.spinner("Loading the models …"):
         from fmnist.ui import predict_reasons
 
-        known = _all_computed(shelf, groups, image)
+        known = _all_computed(library, groups, image)
     if not known:
         return
     st.html(CSS)
@@ -195,9 +195,9 @@ def _show_answers(
             warning = st.container()
             st.caption("\n\n".join([*notes, *remarks]))
     answers = []
-    columns = st.columns(min(len(known), MOST_BESIDE))
+    columns = st.columns(min(len(known), MAX_BESIDE))
     for place, (group, seeds, seconds) in enumerate(known):
-        with columns[place % MOST_BESIDE]:
+        with columns[place % MAX_BESIDE]:
             above = st.container()
             answers.append(Answer(group, seeds, seconds, _choose_run(group)))
             with above:
@@ -206,8 +206,8 @@ def _show_answers(
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
         st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
     with warning:  # Only now: at first it has to read the data and learn from them, and the answers are there already.
-        predict_reasons.warn_if_unfamiliar(shelf, dataset, image)
-    predict_reasons.show_why(shelf, [answer.answering for answer in answers], image)
+        predict_reasons.warn_if_unfamiliar(library, dataset, image)
+    predict_reasons.show_why(library, [answer.answering for answer in answers], image)
 
 
 def _choose_run(group: Group) -> int | None:
@@ -275,7 +275,7 @@ def _count(number: int) -> str:
     return COUNTS[number] if number < len(COUNTS) else str(number)
 
 
-def _show_steps(shelf: Library, groups: list[Group], picture: Image.Image, converted: Converted) -> None:
+def _show_steps(library: Library, groups: list[Group], picture: Image.Image, converted: Converted) -> None:
     """The picture after each step, and beside them what a plain resize would have made of it."""
     info = groups[0].recipe.info
     framing = info.subject.framing
@@ -287,7 +287,7 @@ def _show_steps(shelf: Library, groups: list[Group], picture: Image.Image, conve
     plain = conversion.naive(picture)
     tiles = "".join(_tile(name, step) for name, step in converted.steps)
     st.html(f'{CSS}<div class="steps">{tiles}{_tile("Plain resize", Image.fromarray(plain), "naive")}</div>')
-    if naively := [Answer(*computed) for computed in _all_computed(shelf, groups, plain)]:
+    if naively := [Answer(*computed) for computed in _all_computed(library, groups, plain)]:
         st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
 
 
@@ -301,26 +301,28 @@ def _tile(name: str, step: Image.Image, kind: str = "") -> str:
     )
 
 
-def _all_computed(shelf: Library, groups: Sequence[Group], image: np.ndarray) -> list[tuple[Group, np.ndarray, float]]:
+def _all_computed(
+    library: Library, groups: Sequence[Group], image: np.ndarray
+) -> list[tuple[Group, np.ndarray, float]]:
     """Each group with what `_computed` gives; of an own model that raises something instead, it is said."""
     known = []
     for group in groups:
         with widgets.explained():
-            known.append((group, *_computed(shelf, group, image)))
+            known.append((group, *_computed(library, group, image)))
     return known
 
 
-def _computed(shelf: Library, group: Group, image: np.ndarray) -> tuple[np.ndarray, float]:
+def _computed(library: Library, group: Group, image: np.ndarray) -> tuple[np.ndarray, float]:
     """Each seed's probabilities for an image, float (seeds, 10), and the seconds that it took; remembered."""
-    return _remembered(str(shelf.own.path), tuple(run.address for run in group.runs), image.tobytes(), shelf, group)
+    return _remembered(str(library.own.path), tuple(run.address for run in group.runs), image.tobytes(), library, group)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _remembered(
-    store: str, run_ids: tuple[str, ...], pixels: bytes, _shelf: Library, _group: Group
+    store: str, run_ids: tuple[str, ...], pixels: bytes, _library: Library, _group: Group
 ) -> tuple[np.ndarray, float]:
     from fmnist.predict import prediction
 
     image = np.frombuffer(pixels, np.uint8).reshape(1, conversion.SIDE, conversion.SIDE)
-    seeds, seconds = prediction.timed_probabilities(_shelf, _group, image)
+    seeds, seconds = prediction.timed_probabilities(_library, _group, image)
     return seeds[:, 0], seconds

@@ -18,7 +18,7 @@ from fmnist.store.library import Group, Library
 from fmnist.ui import widgets
 
 NEIGHBOURS = 10
-MOST_CHANNELS = 60
+MAX_CHANNELS = 60
 FOR, AGAINST = (47, 127, 193), (200, 101, 27)  # Blue and orange: told apart by everybody.
 PAPER = {True: (27, 33, 43), False: (255, 255, 255)}  # By whether the page is dark: a pixel that adds nothing.
 MISSING = 0.05  # Of a logit's difference, and in points: what is worth a remark.
@@ -37,7 +37,7 @@ CSS = """
 """
 
 
-def warn_if_unfamiliar(shelf: Library, dataset: str, image: np.ndarray) -> None:
+def warn_if_unfamiliar(library: Library, dataset: str, image: np.ndarray) -> None:
     """A warning with its reason where an image is unlike the training data; nothing where it is like them.
 
     Nothing is said either where the training data are not at hand.
@@ -46,7 +46,7 @@ def warn_if_unfamiliar(shelf: Library, dataset: str, image: np.ndarray) -> None:
         image: uint8 (28, 28), light on black, as the models see it.
     """
     try:
-        known = widgets.dataset(dataset, shelf.own)
+        known = widgets.dataset(dataset, library.own)
     except DataError:
         return
     [reason] = _familiarity(known.fingerprint, known).reasons(image[None])
@@ -63,7 +63,7 @@ def _familiarity(fingerprint: str, _data: Dataset) -> Familiarity:
     return unfamiliar.learn(_data)
 
 
-def show_why(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
+def show_why(library: Library, groups: list[Group], image: np.ndarray) -> None:
     """What each model's answer rests on. Only what is open is worked out.
 
     Args:
@@ -80,13 +80,13 @@ def show_why(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
         for tab, content in zip(st.tabs(list(tabs), key="why-tab", bind="query-params"), tabs.values(), strict=True):
             if tab.open:
                 with tab, widgets.explained():
-                    content(shelf, groups, image)
+                    content(library, groups, image)
 
 
 # --- Pixels ---
 
 
-def show_pixels(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
+def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> None:
     """For each model, what each pixel adds to a class's logit or takes away from it."""
     classes = groups[0].recipe.info.classes
     asked = st.selectbox(
@@ -104,7 +104,7 @@ def show_pixels(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
     with st.spinner("Asking the models …"):
         for group in groups:
             with widgets.explained():  # An own model may compute what has no derivative.
-                found.append(_explained(shelf, group, image, label))
+                found.append(_explained(library, group, image, label))
     if not found:
         return
     limit = float(np.percentile(np.abs([one.pixels for one in found]), BRIGHTEST)) or 1.0
@@ -188,9 +188,9 @@ class Explained:
     pixels: np.ndarray
 
 
-def _explained(shelf: Library, group: Group, image: np.ndarray, label: int | None) -> Explained:
+def _explained(library: Library, group: Group, image: np.ndarray, label: int | None) -> Explained:
     """Why a group gives a class (None: its answer) its points; remembered between reruns."""
-    parts = _remembered(str(shelf.own.path), _addresses(group), image.tobytes(), label, shelf, group)
+    parts = _remembered(str(library.own.path), _addresses(group), image.tobytes(), label, library, group)
     return Explained(group, *parts)
 
 
@@ -200,14 +200,14 @@ def _addresses(group: Group) -> tuple[str, ...]:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _remembered(
-    store: str, runs: tuple[str, ...], pixels: bytes, label: int | None, _shelf: Library, _group: Group
+    store: str, runs: tuple[str, ...], pixels: bytes, label: int | None, _library: Library, _group: Group
 ) -> tuple[int, float, float, np.ndarray]:
     from fmnist.predict import attribution, prediction
 
     image = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
     if label is None:
-        label = int(prediction.probabilities(_shelf, _group, image[None])[:, 0].mean(axis=0).argmax())
-    models = [prediction.load_model(_shelf, run) for run in _group.runs]
+        label = int(prediction.probabilities(_library, _group, image[None])[:, 0].mean(axis=0).argmax())
+    models = [prediction.load_model(_library, run) for run in _group.runs]
     with ARCHITECTURES[_group.recipe.model].blamed():
         found = attribution.explain(models, image, label)
     return label, found.logit, found.start, found.pixels
@@ -216,11 +216,11 @@ def _remembered(
 # --- Convolutions ---
 
 
-def show_convolutions(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
+def show_convolutions(library: Library, groups: list[Group], image: np.ndarray) -> None:
     """What each channel of each convolution finds in the image, layer by layer."""
     from fmnist.predict import attribution, prediction
 
-    seeing = [group for group in groups if attribution.has_convolutions(prediction.load_model(shelf, group.runs[0]))]
+    seeing = [group for group in groups if attribution.has_convolutions(prediction.load_model(library, group.runs[0]))]
     if not seeing:
         st.markdown("None of these models has convolutions: they look at each pixel on its own.")
     for group in seeing:
@@ -234,7 +234,7 @@ def show_convolutions(shelf: Library, groups: list[Group], image: np.ndarray) ->
                 width=280,
                 help="Each seed has learned other channels.",
             )
-        model = prediction.load_model(shelf, run)
+        model = prediction.load_model(library, run)
         with widgets.explained(), ARCHITECTURES[group.recipe.model].blamed():
             layers = attribution.convolutions(model, image)
             for number, layer in enumerate(layers, start=1):
@@ -253,23 +253,23 @@ def _show_layer(name: str, window: tuple[int, int], maps: np.ndarray) -> None:
         f"**{widgets.escape(name)}: {channels} × {rows} × {columns}** (channels × rows × columns), "
         f"each value from {window[0]} × {window[1]} of the layer before"
     )
-    shown = np.maximum(maps[:MOST_CHANNELS], 0)
+    shown = np.maximum(maps[:MAX_CHANNELS], 0)
     tiles = np.rint(shown * (255 / (shown.max() or 1))).astype(np.uint8)
     captions = [f"{index}" + ("" if tile.any() else ": nothing") for index, tile in enumerate(tiles, start=1)]
     widgets.image_tiles(tiles, captions, "small")
-    if channels > MOST_CHANNELS:
-        st.caption(f"The first {MOST_CHANNELS} of {channels} channels.")
+    if channels > MAX_CHANNELS:
+        st.caption(f"The first {MAX_CHANNELS} of {channels} channels.")
 
 
 # --- Neighbours ---
 
 
-def show_nearest(shelf: Library, groups: list[Group], image: np.ndarray) -> None:
+def show_nearest(library: Library, groups: list[Group], image: np.ndarray) -> None:
     """The training images that are most like the image, with their labels."""
     try:
-        known = widgets.dataset(groups[0].recipe.dataset, shelf.own)
+        known = widgets.dataset(groups[0].recipe.dataset, library.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, groups[0].recipe.dataset, error)
+        widgets.offer_data(library.own, groups[0].recipe.dataset, error)
         return
     places, distances = unfamiliar.nearest(known.train_images, image, NEIGHBOURS)
     labels = known.train_labels[places]

@@ -48,7 +48,7 @@ class Clock:
     measured: dict[Subject, Measured] = field(default_factory=dict)
     faults: dict[Subject, str] = field(default_factory=dict)
 
-    def start(self, subject: Subject, shelf: Library, groups: Sequence[Group], steps: int, rounds: int) -> None:
+    def start(self, subject: Subject, library: Library, groups: Sequence[Group], steps: int, rounds: int) -> None:
         """Begin, unless somebody else has begun in the meantime.
 
         Raises:
@@ -61,7 +61,7 @@ class Clock:
                 return
             command = ["-m", "fmnist", "time", *(group.id for group in groups), "--json"]
             command += ["--steps", str(steps), "--rounds", str(rounds)]
-            command += ["--runs", str(shelf.own.path), "--data", str(shelf.own.data_root(groups[0].recipe.dataset))]
+            command += ["--runs", str(library.own.path), "--data", str(library.own.data_root(groups[0].recipe.dataset))]
             self.process = BackgroundProcess(*command, environment=custom.environment())
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
             self.faults.pop(subject, None)
@@ -102,7 +102,7 @@ def _clock() -> Clock:
 
 
 def time_again(
-    shelf: Library, groups: Sequence[Group], *, steps: int = timing.STEPS, rounds: int = timing.ROUNDS
+    library: Library, groups: Sequence[Group], *, steps: int = timing.STEPS, rounds: int = timing.ROUNDS
 ) -> None:
     """A button that has the groups' recipes timed under the same conditions, how far that is, and what came out.
 
@@ -111,13 +111,13 @@ def time_again(
     """
     if settings.read_only():
         return
-    clock, subject = _clock(), (str(shelf.own.path), identity(groups))
+    clock, subject = _clock(), (str(library.own.path), identity(groups))
     running = clock.running()
     if subject in clock.faults:
         st.error(clock.faults[subject], icon=":material/timer_off:")
     if subject in clock.measured and not (running and clock.subject == subject):
         _show(clock.measured[subject], [group.title for group in groups])
-    active = len(shelf.own.runs(*ACTIVE))
+    active = len(library.own.runs(*ACTIVE))
     why = ""
     if running and clock.subject != subject:
         why = "Other models are being timed at the moment."
@@ -129,7 +129,7 @@ def time_again(
         help=f"Some hundred steps of each, in turn, over {rounds} rounds on this machine; nothing is kept as a run.",
         disabled=running or bool(active),
     ):
-        clock.start(subject, shelf, groups, steps, rounds)
+        clock.start(subject, library, groups, steps, rounds)
         st.rerun()
     if why:
         st.caption(why)

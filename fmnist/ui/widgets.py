@@ -40,7 +40,7 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def library() -> Library:
+def open_library() -> Library:
     """The user's runs and the reference runs, opened once for all sessions; and the user's own models, as they are now.
 
     Raises:
@@ -49,21 +49,21 @@ def library() -> Library:
     path = store.store_path()
     custom.refresh(path.parent, waiting=lambda: st.spinner("Trying your own models …"))
     identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
-    return _library(path, identity)
+    return _open_library(path, identity)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _library(path: Path, identity: int | None) -> Library:
+def _open_library(path: Path, identity: int | None) -> Library:
     return Library(Store(path))
 
 
-def dataset(name: str, runs: Store) -> Dataset:
+def dataset(name: str, store: Store) -> Dataset:
     """A data set, read once for all sessions.
 
     Raises:
         DataError: as `files.load`.
     """
-    return _dataset(name, runs.data_root(name), runs.path.parent)
+    return _dataset(name, store.data_root(name), store.path.parent)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the images …")
@@ -78,7 +78,7 @@ def mean_images(fingerprint: str, _images: Dataset) -> np.ndarray:
     return np.array(means).round().astype(np.uint8)
 
 
-def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
+def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
     """Which data set and whose runs a page shows; asked only where there is a choice.
 
     Two data sets never stand in one picture.
@@ -89,7 +89,7 @@ def choose_scope(shelf: Library, *, both: bool = False) -> tuple[str, tuple[str,
     Returns:
         The data set's name, and the sources.
     """
-    finished = shelf.finished()
+    finished = library.finished()
     datasets = [name for name in DATASETS if name in set(finished["dataset"])] or [DEFAULT]
     with st.container(horizontal=True, gap="medium"):
         dataset = datasets[0]
@@ -239,7 +239,7 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -
 # --- Words ---
 
 
-MOST_SEEDS = 20
+MAX_SEEDS = 20
 ASKED = ("models", "dataset", "seeds", "epochs", "rate", "batch", "optimizer")
 """What an address of Train can fill in: keys of its widgets. All but data and seeds may be lists."""
 
@@ -269,7 +269,7 @@ def fill_in_train() -> None:
     st.query_params.clear()
     try:
         seeds = int(asked["seeds"])
-        if not 1 <= seeds <= MOST_SEEDS:
+        if not 1 <= seeds <= MAX_SEEDS:
             return
         grid = Grid(
             asked["models"].split(","),
@@ -330,7 +330,7 @@ def _download(name: str) -> Download:
     return Download()
 
 
-def offer_data(runs: Store, name: str, missing: DataError) -> None:
+def offer_data(store: Store, name: str, missing: DataError) -> None:
     """What to do where a data set is not at hand: download it, or name a folder."""
     info = DATASETS[name]
     st.info(str(missing), icon=":material/folder_off:")
@@ -341,7 +341,7 @@ def offer_data(runs: Store, name: str, missing: DataError) -> None:
     with left:
         size = f"{info.download_bytes / 1e6:.0f} MB"
         st.markdown(f"**Download it** from where its authors publish it ({size}, checked by its sums).")
-        _download_panel(info, runs.data_root(name))
+        _download_panel(info, store.data_root(name))
     with right:
         st.markdown(f"**Or name a folder** that holds `{info.torchvision}/raw/`. It is only read.")
         if os.environ.get("FMNIST_DATA"):
@@ -350,17 +350,17 @@ def offer_data(runs: Store, name: str, missing: DataError) -> None:
             with st.form("folder", border=False):
                 folder = st.text_input("Folder on the dashboard's machine", max_chars=500)
                 if st.form_submit_button("Use this folder") and folder:
-                    _use_folder(runs, name, folder)
+                    _use_folder(store, name, folder)
 
 
-def _use_folder(runs: Store, name: str, folder: str) -> None:
+def _use_folder(store: Store, name: str, folder: str) -> None:
     try:
         root = files.data_root(folder)
-        files.load(name, root, runs.path.parent)
+        files.load(name, root, store.path.parent)
     except (DataError, ValueError) as error:
         st.error(str(error) if isinstance(error, DataError) else "That is not the name of a folder.")
         return
-    runs.choose_data_root(name, root)
+    store.choose_data_root(name, root)
     st.rerun()
 
 

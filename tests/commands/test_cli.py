@@ -30,7 +30,7 @@ from fmnist.store.library import Library
 from fmnist.store.run import Status
 from fmnist.store.store import Store
 from fmnist.training import loop
-from fmnist.training.scheduler import Trainer
+from fmnist.training.scheduler import Scheduler
 
 TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
 COMPARED = {
@@ -67,7 +67,7 @@ def trained_once(tmp_path_factory, small_data) -> Path:
     store = Store(folder / "fmnist.db")
     recipes = [Recipe(model, seed, "sample", 1, device="cpu") for model, seed in (("0", 0), ("0", 1), ("1", 0))]
     store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes], Path("/"))
-    Trainer(store).work(idle_seconds=0)
+    Scheduler(store).work(idle_seconds=0)
     assert len(store.runs("done")) == 3
     store.close()
     return store.path

@@ -31,14 +31,14 @@ FINISHED = [Recipe("0", 0, "sample", 1), Recipe("0", 1, "sample", 1), Recipe("2"
 @pytest.fixture
 def theirs(tmp_path, small_data) -> Path:
     """A colleague's store: three finished runs, and three that are not."""
-    runs = Store(tmp_path / "theirs" / "fmnist.db")
+    store = Store(tmp_path / "theirs" / "fmnist.db")
     for recipe in FINISHED:
-        finished_run(runs, recipe, small_data, weights=True)
-    ended_run(runs, Recipe("0", 8, "sample"), small_data, "failed", "No luck.")
-    running_run(runs, Recipe("0", 9, "sample"), small_data)
-    queued_run(runs, Recipe("1", 9, "sample"), small_data)
-    runs.close()
-    return runs.path
+        finished_run(store, recipe, small_data, weights=True)
+    ended_run(store, Recipe("0", 8, "sample"), small_data, "failed", "No luck.")
+    running_run(store, Recipe("0", 9, "sample"), small_data)
+    queued_run(store, Recipe("1", 9, "sample"), small_data)
+    store.close()
+    return store.path
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def take(library, small_data) -> Callable[[Path], Imported]:
     return lambda path: import_runs(library, path, lambda _: small_data)
 
 
-def all_of(runs: Store) -> list[dict]:
-    return [runs.contents(id)[0] for id in runs.ended()]
+def all_of(store: Store) -> list[dict]:
+    return [store.contents(id)[0] for id in store.sealed_ids()]
 
 
 def change(path: Path, statement: str, *values: object) -> None:
@@ -264,7 +264,7 @@ def test_an_artifact_that_cannot_be_is_refused(name, content, take, theirs, stor
 
 
 def test_what_unpacks_to_more_than_is_allowed_is_not_unpacked(take, theirs, store, monkeypatch):
-    monkeypatch.setattr(import_runs_module, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(import_runs_module, "MAX_BYTES", 2**20)
     change(theirs, "UPDATE artifacts SET data = ? WHERE run = 2 AND name = 'logits'", zlib.compress(bytes(2**21)))
     assert "too large" in refuse(take, theirs, store)
 

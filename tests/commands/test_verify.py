@@ -24,7 +24,7 @@ from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.run import Status
 from fmnist.store.store import Store, StoreError, pack, unpack
-from fmnist.training.scheduler import Trainer
+from fmnist.training.scheduler import Scheduler
 
 RUN, LAST = 2, "test point at step 22"
 
@@ -37,7 +37,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory, small_data) -> Path:
     store = Store(folder / "fmnist.db")
     recipes = [Recipe(model, 0, "sample", 2, device="cpu") for model in ("0", "1", "2")]
     store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes], Path("/"))
-    Trainer(store).work(idle_seconds=0)
+    Scheduler(store).work(idle_seconds=0)
     assert [run.id for run in store.runs("done")] == [1, 2, 3]
     store.close()
     return folder
@@ -140,7 +140,7 @@ def test_a_run_is_sealed_when_it_is_done(path):
 @pytest.mark.parametrize("status", ["failed", "cancelled", "interrupted"])
 def test_what_has_ended_otherwise_has_no_seal(store, small_data, status):
     id = ended_run(store, Recipe("0", dataset="sample"), small_data, status)
-    assert store.contents(id)[1] is None and store.ended() == []
+    assert store.contents(id)[1] is None and store.sealed_ids() == []
 
 
 def test_the_seal_comes_with_the_end_or_not_at_all(store, small_data, monkeypatch):

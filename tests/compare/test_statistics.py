@@ -16,7 +16,7 @@ from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from fmnist import metrics as the_metrics
+from fmnist import metrics as fmnist_metrics
 from fmnist.compare import statistics
 from fmnist.compare.statistics import Flips
 from fmnist.store.store import REFERENCE, Store
@@ -117,7 +117,7 @@ def test_a_model_against_itself(reference, model):
     found = statistics.difference(group, group)
     assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)
     assert statistics.say_difference("A", "A", found, None).startswith("No difference")
-    predictions = the_metrics.predict(reference.logits(1))
+    predictions = fmnist_metrics.predict(reference.logits(1))
     flips = statistics.mcnemar(np.zeros(10_000, int), predictions, predictions)
     assert (flips.only_first, flips.only_second, flips.p) == (0, 0, 1)
 
@@ -199,7 +199,7 @@ def said() -> tuple[np.ndarray, np.ndarray]:
 def test_calibration_is_scikit_learns(said):
     logits, labels = said
     table = statistics.calibration(logits, labels)
-    confidence, right = the_metrics.softmax(logits).max(axis=1), the_metrics.predict(logits) == labels
+    confidence, right = fmnist_metrics.softmax(logits).max(axis=1), fmnist_metrics.predict(logits) == labels
     accuracy, mean = calibration_curve(right, confidence, n_bins=15)
     filled = table[table["images"] > 0]
     assert filled["accuracy"].tolist() == pytest.approx(accuracy.tolist())
@@ -223,7 +223,7 @@ def test_calibration_by_hand():
 def test_selective_accuracy_is_counted(said):
     logits, labels = said
     curve = statistics.selective_accuracy(logits, labels)
-    confidence, right = the_metrics.softmax(logits).max(axis=1), the_metrics.predict(logits) == labels
+    confidence, right = fmnist_metrics.softmax(logits).max(axis=1), fmnist_metrics.predict(logits) == labels
     for row in curve.iloc[:: len(curve) // 20].itertuples():
         answered = confidence >= row.confidence
         assert (row.images, row.share) == (answered.sum(), answered.mean())
@@ -244,9 +244,9 @@ def test_selective_accuracy_does_not_depend_on_the_order_of_images(said):
 
 def test_class_scores_are_scikit_learns(said):
     logits, labels = said
-    predictions = the_metrics.predict(logits).astype(int)
+    predictions = fmnist_metrics.predict(logits).astype(int)
     predictions[predictions == 6] = 0
-    scores = statistics.class_scores(the_metrics.confusion_matrix(labels, predictions))
+    scores = statistics.class_scores(fmnist_metrics.confusion_matrix(labels, predictions))
     oracle = metrics.precision_recall_fscore_support(labels, predictions, labels=range(10), zero_division=np.nan)
     for column, expected in zip(("precision", "recall", "f1", "images"), oracle, strict=True):
         assert scores[column].tolist() == pytest.approx(np.asarray(expected).tolist(), nan_ok=True)

@@ -15,22 +15,22 @@ from fmnist.compare.sweep import Sweep
 from fmnist.grid import FACTORS, Grid
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
-from fmnist.training.scheduler import Trainer
+from fmnist.training.scheduler import Scheduler
 
 DEAD = tuple(range(1, 10))
 
 
 @pytest.fixture
-def shelf(store) -> Library:
+def library(store) -> Library:
     return Library(store, None)
 
 
-def swept(shelf: Library) -> Sweep:
-    return Sweep(shelf, shelf.groups("fashion-mnist"), shelf.own.runs("failed"))
+def swept(library: Library) -> Sweep:
+    return Sweep(library, library.groups("fashion-mnist"), library.own.runs("failed"))
 
 
 @pytest.fixture
-def small(shelf, small_data) -> Sweep:
+def small(library, small_data) -> Sweep:
     """Two learning rates and two batch sizes, the accuracies of which are these; a seed of one is dead, one failed."""
     for rate, size, accuracies in (
         (0.1, 32, (0.80, 0.84)),
@@ -40,10 +40,10 @@ def small(shelf, small_data) -> Sweep:
     ):
         for seed, accuracy in enumerate(accuracies):
             recipe = Recipe("0", seed, batch_size=size, learning_rate=rate)
-            finished_run(shelf.own, recipe, small_data, accuracy=accuracy, never=DEAD if accuracy == 0.99 else ())
-    ended_run(shelf.own, Recipe("0", 1, batch_size=64), small_data, "failed", "Why.")
-    ended_run(shelf.own, Recipe("0", 0, batch_size=128, learning_rate=5), small_data, "failed", "Why.")
-    return swept(shelf)
+            finished_run(library.own, recipe, small_data, accuracy=accuracy, never=DEAD if accuracy == 0.99 else ())
+    ended_run(library.own, Recipe("0", 1, batch_size=64), small_data, "failed", "Why.")
+    ended_run(library.own, Recipe("0", 0, batch_size=128, learning_rate=5), small_data, "failed", "Why.")
+    return swept(library)
 
 
 def dead_accuracy(data) -> float:
@@ -68,9 +68,9 @@ def test_each_group_is_a_row_and_what_failed_is_not_hidden(small, small_data):
     assert table["dead"].tolist() == [0, 0, 0, 1, 0] and table["failed"].tolist() == [0, 1, 0, 0, 1]
 
 
-def test_a_seed_that_failed_once_and_went_well_another_time_has_not_failed(small, shelf, small_data):
-    finished_run(shelf.own, Recipe("0", 1, batch_size=64), small_data)
-    assert swept(shelf).table["failed"].sum() == 1
+def test_a_seed_that_failed_once_and_went_well_another_time_has_not_failed(small, library, small_data):
+    finished_run(library.own, Recipe("0", 1, batch_size=64), small_data)
+    assert swept(library).table["failed"].sum() == 1
 
 
 def test_effects_are_ranges_where_all_else_is_equal(small, small_data):
@@ -95,20 +95,20 @@ def test_the_answer_and_what_not_to_conclude(small):
     assert small.best(2) == [small.table["id"][0], small.table["id"][1]] and len(small.best(99)) == 4
 
 
-def test_single_seeds_and_no_pair_that_differs_in_one_factor_alone(shelf, small_data):
-    finished_run(shelf.own, Recipe("0"), small_data)
-    finished_run(shelf.own, Recipe("2", epochs=1), small_data, accuracy=0.9)
-    lonely = swept(shelf)
+def test_single_seeds_and_no_pair_that_differs_in_one_factor_alone(library, small_data):
+    finished_run(library.own, Recipe("0"), small_data)
+    finished_run(library.own, Recipe("2", epochs=1), small_data, accuracy=0.9)
+    lonely = swept(library)
     assert "with its single seed" in lonely.answer() and lonely.say_effects() == ""
     assert any("Every group has one seed alone" in sentence for sentence in lonely.caveats())
 
 
-def test_models_alone_are_no_sweep(shelf, small_data):
-    finished_run(shelf.own, Recipe("0"), small_data)
-    finished_run(shelf.own, Recipe("2", 3), small_data)
-    assert not sweep.is_sweep(shelf.groups("fashion-mnist"))
-    finished_run(shelf.own, Recipe("2", optimizer="adam"), small_data)
-    assert sweep.is_sweep(shelf.groups("fashion-mnist"))
+def test_models_alone_are_no_sweep(library, small_data):
+    finished_run(library.own, Recipe("0"), small_data)
+    finished_run(library.own, Recipe("2", 3), small_data)
+    assert not sweep.is_sweep(library.groups("fashion-mnist"))
+    finished_run(library.own, Recipe("2", optimizer="adam"), small_data)
+    assert sweep.is_sweep(library.groups("fashion-mnist"))
 
 
 def lines(figure: go.Figure) -> list[tuple[float, float, str]]:
@@ -164,15 +164,17 @@ def swept_table(count: int) -> pd.DataFrame:
     return pd.DataFrame(rows[::-1], columns=list(sweep.COLUMNS))
 
 
-def test_a_real_sweep_is_trained_and_shown(shelf, small_sample):
+def test_a_real_sweep_is_trained_and_shown(library, small_sample):
     grid = Grid("0", range(2), [1, 2], [32], [0.1, 0.01], ["sgd", "adam"], "sample", "cpu")
     keyed = [(recipe, recipe.key(small_sample.fingerprint)) for recipe in grid.recipes()]
-    shelf.own.enqueue(keyed, shelf.own.path.parent)
-    Trainer(shelf.own).work(idle_seconds=0)
-    assert {run.status for run in shelf.own.runs()} == {"done"}, [run.error for run in shelf.own.runs() if run.error]
-    groups = shelf.groups("sample")
+    library.own.enqueue(keyed, library.own.path.parent)
+    Scheduler(library.own).work(idle_seconds=0)
+    assert {run.status for run in library.own.runs()} == {"done"}, [
+        run.error for run in library.own.runs() if run.error
+    ]
+    groups = library.groups("sample")
     assert len(groups) == grid.count / 2 and all(len(group.runs) == 2 for group in groups)
-    shown = Sweep(shelf, groups)
+    shown = Sweep(library, groups)
     means = {group.id: np.mean([run.result.test_accuracy for run in group.runs]) for group in groups}
     assert shown.table["accuracy_mean"].tolist() == pytest.approx(sorted(means.values(), reverse=True))
     assert {factor.field for factor in shown.factors} == {"optimizer", "learning_rate", "epochs"}

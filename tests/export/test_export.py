@@ -32,7 +32,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.store import Store
-from fmnist.training.scheduler import Trainer
+from fmnist.training.scheduler import Scheduler
 
 PROJECT = files.PROJECT
 RECIPES = [Recipe(model, seed, "sample", 2, device="cpu") for model, seed in (("0", 0), ("0", 1), ("2", 0))]
@@ -43,11 +43,11 @@ def trained(tmp_path_factory, small_data) -> Library:
     """Model 0 with two seeds and Model 2, trained on the small sample data; no reference runs."""
     folder = tmp_path_factory.mktemp("trained")
     keep_as_sample(small_data, folder)
-    runs = Store(folder / "fmnist.db")
-    runs.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in RECIPES], Path("/"))
-    Trainer(runs).work(idle_seconds=0)
-    assert len(runs.runs("done")) == len(RECIPES)
-    return Library(runs, None)
+    store = Store(folder / "fmnist.db")
+    store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in RECIPES], Path("/"))
+    Scheduler(store).work(idle_seconds=0)
+    assert len(store.runs("done")) == len(RECIPES)
+    return Library(store, None)
 
 
 @pytest.fixture

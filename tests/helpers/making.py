@@ -14,15 +14,15 @@ from fmnist.store.store import Store, pack
 STEPS_PER_EPOCH = 8
 
 
-def queued_run(runs: Store, recipe: Recipe, data: Dataset, *, alone: bool = False) -> int:
+def queued_run(store: Store, recipe: Recipe, data: Dataset, *, alone: bool = False) -> int:
     """A run that waits for a trainer; its id.
 
     Args:
         alone: it was asked for by itself, not at once with the one before.
     """
-    [(id, _)] = runs.enqueue([(recipe, recipe.key(data.fingerprint))], runs.path.parent, again=True)
+    [(id, _)] = store.enqueue([(recipe, recipe.key(data.fingerprint))], store.path.parent, again=True)
     if not alone:
-        with runs._write() as db:
+        with store._write() as db:
             db.execute(
                 "UPDATE runs SET created = before.created FROM runs AS before "
                 "WHERE runs.id = ? AND before.id = runs.id - 1 AND before.created > runs.created - 60",
@@ -32,7 +32,7 @@ def queued_run(runs: Store, recipe: Recipe, data: Dataset, *, alone: bool = Fals
 
 
 def running_run(
-    runs: Store,
+    store: Store,
     recipe: Recipe,
     data: Dataset,
     *,
@@ -43,29 +43,30 @@ def running_run(
     alone: bool = False,
 ) -> int:
     """A run in the middle of its training, with the curves of some epochs; its id. Only where no other is queued."""
-    id = queued_run(runs, recipe, data, alone=alone)
-    claimed = runs.claim()
+    id = queued_run(store, recipe, data, alone=alone)
+    claimed = store.claim()
     assert claimed and claimed.id == id, "make running runs before queued ones"
     versions, steps = {"python": "3.11", "torch": "2.15"}, recipe.epochs * STEPS_PER_EPOCH
-    runs.record_start(id, Start(device, 1, machine, versions, parameters=7850, multiply_adds=7840, steps=steps, step=0))
+    start = Start(device, 1, machine, versions, parameters=7850, multiply_adds=7840, steps=steps, step=0)
+    store.record_start(id, start)
     curve = [
         Point(split, step, -(-step // STEPS_PER_EPOCH), seconds * step / STEPS_PER_EPOCH / recipe.epochs, 2 / step, 0.5)
         for step in range(1, epochs * STEPS_PER_EPOCH + 1)
         for split in (("train", "test") if step % STEPS_PER_EPOCH == 0 else ("train",))
     ]
-    runs.record(id, curve, images_per_second=1000.0, artifacts={})
+    store.record(id, curve, images_per_second=1000.0, artifacts={})
     return id
 
 
-def ended_run(runs: Store, recipe: Recipe, data: Dataset, status: Status, error: str | None = None) -> int:
+def ended_run(store: Store, recipe: Recipe, data: Dataset, status: Status, error: str | None = None) -> int:
     """A run that was cancelled or interrupted, or that failed, after its first epoch; its id."""
-    id = running_run(runs, recipe, data)
-    runs.finish(id, status, error=error)
+    id = running_run(store, recipe, data)
+    store.finish(id, status, error=error)
     return id
 
 
 def finished_run(
-    runs: Store,
+    store: Store,
     recipe: Recipe,
     data: Dataset,
     *,
@@ -85,8 +86,8 @@ def finished_run(
     """
     logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
     predictions = metrics.predict(logits)
-    id = running_run(runs, recipe, data, epochs=recipe.epochs, seconds=seconds, **where)
-    runs.finish(
+    id = running_run(store, recipe, data, epochs=recipe.epochs, seconds=seconds, **where)
+    store.finish(
         id,
         Status.DONE,
         result=result(
@@ -101,7 +102,7 @@ def finished_run(
             "weights": initial_weights(recipe) if weights else b"",
         },
     )
-    run = runs.run(id)
+    run = store.run(id)
     assert run
     return run
 
@@ -112,10 +113,12 @@ def result(**changes: object) -> Result:
     return Result(**usual | {"single_seconds": 1e-4, "dead": False} | changes)
 
 
-def three_models(runs: Store, data: Dataset, *, weights: bool = False, **recipe: object) -> list[Run]:
+def three_models(store: Store, data: Dataset, *, weights: bool = False, **recipe: object) -> list[Run]:
     """One finished run of each model."""
     return [
-        finished_run(runs, Recipe(model, **recipe), data, accuracy=0.7 + index / 10, seconds=1 + index, weights=weights)
+        finished_run(
+            store, Recipe(model, **recipe), data, accuracy=0.7 + index / 10, seconds=1 + index, weights=weights
+        )
         for index, model in enumerate(ARCHITECTURES)
     ]
 

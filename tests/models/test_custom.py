@@ -93,7 +93,7 @@ def tried_here(source: Source) -> list[dict]:
 
 
 def own() -> list[Architecture]:
-    return [model for model in ARCHITECTURES.values() if model.own]
+    return [model for model in ARCHITECTURES.values() if model.custom]
 
 
 # What is said of models that can't be used
@@ -284,8 +284,8 @@ def test_what_may_compute_makes_a_new_version(old, new):
 
 def test_an_edited_model_is_another_one(use, tmp_path):
     path = use(TINY)
-    before, shelf = Recipe("tiny"), Library(Store(tmp_path / "runs" / "fmnist.db"))
-    places = shelf.remember("places", lambda: ARCHITECTURES.place(before.model))
+    before, library = Recipe("tiny"), Library(Store(tmp_path / "runs" / "fmnist.db"))
+    places = library.remember("places", lambda: ARCHITECTURES.place(before.model))
     path.write_text(TINY.replace("784, 10", "784, 10, bias=False"))
     custom.refresh(tmp_path / "runs")
     after = Recipe("tiny")
@@ -295,8 +295,8 @@ def test_an_edited_model_is_another_one(use, tmp_path):
     assert loop.build(after.model, 0, torch.device("cpu"))[1].bias is None
     with pytest.raises(RecipeError):
         Recipe.from_json(before.to_json())
-    assert shelf.remember("places", lambda: ARCHITECTURES.place(before.model)) != places
-    shelf.own.close()
+    assert library.remember("places", lambda: ARCHITECTURES.place(before.model)) != places
+    library.own.close()
 
 
 def test_runs_of_a_model_that_is_gone_are_left_alone_and_shown_again_with_it(
@@ -587,9 +587,9 @@ def test_the_example_answers_on_the_command_line(their_place, capsys, small_data
     (tmp_path / "one.png").write_bytes(to_png(small_data.test_images[0]))
     assert cli.main(["predict", str(tmp_path / "one.png"), "--dataset", "sample", "--format", "json"]) == 0
     answers = {answer["model"].partition("@")[0]: answer for answer in json.loads(capsys.readouterr().out)}
-    shelf = Library(Store(their_place / "fmnist.db"))
-    [group] = [group for group in shelf.groups("sample") if group.title.startswith("Norm CNN")]
-    expected = prediction.probabilities(shelf, group, small_data.test_images[:1]).mean(axis=0)[0]
+    library = Library(Store(their_place / "fmnist.db"))
+    [group] = [group for group in library.groups("sample") if group.title.startswith("Norm CNN")]
+    expected = prediction.probabilities(library, group, small_data.test_images[:1]).mean(axis=0)[0]
     assert answers.keys() == {"0", "norm-cnn", "mlp"}
     assert answers["norm-cnn"]["probabilities"] == pytest.approx(expected, abs=0.02)
 
@@ -610,21 +610,21 @@ def test_every_page_shows_the_example(their_place, page):
 def test_the_example_is_exported_in_every_format(their_place, tmp_path, form):
     if FORMATS[form].missing:
         pytest.skip(FORMATS[form].missing)
-    shelf = Library(Store(their_place / "fmnist.db"))
-    for group in shelf.groups("sample", "own"):
+    library = Library(Store(their_place / "fmnist.db"))
+    for group in library.groups("sample", "own"):
         place = tmp_path / group.id
         assert cli.main(["export", group.id, "--group", "--to", form, "--out", str(place)]) == 0
         assert any(place.rglob("*"))
 
 
 def test_the_exported_example_answers_without_us_as_it_does_with_us(their_place, small_data, tmp_path):
-    shelf = Library(Store(their_place / "fmnist.db"))
+    library = Library(Store(their_place / "fmnist.db"))
     images = write_idx(tmp_path / "images", small_data.test_images)
-    for group in shelf.groups("sample", "own"):
+    for group in library.groups("sample", "own"):
         place = tmp_path / group.id
         assert cli.main(["export", group.id, "--group", "--to", "script", "--out", str(place)]) == 0
         answers = pd.read_csv(io.StringIO(alone(place, "predict.py", images, "--csv")))
-        expected = prediction.probabilities(shelf, group, small_data.test_images).mean(axis=0)
+        expected = prediction.probabilities(library, group, small_data.test_images).mean(axis=0)
         assert np.array_equal(answers[list(CLOTHES.classes)], expected)
 
 

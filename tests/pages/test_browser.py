@@ -280,8 +280,8 @@ def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, ru
     assert len(trainer_processes(server.runs)) == 1
 
 
-def one_epoch(runs: Store, *statuses: str) -> list[Run]:
-    return [run for run in runs.runs(*statuses) if run.recipe.epochs == 1]
+def one_epoch(store: Store, *statuses: str) -> list[Run]:
+    return [run for run in store.runs(*statuses) if run.recipe.epochs == 1]
 
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):

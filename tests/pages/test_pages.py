@@ -52,10 +52,10 @@ REAL_DATA = files.data_root()  # Before a test puts another place there.
 def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Dataset) -> Path:
     """A file with reference runs, two seeds of each model."""
     path = tmp_path / "reference.db"
-    runs = Store(path)
+    store = Store(path)
     for seed in (0, 1):
-        three_models(runs, small_data, weights=True, seed=seed)
-    runs.close()
+        three_models(store, small_data, weights=True, seed=seed)
+    store.close()
     monkeypatch.setattr(widgets, "Library", lambda own: Library(own, path))
     return path
 

@@ -169,14 +169,14 @@ def test_every_page_works_and_the_browser_is_told_what_it_may_load(proxy, visito
 
 
 def test_curves_grow_while_somebody_looks(proxy, visitor, small_data):
-    with closing(Store(proxy.runs / "fmnist.db")) as runs:
-        id = running_run(runs, Recipe("2", 7, "sample", 50), small_data, alone=True)
+    with closing(Store(proxy.runs / "fmnist.db")) as store:
+        id = running_run(store, Recipe("2", 7, "sample", 50), small_data, alone=True)
         page = visitor.open("Train")
         before = wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2"))
         grown = [Point("train", step, 1, step / 10, 1.0, 0.5) for step in range(100, 105)]
-        runs.record(id, grown, images_per_second=100.0, artifacts={})
+        store.record(id, grown, images_per_second=100.0, artifacts={})
         wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2") == before + len(grown))
-        runs.finish(id, "cancelled")
+        store.finish(id, "cancelled")
     visitor.check()
 
 
@@ -219,14 +219,14 @@ def test_a_page_of_somebody_else_can_not_use_a_viewers_browser_to_look(proxy):
 
 def test_viewers_are_counted_by_their_address_whatever_they_say_it_is(proxy):
     """Each may have three runs; a client that claims to come from elsewhere has no more."""
-    with closing(Store(proxy.runs / "fmnist.db")) as runs:
+    with closing(Store(proxy.runs / "fmnist.db")) as store:
 
         def train(seeds: int, source: str, **headers: str) -> int:
-            before = len(runs.runs("queued"))
+            before = len(store.runs("queued"))
             with proxy.client("Train", ASKED.format(seeds), source=source, headers=headers) as client:
                 client.run({client.seen["train"].id: PRESSED})
                 refused = any("At most 3 of your runs" in text for text in client.said)
-            added = len(runs.runs("queued")) - before
+            added = len(store.runs("queued")) - before
             assert refused == (not added)
             return added
 
@@ -235,7 +235,7 @@ def test_viewers_are_counted_by_their_address_whatever_they_say_it_is(proxy):
         assert train(2, "127.0.0.2", **{"X-Forwarded-For": "192.0.2.1", "X-Real-IP": "192.0.2.1"}) == 0
         assert train(2, "127.0.0.3") == 2
         assert train(3, "127.0.0.3") == 0
-        runs.request_stop([run.id for run in runs.runs("queued")])
+        store.request_stop([run.id for run in store.runs("queued")])
 
 
 def test_one_address_has_only_so_many_open_pages_and_logins(proxy):

@@ -77,7 +77,7 @@ def test_every_method_that_changes_something_says_why_it_does_not(store, small_s
         lambda: reader.delete(1),
         lambda: reader.claim(),
         lambda: reader.interrupt_running(),
-        lambda: reader.choose("data_root", "/"),
+        lambda: reader.set_setting("data_root", "/"),
         lambda: scheduler.start(reader),
         lambda: scheduler.is_alive(reader),
         lambda: scheduler.recover(reader),
@@ -187,12 +187,12 @@ def looking(store: Store, small_sample, monkeypatch: pytest.MonkeyPatch) -> Stor
     return store
 
 
-def fill(runs: Store, small_data: files.Dataset) -> None:
-    finished_run(runs, Recipe("0", 0, "sample"), small_data)
-    ended_run(runs, Recipe("1", 0, "sample"), small_data, "interrupted")
-    running_run(runs, Recipe("2", 0, "sample"), small_data)
+def fill(store: Store, small_data: files.Dataset) -> None:
+    finished_run(store, Recipe("0", 0, "sample"), small_data)
+    ended_run(store, Recipe("1", 0, "sample"), small_data, "interrupted")
+    running_run(store, Recipe("2", 0, "sample"), small_data)
     for seed in (1, 2):
-        queued_run(runs, Recipe("0", seed, "sample"), small_data)
+        queued_run(store, Recipe("0", seed, "sample"), small_data)
 
 
 def test_train_shows_what_is_trained_and_offers_nothing(looking):
@@ -248,8 +248,8 @@ def test_a_client_that_skips_the_buttons_changes_nothing(tmp_path, small_data, m
     tape.append(Message("Train", "", {id_of_start_trainer(tmp_path / "apart", small_data, monkeypatch, tape): PRESSED}))
 
     folder = tmp_path / "read-only"
-    with closing(Store(folder / "fmnist.db")) as runs:
-        fill(runs, small_data)
+    with closing(Store(folder / "fmnist.db")) as store:
+        fill(store, small_data)
         keep_as_sample(small_data, folder)
     before = everything_in(folder)
     with served(folder, folder, FMNIST_READ_ONLY="1", FMNIST_DATA=None) as server:
@@ -284,8 +284,8 @@ def record(folder: Path, small_data: files.Dataset) -> list[Message]:
         tape.append(Message(client.page, client.query, widgets, fragment))
         client.run(widgets, fragment)
 
-    with closing(Store(folder / "fmnist.db")) as runs:
-        fill(runs, small_data)
+    with closing(Store(folder / "fmnist.db")) as store:
+        fill(store, small_data)
         keep_as_sample(small_data, folder)
         query = "&".join(f"{name}={value}" for name, value in (ASKED | {"optimizer": "sgd"}).items())
         # With the trainer's lock taken no trainer begins: what is queued stays as it is.
@@ -295,22 +295,22 @@ def record(folder: Path, small_data: files.Dataset) -> list[Message]:
         ):
             with Client(server.url, "Train") as client:
                 say(client, {"stop-3": PRESSED}, client.fragments["stop-3"])
-                assert runs.run(3).stop
+                assert store.run(3).stop
                 say(client, {"resume-2": PRESSED}, client.fragments["resume-2"])
-                assert runs.run(2).status == "queued"
+                assert store.run(2).status == "queued"
                 say(client, {"stop-all": PRESSED}, client.fragments["stop-all"])
-                assert not runs.runs("queued")
+                assert not store.runs("queued")
                 client.run()
                 say(client, {"all-runs": selected_rows(4), "Delete": PRESSED})
                 say(client, {"really-delete": PRESSED}, client.fragments["really-delete"])
-                assert runs.run(1) is None
+                assert store.run(1) is None
                 name, use = "Folder on the dashboard's machine", "FormSubmitter:folder-Use this folder"
                 say(client, {name: str(REAL_DATA), use: PRESSED})
-                assert runs.setting("data_root") in (None, str(REAL_DATA))  # None where there are no data.
+                assert store.setting("data_root") in (None, str(REAL_DATA))  # None where there are no data.
                 tape.append(Message("Train", "", {client.seen["Download FashionMNIST"].id: PRESSED}))
             with Client(server.url, "Train", query) as client:
                 say(client, {"train": PRESSED})
-                assert len(runs.runs("queued")) == 6
+                assert len(store.runs("queued")) == 6
             with Client(server.url, "Compare", "tab=Time+and+size") as client:
                 tape.append(Message("Compare", client.query, {client.seen["Time them again"].id: PRESSED}))
     return tape

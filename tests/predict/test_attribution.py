@@ -19,9 +19,9 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[nn.Module]]:
     """Two seeds of each model: the reference runs, or untrained where a model has none."""
-    shelf = Library(Store(tmp_path_factory.mktemp("runs") / "fmnist.db"))
-    groups = default_groups(shelf.groups("fashion-mnist", "reference"))
-    known = {group.recipe.model: [prediction.load_model(shelf, run) for run in group.runs[:2]] for group in groups}
+    library = Library(Store(tmp_path_factory.mktemp("runs") / "fmnist.db"))
+    groups = default_groups(library.groups("fashion-mnist", "reference"))
+    known = {group.recipe.model: [prediction.load_model(library, run) for run in group.runs[:2]] for group in groups}
     return {model: [loop.build(model, seed, CPU).eval() for seed in (0, 1)] for model in ARCHITECTURES} | known
 
 

@@ -221,8 +221,8 @@ def test_the_newest_batch_is_what_was_asked_for_last_and_what_is_active(store):
 
 def test_settings_are_shared(store):
     assert store.setting("data") is None
-    store.choose("data", "/a")
-    store.choose("data", "/b")
+    store.set_setting("data", "/a")
+    store.set_setting("data", "/b")
     assert Store(store.path).setting("data") == "/b"
 
 

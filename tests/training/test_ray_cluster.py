@@ -135,7 +135,7 @@ def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(store
     address = os.environ["FMNIST_RAY_ADDRESS"]
     assert "does not answer" in wait_for(lambda: scheduler.cluster_state(store, address).problem)
     assert store.run(id).status == "queued"
-    store.bring_home(address)
+    store.move_to_local(address)
     assert ended(store, id)[0].status == "done"
 
 
@@ -145,7 +145,7 @@ def test_the_command_line_says_that_a_cluster_is_not_there_and_waits(store, smal
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said = next(line for line in process.stderr if "does not answer" in line)
     assert "wait until it is back" in said
-    store.bring_home(CLOSED)
+    store.move_to_local(CLOSED)
     output, rest = process.communicate(timeout=120)
     assert process.returncode == 0 and output.startswith("Model 0, seed 0: ") and "Traceback" not in rest
 
@@ -163,10 +163,10 @@ def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, 
     monkeypatch.setattr(scheduler, "serve_cluster", losing)
     monkeypatch.setenv("FMNIST_RAY_ADDRESS", "a cluster")
     (id,) = queue(store, Recipe("0", **SMALL))
-    scheduler.Trainer(store).work(idle_seconds=0)
+    scheduler.Scheduler(store).work(idle_seconds=0)
     run = store.run(id)
     assert run.status == "interrupted"
-    assert run.error.startswith("The node ran out of memory.") and f"{scheduler.MOST_LOSSES} times" in run.error
+    assert run.error.startswith("The node ran out of memory.") and f"{scheduler.MAX_LOSSES} times" in run.error
 
 
 # Last, for the cluster is gone then.
@@ -185,7 +185,7 @@ def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_
     assert 0 < epoch < 30 and len(store.history([id])) > 0
     assert scheduler.is_alive(store)  # and looks whether it comes back
 
-    store.bring_home(nodes.address)
+    store.move_to_local(nodes.address)
     (run,) = ended(store, id)
     assert (run.status, run.node) == ("done", None)
     *_, alone = loop.train(recipe, small_sample)

@@ -113,14 +113,14 @@ def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sampl
     ids = queue(store, *recipes)
     together: set[tuple[str, int]] = set()
 
-    def watched(runs: Store, *arguments, **keywords) -> bool:
-        running = runs.runs("running")
+    def watched(store: Store, *arguments, **keywords) -> bool:
+        running = store.runs("running")
         together.add(("".join(sorted({run.recipe.model for run in running})), len(running)))
-        return record(runs, *arguments, **keywords)
+        return record(store, *arguments, **keywords)
 
     record = Store.record
     monkeypatch.setattr(Store, "record", watched)
-    scheduler.Trainer(store).work(idle_seconds=0)
+    scheduler.Scheduler(store).work(idle_seconds=0)
     assert {models for models, _ in together} == {"0", "2"}  # never both
     assert max(count for _, count in together) == 3
     for recipe, id in zip(recipes, ids, strict=True):
@@ -134,7 +134,7 @@ def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sampl
 def test_a_single_run_gets_all_the_threads_that_its_model_can_use(store, small_sample, monkeypatch):
     monkeypatch.setattr(scheduler, "slots", lambda: 2)
     ids = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("2", epochs=1, **SMALL))
-    scheduler.Trainer(store).work(idle_seconds=0)
+    scheduler.Scheduler(store).work(idle_seconds=0)
     assert [(store.run(id).threads, store.run(id).result.at_once) for id in ids] == [(1, 1), (2, 1)]
 
 
@@ -143,7 +143,7 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
 ):
     monkeypatch.setattr(scheduler, "slots", lambda: 2)
     ids = queue(store, *[Recipe("2", seed, epochs=1, **SMALL) for seed in range(3)])
-    scheduler.Trainer(store).work(idle_seconds=0)
+    scheduler.Scheduler(store).work(idle_seconds=0)
     assert [store.run(id).threads for id in ids] == [2, 1, 1]
     assert store.run(ids[0]).result.at_once == 1
 
@@ -249,15 +249,15 @@ def test_a_run_that_is_left_in_the_queue_is_taken_by_the_next_trainer(store, sma
 def test_a_run_that_is_queued_while_the_trainer_ends_is_not_lost(store, small_sample, monkeypatch):
     ids = []
 
-    def end_and_be_asked(self: scheduler.Trainer, idle_seconds: float) -> None:
+    def end_and_be_asked(self: scheduler.Scheduler, idle_seconds: float) -> None:
         work(self, idle_seconds)
         if not ids:  # Now it has seen an empty queue, and still holds the lock.
             ids.extend(queue(store, Recipe("0", epochs=1, **SMALL)))
             scheduler.start(store)
             assert trainer_processes(store.path.parent) == []  # so nobody started another
 
-    work = scheduler.Trainer.work
-    monkeypatch.setattr(scheduler.Trainer, "work", end_and_be_asked)
+    work = scheduler.Scheduler.work
+    monkeypatch.setattr(scheduler.Scheduler, "work", end_and_be_asked)
     assert scheduler.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 0
     assert store.run(ids[0]).status == "done"
 

@@ -57,7 +57,7 @@ def test_seconds_per_step_are_those_of_the_training(small_data, monkeypatch):
 
 
 def test_a_turn_of_slow_steps_ends_before_it_has_them_all(small_data, monkeypatch):
-    monkeypatch.setattr(timing, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(timing, "MAX_SECONDS", 0.01)
     began = time.monotonic()
     list(timing.turns([Recipe("2", dataset="sample", device="cpu")], small_data, steps=100_000, rounds=1))
     assert time.monotonic() - began < 30
@@ -189,8 +189,8 @@ def panel() -> None:
     from fmnist.ui import widgets
     from fmnist.ui.timing_panel import time_again
 
-    shelf = Library(widgets.library().own, None)
-    time_again(shelf, shelf.groups("sample"), steps=3, rounds=2)
+    library = Library(widgets.open_library().own, None)
+    time_again(library, library.groups("sample"), steps=3, rounds=2)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def on_cluster(store: Store, data: Dataset, seed: int, node: str) -> int:
 
 
 def tell(store: Store, state: ClusterState) -> None:
-    scheduler.Trainer(store)._note(scheduler.Worker(None, None), state)
+    scheduler.Scheduler(store)._note(scheduler.Worker(None, None), state)
 
 
 def test_the_nodes_are_shown_with_what_they_train(store, small_data, small_sample, alive):

@@ -79,8 +79,8 @@ def page(root: str, dataset: str, image: list) -> None:
     from fmnist.store.store import Store
     from fmnist.ui import predict_reasons
 
-    shelf = Library(Store(Path(root) / "fmnist.db"), None)
-    predict_reasons.warn_if_unfamiliar(shelf, dataset, np.array(image, np.uint8))
+    library = Library(Store(Path(root) / "fmnist.db"), None)
+    predict_reasons.warn_if_unfamiliar(library, dataset, np.array(image, np.uint8))
 
 
 def warnings(store: Store, image: np.ndarray, dataset: str = "sample") -> list[str]:
