@@ -1,9 +1,10 @@
 """Do photos come back as the images that they were made from?  python bench/conversion.py
 
-Test images of FashionMNIST, the same for all rows, are enlarged 5 to 12 times, put at random places on larger canvases,
-white (negated, as the photos were) and black, and saved as files. The files are read and converted as the Predict page
-does. Enlarged, each pixel is a square; smooth means bicubic, which is already off before anything is converted. The
-error is the mean difference of a pixel, of 255. Accuracy is the mean over Model 2's reference runs.
+Test images of FashionMNIST, the same for all rows, are enlarged 5 to 12 times, placed at random on larger canvases,
+white (inverted, like a photo on white) or black, and saved as files. The files are read and converted as on the
+Predict page. Pixels become squares when enlarged; "smooth" means bicubic enlargement, which changes the image before
+anything is converted. The error is the mean difference of a pixel, out of 255. Accuracy is the mean over Model 2's
+reference runs.
 """
 
 from __future__ import annotations
@@ -90,12 +91,12 @@ def main() -> None:
             (USUALLY_WITHOUT | {"stretch"}, "without stretching"),
             (USUALLY_WITHOUT | {"trim"}, "without trimming"),
             (USUALLY_WITHOUT | {"proportions"}, "without keeping proportions"),
-            (USUALLY_WITHOUT | {"negate"}, "without negating"),
+            (USUALLY_WITHOUT | {"negate"}, "without inverting"),
         ):
             row(f"white, JPEG, {what}", converted(taken, without))
         row("white, JPEG, plain resize", np.stack([naive(each) for each in taken]))
         library.own.close()
-    show(["photos of test images", "error of 255", "Model 2", "points"], rows)
+    show(["photos of test images", "error (of 255)", "Model 2", "points"], rows)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """How live is the live chart?  python bench/live.py [--data PATH]
 
 Starts the dashboard on an empty store, opens Train in a real browser, presses Train, and measures: the time from the
-click to the first point on the screen (trainer not yet running, and warm), the time between updates, frames
-without the chart, whether a zoom survives 20 updates, and console errors. Needs Chromium and requirements-dev.txt.
+click to the first point on the screen (before the scheduler runs, and with a warm one), the time between updates,
+frames without the chart, whether a zoom survives 20 updates, and console errors. Needs Chromium and
+requirements-dev.txt.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def main() -> None:
         ["what", "measured", "bound"],
         [
             ["click to first point, Train just opened", f"{cold:.2f} s", "4 s"],
-            ["click to first point, trainer warm", f"{warm:.2f} s", "0.5 s"],
+            ["click to first point, scheduler warm", f"{warm:.2f} s", "0.5 s"],
             ["median time between updates", f"{statistics.median(gaps):.2f} s", "1 s"],
             ["frames without the chart", f"{seen['missing']} of {seen['frames']}", "0"],
             [f"zoom still set after {UPDATES} updates", "yes" if kept else "no", "yes"],

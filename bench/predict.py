@@ -1,8 +1,9 @@
 """How fast is an answer?  python bench/predict.py [--strokes 12]
 
-The three models answer one image, by one seed each and by all seeds of the reference runs; then somebody draws, stroke
-by stroke, in a real browser. From stroke to answers: from lifting the pen until the frame in which every model's
-probabilities are new, on a page that has answered before. Each stroke is another: nothing is remembered.
+The three models answer one image, first with one seed each, then with all seeds of the reference runs. Then somebody
+draws, stroke by stroke, in a real browser. From stroke to answers: from lifting the pen to the frame in which every
+model's probabilities are new, on a page that has answered before. Every stroke is a different one, so nothing comes
+from a cache.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What does a Ray cluster cost, and how many runs can one trainer follow?  python bench/scale.py
+"""What does a Ray cluster cost, and how many runs can one scheduler follow?  python bench/scale.py
 
-A cluster of a head and a node with two cores, as processes on this machine. One short run at a time is trained by a
-trainer here and by one over Ray, in turn, both warm; what a run takes beyond its training is the time from asking for
-it to its result, without its training and evaluation. Then runs on the cluster are stopped, from asking to the end.
-Last, a recorded run is replayed to a trainer by many at once, each twice a second: how long after it was due is a
-report in the store, and what part of a core does the trainer take? Needs requirements-ray.txt.
+A cluster of a head and a node with two cores, all of them processes on this machine. Short runs are trained one at a
+time, in turn on this machine and over Ray, both warm; what a run takes beyond its training is the time from the
+request to the result, minus training and evaluation. Then runs on the cluster are stopped, timed from the request to
+the end. Last, many workers replay a recorded run to one scheduler, each reporting twice a second: how late does a
+report reach the store, and how much of a core does the scheduler use? Needs requirements-ray.txt.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def main() -> None:
     local, ray = (statistics.median(beyond[place]) for place in (None, address))
     costs = [two - one for one, two in zip(beyond[None], beyond[address], strict=True)]
     rows = [
-        ["a run here, beyond its training", "", f"{local:.2f} s", f"{max(beyond[None]):.2f} s"],
+        ["a local run, beyond its training", "", f"{local:.2f} s", f"{max(beyond[None]):.2f} s"],
         ["the same over Ray", "", f"{ray:.2f} s", f"{max(beyond[address]):.2f} s"],
         ["difference, pair by pair", f"{BOUND} s", f"{statistics.median(costs):.2f} s", f"{max(costs):.2f} s"],
         ["stopping a run over Ray", f"{STOP_BOUND:.0f} s", f"{statistics.median(stops):.2f} s", f"{max(stops):.2f} s"],
@@ -190,9 +190,9 @@ def main() -> None:
         median, most, share = follow(count, options.data)
         rows.append(
             [
-                f"{count:,} runs that report twice a second: written down ({share:.0%} of a core)",
+                f"{count:,} runs that report twice a second, stored ({share:.0%} of a core)",
                 f"{INTERVAL} s" if count == AT_ONCE[0] else "",
-                f"{median:.3f} s after it was due",
+                f"{median:.3f} s late",
                 f"99% within {most:.3f} s",
             ]
         )

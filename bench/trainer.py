@@ -1,8 +1,8 @@
-"""How well does the trainer use the machine, and how right is the time left that it tells?  python bench/trainer.py
+"""How well does training use the machine, and how good is the time left that it shows?  python bench/trainer.py
 
-A real trainer process on a store of its own, warm. It trains the three models, then the three models with five more
-seeds, which it trains side by side; the ratio is of the wall-clock times from asking to the last result.
-Meanwhile each run is asked how long it will still take, as the Train page asks.
+A real scheduler process, already warm, on a store of its own. It trains the three models, then the three models with
+five more seeds, side by side; the ratio is of the wall-clock times from the request to the last result. Meanwhile
+each run is asked how long it will still take, as the Train page asks.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main() -> None:
         [
             ["three models, one seed", f"{alone:.1f} s"],
             [f"three models, {SEEDS} seeds, {scheduler.slots()} runs at once", f"{together:.1f} s"],
-            [f"of {SEEDS} times one seed", f"{together / (SEEDS * alone):.0%}"],
+            [f"the same, as a share of {SEEDS} times one seed", f"{together / (SEEDS * alone):.0%}"],
             *(
                 [f"error of the time left, {ARCHITECTURES[model].name}, {share:.0%} done", f"{max(found):.0%}"]
                 for (model, share), found in sorted(errors.items())

@@ -1,10 +1,10 @@
-"""How much faster is our training loop than the usual one?  python bench/training.py [--repeats 3] [--models 0,1,2]
+"""How much faster is this training loop than the usual one?  python bench/training.py [--repeats 3] [--models 0,1,2]
 
-The usual loop, as tutorials write it: torchvision's data set, ToTensor on every image, DataLoader, loss and
-accuracy of every batch fetched with `.item()`, evaluation by another DataLoader. Ours: `fmnist.training.loop.train`.
-Both train the same model by the same recipe on the same machine, in turn, and both are timed from the first
-step of an epoch to the end of its evaluation. Medians over the repeats; the ratio is taken pair by pair, so that
-it holds when the machine's speed drifts.
+The usual loop is the one in tutorials: torchvision's data set, ToTensor on every image, a DataLoader, loss and accuracy
+of every batch fetched with `.item()`, evaluation with another DataLoader. Both loops train the same model by the same
+recipe on the same machine, in turn, and both are timed from the first step of an epoch to the end of its evaluation.
+The figures are medians over the repeats; the ratio is taken pair by pair, so it is not affected when the machine's
+speed drifts.
 """
 
 from __future__ import annotations

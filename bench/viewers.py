@@ -1,9 +1,9 @@
-"""What do viewers cost a training?  python bench/viewers.py [--viewers 0,1,20] [--repeats 3]
+"""How much do viewers slow a training down?  python bench/viewers.py [--viewers 0,1,20] [--repeats 3]
 
-Model 2 is trained for an epoch while so many people look at the Train page, in turn. Each training has a new server,
-whose Train page has been opened before, and a new trainer, which has trained before. Viewers are not browsers, whose
-own work would be measured, but clients of the server in a process of their own: they open the page and ask for what a
-browser asks for, as often. Medians over the repeats; slow-down and growth within a repeat.
+Model 2 is trained for an epoch while a number of people look at the Train page. Each training has a new server, whose
+Train page has been opened before, and a new scheduler, which has trained before. The viewers are not browsers, whose
+own work would be measured too, but clients of the server in a process of their own: they open the page and ask for
+what a browser asks for, as often. Medians over the repeats; slow-down and growth are taken within a repeat.
 """
 
 from __future__ import annotations

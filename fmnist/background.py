@@ -26,7 +26,7 @@ PLACE = Path(__file__).resolve().parent.parent
 
 
 def say(sentence: object) -> None:
-    """Tell the person, or the page, that has started this process."""
+    """Tell the person, or the page, that has started this process something that is no result."""
     print(f"{SAID}{sentence}", file=sys.stderr)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pytest
 
+from fmnist import __main__ as cli
 from fmnist.data import files as data_files
 from fmnist.data import sample
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataMissing, Dataset
+from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.store import Store
 from fmnist.training import scheduler
+from fmnist.training.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -69,27 +72,103 @@ def is_one_sentence(error: BaseException | str) -> bool:
     return "\n" not in text and "Traceback" not in text and len(text.split()) > 3
 
 
+def commands() -> dict[int, tuple[int, str]]:
+    """All processes: the parent's process id and the command line, by process id."""
+    if not Path("/proc/self/cmdline").exists():
+        lines = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True).stdout
+        rows = [line.split(maxsplit=2) for line in lines.splitlines()]
+        return {int(pid): (int(parent), command) for pid, parent, command in rows}
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # It has ended in the meantime.
+            command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+            found[int(path.name)] = int(parent), command
+    return found
+
+
 def trainer_processes(folder: Path) -> list[int]:
-    """The process ids of the trainers that work on a store somewhere in a folder."""
-    if Path("/proc/self/cmdline").exists():
-        commands = {}
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):  # It has ended in the meantime.
-                commands[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    else:
-        lines = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True).stdout
-        commands = {int(line.split()[0]): line for line in lines.splitlines()}
-    return [
-        pid for pid, command in commands.items() if "-m fmnist.training.scheduler" in command and str(folder) in command
-    ]
+    """The process ids of the trainers that work on a store somewhere in a folder, or are about to find that one does.
+
+    One that starts a process seems to be two for a moment, until the new one runs what it shall: its parent tells.
+    """
+    found = {
+        pid: parent
+        for pid, (parent, command) in commands().items()
+        if "-m fmnist.training.scheduler" in command and str(folder) in command
+    }
+    return [pid for pid, parent in found.items() if parent not in found]
+
+
+def trainer_at_work(folder: Path) -> int:
+    """The process id of the trainer that holds the lock of the store in a folder, once there is one."""
+    return wait_for(lambda: next((pid for pid in trainer_processes(folder) if pid in _lock_holders(folder)), None))
+
+
+def only_trainer(folder: Path) -> int:
+    """The same, once it is the only one. Each visit of the Train page starts one, which ends when it has found another;
+    a second one that stayed would be waited for in vain."""
+    at_work = trainer_at_work(folder)
+    wait_for(lambda: trainer_processes(folder) == [at_work])
+    return at_work
+
+
+def _lock_holders(folder: Path) -> list[int]:
+    """The process ids of those who hold a trainer's lock in a folder. Who only looks holds it too, for a moment."""
+    if not Path("/proc/locks").exists():
+        trainers = trainer_processes(folder)
+        return trainers if len(trainers) == 1 else []
+    locks = {str(path.stat().st_ino) for path in folder.rglob("*.trainer.lock")}
+    # "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF"; one that waits has "->" behind its number.
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return [int(line[4]) for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] in locks]
 
 
 def kill_trainers(folder: Path) -> None:
-    """End them at once, as a power cut would, and wait until they are gone."""
-    for pid in trainer_processes(folder):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not trainer_processes(folder))
+    """End them at once, as a power cut would, and wait until they are gone; those too that were just being started."""
+
+    def are_gone() -> bool:
+        trainers = trainer_processes(folder)
+        for pid in trainers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not trainers
+
+    wait_for(are_gone)
+
+
+@contextmanager
+def standing_still(store: Store) -> Iterator[int]:
+    """Trainer and workers of a store do nothing for a while: however fast the machine, no training is over before we
+    have looked. They do not stop half-way through writing: others could not write meanwhile. Gives the trainer's
+    process id."""
+    trainer = trainer_at_work(store.path.parent)
+    family = [trainer, *descendants(trainer)]
+    with store._write():
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: all(state_of(pid) in ("T", "Z", "") for pid in family))
+    try:
+        yield trainer
+    finally:
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have started."""
+    known = commands()
+    found = [pid]
+    for parent in found:
+        found += [child for child, (its_parent, _) in known.items() if its_parent == parent]
+    return found[1:]
+
+
+def state_of(pid: int) -> str:
+    """What a process does: R runs, S sleeps, T stands still, Z is dead and was not taken note of; "" if it is gone."""
+    return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()[:1]
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +281,58 @@ def unpack_all(root: Path) -> None:
 def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
     names = ("train_images", "train_labels", "test_images", "test_labels")
     return {name: getattr(dataset, name).astype(np.uint8) for name in names}
+
+
+# --- The command line ---
+
+
+class Answer:
+    """What a command wrote, and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def fmnist(capsys, runs_path):
+    """Call the command line in this process."""
+
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory, small_data) -> Path:
+    """A store's file with Models 0 and 1, finished, Model 0 with two seeds."""
+    folder = tmp_path_factory.mktemp("trained")
+    keep_as_sample(small_data, folder)
+    store = Store(folder / "fmnist.db")
+    recipes = [Recipe(model, seed, "sample", 1, device="cpu") for model, seed in (("0", 0), ("0", 1), ("1", 0))]
+    store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes], Path("/"))
+    Scheduler(store).work(idle_seconds=0)
+    assert len(store.runs("done")) == 3
+    store.close()
+    return store.path
+
+
+@pytest.fixture
+def trained(trained_once: Path, runs_path: Path, small_sample) -> Store:
+    """A store of one's own with these runs."""
+    shutil.copy(trained_once, runs_path)
+    return Store(runs_path)
+
+
+def check_refused(answer: Answer, *named: object) -> None:
+    """Exit code 1 and one sentence on standard error, that names what it is about."""
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("fmnist: ") and answer.err.endswith("\n") and answer.err.count("\n") == 1
+    assert is_one_sentence(answer.err.removeprefix("fmnist: ").rstrip())
+    for name in named:
+        assert str(name) in answer.err
 
 
 # --- Pages by AppTest ---

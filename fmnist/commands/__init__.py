@@ -1,6 +1,8 @@
-"""The commands of `python -m fmnist`, a module each: what it does, and the arguments that it takes (its `add`)."""
+"""The commands of `python -m fmnist`, a module each; they share `options`, `tables`, `results` and `progress`."""
 
 from __future__ import annotations
+
+from fmnist.background import say as say
 
 
 class CommandError(Exception):

@@ -6,31 +6,32 @@ import csv
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
-from conftest import is_one_sentence, keep_as_sample, trainer_processes, unpack_all, wait_for
-from helpers.making import finished_run, result
+from click.testing import CliRunner
+from conftest import Answer, check_refused, only_trainer, unpack_all, wait_for
+from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, result, running_run
 from PIL import Image
 
+import fmnist as fmnist_package
 from fmnist import __main__ as cli
 from fmnist import metrics
-from fmnist.commands import arguments, train
+from fmnist.commands import options, progress
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
-from fmnist.store.run import Status
-from fmnist.store.store import Store
+from fmnist.store.run import Point, Status
 from fmnist.training import loop
-from fmnist.training.scheduler import Scheduler
 
 TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
 COMPARED = {
@@ -40,61 +41,12 @@ COMPARED = {
 }
 
 
-class Answer:
-    """What a command wrote, and how it ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def fmnist(capsys, runs_path):
-    """Call the command line in this process."""
-
-    def call(*arguments: object) -> Answer:
-        capsys.readouterr()
-        code = cli.main([str(argument) for argument in arguments])
-        return Answer(code, *capsys.readouterr())
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def trained_once(tmp_path_factory, small_data) -> Path:
-    """A store's file with Models 0 and 1, finished, Model 0 with two seeds."""
-    folder = tmp_path_factory.mktemp("trained")
-    keep_as_sample(small_data, folder)
-    store = Store(folder / "fmnist.db")
-    recipes = [Recipe(model, seed, "sample", 1, device="cpu") for model, seed in (("0", 0), ("0", 1), ("1", 0))]
-    store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes], Path("/"))
-    Scheduler(store).work(idle_seconds=0)
-    assert len(store.runs("done")) == 3
-    store.close()
-    return store.path
-
-
-@pytest.fixture
-def trained(trained_once: Path, runs_path: Path, small_sample) -> Store:
-    """A store of one's own with these runs."""
-    shutil.copy(trained_once, runs_path)
-    return Store(runs_path)
-
-
 @pytest.fixture
 def shirt(tmp_path: Path, small_data) -> Path:
     """A test image as a file."""
     path = tmp_path / "shirt.png"
     path.write_bytes(to_png(small_data.test_images[0]))
     return path
-
-
-def check_refused(answer: Answer, *named: object) -> None:
-    """Exit code 1 and one sentence on standard error, that names what it is about."""
-    assert (answer.code, answer.out) == (1, "")
-    assert answer.err.startswith("fmnist: ") and answer.err.endswith("\n") and answer.err.count("\n") == 1
-    assert is_one_sentence(answer.err.removeprefix("fmnist: ").rstrip())
-    for name in named:
-        assert str(name) in answer.err
 
 
 # train
@@ -179,10 +131,10 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
             pass
         return True
 
-    monkeypatch.setattr(train, "tqdm", Bar)
-    monkeypatch.setattr(train, "FOLLOW_SECONDS", 0)
+    monkeypatch.setattr(progress, "tqdm", Bar)
+    monkeypatch.setattr(progress, "FOLLOW_SECONDS", 0)
     monkeypatch.setattr("fmnist.training.scheduler.is_alive", trains)
-    train._follow(store, ids, None)
+    progress.follow(store, ids, None, progress.Bars(len(ids)))
     assert max(seen, key=len) == [0, 1, 2] and not drawn
     [whole] = kept
     assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)
@@ -206,18 +158,97 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "fmnist: stopped; what was trained so far is kept." and "Traceback" not in err
+    said = "fmnist: stopped; what was trained so far is kept. To go on: python -m fmnist runs resume 1"
+    assert err.splitlines()[-1] == said and "Traceback" not in err
     wait_for(lambda: store.runs()[0].status == "cancelled")
-    assert len(trainer_processes(store.path.parent)) == 1  # Ctrl-C has not reached it
+    assert only_trainer(store.path.parent)  # Ctrl-C has not reached it
+
+
+def test_a_log_file_tells_how_it_goes(store, small_sample):
+    """What a terminal shows by bars."""
+    command = [sys.executable, "-m", "fmnist", *TRAIN, "--models", "0", "--seeds", "0-1", "--runs", str(store.path)]
+    process = subprocess.run(command, cwd=files.PROJECT, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0
+    plan, *lines = process.stderr.splitlines()
+    assert plan.startswith("fmnist: 2 runs, roughly")
+    for run in store.runs("done"):
+        begun = lines.index(f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) begins ({run.recipe.describe()}).")
+        ended = f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) is done with {run.result.test_accuracy:.2%};"
+        [end] = [place for place, line in enumerate(lines) if line.startswith(ended)]
+        assert begun < end
+    assert lines[-1].endswith("2 of 2 runs have ended.")
+    assert len(process.stdout.splitlines()) == 2
+
+
+def test_a_log_file_tells_of_epochs_now_and_then(store, small_data, capsys, monkeypatch):
+    id = running_run(store, Recipe("0", 0, "sample", 4), small_data, epochs=2)
+    lines = progress.Lines(store, [id])
+    for _ in range(2):  # It is looked at more often than it changes.
+        lines.update(store.by_ids([id], "running"), 1)
+    assert capsys.readouterr().err.splitlines() == [
+        f"fmnist: Run {id} (Model 0, seed 0) begins (SGD, lr 0.1, batch 32, 4 epochs).",
+        f"fmnist: Run {id} (Model 0, seed 0): epoch 2 of 4, 50.00% of the test images right.",
+    ]
+    for seconds, told in ((1e6, 0), (0, 1)):
+        monkeypatch.setattr(progress, "LINE_SECONDS", seconds)
+        point = Point("test", 3 * STEPS_PER_EPOCH, 3, 1.0, 1.0, 0.75)
+        store.record(id, [point], images_per_second=None, artifacts={})
+        lines.update(store.by_ids([id], "running"), 1)
+        assert capsys.readouterr().err.count("epoch 3 of 4, 75.00%") == told
+
+
+def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_data, capsys):
+    ids = [finished_run(store, Recipe("0", seed, "sample"), small_data).id for seed in (0, 1)]
+    ids.append(queued_run(store, Recipe("0", 2, "sample"), small_data))
+    lines = progress.Lines(store, ids)
+    lines.update([], 1)
+    store.request_stop(ids)
+    lines.update([], 0)
+    assert [line.split(") ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"is done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
+        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"is done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
+        "is cancelled; 3 of 3 runs have ended.",
+    ]
+
+
+def test_quiet_leaves_the_results(fmnist, store, small_sample):
+    answer = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1", "-q")
+    assert (answer.code, answer.err) == (0, "") and len(answer.out.splitlines()) == 2
+
+
+def test_results_of_train_for_programs(fmnist, trained):
+    arguments = [*TRAIN, "--models", "0,1", "--seeds", "0", "--quiet"]
+    rows = json.loads(fmnist(*arguments, "--format", "json").out)
+    assert fmnist(*arguments, "--json").out == fmnist(*arguments, "--format", "json").out
+    assert [(row["id"], row["status"], row["trained_before"]) for row in rows] == [(1, "done", True), (3, "done", True)]
+    assert rows[0]["result"] == json.loads(trained.run(1).result.to_json())
+    table = list(csv.DictReader(io.StringIO(fmnist(*arguments, "--format", "csv").out)))
+    assert [(row["model"], float(row["accuracy"])) for row in table] == [
+        (run.recipe.model, run.result.test_accuracy) for run in (trained.run(1), trained.run(3))
+    ]
+
+
+def test_a_plan_for_programs(fmnist, store, small_sample):
+    arguments = [*TRAIN, "--models", "0,2", "--lr", "0.1,0.01", "--seeds", "0-2", "--dry-run", "-q"]
+    rows = json.loads(fmnist(*arguments, "--json").out)
+    assert [(row["model"], row["learning_rate"], row["seeds"]) for row in rows] == [
+        (model, rate, 3) for rate in ("0.1", "0.01") for model in ("Model 0", "Model 2")
+    ]
+    assert all(row["seconds"] > 0 for row in rows)
+    assert fmnist(*arguments).err == ""
+
+
+def test_a_plan_of_unknown_time_prints_no_empty_line(fmnist, store, small_sample, monkeypatch):
+    monkeypatch.setattr("fmnist.commands.options.Library", lambda own: Library(own, reference=None))
+    answer = fmnist(*TRAIN, "--models", "0,2", "--dry-run", "--format", "table")
+    assert answer.err == ""
+    assert [line.split()[-1] for line in answer.out.splitlines()] == ["seconds", "?", "?"]
 
 
 def test_train_without_data(fmnist, tmp_path):
     check_refused(fmnist("train", "--data", tmp_path / "nothing"), tmp_path / "nothing", "FashionMNIST")
-
-
-@pytest.mark.parametrize("option, value", [("--epochs", 0), ("--batch-size", -1), ("--lr", 0), ("--lr", "nan")])
-def test_train_what_cannot_be_trained(fmnist, option, value):
-    check_refused(fmnist(*TRAIN, option, value))
 
 
 # compare
@@ -251,9 +282,26 @@ def test_compare_as_csv(fmnist, trained):
 def test_compare_as_a_table(fmnist, trained):
     answer = fmnist("compare")
     title, header, *lines = answer.out.splitlines()
-    assert answer.code == 0 and title == "Sample data" and len(lines) == 2
-    assert set(header.split()) == COMPARED - {"dataset"}
-    assert "Model 0" in answer.out and "%" in answer.out and "nan" not in answer.out
+    assert answer.code == 0 and title == "Sample data"
+    assert header.split()[:6] == ["model", "seeds", "accuracy", "std", "training", "lowest"]
+    assert lines[0].startswith("Model 0      2  ") and lines[1].startswith("Model 1      1  ")
+    # What is the same in all rows is said once.
+    assert lines[2:4] == ["source: own", "recipe: SGD, lr 0.1, batch 32, 1 epoch"]
+    assert answer.out.count("%") == 2 * 4 - 1 and "nan" not in answer.out and "None" not in answer.out
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 240])
+def test_the_table_fits_the_terminal(fmnist, trained, small_data, monkeypatch, columns):
+    finished_run(trained, Recipe("2", 3, "fashion-mnist", 2, 64, 0.05, "sgd-momentum"), small_data)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = fmnist("compare", "--reference").out.splitlines()
+    assert max(map(len, lines)) <= columns
+    for needed in ("model", "source", "seeds", "accuracy", "training"):
+        assert needed in lines[1].split()
+    assert ("conditions" in lines[1].split()) == (columns == 240)
+    (wide,) = [line for line in lines if line.startswith("Model 2") and "own" in line]
+    recipe = "SGD, momentum 0.9, lr 0.05, batch 64, 2 epochs"
+    assert recipe in wide if columns >= 120 else f"{recipe[:8]}" in wide and "…" in wide
 
 
 def test_each_data_set_has_a_table_of_its_own(fmnist, store, small_data):
@@ -261,7 +309,7 @@ def test_each_data_set_has_a_table_of_its_own(fmnist, store, small_data):
         finished_run(store, Recipe("0", dataset=name), small_data)
     tables = fmnist("compare").out.strip().split("\n\n")
     assert [table.splitlines()[0] for table in tables] == ["FashionMNIST", "MNIST", "KMNIST"]
-    assert all(len(table.splitlines()) == 3 for table in tables)
+    assert all(sum(line.startswith("Model ") for line in table.splitlines()) == 1 for table in tables)
 
 
 @pytest.mark.parametrize("format", ["json", "csv", "table"])
@@ -307,8 +355,16 @@ def test_predict_as_a_table(fmnist, trained, shirt):
     assert "Model 0" in lines[0] and "Model 1" in lines[1]
 
 
+def test_predict_as_csv(fmnist, trained, shirt):
+    arguments = ("predict", shirt, "--dataset", "sample", "--format")
+    rows = list(csv.DictReader(io.StringIO(fmnist(*arguments, "csv").out)))
+    for row, answer in zip(rows, json.loads(fmnist(*arguments, "json").out), strict=True):
+        assert (row["file"], row["model"], row["label"]) == (str(shirt), answer["model"], answer["label"])
+        assert [float(row[name]) for name in CLOTHES.classes] == answer["probabilities"]
+
+
 def test_predict_without_a_model(fmnist, shirt, monkeypatch):
-    monkeypatch.setattr("fmnist.commands.predict.Library", lambda own: Library(own, reference=None))
+    monkeypatch.setattr("fmnist.commands.options.Library", lambda own: Library(own, reference=None))
     check_refused(fmnist("predict", shirt, "--dataset", "sample"), "python -m fmnist train")
 
 
@@ -350,6 +406,13 @@ def test_data_check(fmnist, idx_root):
     assert fmnist("data", "check", "--data", idx_root).out == packed.out
 
 
+def test_data_check_as_json(fmnist, idx_root, small_data):
+    facts = json.loads(fmnist("data", "check", "--data", idx_root, "--format", "json").out)
+    assert (facts["dataset"], facts["root"]) == ("fashion-mnist", str(idx_root))
+    assert (facts["train_images"], facts["test_images"]) == (331, 100)
+    assert facts["fingerprint"] == files.load("fashion-mnist", idx_root, idx_root).fingerprint
+
+
 def test_data_check_without_data(fmnist, tmp_path):
     check_refused(fmnist("data", "check", "--data", tmp_path), tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -370,34 +433,6 @@ def test_data_download(fmnist, idx_root, tmp_path, monkeypatch):
 def test_data_download_that_fails(fmnist, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_TORCHVISION", "raise RuntimeError('no route')")
     check_refused(fmnist("data", "download", "--data", tmp_path / "new"), "no route")
-
-
-# runs
-
-
-def test_runs_are_listed_shown_and_deleted(fmnist, trained):
-    lines = fmnist("runs", "list").out.splitlines()
-    assert [line.split()[:2] for line in lines] == [["1", "done"], ["2", "done"], ["3", "done"]]
-    shown = json.loads(fmnist("runs", "show", 3).out)
-    assert (shown["id"], shown["status"], shown["recipe"]["model"]) == (3, "done", "1")
-    assert shown["result"] == json.loads(trained.run(3).result.to_json())
-    assert fmnist("runs", "delete", 3).code == 0
-    assert trained.run(3) is None and len(trained.runs()) == 2
-    assert len(fmnist("runs", "list").out.splitlines()) == 2
-
-
-def test_an_unfinished_run_is_listed_and_shown_but_not_deleted(fmnist, store):
-    store.enqueue([(Recipe("0"), "key")], Path("/"))
-    assert "queued" in fmnist("runs", "list").out
-    assert json.loads(fmnist("runs", "show", 1).out)["finished"] is None
-    check_refused(fmnist("runs", "delete", 1), "queued")
-    assert len(store.runs()) == 1
-
-
-@pytest.mark.parametrize("action", ["show", "delete"])
-@pytest.mark.parametrize("id", [7, 0, 10**30])
-def test_a_run_that_is_not_there(fmnist, action, id):
-    check_refused(fmnist("runs", action, id), id)
 
 
 def test_a_store_that_is_broken(fmnist, runs_path):
@@ -443,6 +478,13 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
         ["train", "--seeds", "0-999999"],
         ["train", "--seeds", "-1"],
         ["train", "--epochs", "many"],
+        ["train", "--epochs", "0"],
+        ["train", "--epochs", "1_0"],
+        ["train", "--batch-size", "-1"],
+        ["train", "--lr", "0"],
+        ["train", "--lr", "nan"],
+        ["train", "--lr", "0,05"],
+        ["train", "--seeds", "4000000000"],
         ["train", "--lr", "0.1,fast"],
         ["train", "--batch-size", "1.5"],
         ["train", "--optimizer", "sgd,lion"],
@@ -454,14 +496,65 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
         ["data"],
         ["runs", "show"],
         ["runs", "show", "first"],
+        ["runs", "delete"],
+        ["runs", "delete", "1", "two"],
+        ["runs", "resume", "5-3"],
+        ["runs", "list", "--status", "asleep"],
+        ["runs", "list", "--model", "9"],
+        ["runs", "list", "--dataset", "cifar10"],
+        ["verify", "--format", "csv"],
     ],
     ids=" ".join,
 )
 def test_wrong_usage(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert ended.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert cli.main(arguments) == 2
+    answer = capsys.readouterr()
+    assert answer.out == "" and answer.err.startswith("Usage: ")
+
+
+def test_every_command_has_help_in_80_columns():
+    def check(command: click.Command, *path: str) -> None:
+        answer = CliRunner().invoke(cli.program, [*path, "-h"], terminal_width=80)
+        assert answer.exit_code == 0 and answer.stdout.startswith("Usage: ")
+        assert max(map(len, answer.stdout.splitlines())) <= 80
+        for name, below in getattr(command, "commands", {}).items():
+            check(below, *path, name)
+
+    check(cli.program)
+
+
+def test_what_is_refused_has_its_exit_code_by_any_way_in(store):
+    answer = CliRunner().invoke(cli.program, ["runs", "show", "7", "--runs", str(store.path)])
+    check_refused(Answer(answer.exit_code, answer.stdout, answer.stderr), "no run 7")
+
+
+def test_the_version_is_that_of_the_distribution(fmnist, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", {"fmnist": "1.2.3"}.__getitem__)
+    assert (fmnist("--version").code, fmnist("--version").out) == (0, "fmnist 1.2.3\n")
+
+
+def test_the_version_of_a_checkout(fmnist, monkeypatch):
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert fmnist("--version").out == f"fmnist {fmnist_package.__version__}\n"
+
+
+def test_torch_and_streamlit_are_not_loaded_to_begin_with():
+    code = "import sys, fmnist.__main__; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=files.PROJECT).returncode == 0
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_lists_fit_the_terminal(fmnist, trained, shirt, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    commands = [["runs", "list", "--reference"], ["runs", "show", 1, "--format", "table"]]
+    commands += [["predict", shirt, "--dataset", "sample"]]
+    commands += [[*TRAIN, "--optimizer", "adam,sgd-momentum", "--lr", "0.01,0.001", "--dry-run"]]
+    for command in commands:
+        answer = fmnist(*command)
+        assert answer.code == 0 and max(map(len, answer.out.splitlines())) <= columns, command
 
 
 @pytest.mark.parametrize(
@@ -469,8 +562,14 @@ def test_wrong_usage(arguments, capsys):
     [("0", [0]), ("0-4", [0, 1, 2, 3, 4]), ("3,1,3", [3, 1]), ("0,2,5-7", [0, 2, 5, 6, 7]), ("1, 2", [1, 2])],
 )
 def test_lists_of_seeds(text, numbers):
-    assert arguments.numbers(text) == numbers
+    assert options.numbers(text) == numbers
+
+
+@pytest.mark.parametrize("values, text", [([], ""), ([7], "7"), ([3, 1, 2], "1-3"), ([1, 2, 4, 6, 7, 8], "1-2,4,6-8")])
+def test_ranges_are_read_as_they_are_written(values, text):
+    assert options.as_ranges(values) == text
+    assert not text or options.numbers(text) == sorted(values)
 
 
 def test_lists_of_models():
-    assert arguments.models("2, 0,2") == ["2", "0"]
+    assert options.names("2, 0,2") == ["2", "0"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -17,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import kill_trainers, wait_for
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 
 from fmnist.models.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page, WebSocket
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -114,10 +116,20 @@ def _as_hex(color: str) -> str:
     return "#{:02X}{:02X}{:02X}".format(*map(int, re.findall(r"\d+", color)[:3]))
 
 
+PORTS = itertools.count(10_000 + os.getpid() % 1_000 * 20)
+
+
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return free.getsockname()[1]
+    """A port for a server that is about to start, and may start again.
+
+    Not one that the system would hand out: it would hand it out again, to the next connection of whatever process,
+    between our look and the server's start. Processes that test at the same time look in different places.
+    """
+    for port in PORTS:
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("localhost", port))
+            return port
+    raise AssertionError("PORTS does not end")
 
 
 class Server:
@@ -219,8 +231,14 @@ class Visitor:
         self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.faults: list[str] = []
+        self.connection: WebSocket | None = None  # The newest one to the server.
+        self.page.on("websocket", self._take)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._note)
+
+    def _take(self, connection: WebSocket) -> None:
+        if connection.url.endswith("/_stcore/stream"):
+            self.connection = connection
 
     def _note(self, message: Any) -> None:
         # A deep link makes Streamlit look for itself below the page's address first; that it is not there is no fault.
@@ -235,9 +253,18 @@ class Visitor:
         return self.settled()
 
     def settled(self) -> Page:
-        """Wait until no script runs."""
+        """Wait until no script runs. The browser may have parts of the page still to draw, for which it loads code."""
         self.page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
         return self.page
+
+    @contextmanager
+    def answered(self) -> Iterator[None]:
+        """Wait until the page has answered what is done here: no script seems to run before one has been asked for."""
+        self.settled()
+        assert self.connection, "there is no connection to the server"
+        with self.connection.expect_event("framereceived", _has_run):
+            yield
+        self.settled()
 
     def check(self) -> None:
         """Nothing went wrong in the browser, and no page shows a traceback."""
@@ -246,6 +273,30 @@ class Visitor:
 
     def close(self) -> None:
         self.context.close()
+
+
+def _has_run(frame: str | bytes) -> bool:
+    """Whether the server says that the page's script has run to its end."""
+    return isinstance(frame, bytes) and (
+        (message := ForwardMsg.FromString(frame)).WhichOneof("type") == "script_finished"
+        and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+    )
+
+
+def wait_until_it_rests(place: Locator) -> None:
+    """Wait until an element stays where it is: fonts and pictures come late, and move what is below them."""
+    place.evaluate(
+        """(element) => new Promise((rests) => {
+            let last = "", frames = 0;
+            const look = () => {
+                const box = element.getBoundingClientRect(), now = [box.left, box.top, box.width, box.height].join();
+                frames = now === last ? frames + 1 : 0;
+                last = now;
+                frames < 12 ? requestAnimationFrame(look) : rests();
+            };
+            look();
+        })"""
+    )
 
 
 def points_drawn(page: Page) -> dict[str, int]:

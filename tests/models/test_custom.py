@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import is_one_sentence, keep_as_sample, kill_trainers, trainer_processes, wait_for
+from conftest import is_one_sentence, keep_as_sample, kill_trainers, only_trainer, wait_for
 from export.test_export import alone, write_idx
 from helpers import ui
 from helpers.making import finished_run
@@ -501,11 +501,6 @@ def ended(store: Store, *ids: int) -> list:
     return [store.run(id) for id in ids]
 
 
-def only_trainer(store: Store) -> int:
-    """The process id of the only trainer; while it starts a worker there seem to be two for a moment."""
-    return wait_for(lambda: len(found := trainer_processes(store.path.parent)) == 1 and found[0])
-
-
 def ask(store: Store, *recipes: Recipe) -> list[int]:
     return [id for id, _ in store.enqueue([(recipe, recipe.key("data")) for recipe in recipes], Path("/nowhere"))]
 
@@ -516,7 +511,7 @@ def test_a_warm_trainer_trains_each_version_as_it_was_asked_for(use, store, smal
     scheduler.start(store)
     [run] = ended(store, first)
     assert (run.status, run.parameters) == ("done", 7850)
-    process = only_trainer(store)
+    process = only_trainer(store.path.parent)
 
     path.write_text(TINY.replace("784, 10", "784, 10, bias=False"))
     custom.refresh(store.path.parent)
@@ -524,21 +519,21 @@ def test_a_warm_trainer_trains_each_version_as_it_was_asked_for(use, store, smal
     (second,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
     [run] = ended(store, second)
     assert (run.status, run.parameters) == ("done", 7840)
-    assert only_trainer(store) == process
+    assert only_trainer(store.path.parent) == process
     assert store.run(first) is None  # Of a version that is no more.
 
 
 def test_a_trainer_that_knows_nothing_of_the_models_is_followed_by_one_that_does(use, store, small_sample, monkeypatch):
     scheduler.start(store)
     wait_for(lambda: store.setting(scheduler.EXPECTED))
-    process = only_trainer(store)
+    process = only_trainer(store.path.parent)
     use(TINY)
     (id,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
     scheduler.start(store)
     scheduler.start(store)  # As every visit of the Train page does: nobody else comes to wait.
     [run] = ended(store, id)
     assert run.status == "done"
-    assert only_trainer(store) != process
+    assert only_trainer(store.path.parent) != process
 
 
 # The example of the docs, everywhere

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 import pytest
-from conftest import keep_as_sample, kill_trainers, trainer_processes, wait_for
-from helpers.ui import Server, Visitor, points_drawn, served
+from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
+from helpers.ui import Server, Visitor, points_drawn, served, wait_until_it_rests
 
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
@@ -72,30 +69,42 @@ def trained(browser: Browser, server: Server) -> list[Run]:
     ann, ben = Visitor(browser, server), Visitor(browser, server)
     choose_recipe(ann, epochs=30)
     press(ann.page, "Train")
-    ann.page.get_by_text("Training now").wait_for()
-    [trainer] = trainer_processes(server.runs)
-    with standing_still(trainer):
-        ben.open("Train")
-        ben.page.get_by_text("Training now").wait_for()
+    store = Store(server.runs / "fmnist.db")
     watchers = {ann: [], ben: []}
+
+    def look() -> None:
+        for visitor, seen in watchers.items():
+            if (points := points_drawn(visitor.page)) and points not in seen:
+                seen.append(points)
+
+    def all_is_drawn(*visitors: Visitor) -> bool:
+        look()
+        return all(sum(points_drawn(visitor.page).values()) == stored_points(store) for visitor in visitors)
 
     def watched_to_the_end() -> bool:
         ann.page.wait_for_timeout(200)  # To look all the time would cost the training its processor.
-        for visitor, seen in watchers.items():
-            points = points_drawn(visitor.page)
-            if points and points not in seen:
-                seen.append(points)
+        look()
         return all(visitor.page.get_by_text("Last training").is_visible() for visitor in watchers)
 
+    wait_for(lambda: stored_points(store))
+    with standing_still(store):
+        ann.page.get_by_text("Training now").wait_for()
+        wait_for(lambda: all_is_drawn(ann))
+        before = stored_points(store)
+    wait_for(lambda: stored_points(store) > before)
+    with standing_still(store):
+        ben.open("Train")
+        ben.page.get_by_text("Training now").wait_for()
+        wait_for(lambda: all_is_drawn(ann, ben))
     wait_for(watched_to_the_end, timeout=300)
+    wait_for(lambda: all_is_drawn(ann, ben))
+    assert len(watchers[ann]) > 2 and len(watchers[ben]) > 1, "the curves appeared, but did not grow"
     for visitor, seen in watchers.items():
         visitor.settled()
-        assert len(seen) > 1, "the curves appeared, but did not grow"
         assert all(total >= earlier.get(name, 0) for earlier, later in pairwise(seen) for name, total in later.items())
         assert {*points_drawn(visitor.page)} == {model.name for model in ARCHITECTURES.values()}
         visitor.check()
         visitor.close()
-    store = Store(server.runs / "fmnist.db")
     finished = store.runs("done")
     store.close()
     assert [run.recipe.model for run in finished] == sorted(ARCHITECTURES)
@@ -105,14 +114,18 @@ def trained(browser: Browser, server: Server) -> list[Run]:
 def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     page = ann.open(f"?{SAMPLE}")
     best = max(trained, key=lambda run: run.result.test_accuracy)
-    assert page.get_by_text(f"{best.result.test_accuracy:.1%}").first.is_visible()
+    page.get_by_text(f"{best.result.test_accuracy:.1%}").first.wait_for()
     cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
-    cells.first.wait_for(state="attached")
-    numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
+
+    def has_all() -> bool:
+        numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
+        accuracies = [100 * run.result.test_accuracy for run in trained]
+        return all(any(abs(number - accuracy) < 0.01 for number in numbers) for accuracy in accuracies)
+
+    wait_for(has_all)
     page = ann.open(f"Compare?{SAMPLE}")
     for run in trained:
         accuracy = run.result.test_accuracy
-        assert any(abs(number - 100 * accuracy) < 0.01 for number in numbers)
         page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
     page = ann.open(f"Confusion?{SAMPLE}")
     for run in trained:
@@ -128,10 +141,9 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     click_cell(page, 1, row, column)
     words = f"{title(trained[1])}: {CLOTHES.classes[row]} taken for {CLOTHES.classes[column]}, {len(images)} image"
     page.get_by_text(words).wait_for()
-    ann.settled()
-    assert shown_images(page) == images
-    click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
-    ann.settled()
+    wait_for(lambda: shown_images(page) == images)
+    with ann.answered():
+        click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
     assert shown_images(page) == images
     page.get_by_text("Share of the predicted class", exact=True).click()
     page.get_by_text("is a larger share of the predicted class, on one scale for all").wait_for()
@@ -141,10 +153,10 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     ann.settled()
     copied = ben.open(page.url.removeprefix(f"{ann.server.url}/"))
     copied.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
-    copied.locator("figure").first.wait_for()
+    wait_for(lambda: shown_images(copied) == images)
     ben.settled()
     for window in (page, copied):
-        assert window.get_by_text(words).is_visible()
+        window.get_by_text(words).wait_for()
         assert shown_images(window) == images
         cells = window.get_by_role("radiogroup", name="Cells say")
         cells.get_by_role("radio", name="Share of the predicted class", checked=True).wait_for()
@@ -170,13 +182,11 @@ def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, r
         "Look closer at": f"#{images[-1]}",
     }.items():
         tab_to(page, label)
-        page.keyboard.type(choice)
-        page.keyboard.press("Enter")
-        ann.settled()
-        page.wait_for_timeout(100)
-        ann.settled()
+        with ann.answered():
+            page.keyboard.type(choice)
+            page.keyboard.press("Enter")
     page.get_by_text(f"Test image {images[-1]}: {CLOTHES.classes[row]}").wait_for()
-    assert shown_images(page) == images
+    wait_for(lambda: shown_images(page) == images)
     for model in ARCHITECTURES.values():
         page.locator(f"[data-testid=stPlotlyChart][aria-label^='{model.name}: ']").wait_for()
     ann.check()
@@ -190,9 +200,13 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     page = ann.open(f"Confusion?{SAMPLE}&cells=Difference&{urlencode({'to': title(trained[2])})}")
     click_cell(page, 0, row, column)
     page.get_by_text(f"Put right by {title(trained[2])}: ").wait_for()
-    ann.settled()
-    assert {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)}
+    wait_for(lambda: {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)})
     ann.check()
+
+
+def stored_points(store: Store) -> int:
+    """How many points the curves on the page Train have by now."""
+    return len(store.history([run.id for run in store.runs()], "train"))
 
 
 def title(run: Run) -> str:
@@ -220,7 +234,7 @@ def shown_images(page: Page) -> list[int]:
 def choose(page: Page, label: str, option: str) -> None:
     box = page.get_by_role("combobox", name=label)
     box.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)  # Scrolling would close the list again.
+    wait_until_it_rests(box)  # Scrolling would close the list again.
     box.click()
     page.get_by_role("option", name=option, exact=True).click()
 
@@ -241,6 +255,7 @@ def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page.get_by_text("The models' answers appear here.").wait_for()
     pad = page.locator(".pad canvas")
     pad.scroll_into_view_if_needed()
+    wait_until_it_rests(pad)
     box = pad.bounding_box()
     for x in range(80, 220, 20):
         page.mouse.move(box["x"] + x, box["y"] + 60)
@@ -277,7 +292,7 @@ def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, ru
         visitor.settled()
         visitor.check()
     assert sorted(run.recipe.model for run in one_epoch(runs)) == sorted(ARCHITECTURES)
-    assert len(trainer_processes(server.runs)) == 1
+    assert only_trainer(server.runs)
 
 
 def one_epoch(store: Store, *statuses: str) -> list[Run]:
@@ -293,20 +308,19 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     def reached() -> int:
         return runs.run(run.id).step
 
-    wait_for(reached)
-    [trainer] = trainer_processes(server.runs)
-    with standing_still(trainer):
+    wait_for(lambda: runs.artifact(run.id, "checkpoint"))
+    with standing_still(runs):
         step = reached()
         ann.page.get_by_text(f"step {step:,} of 440").wait_for()
         server.kill()
-    wait_for(lambda: reached() > step and runs.artifact(run.id, "checkpoint"))
-    with standing_still(trainer):
+    wait_for(lambda: reached() > step)
+    with standing_still(runs):
         step = reached()
         server.start()
         page = ben.open("Train")
         page.get_by_text(f"step {step:,} of 440").wait_for()
     wait_for(lambda: reached() > step)
-    with standing_still(trainer):
+    with standing_still(runs):
         page.get_by_text(f"step {reached():,} of 440").wait_for()
         kill_trainers(server.runs)
     page.get_by_text("interrupted at step").wait_for()
@@ -321,17 +335,6 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     ben.check()
     # Ann's tab was open all the time, and has found the new server.
     ann.page.get_by_text("Last training").wait_for()
-
-
-@contextmanager
-def standing_still(pid: int) -> Iterator[None]:
-    """A process that does nothing for a while: however fast the machine, it is not done before we have looked."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_no_page_is_wider_than_a_phone(trained, server, browser):
@@ -400,6 +403,7 @@ def click_cell(page: Page, plot: int, row: int, column: int) -> None:
     drawn = page.locator(".js-plotly-plot").nth(plot)
     drawn.locator(".heatmaplayer").wait_for(state="attached")
     drawn.scroll_into_view_if_needed()
+    wait_until_it_rests(drawn)
     x, y = drawn.evaluate(
         """(plot, [row, column]) => {
             const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import is_one_sentence, keep_as_sample, trainer_processes
+from conftest import commands, is_one_sentence, keep_as_sample, trainer_processes
 from filelock import FileLock
 from helpers.client import PRESSED, Client, selected_rows
 from helpers.making import ended_run, finished_run, queued_run, running_run
@@ -163,7 +163,9 @@ def test_a_trainer_does_not_begin(store, read_only, caplog):
     assert not store.path.with_name("fmnist.db.trainer.lock").exists()
 
 
-@pytest.mark.parametrize("command", ["train", "time", "data download", "runs delete 1", "runs import other.db"])
+@pytest.mark.parametrize(
+    "command", ["train", "time", "data download", "runs delete 1", "runs resume", "runs import other.db"]
+)
 def test_the_command_line_refuses_what_would_change_something(command, store, read_only, capsys):
     assert cli.main([*command.split(), "--runs", str(store.path)]) == 1
     out, err = capsys.readouterr()
@@ -343,7 +345,6 @@ def everything_in(folder: Path) -> dict[str, object]:
     }
 
 
-def children_of(pid: int) -> list[str]:
-    """The processes that a server has started and that live."""
-    tasks = Path(f"/proc/{pid}/task")
-    return [id for task in tasks.glob("*") for id in (task / "children").read_text().split()] if tasks.exists() else []
+def children_of(pid: int) -> list[int]:
+    """The processes that a server has started."""
+    return [child for child, (parent, _) in commands().items() if parent == pid]

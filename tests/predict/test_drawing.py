@@ -140,7 +140,7 @@ def test_there_are_two_drawings_of_each_class_with_an_outline_and_a_filling():
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the reference runs are not there")
 def test_model_2_names_at_least_half_of_the_drawings(tmp_path):
-    """The README tells the figure that this prints (pytest -rP)."""
+    """docs/measurements.md quotes the figure that this prints (pytest -rP)."""
     from fmnist.predict import prediction
 
     library = Library(Store(tmp_path / "fmnist.db"))

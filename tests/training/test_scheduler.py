@@ -12,7 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import is_one_sentence, keep_as_sample, kill_trainers, trainer_processes, wait_for
+from conftest import (
+    commands,
+    is_one_sentence,
+    keep_as_sample,
+    kill_trainers,
+    only_trainer,
+    state_of,
+    trainer_at_work,
+    trainer_processes,
+    wait_for,
+)
 from safetensors.torch import load
 
 from fmnist.data import files
@@ -51,22 +61,16 @@ def run_to_its_end(store: Store) -> subprocess.CompletedProcess:
 
 
 def worker_processes(folder: Path) -> list[int]:
-    """The process ids of the workers of the trainers of a folder's stores."""
-    trainers = trainer_processes(folder)
-    lines = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True).stdout
-    cut = [line.split(maxsplit=2) for line in lines.splitlines()]
-    rows = [(int(pid), int(parent), command) for pid, parent, command in cut]
-    servers = [pid for pid, parent, command in rows if parent in trainers and "multiprocessing.forkserver" in command]
-    return [
-        pid
-        for pid, parent, command in rows
-        if parent in servers or (parent in trainers and "multiprocessing.spawn" in command)
-    ]
+    """The process ids of the workers of the trainer at work: forked by a server that it has, or spawned."""
+    trainer, known = trainer_at_work(folder), commands()
+    children = {pid: command for pid, (parent, command) in known.items() if parent == trainer}
+    servers = [pid for pid, command in children.items() if "multiprocessing.forkserver" in command]
+    spawned = [pid for pid, command in children.items() if "multiprocessing.spawn" in command]
+    return spawned + [pid for pid, (parent, _) in known.items() if parent in servers]
 
 
 def is_running(pid: int) -> bool:
-    lines = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
-    return bool(lines.strip()) and not lines.startswith("Z")  # A zombie is only waited for by nobody.
+    return state_of(pid) not in ("", "Z")  # A zombie is only waited for by nobody.
 
 
 def same_weights(saved: bytes, weights: dict[str, torch.Tensor]) -> bool:
@@ -101,10 +105,10 @@ def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
 
 def test_a_trainer_takes_what_is_queued_while_it_lives(store, small_sample):
     finish(store, *queue(store, Recipe("0", epochs=1, **SMALL)))
-    (process,) = trainer_processes(store.path.parent)
+    process = only_trainer(store.path.parent)
     (later,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
     assert later.status == "done"
-    assert trainer_processes(store.path.parent) == [process]
+    assert only_trainer(store.path.parent) == process
 
 
 def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sample, monkeypatch):
@@ -174,7 +178,7 @@ def test_a_second_trainer_ends_at_once(store, small_sample):
     wait_for(lambda: store.run(endless).status == "running")
     second = run_to_its_end(store)
     assert (second.returncode, second.stdout) == (0, "")
-    assert len(trainer_processes(store.path.parent)) == 1
+    assert only_trainer(store.path.parent)
     scheduler.start(store)
     scheduler.recover(store)  # nothing is left behind
     assert store.run(endless).status == "running" and scheduler.is_alive(store)

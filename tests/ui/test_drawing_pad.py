@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import keep_as_sample, wait_for
 from helpers.making import three_models
-from helpers.ui import Server, Visitor, served
+from helpers.ui import Server, Visitor, served, wait_until_it_rests
 
 from fmnist.data.files import Dataset
 from fmnist.store.store import Store
@@ -57,14 +57,7 @@ def open_pad(visitor: Visitor) -> Page:
     page.get_by_text(WAITING).wait_for()
     visitor.settled()
     canvas(page).scroll_into_view_if_needed()
-    places = []
-
-    def rests() -> bool:  # The fonts of the words above it come late.
-        places.append(canvas(page).bounding_box())
-        page.wait_for_timeout(200)
-        return canvas(page).bounding_box() == places[-1]
-
-    wait_for(rests)
+    wait_until_it_rests(canvas(page))
     return page
 
 
@@ -105,7 +98,9 @@ def drag(page: Page, *points: Point) -> None:
 def assert_answered(visitor: Visitor) -> None:
     visitor.page.get_by_text(ANSWERED).wait_for()
     visitor.settled()
-    assert visitor.page.locator("table.bars").count() == 3
+    bars = visitor.page.locator("table.bars")
+    bars.nth(2).wait_for()  # What is drawn for the first time is loaded first, which no script waits for.
+    assert bars.count() == 3
 
 
 def assert_near(points: list[Point], expected: list[Point], tolerance: float = 2) -> None:
@@ -266,6 +261,7 @@ def test_a_smaller_window_keeps_the_drawing_and_draws_on_where_the_hand_is(ann):
     page.set_viewport_size({"width": 700, "height": 900})
     ann.settled()
     canvas(page).scroll_into_view_if_needed()
+    wait_until_it_rests(canvas(page))
     drag(page, (200, 60), (200, 220))
     one, two = wait_for_strokes(page, 2)
     assert_near([one["points"][0], two["points"][0]], [(80, 60), (200, 60)])
