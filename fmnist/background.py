@@ -15,14 +15,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from fmnist import settings
+
 SAID = "fmnist: "
-PLACE = Path(__file__).resolve().parent.parent
-"""From here `python -m fmnist` finds the package, also where it is not installed."""
 
 
 def say(sentence: object) -> None:
@@ -34,8 +33,7 @@ class BackgroundProcess:
     """A process that works for this one, and for nobody else.
 
     Args:
-        arguments: of Python: "-m", "fmnist", "time", ...
-        environment: ours, if none is given.
+        arguments: of Python: of a module of ours what `settings.module` gives, and then the module's own.
         text: what it reads on its standard input.
         with_children: may start processes of its own, which end with it; Ctrl-C in our terminal does not reach them.
 
@@ -46,7 +44,6 @@ class BackgroundProcess:
     def __init__(
         self,
         *arguments: str,
-        environment: Mapping[str, str] | None = None,
         text: str = "",
         with_children: bool = False,
     ) -> None:
@@ -60,8 +57,8 @@ class BackgroundProcess:
                 stdin=given,
                 stdout=self._output,
                 stderr=self._reports,
-                cwd=PLACE,
-                env=environment,
+                cwd=settings.start_folder(),
+                env=settings.environment(),
                 start_new_session=with_children,
             )
 
@@ -118,11 +115,11 @@ def _content(file: IO[bytes]) -> str:
     return file.read().decode(errors="replace")
 
 
-def detach(*arguments: str, log: Path, environment: Mapping[str, str] | None = None) -> None:
+def detach(*arguments: str, log: Path) -> None:
     """Start a process that goes on when this one ends.
 
     Args:
-        arguments, environment: as of a `BackgroundProcess`.
+        arguments: as of a `BackgroundProcess`.
         log: where all that it writes is added.
 
     Raises:
@@ -134,8 +131,8 @@ def detach(*arguments: str, log: Path, environment: Mapping[str, str] | None = N
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=PLACE,
-            env=environment,
+            cwd=settings.start_folder(),
+            env=settings.environment(),
             start_new_session=True,  # Ctrl-C and the end of a server must not reach it.
         )
     # Somebody has to take note of its end, else it stays in the process table as a zombie.

@@ -98,7 +98,7 @@ def ask(library: Library) -> None:
             help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
         )
         return
-    cluster = scheduler.cluster_address()
+    cluster = settings.ray_address()
     plan = Plan(library, grid, images, scheduler.slots_of(library.own, cluster)) if grid else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
@@ -271,7 +271,7 @@ def seconds_left(batch: TrainingProgress) -> float | None:
         except DataError:
             return None
 
-    return batch.seconds_left(images, scheduler.slots_of(batch.library.own, scheduler.cluster_address()))
+    return batch.seconds_left(images, scheduler.slots_of(batch.library.own, settings.ray_address()))
 
 
 def show_running(library: Library, batch: TrainingProgress, run: Run) -> None:
@@ -333,7 +333,7 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
         return
     if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
         try:
-            library.own.resume(*ids, cluster=scheduler.cluster_address(), asker=login.asker())
+            library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
         except TooManyRuns as error:
             st.toast(str(error), icon=":material/front_hand:")
             return

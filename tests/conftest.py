@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from fmnist import __main__ as cli
+from fmnist import settings
 from fmnist.data import files as data_files
 from fmnist.data import sample
 from fmnist.data.catalog import DATASETS, DatasetInfo
@@ -262,7 +263,7 @@ def tell_processes(infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pyte
     lines = ["from dataclasses import replace", "from fmnist.data.catalog import DATASETS, File"]
     lines += [f"DATASETS[{info.id!r}] = replace(DATASETS[{info.id!r}], files={info.files})" for info in infos]
     (folder / "sitecustomize.py").write_text("\n".join(lines))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(data_files.PROJECT)]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(settings.PROJECT)]))
 
 
 def keep_as_sample(dataset: Dataset, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import wait_for
 
+from fmnist import settings
 from fmnist.background import BackgroundProcess, detach
 
 
@@ -33,7 +34,7 @@ def test_one_that_could_not_say_it():
 
 
 def test_a_command_that_cannot_be_done_says_why(tmp_path):
-    process = BackgroundProcess("-m", "fmnist", "runs", "show", "7", "--runs", str(tmp_path))
+    process = BackgroundProcess(*settings.module("fmnist"), "runs", "show", "7", "--runs", str(tmp_path))
     assert process.wait(60) == 1
     assert process.fault("") == f"There is no run 7 in {tmp_path / 'fmnist.db'}: python -m fmnist runs list."
 
@@ -73,8 +74,9 @@ def _is_there(pid: int) -> bool:
         return False
 
 
-def test_a_detached_process_writes_its_log(tmp_path):
+def test_a_detached_process_writes_its_log(tmp_path, monkeypatch):
     log = tmp_path / "log"
     log.write_text("before\n")
-    detach("-c", "import os, sys; print(os.environ['WORD'], file=sys.stderr)", log=log, environment={"WORD": "after"})
+    monkeypatch.setenv("WORD", "after")
+    detach("-c", "import os, sys; print(os.environ['WORD'], file=sys.stderr)", log=log)
     wait_for(lambda: log.read_text() == "before\nafter\n")

@@ -13,8 +13,8 @@ import pytest
 from conftest import wait_for
 from helpers.ui import free_port
 
+from fmnist import settings
 from fmnist.commands import dashboard
-from fmnist.data import files
 
 
 def answers(port: int, path: str) -> bytes | None:
@@ -29,7 +29,7 @@ def test_the_dashboard_is_served_from_any_folder(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "fmnist", "dashboard", "--runs", "mine", *options],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(files.PROJECT)},
+        env=os.environ | {"PYTHONPATH": str(settings.PROJECT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

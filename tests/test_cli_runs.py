@@ -15,7 +15,7 @@ import pytest
 from conftest import check_refused, wait_for
 from helpers.making import ended_run, finished_run, queued_run, running_run
 
-from fmnist.data import files
+from fmnist import settings
 from fmnist.recipe import Recipe
 
 
@@ -120,7 +120,7 @@ def test_a_training_that_was_stopped_goes_on_by_the_command_that_it_names(store,
     monkeypatch.delenv("FMNIST_RUNS")  # So that the store has to be named.
     command = [sys.executable, "-m", "fmnist", "train", "--dataset", "sample", "--models", "0", "--seeds", "0-1"]
     command += ["--epochs", "40", "--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
-    process = subprocess.Popen(command, cwd=files.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
+    process = subprocess.Popen(command, cwd=settings.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
     try:
         wait_for(lambda: any(run.steps and run.step > run.steps / 40 for run in store.runs()))
         os.killpg(process.pid, signal.SIGINT)
@@ -136,7 +136,7 @@ def test_a_training_that_was_stopped_goes_on_by_the_command_that_it_names(store,
     named = err.splitlines()[-1].partition("To go on: python -m fmnist ")[2].split()
     assert named == ["runs", "resume", "1-2", "--runs", str(store.path)]
     again = subprocess.run(
-        [sys.executable, "-m", "fmnist", *named], cwd=files.PROJECT, capture_output=True, text=True, timeout=250
+        [sys.executable, "-m", "fmnist", *named], cwd=settings.PROJECT, capture_output=True, text=True, timeout=250
     )
     assert again.returncode == 0 and [run.status for run in store.runs()] == ["done", "done"]
     assert again.stdout.splitlines() == [

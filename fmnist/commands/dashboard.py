@@ -5,33 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from fmnist.commands import CommandError, options
+from fmnist import settings
+from fmnist.commands import options
 from fmnist.commands.options import Places
-from fmnist.models import custom
 
 
 @options.command("dashboard", custom_models=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- STREAMLIT OPTIONS]")
 def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
     """Show the dashboard in a browser, until Ctrl-C. What stands after -- is for Streamlit: -- --server.port 8502."""
-    environment = custom.environment() | {"FMNIST_RUNS": str(places.runs)}
+    environment = settings.environment() | {"FMNIST_RUNS": str(places.runs)}
     # Else the dashboard looks where a page was told to look.
     named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
     if named or os.environ.get("FMNIST_DATA"):
         environment["FMNIST_DATA"] = str(places.data)
-    command = [sys.executable, "-m", "streamlit", "run", str(_script()), *arguments]
+    command = [sys.executable, "-m", "streamlit", "run", str(settings.dashboard_script()), *arguments]
     if os.name == "nt":
         return subprocess.run(command, env=environment).returncode
     os.execve(sys.executable, command, environment)
-
-
-def _script() -> Path:
-    path = Path(__file__).parents[2] / "dashboard.py"
-    if not path.is_file():
-        raise CommandError(f"The dashboard is not at {path}: run it from a checkout of the project.")
-    return path

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from fmnist import settings as settings_module
+from fmnist import settings
 from fmnist.commands import CommandError
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
@@ -23,7 +23,6 @@ from fmnist.store import store
 from fmnist.store.library import Library
 from fmnist.store.run import Status
 from fmnist.store.store import Store
-from fmnist.training import scheduler
 
 T = TypeVar("T")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -147,7 +146,7 @@ def ray_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--ray",
         "cluster",
         metavar="ADDRESS",
-        default=scheduler.cluster_address,
+        default=settings.ray_address,
         callback=lambda _ctx, _param, address: address or None,
         help="Train on the Ray cluster at HOST:PORT, or auto.  [default: FMNIST_RAY_ADDRESS, else this machine]",
     )(function)
@@ -201,7 +200,7 @@ PLACES: list[click.Parameter] = [
 
 
 def command(
-    name: str, *, custom_models: bool = True, changes: bool = False, **settings: Any
+    name: str, *, custom_models: bool = True, changes: bool = False, **click_settings: Any
 ) -> Callable[[Callable[..., int | None]], click.Command]:
     """Make a command of a function, whose docstring is the help. It is called with `Places` and the options.
 
@@ -209,21 +208,21 @@ def command(
         custom_models: whether it may meet the user's own models, which take seconds to be tried.
         changes: whether it writes into the store or the data root: then a read-only dashboard's environment refuses it
             at once (what lies below would refuse it too, but later).
-        settings: for `click.command`.
+        click_settings: for `click.command`.
     """
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
         @wraps(function)
         def call(runs: Path, data: Path, **options: Any) -> int | None:
-            if changes and settings_module.read_only():
-                raise CommandError(settings_module.READ_ONLY)
+            if changes and settings.read_only():
+                raise CommandError(settings.READ_ONLY)
             if custom_models:
                 custom.refresh(runs.parent)
             if options.get("models"):
                 options["models"] = _full_ids(options["models"])
             return function(Places(runs, data), **options)
 
-        make: Callable[[Callable[..., int | None]], click.Command] = click.command(name, **settings)
+        make: Callable[[Callable[..., int | None]], click.Command] = click.command(name, **click_settings)
         made = make(call)
         made.params += PLACES
         return made

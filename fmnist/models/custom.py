@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -30,10 +29,10 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
+from fmnist import settings
 from fmnist.background import BackgroundProcess
 from fmnist.models.registry import ARCHITECTURES, Architecture, CustomBuild, ModelError, Source
 
-VARIABLE = "FMNIST_MODELS"
 GROUP = "fmnist.models"
 CHECK_VERSION = 2
 """Raise it when a model has to do more, or other things are said of it."""
@@ -108,28 +107,16 @@ def refresh(
 
 def files() -> set[str]:
     """The files that the environment and installed packages name, whether they can be read or not."""
-    return {*map(str, _named_files()), *(path for path, _ in _installed())}
-
-
-def environment() -> dict[str, str]:
-    """Our environment for a process that works in another folder."""
-    if not os.environ.get(VARIABLE):
-        return dict(os.environ)
-    return os.environ | {VARIABLE: os.pathsep.join(str(path) for path in _named_files())}
+    return {*map(str, settings.model_files()), *(path for path, _ in _installed())}
 
 
 # --- Where they are ---
 
 
-def _named_files() -> list[Path]:
-    named = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [Path(name.strip()).expanduser().absolute() for name in named if name.strip()]
-
-
 def _sources() -> tuple[list[Source], list[Fault]]:
     """The files' texts, and what is wrong with those that can't be read. No file is executed."""
     found, wrong = {}, []
-    places = [(path, "", f"{VARIABLE} names {path}") for path in _named_files()]
+    places = [(path, "", f"{settings.MODELS} names {path}") for path in settings.model_files()]
     places += [(Path(path), package, f"An installed package names {path}") for path, package in _installed()]
     for path, package, named in places:
         try:
@@ -203,7 +190,8 @@ def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
         seconds: the time limit; `CHECK_SECONDS` if it is not given.
     """
     seconds = CHECK_SECONDS if seconds is None else seconds
-    process = BackgroundProcess("-m", "fmnist.models.custom_check", text=json.dumps(asdict(source)), with_children=True)
+    module = settings.module("fmnist.models.custom_check")
+    process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
     try:
         code = process.wait(seconds)
     finally:

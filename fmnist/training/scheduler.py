@@ -146,21 +146,16 @@ def start(store: Store) -> None:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    command = ["-u", "-m", "fmnist.training.scheduler", "--runs", str(store.path)]
+    command = ["-u", *settings.module("fmnist.training.scheduler"), "--runs", str(store.path)]
     if is_alive(store):
         if custom.files() <= _expected(store):
             return
         store.set_setting(EXPECTED, json.dumps(sorted(custom.files())))
         command += ["--wait"]
     try:
-        background.detach(*command, log=log_path(store.path), environment=custom.environment())
+        background.detach(*command, log=log_path(store.path))
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error
-
-
-def cluster_address() -> str | None:
-    """The Ray cluster that shall train new runs: FMNIST_RAY_ADDRESS; None for this machine."""
-    return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
 
 
 def cluster_state(store: Store, address: str) -> ClusterState:
@@ -289,7 +284,7 @@ class Scheduler:
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
         wanted = Prepare(DEFAULT, self.store.data_root(), self.store.path.parent)
-        address = cluster_address()
+        address = settings.ray_address()
         worker = self._connect(address) if address else self._start_worker()
         with suppress(OSError):
             worker.connection.send(wanted)
@@ -508,7 +503,7 @@ def serve_cluster(connection: Connection, address: str) -> None:
     try:
         from fmnist.training import ray_cluster
     except ImportError as error:
-        problem = f"Ray can't be loaded ({error}): install it with pip install -r requirements-ray.txt."
+        problem = f"Ray can't be loaded ({error}): install it with {settings.how_to_install('ray')}."
         connection.send(ClusterState(address, problem=problem))
         return
     ray_cluster.serve(connection, address)

@@ -15,7 +15,6 @@ import streamlit as st
 from fmnist import settings
 from fmnist.background import BackgroundProcess
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
-from fmnist.models import custom
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui import widgets
@@ -107,10 +106,10 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
     """
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
-        command = ["-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
+        command = [*settings.module("fmnist"), "export", *(run.address for run in runs), "--to", form.id]
         root = library.own.data_root(runs[0].recipe.dataset)
         command += ["--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
-        process = BackgroundProcess(*command, environment=custom.environment())
+        process = BackgroundProcess(*command)
         try:
             code = process.wait(MAX_SECONDS)
         finally:

@@ -17,7 +17,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
 
 from fmnist import settings
-from fmnist.settings import AccessError, Asker
+from fmnist.settings import Asker, SettingsError
 
 log = logging.getLogger("fmnist.ui.login")
 
@@ -26,18 +26,18 @@ def enter() -> None:
     """Let in who may look; to everybody else show why not, and end the page.
 
     Raises:
-        AccessError: what is configured can't be used; nobody is let in.
+        SettingsError: what is configured can't be used; nobody is let in.
     """
     providers = _providers()
     if not providers:
         if settings.users():
-            raise AccessError(
+            raise SettingsError(
                 "FMNIST_USERS names who may look, but no login is configured: add [auth] to .streamlit/secrets.toml."
             )
         return
     if not (find_spec("authlib") and find_spec("httpx")):
-        raise AccessError(
-            "A login is configured, but what it needs is not installed: pip install -r requirements-serve.txt"
+        raise SettingsError(
+            f"A login is configured, but what it needs is not installed: {settings.how_to_install('serve')}"
         )
     user = st.user.to_dict()
     if user.get("is_logged_in") is not True:
@@ -57,7 +57,7 @@ def asker() -> Asker | None:
     """Whose runs are counted for whoever looks at the moment; None where there is no limit.
 
     Raises:
-        AccessError: as `settings.queue_limit`.
+        SettingsError: as `settings.queue_limit`.
     """
     limit = settings.queue_limit()
     return None if limit is None else Asker(_viewer(), limit)
@@ -93,7 +93,7 @@ def _providers() -> dict[str, str | None]:
     except StreamlitSecretNotFoundError as error:
         # Streamlit itself would go on without a login where it can't read the file.
         if any(Path(path).exists() for path in st.get_option("secrets.files")):
-            raise AccessError(
+            raise SettingsError(
                 "The secrets file can't be read, so nobody is let in: the server's log says why."
             ) from error
         return {}
@@ -113,7 +113,7 @@ def _offer(providers: dict[str, str | None]) -> None:
                 st.login(provider)
             except StreamlitAuthError as error:
                 log.error("%s", error)
-                raise AccessError("The login is not configured completely: the server's log says why.") from error
+                raise SettingsError("The login is not configured completely: the server's log says why.") from error
 
 
 def _refusal(user: dict[str, Any]) -> str:

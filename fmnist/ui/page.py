@@ -9,7 +9,7 @@ import streamlit as st
 
 from fmnist.data.files import DataError
 from fmnist.models.registry import ModelError
-from fmnist.settings import AccessError
+from fmnist.settings import SettingsError
 from fmnist.store.database import StoreError
 from fmnist.ui import login
 
@@ -43,7 +43,7 @@ def page(title: str, question: str) -> Iterator[None]:
     st.html(CSS)
     try:
         login.enter()
-    except AccessError as error:
+    except SettingsError as error:
         st.error(str(error), icon=":material/lock:")
         st.stop()
     st.title(question, anchor=False)
@@ -59,5 +59,5 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except (AccessError, DataError, ModelError, StoreError) as error:
+    except (SettingsError, DataError, ModelError, StoreError) as error:
         st.error(str(error), icon=":material/error:")

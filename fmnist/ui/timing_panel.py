@@ -17,7 +17,6 @@ import streamlit as st
 
 from fmnist import settings
 from fmnist.background import BackgroundProcess
-from fmnist.models import custom
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import StoreError
@@ -59,10 +58,10 @@ class Clock:
         with self.lock:
             if self.process:
                 return
-            command = ["-m", "fmnist", "time", *(group.id for group in groups), "--json"]
+            command = [*settings.module("fmnist"), "time", *(group.id for group in groups), "--json"]
             command += ["--steps", str(steps), "--rounds", str(rounds)]
             command += ["--runs", str(library.own.path), "--data", str(library.own.data_root(groups[0].recipe.dataset))]
-            self.process = BackgroundProcess(*command, environment=custom.environment())
+            self.process = BackgroundProcess(*command)
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
             self.faults.pop(subject, None)
 

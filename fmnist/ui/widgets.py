@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -344,7 +343,7 @@ def offer_data(store: Store, name: str, missing: DataError) -> None:
         _download_panel(info, store.data_root(name))
     with right:
         st.markdown(f"**Or name a folder** that holds `{info.torchvision}/raw/`. It is only read.")
-        if os.environ.get("FMNIST_DATA"):
+        if settings.named_data_root():
             st.caption("FMNIST_DATA names the folder here; start the dashboard without it to choose one on this page.")
         else:
             with st.form("folder", border=False):
@@ -379,7 +378,7 @@ def _download_panel(info: DatasetInfo, root: Path) -> None:
     elif st.button(f"Download {info.title}", icon=":material/download:", type="primary"):
         download.message, download.root = "", root
         download.process = BackgroundProcess(
-            "-m", "fmnist", "data", "download", "--dataset", info.id, "--data", str(root)
+            *settings.module("fmnist"), "data", "download", "--dataset", info.id, "--data", str(root)
         )
         st.rerun()
 

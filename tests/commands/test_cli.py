@@ -23,7 +23,7 @@ from PIL import Image
 
 import fmnist as fmnist_package
 from fmnist import __main__ as cli
-from fmnist import metrics
+from fmnist import metrics, settings
 from fmnist.commands import options, progress
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
@@ -150,7 +150,7 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     command = [sys.executable, "-m", "fmnist", "train", "--dataset", "sample", "--models", "0", "--epochs", "1000"]
     command += ["--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
     # A process group of its own, to which a terminal would send Ctrl-C.
-    process = subprocess.Popen(command, cwd=files.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
+    process = subprocess.Popen(command, cwd=settings.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
     try:
         wait_for(lambda: any(run.step for run in store.runs()))
         os.killpg(process.pid, signal.SIGINT)
@@ -167,7 +167,7 @@ def test_ctrl_c_stops_the_training(store, small_sample):
 def test_a_log_file_tells_how_it_goes(store, small_sample):
     """What a terminal shows by bars."""
     command = [sys.executable, "-m", "fmnist", *TRAIN, "--models", "0", "--seeds", "0-1", "--runs", str(store.path)]
-    process = subprocess.run(command, cwd=files.PROJECT, capture_output=True, text=True, timeout=120)
+    process = subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
     assert process.returncode == 0
     plan, *lines = process.stderr.splitlines()
     assert plan.startswith("fmnist: 2 runs, roughly")
@@ -447,7 +447,7 @@ def test_a_store_that_is_broken(fmnist, runs_path):
 
 def call(*arguments: str, runs: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "fmnist", *arguments, "--runs", str(runs)]
-    return subprocess.run(command, cwd=files.PROJECT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
 
 
 def test_an_error_reaches_the_shell(runs_path):
@@ -461,7 +461,7 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
     command = [sys.executable, "-m", "fmnist", "runs", "list", "--runs", str(trained.path)]
     reader, writer = os.pipe()
     os.close(reader)
-    process = subprocess.run(command, cwd=files.PROJECT, stdout=writer, stderr=-1, text=True, timeout=120)
+    process = subprocess.run(command, cwd=settings.PROJECT, stdout=writer, stderr=-1, text=True, timeout=120)
     os.close(writer)
     assert (process.returncode, process.stderr) == (0, "")
 
@@ -543,7 +543,7 @@ def test_the_version_of_a_checkout(fmnist, monkeypatch):
 
 def test_torch_and_streamlit_are_not_loaded_to_begin_with():
     code = "import sys, fmnist.__main__; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=files.PROJECT).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=settings.PROJECT).returncode == 0
 
 
 @pytest.mark.parametrize("columns", [80, 120])

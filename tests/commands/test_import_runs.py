@@ -15,10 +15,10 @@ from conftest import is_one_sentence
 from helpers.making import ended_run, finished_run, queued_run, running_run
 
 from fmnist import __main__ as cli
+from fmnist import settings
 from fmnist.commands import import_runs as import_runs_module
 from fmnist.commands.import_runs import Imported, ImportRefused, import_runs
 from fmnist.commands.verification import verify
-from fmnist.data import files
 from fmnist.data.files import DataMissing
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
@@ -281,6 +281,6 @@ def test_weights_of_another_model_are_refused(take, theirs, store):
 def test_the_command_line_says_what_came_in(theirs, store, small_sample, capsys):
     assert cli.main(["runs", "import", str(theirs), "--runs", str(store.path)]) == 0
     assert capsys.readouterr().out == "3 runs taken in; 3 not finished, and left.\n"
-    assert cli.main(["runs", "import", str(files.PROJECT / "README.md"), "--runs", str(store.path)]) == 1
+    assert cli.main(["runs", "import", str(settings.PROJECT / "README.md"), "--runs", str(store.path)]) == 1
     error = capsys.readouterr().err.strip()
     assert error.startswith("fmnist: ") and is_one_sentence(error)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import is_one_sentence, publish, unpack_all
 
+from fmnist import settings
 from fmnist.data import files, sample
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataError, DataMissing, Dataset
@@ -104,7 +105,7 @@ def test_the_root_is_the_argument_then_the_variable_then_the_project(tmp_path, m
     assert files.data_root("/elsewhere") == Path("/elsewhere")
     assert files.data_root() == tmp_path
     monkeypatch.delenv("FMNIST_DATA")
-    assert files.data_root() == files.PROJECT / "data"
+    assert files.data_root() == settings.PROJECT / "data"
 
 
 # Files that can't be used

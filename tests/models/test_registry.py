@@ -10,8 +10,8 @@ import sys
 import pytest
 import torch
 
-from fmnist.data.files import PROJECT
 from fmnist.models.registry import ARCHITECTURES, Architecture
+from fmnist.settings import PROJECT
 from fmnist.training import loop
 
 SIZES = {"0": (7_850, 7_840), "1": (7_960, 7_940), "2": (7_740, 1_133_860)}

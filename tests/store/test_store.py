@@ -17,8 +17,8 @@ import pytest
 from conftest import is_one_sentence, wait_for
 from helpers.making import result
 
-from fmnist.data.files import PROJECT
 from fmnist.recipe import Recipe
+from fmnist.settings import PROJECT
 from fmnist.store.run import Point, Start, Status
 from fmnist.store.store import Store, StoreError, pack, store_path, unpack
 

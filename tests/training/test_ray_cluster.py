@@ -16,8 +16,8 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirem
 
 from ray.cluster_utils import Cluster
 
-from fmnist.data.files import PROJECT
 from fmnist.recipe import Recipe
+from fmnist.settings import PROJECT
 from fmnist.store.store import Store
 from fmnist.training import loop, ray_cluster, scheduler, worker
 from fmnist.training.ray_cluster import ClusterError

@@ -25,7 +25,7 @@ from conftest import (
 )
 from safetensors.torch import load
 
-from fmnist.data import files
+from fmnist import settings
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import ACTIVE, Run
@@ -57,7 +57,7 @@ def finish(store: Store, *ids: int) -> list[Run]:
 def run_to_its_end(store: Store) -> subprocess.CompletedProcess:
     """A trainer in the foreground, that ends as soon as there is nothing to do."""
     command = [sys.executable, "-m", "fmnist.training.scheduler", "--runs", str(store.path), "--idle-seconds", "0"]
-    return subprocess.run(command, cwd=files.PROJECT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
 
 
 def worker_processes(folder: Path) -> list[int]:
@@ -312,7 +312,7 @@ def test_a_store_that_cannot_be_opened_ends_the_trainer_with_a_sentence(runs_pat
     runs_path.parent.mkdir()
     runs_path.write_text("Dear diary, " * 100)
     command = [sys.executable, "-m", "fmnist.training.scheduler", "--runs", str(runs_path)]
-    process = subprocess.run(command, cwd=files.PROJECT, capture_output=True, text=True, timeout=120)
+    process = subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
     assert process.returncode == 1
     assert "not a store of this program" in process.stderr and "Traceback" not in process.stderr
 

@@ -17,7 +17,7 @@ from helpers.ui import again, labels, texts
 from streamlit.testing.v1 import AppTest
 
 from fmnist import __main__ as cli
-from fmnist.data import files
+from fmnist import settings
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
 from fmnist.training import loop, scheduler, timing
@@ -286,4 +286,4 @@ def test_a_training_that_begins_is_said_in_a_sentence(page, store, small_sample)
 
 def test_torch_is_not_imported_for_the_panel():
     code = "import sys, fmnist.ui.timing_panel; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=files.PROJECT).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=settings.PROJECT).returncode == 0
