@@ -21,6 +21,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
 from fmnist.store import store
 from fmnist.store.library import Library
+from fmnist.store.run import Status
 from fmnist.store.store import Store
 
 T = TypeVar("T")
@@ -28,13 +29,12 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MAX_RANGE = 1000
 """Numbers that a range may have, such as 0-999."""
-STATUSES = ("queued", "running", "done", "failed", "cancelled", "interrupted")
 
 
 # --- Readers of text ---
 
 
-class Read(click.ParamType):
+class Read(click.ParamType):  # type: ignore[type-arg]  # Not a generic class in earlier versions of Click.
     """Text as a function reads it. The message of its ValueError is told as wrong usage."""
 
     def __init__(self, name: str, function: Callable[[str], Any]) -> None:
@@ -102,7 +102,8 @@ def _of_recipes(field: str, read: Callable[[str], list[T]]) -> Callable[[str], l
 
     def checked(text: str) -> list[T]:
         for value in (values := read(text)):
-            Recipe("0", **{field: value})
+            given: dict[str, Any] = {field: value}
+            Recipe("0", **given)
         return values
 
     return checked
@@ -123,7 +124,7 @@ BATCH_SIZES = Read("LIST", _of_recipes("batch_size", whole_numbers))
 LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
 OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
 DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
-STATUS_LIST = Read("LIST", _one_of("status", STATUSES))
+STATUS_LIST = Read("LIST", _one_of("status", list(Status)))
 COUNT = click.IntRange(1, 100_000)
 
 
@@ -221,7 +222,8 @@ def command(
                 options["models"] = _full_ids(options["models"])
             return function(Places(runs, data), **options)
 
-        made = click.command(name, **click_settings)(call)
+        make: Callable[[Callable[..., int | None]], click.Command] = click.command(name, **click_settings)
+        made = make(call)
         made.params += PLACES
         return made
 
