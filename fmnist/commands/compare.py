@@ -10,9 +10,9 @@ import click
 from fmnist.commands import options
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, fitting, print_json, print_rows, room, table
+from fmnist.compare.summary import comparison
 from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.store.library import comparison
 
 COMPARED = (
     *("model", "dataset", "source", "recipe", "seeds"),

@@ -26,13 +26,12 @@ import torch
 from fmnist import metrics
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
-from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.database import APPLICATION_ID, SCHEMA_VERSION, StoreError
 from fmnist.store.library import Library
-from fmnist.store.run import Record, Result, Status
+from fmnist.store.run import TIMES, Record, Result, Status
 from fmnist.training import loop
 
 MAX_BYTES = 256 * 2**20

@@ -14,11 +14,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from fmnist import metrics
-from fmnist.compare import statistics
 from fmnist.compare.pairs import Pair
-from fmnist.metrics import TIMES
+from fmnist.compare.published import PublishedResult
+from fmnist.compare.sentences import say_p
+from fmnist.compare.statistics import SIGNIFICANT
+from fmnist.compare.summary import frontier
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.run import TIMES
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 GREY = "#808891"  # Readable on the light and on the dark background.
@@ -67,7 +69,7 @@ def _faded(color: str, alpha: float) -> str:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model costs: a column of `metrics.summarise`, and how it is shown."""
+    """What a model costs: a column of `summary.summarise`, and how it is shown."""
 
     column: str
     name: str  # in a choice
@@ -105,7 +107,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
         runs: columns group (an id), seed, accuracy, conditions, and the cost's.
     """
     figure = blank(380)
-    best = groups[metrics.frontier(groups[cost.column], groups["accuracy_mean"])].sort_values(cost.column)
+    best = groups[frontier(groups[cost.column], groups["accuracy_mean"])].sort_values(cost.column)
     figure.add_scatter(
         x=(best[cost.column] * cost.factor).tolist(),
         y=best["accuracy_mean"].tolist(),
@@ -165,7 +167,7 @@ def _accuracy_range(accuracies: pd.Series) -> list[float]:
     return [max(0.0, low - room), min(1.0, high + room)]
 
 
-def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[metrics.Known] = ()) -> go.Figure:
+def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[PublishedResult] = ()) -> go.Figure:
     """One row a group: each seed a dot (dead ones crossed), the mean a bar across, with its 95% interval.
 
     Args:
@@ -246,7 +248,7 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
     figure = blank(90 + 52 * len(known), showlegend=False)
     for pair, difference in known:
         model = ARCHITECTURES[pair.first.recipe.model]
-        holds = pair.p < statistics.SIGNIFICANT
+        holds = pair.p < SIGNIFICANT
         figure.add_scatter(
             x=[100 * difference.mean],
             y=[f"{pair.first.title} – {pair.second.title}"],
@@ -266,7 +268,7 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
                 "color": model.color,
                 "line": {"width": 2, "color": model.color},
             },
-            customdata=[[100 * difference.low, 100 * difference.high, statistics.say_p(pair.p)]],
+            customdata=[[100 * difference.low, 100 * difference.high, say_p(pair.p)]],
             hovertemplate="%{x:.1f} points (95%: %{customdata[0]:.1f} to %{customdata[1]:.1f}, %{customdata[2]})"
             "<extra></extra>",
         )
@@ -372,7 +374,7 @@ def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look], classes
     """Recall, precision and F1 of each class side by side, a mark for each group: the hardest class first.
 
     Args:
-        scores: `statistics.mean_class_scores` of each group.
+        scores: `class_scores.mean_class_scores` of each group.
         classes: their names.
     """
     recall = np.mean([table["recall"] for table in scores], axis=0)
@@ -418,7 +420,7 @@ def reliability(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Fi
     """How often answers are right, by how sure the model says it is; the diagonal is a model that means what it says.
 
     Args:
-        tables: `statistics.calibration` of each group.
+        tables: `calibration.calibration` of each group.
     """
     figure = blank(400, hovermode="closest")
     figure.add_scatter(
@@ -453,7 +455,7 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
     """Accuracy on the share of images that are answered when the least sure ones are left out.
 
     Args:
-        tables: `statistics.selective_accuracy` of each group.
+        tables: `calibration.selective_accuracy` of each group.
     """
     figure = blank(400, hovermode="closest")
     for look, table in zip(groups, tables, strict=True):

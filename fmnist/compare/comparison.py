@@ -15,15 +15,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fmnist import metrics
-from fmnist.compare import charts, pairs, statistics
+from fmnist.compare import calibration, charts, diagnosis, pairs, sentences, statistics
 from fmnist.compare import differences as differences_module
 from fmnist.compare.charts import Cost, Look
+from fmnist.compare.class_scores import mean_class_scores
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
+from fmnist.compare.published import PUBLISHED_RESULTS
+from fmnist.compare.summary import as_tables, comparable, frontier
 from fmnist.data.catalog import DatasetInfo
-from fmnist.metrics import TIMES
-from fmnist.store.library import Group, Library, as_tables, identity
-from fmnist.store.run import Run
+from fmnist.store.library import Group, Library, identity
+from fmnist.store.run import TIMES, Run
 
 T = TypeVar("T")
 
@@ -99,23 +101,23 @@ class Comparison:
 
     @property
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """`library.as_tables`, one row a group and one row a run; the groups also with `comparable`, of times."""
+        """`summary.as_tables`, one row a group and one row a run; the groups also with `comparable`, of times."""
 
         def compute() -> tuple[pd.DataFrame, pd.DataFrame]:
             table, runs = as_tables(self.groups)
-            return table.assign(comparable=metrics.comparable(table)), runs
+            return table.assign(comparable=comparable(table)), runs
 
         return self._once("tables", compute=compute)
 
     @property
     def answer(self) -> str:
         """Which model to pick: Markdown."""
-        return metrics.conclusion(*self.tables)
+        return sentences.conclusion(*self.tables)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """Every seed, the means and their intervals."""
         table, runs = self.tables
-        lines = metrics.REFERENCE_LINES if with_lines else ()
+        lines = PUBLISHED_RESULTS if with_lines else ()
         figure = self._once("accuracy", with_lines, compute=lambda: charts.accuracy_by_seed(table, runs, lines))
         means = [f"{row['name']} {row['accuracy_mean']:.1%}{charts.say_interval(row)}" for _, row in table.iterrows()]
         others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
@@ -164,7 +166,7 @@ class Comparison:
             if len(group.runs) == 1 or len(self.groups) == 1:
                 run = group.runs[0]
                 right = round(run.finished_result.test_accuracy * len(self.labels))
-                sentence = statistics.say_accuracy(right, len(self.labels))
+                sentence = sentences.say_accuracy(right, len(self.labels))
                 said.append(f"{group.title}, seed {run.recipe.seed}: {sentence}")
         return said
 
@@ -225,7 +227,7 @@ class Comparison:
         shown = table[table[cost.column].notna() & (table["comparable"] | (not cost.timed))]
         if len(shown) < 2:
             return ""
-        best = metrics.frontier(shown[cost.column], shown["accuracy_mean"])
+        best = frontier(shown[cost.column], shown["accuracy_mean"])
         worth = shown[best].sort_values(cost.column)
         said = [
             f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})"
@@ -260,7 +262,7 @@ class Comparison:
 
         def compute() -> go.Figure:
             return charts.reliability(
-                [statistics.calibration(*self._logits(group)) for group in self.groups], self.looks
+                [calibration.calibration(*self._logits(group)) for group in self.groups], self.looks
             )
 
         return Picture(
@@ -271,7 +273,7 @@ class Comparison:
         """Whether each model means what it says: a sentence each."""
 
         def compute() -> list[str]:
-            return [statistics.say_calibration(group.title, *self._logits(group)) for group in self.groups]
+            return [sentences.say_calibration(group.title, *self._logits(group)) for group in self.groups]
 
         return self._once("calibrated", compute=compute)
 
@@ -279,9 +281,9 @@ class Comparison:
         """Accuracy when the least sure answers are left out."""
 
         def compute() -> tuple[go.Figure, list[str]]:
-            tables = [statistics.selective_accuracy(*self._logits(group)) for group in self.groups]
+            tables = [calibration.selective_accuracy(*self._logits(group)) for group in self.groups]
             said = [
-                statistics.say_selective(group.title, table) for group, table in zip(self.groups, tables, strict=True)
+                sentences.say_selective(group.title, table) for group, table in zip(self.groups, tables, strict=True)
             ]
             return charts.selective(tables, self.looks), said
 
@@ -291,11 +293,11 @@ class Comparison:
     # --- Classes ---
 
     def _scores(self) -> list[pd.DataFrame]:
-        """`statistics.mean_class_scores` of each group."""
+        """`class_scores.mean_class_scores` of each group."""
 
         def of(group: Group) -> pd.DataFrame:
             predictions = [self._library.predictions(run) for run in group.runs]
-            return statistics.mean_class_scores([metrics.confusion_matrix(self.labels, said) for said in predictions])
+            return mean_class_scores([metrics.confusion_matrix(self.labels, said) for said in predictions])
 
         return self._once("scores", compute=lambda: [of(group) for group in self.groups])
 
@@ -330,6 +332,12 @@ class Comparison:
 
     # --- What went wrong ---
 
+    def _findings(self, run: Run) -> list[Finding]:
+        """What is wrong with a finished run."""
+        curves = self._library.stores[run.source].history([run.id])
+        logits = self._library.logits(run)
+        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, logits, self.labels, curves)
+
     def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""
         return self._once(
@@ -338,6 +346,6 @@ class Comparison:
                 UnhealthyRun(group, run, findings)
                 for group in self.groups
                 for run in group.runs
-                if (findings := self._library.findings(run, self.labels))
+                if (findings := self._findings(run))
             ],
         )

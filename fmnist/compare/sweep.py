@@ -63,7 +63,7 @@ class Sweep:
 
         Returns:
             The columns of `COLUMNS`: id (of the group; "" where all have failed), name, the recipe's fields, source,
-            device, seeds (how many are finished), shares of 1 as `metrics.summarise` has them with the 95% interval
+            device, seeds (how many are finished), shares of 1 as `summary.summarise` has them with the 95% interval
             of the mean, dead and failed (numbers of runs), train_seconds (the mean).
         """
         return self._library.remember(("sweep", self._identity), self._table)
