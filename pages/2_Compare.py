@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from fmnist.compare import charts, sweep
-from fmnist.compare.charts import COSTS
+from fmnist.compare import sweep
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
+from fmnist.compare.learning_chart import AXES
 from fmnist.compare.published import PUBLISHED_RESULTS
 from fmnist.compare.sweep import Sweep
 from fmnist.data.catalog import DEFAULT
@@ -157,7 +158,7 @@ def show_learning(library: Library, compared: Comparison) -> None:
         )
         axis = st.segmented_control(
             "By",
-            list(charts.AXES),
+            list(AXES),
             format_func=lambda axis: axis.capitalize(),
             default="epoch",
             required=True,

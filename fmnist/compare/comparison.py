@@ -15,10 +15,23 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fmnist import metrics
-from fmnist.compare import calibration, charts, diagnosis, pairs, sentences, statistics
+from fmnist.compare import (
+    accuracy_charts,
+    calibration,
+    calibration_charts,
+    charts,
+    class_chart,
+    cost_charts,
+    diagnosis,
+    learning_chart,
+    pairs,
+    sentences,
+    statistics,
+)
 from fmnist.compare import differences as differences_module
-from fmnist.compare.charts import Cost, Look
+from fmnist.compare.charts import Look
 from fmnist.compare.class_scores import mean_class_scores
+from fmnist.compare.cost_charts import Cost
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
@@ -118,8 +131,12 @@ class Comparison:
         """Every seed, the means and their intervals."""
         table, runs = self.tables
         lines = PUBLISHED_RESULTS if with_lines else ()
-        figure = self._once("accuracy", with_lines, compute=lambda: charts.accuracy_by_seed(table, runs, lines))
-        means = [f"{row['name']} {row['accuracy_mean']:.1%}{charts.say_interval(row)}" for _, row in table.iterrows()]
+        figure = self._once(
+            "accuracy", with_lines, compute=lambda: accuracy_charts.accuracy_by_seed(table, runs, lines)
+        )
+        means = [
+            f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
+        ]
         others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
         return Picture(figure, f"Mean test accuracy, and every seed: {'; '.join(means + others)}.")
 
@@ -156,7 +173,7 @@ class Comparison:
         known = [pair for pair in self.pairs if pair.difference]
         if not known:
             return None
-        figure = self._once("differences", compute=lambda: charts.differences(known))
+        figure = self._once("differences", compute=lambda: accuracy_charts.differences(known))
         return Picture(figure, "Differences of mean test accuracy. " + " ".join(pair.sentence for pair in known))
 
     def single_runs(self) -> list[str]:
@@ -182,7 +199,7 @@ class Comparison:
         Args:
             metric: "accuracy" or "loss".
             split: "test" or "train".
-            axis: a key of `charts.AXES`.
+            axis: a key of `learning_chart.AXES`.
         """
 
         def compute() -> go.Figure:
@@ -190,7 +207,7 @@ class Comparison:
             history = self._library.history([run for group in self.groups for run in group.runs], split)
             history = history.assign(group=history["run"].map(ids))
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
-            return charts.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+            return learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
 
         names = {"test": "Test", "train": "Training"}
         figure = self._once("learning", metric, split, axis, compute=compute)
@@ -208,7 +225,7 @@ class Comparison:
         shown = shown[shown["comparable"]] if cost.timed else shown
         if shown.empty:
             return None
-        figure = self._once("cost", cost.column, compute=lambda: charts.accuracy_against(shown, runs, cost))
+        figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, runs, cost))
         said = [
             f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}" for _, row in shown.iterrows()
         ]
@@ -217,7 +234,7 @@ class Comparison:
     def cost_bars(self, cost: Cost) -> Picture:
         """A cost of every group; hatched where it is a time that can't be compared."""
         table, _ = self.tables
-        figure = self._once("cost-bars", cost.column, compute=lambda: charts.bars(table, cost))
+        figure = self._once("cost-bars", cost.column, compute=lambda: cost_charts.bars(table, cost))
         said = [f"{row['name']} {cost.say(row[cost.column])}" for _, row in table.iterrows()]
         return Picture(figure, f"{cost.title}: {'; '.join(said)}.")
 
@@ -261,7 +278,7 @@ class Comparison:
         """How often answers are right that are given with some confidence."""
 
         def compute() -> go.Figure:
-            return charts.reliability(
+            return calibration_charts.reliability(
                 [calibration.calibration(*self._logits(group)) for group in self.groups], self.looks
             )
 
@@ -285,7 +302,7 @@ class Comparison:
             said = [
                 sentences.say_selective(group.title, table) for group, table in zip(self.groups, tables, strict=True)
             ]
-            return charts.selective(tables, self.looks), said
+            return calibration_charts.selective(tables, self.looks), said
 
         figure, said = self._once("selective", compute=compute)
         return Picture(figure, " ".join(said))
@@ -304,7 +321,7 @@ class Comparison:
     def classes(self) -> Picture:
         """Recall, precision and F1 by class."""
         names = self.info.classes
-        figure = self._once("classes", compute=lambda: charts.class_scores(self._scores(), self.looks, names))
+        figure = self._once("classes", compute=lambda: class_chart.class_scores(self._scores(), self.looks, names))
         said = [
             f"{group.title}: "
             + ", ".join(f"{name} {recall:.0%}" for name, recall in zip(names, scores["recall"], strict=True))

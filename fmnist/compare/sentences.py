@@ -86,6 +86,13 @@ def say_accuracy(correct: int, total: int) -> str:
     )
 
 
+def say_interval(group: pd.Series) -> str:
+    """The 95% interval of a group's mean, to be put behind it; nothing for one seed."""
+    if np.isnan(group["accuracy_low"]):
+        return ""
+    return f" (95%: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
+
+
 def say_calibration(name: str, logits: np.ndarray, labels: np.ndarray) -> str:
     """How sure a model is and how often it is right, with its expected calibration error (15 intervals): a sentence."""
     confidence, right = confidences(logits, labels)

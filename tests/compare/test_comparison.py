@@ -13,8 +13,8 @@ from plotly.offline import get_plotlyjs
 from sklearn.metrics import precision_recall_fscore_support
 
 from fmnist.compare import report
-from fmnist.compare.charts import COSTS
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library, default_groups
 
