@@ -64,9 +64,14 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
         title="Test accuracy", tickformat=".0%", range=accuracy_range(pd.Series([*runs["accuracy"], *known]))
     )
     figure.update_yaxes(autorange="reversed", type="category")
-    for line in sorted(
-        lines, key=lambda line: line.accuracy
-    ):  # Named in rows: the lines lie closer than names are long.
+    _add_published(figure, lines)
+    return figure
+
+
+def _add_published(figure: go.Figure, results: Sequence[PublishedResult]) -> None:
+    """Published accuracies, drawn across all rows and named in rows of their own."""
+    # Named in rows: the lines lie closer than names are long.
+    for line in sorted(results, key=lambda line: line.accuracy):
         figure.add_scatter(
             x=[line.accuracy],
             y=[line.name],
@@ -77,8 +82,7 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
             hovertemplate=f"{line.source}<extra></extra>",
         )
         figure.add_vline(x=line.accuracy, line={"width": 1, "dash": "dot", "color": GREY})
-    figure.update_layout(height=figure.layout.height + 34 * len(lines))
-    return figure
+    figure.update_layout(height=figure.layout.height + 34 * len(results))
 
 
 def differences(pairs: Sequence[Pair]) -> go.Figure:

@@ -35,7 +35,7 @@ from fmnist.compare.cost_charts import Cost
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
-from fmnist.compare.summary import as_tables, comparable, frontier
+from fmnist.compare.summary import as_tables, comparable
 from fmnist.data.catalog import DatasetInfo
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import TIMES, Run
@@ -242,30 +242,12 @@ class Comparison:
         """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
         table, _ = self.tables
         shown = table[table[cost.column].notna() & (table["comparable"] | (not cost.timed))]
-        if len(shown) < 2:
-            return ""
-        best = frontier(shown[cost.column], shown["accuracy_mean"])
-        worth = shown[best].sort_values(cost.column)
-        said = [
-            f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})"
-            for _, row in worth.iterrows()
-        ]
-        beaten = shown.loc[~best, "name"].tolist()
-        sentence = f"Worth their cost: **{'**, **'.join(said)}**."
-        if len(worth) == 1:
-            sentence = f"**{said[0]}** is the cheapest and the most accurate."
-        if beaten:
-            sentence += f" Another one is at least as accurate and costs no more than {' or '.join(beaten)}."
-        return sentence
+        return sentences.say_cost(shown, cost)
 
     def apart(self) -> list[str]:
         """Why some times can't be compared: a sentence for each group that is apart."""
         table, _ = self.tables
-        usual = table.loc[table["comparable"], "conditions"].iloc[0]
-        return [
-            f"{row['name']} was timed on {row['conditions']}, not on {usual}."
-            for _, row in table[~table["comparable"]].iterrows()
-        ]
+        return sentences.say_apart(table)
 
     # --- Confidence ---
 
@@ -332,11 +314,7 @@ class Comparison:
     def say_hardest(self) -> str:
         """The class that is recognised least: Markdown."""
         recall = np.mean([scores["recall"] for scores in self._scores()], axis=0)
-        hardest = int(recall.argmin())
-        return (
-            f"**{self.info.classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
-            "recognised, on average over what is compared."
-        )
+        return sentences.say_hardest(recall, self.info.classes)
 
     def class_table(self) -> pd.DataFrame:
         """A row for each group and class: group, class, images, predicted, precision, recall, f1."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fmnist.compare.calibration import confidences, expected_calibration_error
 from fmnist.compare.statistics import SIGNIFICANT, Difference, Flips, wilson
+from fmnist.compare.summary import frontier
+
+if TYPE_CHECKING:
+    from fmnist.compare.cost_charts import Cost  # Plotly is not needed for sentences.
 
 WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
 
@@ -70,6 +76,61 @@ def say_dead(groups: pd.DataFrame) -> str:
     ]
     without = f"; without {'it' if dead == 1 else 'them'} {', '.join(said)}" if said else ""
     return f"{dead} of the runs {'is' if dead == 1 else 'are'} dead, giving one class for every image{without}."
+
+
+# --- What it costs ---
+
+
+def say_cost(groups: pd.DataFrame, cost: Cost) -> str:
+    """Which groups are worth their cost, and which ones are beaten on both: Markdown; nothing of fewer than two.
+
+    Args:
+        groups: columns name, accuracy_mean and the cost's; those of which it is known and can be compared.
+    """
+    if len(groups) < 2:
+        return ""
+    best = frontier(groups[cost.column], groups["accuracy_mean"])
+    worth = groups[best].sort_values(cost.column)
+    said = [
+        f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})" for _, row in worth.iterrows()
+    ]
+    beaten = groups.loc[~best, "name"].tolist()
+    sentence = f"Worth their cost: **{'**, **'.join(said)}**."
+    if len(worth) == 1:
+        sentence = f"**{said[0]}** is the cheapest and the most accurate."
+    if beaten:
+        sentence += f" Another one is at least as accurate and costs no more than {' or '.join(beaten)}."
+    return sentence
+
+
+def say_apart(groups: pd.DataFrame) -> list[str]:
+    """Why some times can't be compared: a sentence for each group that is apart.
+
+    Args:
+        groups: columns name, conditions and comparable (bool).
+    """
+    usual = groups.loc[groups["comparable"], "conditions"].iloc[0]
+    return [
+        f"{row['name']} was timed on {row['conditions']}, not on {usual}."
+        for _, row in groups[~groups["comparable"]].iterrows()
+    ]
+
+
+# --- Classes ---
+
+
+def say_hardest(recall: np.ndarray, classes: Sequence[str]) -> str:
+    """The class that is recognised least: Markdown.
+
+    Args:
+        recall: of each class, float (C,), the mean over what is compared.
+        classes: their names.
+    """
+    hardest = int(recall.argmin())
+    return (
+        f"**{classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
+        "recognised, on average over what is compared."
+    )
 
 
 # --- How sure ---
