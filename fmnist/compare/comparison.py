@@ -35,31 +35,15 @@ from fmnist.compare.cost_charts import Cost
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
-from fmnist.compare.summary import as_tables, comparable
+from fmnist.compare.summary import ACCURACY, as_tables, comparable
 from fmnist.data.catalog import DatasetInfo
 from fmnist.store.library import Group, Library, identity
-from fmnist.store.run import TIMES, Run
+from fmnist.store.run import SIZES, TIMES, Run
 
 T = TypeVar("T")
 
-COLUMNS = (
-    "name",
-    "source",
-    "seeds",
-    "accuracy_mean",
-    "accuracy_low",
-    "accuracy_high",
-    "accuracy_std",
-    "accuracy_min",
-    "accuracy_max",
-    "dead",
-    "accuracy_alive",
-    *TIMES,
-    "parameters",
-    "multiply_adds",
-    "conditions",
-    "remarks",
-)
+COLUMNS = ("name", "source", "seeds", *ACCURACY, "dead", "accuracy_alive", *TIMES, *SIZES, "conditions", "remarks")
+"""Of the comparison in numbers, that can be downloaded."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ from fmnist.compare.statistics import mean_interval
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import GROUP, RUN_COLUMNS, Group, Library, as_row, newest_per_seed
-from fmnist.store.run import TIMES
+from fmnist.store.run import SIZES, TIMES
+
+SPREAD = ("accuracy_std", "accuracy_min", "accuracy_max")
+ACCURACY = ("accuracy_mean", "accuracy_low", "accuracy_high", *SPREAD)
+"""What every table of groups says of accuracy: the mean over seeds, its 95% interval (columns of `as_tables`), the
+standard deviation, the lowest and the highest; shares of 1."""
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
@@ -23,7 +28,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         NaN for one seed), accuracy_min, accuracy_max: shares of 1, over all seeds, dead ones
         included; dead (their number), accuracy_alive (mean without them; NaN if none lives); each of `TIMES`, means
         over the seeds that were timed under the conditions of most seeds, which can be compared only between groups
-        with the same; conditions: those; timed: these seeds (list); parameters, multiply_adds.
+        with the same; conditions: those; timed: these seeds (list); `SIZES`.
     """
     runs = newest_per_seed(runs)
     common = runs.groupby(GROUP)["conditions"].transform(lambda conditions: conditions.mode().iloc[0])
@@ -41,8 +46,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         accuracy_min=("accuracy", "min"),
         accuracy_max=("accuracy", "max"),
         dead=("dead", "sum"),
-        parameters=("parameters", "first"),
-        multiply_adds=("multiply_adds", "first"),
+        **{name: (name, "first") for name in SIZES},
     )
     alive = runs[~runs["dead"].astype(bool)].groupby(GROUP, as_index=False).agg(accuracy_alive=("accuracy", "mean"))
     return table.merge(alive, how="left", on=GROUP).merge(times, how="left", on=GROUP)

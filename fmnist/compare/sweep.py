@@ -12,6 +12,7 @@ import pandas as pd
 
 from fmnist.compare import statistics, sweep_chart
 from fmnist.compare.comparison import Picture
+from fmnist.compare.summary import ACCURACY
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -26,12 +27,7 @@ COLUMNS = (
     "source",
     "device",
     "seeds",
-    "accuracy_mean",
-    "accuracy_low",
-    "accuracy_high",
-    "accuracy_std",
-    "accuracy_min",
-    "accuracy_max",
+    *ACCURACY,
     "dead",
     "failed",
     "train_seconds",

@@ -17,7 +17,7 @@ import pandas as pd
 from fmnist import metrics
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.run import CLOSING_SECONDS, TIMES, Run
+from fmnist.store.run import CLOSING_SECONDS, SIZES, TIMES, Run
 from fmnist.store.store import REFERENCE, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
@@ -28,7 +28,7 @@ GROUP = ["source", "dataset", "model", "recipe", "device"]
 
 RUN_COLUMNS = (
     *(*GROUP, "seed", "run", "finished", "accuracy", "dead"),
-    *(*TIMES, "conditions", "parameters", "multiply_adds"),
+    *(*TIMES, "conditions", *SIZES),
 )
 """Of a table of finished runs."""
 
@@ -193,8 +193,7 @@ def as_row(run: Run) -> dict[str, Any]:
         "dead": result.dead,
         **{name: math.nan if getattr(result, name) is None else getattr(result, name) for name in TIMES},
         "conditions": run.conditions,
-        "parameters": run.parameters,
-        "multiply_adds": run.multiply_adds,
+        **{name: getattr(run, name) for name in SIZES},
     }
 
 

@@ -39,6 +39,9 @@ UNFINISHED = (Status.FAILED, *RESUMABLE)
 TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
 """What depends on where a run was trained: fields of its result, and columns of the tables of runs."""
 
+SIZES = ("parameters", "multiply_adds")
+"""Of the model: fields of a run, and columns of the tables of runs."""
+
 CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
 
 
