@@ -12,8 +12,8 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
+from fmnist.store.queue import TooManyRuns
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
-from fmnist.store.store import TooManyRuns
 from fmnist.training import scheduler
 from fmnist.training.estimate import Plan
 from fmnist.training.progress import TrainingProgress

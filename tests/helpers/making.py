@@ -8,8 +8,9 @@ from fmnist import metrics
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.arrays import pack
 from fmnist.store.run import Point, Result, Run, Start, Status
-from fmnist.store.store import Store, pack
+from fmnist.store.store import Store
 
 STEPS_PER_EPOCH = 8
 

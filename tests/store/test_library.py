@@ -9,9 +9,10 @@ import pytest
 
 from fmnist.recipe import Recipe
 from fmnist.store import library as library_module
+from fmnist.store.arrays import pack
 from fmnist.store.library import Library, default_groups, estimate_seconds
 from fmnist.store.run import CLOSING_SECONDS, Point, Result, Start, Status
-from fmnist.store.store import Store, pack
+from fmnist.store.store import Store
 
 LOGITS = np.eye(10, dtype=np.float16)[[3, 1, 4]]
 
