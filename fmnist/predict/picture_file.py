@@ -17,6 +17,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 # 1/40 of a pixel of the result if the item fills its picture, and every later step is fast and needs little memory.
 WORKING_PIXELS = 2**20
 
+CLEAR = 16  # opacity out of 255 below which nothing of a pixel is seen
+ALMOST_WHITE = 255 - 64  # grey levels; `conversion.LOW_CONTRAST` tells when an item hardly differs from its background
+
 
 class ImageError(ValueError):
     """A picture cannot be used; the message is one sentence for the user: what is wrong, and what to do."""
@@ -100,19 +103,43 @@ def _reduced(image: Image.Image) -> Image.Image:
     factor, (width, height) = reduction(image.size), image.size
     rows = 256 * factor
     strips = (image.crop((0, top, width, min(top + rows, height))) for top in range(0, height, rows))
-    return Image.fromarray(np.concatenate([np.asarray(to_rgb(strip).reduce(factor)) for strip in strips]))
+    reduced = np.concatenate([np.asarray(_plain_mode(strip).reduce(factor)) for strip in strips])
+    return to_rgb(Image.fromarray(reduced))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB: 16 bits and floats scaled to 8 bits, transparency flattened on white."""
+    """Any mode -> RGB: 16 bits and floats scaled to 8 bits, what is transparent painted as `behind` says."""
     if image.mode[0] in "IF":
         image = _to_8_bits(image)
-    if image.has_transparency_data:
-        image = _in_mode(image, "RGBA")
-        flat = Image.new("RGB", image.size, "white")
-        flat.paste(image, mask=image.getchannel("A"))
-        return flat
-    return _in_mode(image, "RGB")
+    image = _plain_mode(image)
+    if image.mode == "RGB":
+        return image
+    flat = Image.new("RGB", image.size, behind(image))
+    flat.paste(image, mask=image.getchannel("A"))
+    return flat
+
+
+def behind(image: Image.Image) -> tuple[int, int, int]:
+    """The colour to see behind a picture that is transparent in parts, given in mode RGBA.
+
+    Where most of its border is clear, it is an item that was cut out. It goes on white, as the authors photographed
+    theirs; if it is almost white itself, on black, or there would be nothing left to find. Where the border is painted,
+    the picture has a background already, which goes on.
+    """
+    pixels = np.asarray(image)
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    painted = edge[edge[:, 3] >= 128, :3]
+    if len(painted) and (edge[:, 3] < CLEAR).mean() <= 0.5:
+        red, green, blue = np.median(painted, axis=0).astype(int).tolist()
+        return red, green, blue
+    opacity = pixels[:, :, 3]
+    lightness = np.average(np.asarray(image.convert("L")), weights=opacity) if opacity.any() else 0
+    return (0, 0, 0) if lightness > ALMOST_WHITE else (255, 255, 255)
+
+
+def _plain_mode(image: Image.Image) -> Image.Image:
+    """In mode RGBA if anything in it may be transparent, else in mode RGB; not of integers or floats."""
+    return _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:

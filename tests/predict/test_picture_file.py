@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import is_one_sentence
 from helpers.pictures import BLACK, RED, WHITE, canvas, encode, near
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from fmnist.predict import conversion, picture_file
 from fmnist.predict.conversion import convert
@@ -89,6 +89,39 @@ def test_transparency_is_flattened_on_white():
     assert [image.getpixel((3, y)) for y in (3, 40, 75)] == [WHITE, WHITE, (204, 204, 204)]
     image = open_image(encode(item.convert("LA"), "PNG"))
     assert [image.getpixel((3, y)) for y in (3, 40, 75)] == [WHITE, WHITE, (204, 204, 204)]
+
+
+SHIRT = [(30, 15), (42, 20), (58, 20), (70, 15), (95, 40), (80, 52), (72, 42), (72, 90), (28, 90), (28, 42), (20, 52)]
+
+
+def shirt(size: int, colour: tuple[int, ...], around: tuple[int, ...]) -> Image.Image:
+    """A shirt; with four numbers to a colour, cut out."""
+    image = Image.new("RGB" if len(around) == 3 else "RGBA", (size, size), around)
+    ImageDraw.Draw(image).polygon([(x * size / 100, y * size / 100) for x, y in SHIRT], fill=colour)
+    return image
+
+
+@pytest.mark.parametrize("size", [28, 400, 2100])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+@pytest.mark.parametrize("level, paper", [(255, 0), (225, 0), (180, 255), (0, 255)])
+def test_an_item_that_was_cut_out_is_answered_as_on_a_background_that_shows_it(size, mode, level, paper):
+    cut_out = shirt(size, (level,) * 3 + (255,), (0, 0, 0, 0)).convert("RGBA" if mode == "P" else mode)
+    data = encode(cut_out.quantize(4), "PNG") if mode == "P" else encode(cut_out, "TIFF" if mode == "PA" else "PNG")
+    on_paper = convert(open_image(encode(shirt(size, (level,) * 3, (paper,) * 3), "PNG")))
+    rounded = 0 if size < 2048 else 4  # Larger ones are reduced, at the outline once with and once without their paper.
+    assert np.abs(convert(open_image(data)).image - on_paper.image.astype(int)).max() <= rounded
+    if not rounded:
+        assert np.array_equal(convert(cut_out).image, on_paper.image)
+
+
+def test_a_background_goes_on_where_a_picture_is_transparent():
+    """As in a picture with round corners, here of a white thing on grey."""
+    image = canvas(colour=(90, 90, 90), item=WHITE).convert("RGBA")
+    corners = Image.new("L", image.size, 0)
+    ImageDraw.Draw(corners).rounded_rectangle((0, 0, 59, 79), 15, fill=255)
+    image.putalpha(corners)
+    assert open_image(encode(image, "PNG")).getpixel((0, 0)) == (90, 90, 90)
+    assert np.array_equal(convert(image).image, convert(canvas(colour=(90, 90, 90), item=WHITE)).image)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
