@@ -32,7 +32,7 @@ LONGEST_LIST = 300  # characters
 NUMBERS = (
     ("Epochs", PUBLISHED.epochs, "epochs"),
     ("Learning rate", PUBLISHED.learning_rate, "rate"),
-    ("TrainingProgress size", PUBLISHED.batch_size, "batch"),
+    ("Batch size", PUBLISHED.batch_size, "batch"),
 )
 ICONS = {
     Status.FAILED: ":material/error:",
