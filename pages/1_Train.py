@@ -15,10 +15,15 @@ from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.store.store import TooManyRuns
 from fmnist.training import scheduler
-from fmnist.training.estimate import Plan
+from fmnist.training.estimate import Plan, duration
 from fmnist.training.progress import TrainingProgress
-from fmnist.ui import cluster_panel, live_chart, login, widgets
+from fmnist.ui import cluster_panel, live_chart, login, resources
+from fmnist.ui.data_download import offer_data
 from fmnist.ui.export_panel import export_panel
+from fmnist.ui.page import explained, page
+from fmnist.ui.scope import say_where_from
+from fmnist.ui.train_link import MAX_SEEDS, fill_in_train
+from fmnist.words import escape, listed
 
 PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
@@ -77,7 +82,7 @@ def ask(library: Library) -> None:
     seeds = right.number_input(
         "Seeds",
         1,
-        widgets.MAX_SEEDS,
+        MAX_SEEDS,
         1,
         key="seeds",
         persist_state="session",
@@ -85,12 +90,12 @@ def ask(library: Library) -> None:
         "One run proves little: accuracy moves by some points from seed to seed.",
     )
     for fault in custom.faults():
-        st.error(widgets.escape(fault.text), icon=":material/code_off:")
+        st.error(escape(fault.text), icon=":material/code_off:")
     grid = ask_recipe(models, dataset, seeds)
     try:
-        images = widgets.dataset(dataset, library.own)
+        images = resources.dataset(dataset, library.own)
     except DataError as error:
-        widgets.offer_data(library.own, dataset, error)
+        offer_data(library.own, dataset, error)
         st.button(
             "Train",
             type="primary",
@@ -168,7 +173,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
         grid = Grid(models, range(seeds), *numbers, optimizers, dataset, device)
         first = grid.recipes()[0]
     except RecipeError as error:
-        st.error(widgets.escape(str(error)))
+        st.error(escape(str(error)))
         return None
     if not grid.is_sweep and first.group() != replace(PUBLISHED, model=first.model, dataset=dataset):
         st.caption(f":material/tune: Not the published recipe: {first.describe()}.")
@@ -195,7 +200,7 @@ def show_grid(plan: Plan) -> None:
     )
 
 
-@widgets.explained()
+@explained()
 def watch(library: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
     batch = TrainingProgress(library)
@@ -240,14 +245,14 @@ def show_training(library: Library, batch: TrainingProgress) -> None:
         if runs := [run for run in shown if run.recipe.dataset == dataset]:
             show_curves(library, batch, runs)
             show_results(batch, [run for run in results if run.recipe.dataset == dataset])
-            widgets.say_where_from(dataset, [])
+            say_where_from(dataset, [])
 
 
 def say_no_trainer(library: Library) -> None:
     """Runs are queued, and nobody takes them: either the trainer is just starting, or it can't."""
     words = scheduler.last_words(library.own.path)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f":material/hourglass_top: The trainer is starting. {widgets.escape(words)}")
+        st.caption(f":material/hourglass_top: The trainer is starting. {escape(words)}")
         if st.button("Start it again", key="start-trainer"):
             scheduler.start(library.own)
 
@@ -258,7 +263,7 @@ def show_whole(batch: TrainingProgress) -> None:
     counts = [f"{count:,} {status.word}" for status in order if (count := batch.count(status))]
     text = f"**{batch.ended:,} of {batch.count():,} runs** · {' · '.join(counts)}"
     if batch.active and (seconds := seconds_left(batch)) is not None:
-        text += f" · roughly {widgets.duration(seconds)} left"
+        text += f" · roughly {duration(seconds)} left"
     st.progress(batch.ended / batch.count(), text)
 
 
@@ -267,7 +272,7 @@ def seconds_left(batch: TrainingProgress) -> float | None:
 
     def images(dataset: str) -> int | None:
         try:
-            return len(widgets.dataset(dataset, batch.library.own).train_images)
+            return len(resources.dataset(dataset, batch.library.own).train_images)
         except DataError:
             return None
 
@@ -277,13 +282,13 @@ def seconds_left(batch: TrainingProgress) -> float | None:
 def show_running(library: Library, batch: TrainingProgress, run: Run) -> None:
     share = run.step / run.steps if run.steps else 0.0
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
-    where = f" on {widgets.escape(run.node)}" if run.node else ""
+    where = f" on {escape(run.node)}" if run.node else ""
     text = f"**{batch.name(run)}**{where} · preparing"
     if run.seconds_left is not None:
         text = (
             f"**{batch.name(run)}**{where} · epoch {epoch} of {run.recipe.epochs} · "
             f"step {run.step:,} of {run.steps:,} · "
-            f"{run.images_per_second:,.0f} images/s · {widgets.duration(run.seconds_left)} left"
+            f"{run.images_per_second:,.0f} images/s · {duration(run.seconds_left)} left"
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.progress(share, text)
@@ -317,7 +322,7 @@ def show_unfinished(library: Library, batch: TrainingProgress) -> None:
             text = f"{ICONS[run.status]} **{batch.name(run)}** · {run.status.word}"
             if run.steps:
                 text += f" at step {run.step:,} of {run.steps:,}"
-            st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
+            st.markdown(text + (f" · {escape(run.error)}" if run.error else ""))
             if run.status in RESUMABLE:
                 resume_button(library, [run.id], f"resume-{run.id}", "Resume")
     resumable = batch.ids(*RESUMABLE)
@@ -431,28 +436,26 @@ def show_all(library: Library) -> None:
 
 
 @st.dialog("Delete runs")
-@widgets.explained()
+@explained()
 def confirm_delete(library: Library, runs: list[Run]) -> None:
     st.markdown(
-        f"Delete {widgets.listed(run.name for run in runs[:MAX_ROWS])}"
+        f"Delete {listed(run.name for run in runs[:MAX_ROWS])}"
         f"{' and more' if len(runs) > MAX_ROWS else ''} with curves and weights? This can't be undone."
     )
     if st.button("Delete", type="primary", icon=":material/delete:", key="really-delete"):
         kept = [run for run in runs if not library.own.delete(run.id)]
         if kept:
-            st.warning(
-                f"{widgets.listed(run.name for run in kept)} can't be deleted while it is trained: stop it first."
-            )
+            st.warning(f"{listed(run.name for run in kept)} can't be deleted while it is trained: stop it first.")
         else:
             st.rerun()
 
 
-with widgets.page("Train", "How do they learn?" if settings.read_only() else "Train the models"):
-    library = widgets.open_library()
+with page("Train", "How do they learn?" if settings.read_only() else "Train the models"):
+    library = resources.open_library()
     if settings.read_only():
         say_read_only()
     else:
-        widgets.fill_in_train()
+        fill_in_train()
         forget_former_models()
         ask(library)
     live_chart.prepare()

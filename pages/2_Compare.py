@@ -14,9 +14,15 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS
 from fmnist.store.library import SOURCES, Group, Library
 from fmnist.store.run import Status
-from fmnist.ui import widgets
-from fmnist.ui.export_menu import take_along
+from fmnist.ui import resources
+from fmnist.ui.chart_display import draw
+from fmnist.ui.data_download import offer_data
+from fmnist.ui.export_panel import download_table, take_along
+from fmnist.ui.page import explained, page
+from fmnist.ui.scope import choose_groups, choose_scope, key_of_groups, say_where_from
 from fmnist.ui.timing_panel import time_again
+from fmnist.ui.train_link import MAX_SEEDS, link_to_train
+from fmnist.words import escape, listed
 
 MAX_GROUPS = 8
 MAX_PAIRS = 6
@@ -47,14 +53,14 @@ below .05.
 
 
 def show(library: Library) -> None:
-    dataset, sources = widgets.choose_scope(library, both=True)
+    dataset, sources = choose_scope(library, both=True)
     every = library.groups(dataset, *sources)
-    groups = widgets.choose_groups(every, MAX_GROUPS)
+    groups = choose_groups(every, MAX_GROUPS)
     if not groups:
         return
     missing, labels = None, None
     try:
-        labels = widgets.dataset(dataset, library.own).test_labels
+        labels = resources.dataset(dataset, library.own).test_labels
     except DataError as error:
         missing = error
     compared = Comparison(library, groups, labels)
@@ -65,7 +71,7 @@ def show(library: Library) -> None:
             f":material/grid_view: {len(groups)} of {len(every):,} settings are compared here; the tab **Sweep** ranks "
             "all of them."
         )
-    widgets.say_where_from(dataset, groups)
+    say_where_from(dataset, groups)
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
         known = dataset == DEFAULT and st.toggle(
@@ -73,7 +79,7 @@ def show(library: Library) -> None:
         )
         take_along(library, compared, with_images=labels is not None)
     with place:
-        widgets.draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
+        draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(
             "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95% interval: "
             "where the mean of very many seeds may lie."
@@ -101,9 +107,9 @@ def show(library: Library) -> None:
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True
     ):
         if tab.open:  # Only the open one is worked out.
-            with tab, widgets.explained():
+            with tab, explained():
                 if looks_at_images and missing:
-                    widgets.offer_data(library.own, compared.info.id, missing)
+                    offer_data(library.own, compared.info.id, missing)
                 else:
                     content(library, compared)
 
@@ -111,19 +117,19 @@ def show(library: Library) -> None:
 def show_certainty(library: Library, compared: Comparison) -> None:
     """Every two groups: which is better, by how much, and how sure that is; and whether they are compared fairly."""
     if differences := compared.differences():
-        widgets.draw(differences, "differences")
-    sentences = [f"- {widgets.escape(pair.sentence)}" for pair in compared.pairs]
+        draw(differences, "differences")
+    sentences = [f"- {escape(pair.sentence)}" for pair in compared.pairs]
     st.markdown("\n".join(sentences[:MAX_PAIRS]))
     if len(sentences) > MAX_PAIRS:
         with st.expander(f"The other {len(sentences) - MAX_PAIRS} pairs"):
             st.markdown("\n".join(sentences[MAX_PAIRS:]))
-    st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in compared.single_runs()))
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in compared.single_runs()))
     if lonely := [group for group in compared.groups if len(group.runs) == 1]:
         # One link where they make a grid; else it would ask for more than these.
         fits = spanning([group.recipe for group in lonely], 1).count == len({group.recipe for group in lonely})
         for part in [lonely] if fits else [[group] for group in lonely]:
-            names = widgets.listed(group.title for group in part)
-            widgets.link_to_train(f"Train five seeds of {names}", [group.recipe for group in part], seeds=5)
+            names = listed(group.title for group in part)
+            link_to_train(f"Train five seeds of {names}", [group.recipe for group in part], seeds=5)
     if len(compared.groups) > 1:
         show_fairness(compared)
     with st.expander("How this is worked out", icon=":material/help:"):
@@ -136,7 +142,7 @@ def show_fairness(compared: Comparison) -> None:
     if differing.empty:
         st.markdown(":material/balance: **A fair comparison:** recipe, seeds, machine, load and versions are the same.")
         return
-    what = widgets.listed(differing["what"].str.lower() if len(differing) > 1 else differing["what"])
+    what = listed(differing["what"].str.lower() if len(differing) > 1 else differing["what"])
     st.markdown(f":material/balance: **Not only the models differ:** {what}.")
     st.dataframe(
         differing.rename(columns={"what": "What differs", "so": "What follows"}),
@@ -168,7 +174,7 @@ def show_learning(library: Library, compared: Comparison) -> None:
         )
     for column, metric in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         with column:
-            widgets.draw(compared.learning(metric, split, axis), f"learning-{metric}")
+            draw(compared.learning(metric, split, axis), f"learning-{metric}")
     st.caption(
         "Thick: the mean over the seeds, in the colour of its model; the band is its 95% interval. Thin: single seeds."
     )
@@ -195,14 +201,14 @@ def show_cost(library: Library, compared: Comparison) -> None:
         return
     left, right = st.columns([3, 2])
     with left:
-        widgets.draw(picture, "accuracy-against-cost")
+        draw(picture, "accuracy-against-cost")
         st.caption("Up and to the left is better. The dotted line joins the models that no other beats on both.")
     with right:
-        widgets.draw(compared.cost_bars(cost), "cost-bars")
+        draw(compared.cost_bars(cost), "cost-bars")
         if cost.timed and (apart := compared.apart()):
             st.caption(
                 ":material/warning: Hatched, and not in the picture beside: times that should not be compared. "
-                + widgets.escape(" ".join(apart))
+                + escape(" ".join(apart))
             )
     if cost.timed:
         st.caption(
@@ -215,10 +221,10 @@ def show_cost(library: Library, compared: Comparison) -> None:
 
 def show_confidence(library: Library, compared: Comparison) -> None:
     """Whether the models mean what they say."""
-    st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in compared.calibrated()))
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in compared.calibrated()))
     left, right = st.columns(2)
     with left:
-        widgets.draw(compared.reliability(), "reliability")
+        draw(compared.reliability(), "reliability")
         st.caption(
             "Below the dotted line a model is too sure of itself, above it could be surer. The expected calibration "
             "error is the mean distance from the line "
@@ -226,18 +232,18 @@ def show_confidence(library: Library, compared: Comparison) -> None:
         )
     with right:
         selective = compared.selective()
-        widgets.draw(selective, "selective")
-        st.caption(f"What a model gains by not answering where it is least sure. {widgets.escape(selective.alt)}")
+        draw(selective, "selective")
+        st.caption(f"What a model gains by not answering where it is least sure. {escape(selective.alt)}")
 
 
 def show_classes(library: Library, compared: Comparison) -> None:
     st.markdown(compared.say_hardest())
-    widgets.draw(compared.classes(), "classes")
+    draw(compared.classes(), "classes")
     st.caption(
         "Recall: of the images of a class, the share that is recognised. Precision: of the answers with a class, the "
         "share that is right. F1 is high only where both are. Means over the seeds."
     )
-    widgets.download_table("classes", compared.class_table())
+    download_table("classes", compared.class_table())
 
 
 def show_ill(library: Library, compared: Comparison) -> None:
@@ -253,12 +259,12 @@ def show_ill(library: Library, compared: Comparison) -> None:
             st.markdown(f"**{one.group.title}, seed {one.run.recipe.seed}**")
             for finding in one.findings:
                 st.markdown(
-                    f"{widgets.escape(finding.sentence)} {widgets.escape(finding.remedy)}",
-                    help=widgets.escape(finding.evidence),
+                    f"{escape(finding.sentence)} {escape(finding.remedy)}",
+                    help=escape(finding.evidence),
                 )
     group = ill[0].group
-    more = min(widgets.MAX_SEEDS, len(group.runs) + 5)
-    widgets.link_to_train(f"Train {group.title} with other seeds", [group.recipe], seeds=more)
+    more = min(MAX_SEEDS, len(group.runs) + 5)
+    link_to_train(f"Train {group.title} with other seeds", [group.recipe], seeds=more)
 
 
 def show_table(library: Library, compared: Comparison) -> None:
@@ -274,14 +280,14 @@ def show_table(library: Library, compared: Comparison) -> None:
         hide_index=True,
         alt="The comparison in numbers",
     )
-    widgets.download_table("comparison", numbers)
+    download_table("comparison", numbers)
 
 
 def show_sweep(swept: Sweep) -> None:
     """All groups of the scope, not only those that are compared above: which setting is the best, and what matters."""
     st.markdown(f"{swept.answer()} {swept.say_effects()}")
-    st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in swept.caveats()))
-    widgets.draw(swept.picture(), "sweep")
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in swept.caveats()))
+    draw(swept.picture(), "sweep")
     st.caption(
         "Each line is a group, from its settings to its mean test accuracy; the thick one is the best. Colours go by "
         "rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which it is."
@@ -296,14 +302,14 @@ def show_sweep(swept: Sweep) -> None:
             key="compare-best",
         )
         again = [group for group in swept.groups if group.id == best[0]]
-        seeds = min(widgets.MAX_SEEDS, len(again[0].runs) + 5)
-        widgets.link_to_train("Train the best with five more seeds", [again[0].recipe], seeds=seeds)
+        seeds = min(MAX_SEEDS, len(again[0].runs) + 5)
+        link_to_train("Train the best with five more seeds", [again[0].recipe], seeds=seeds)
     show_settings(swept)
 
 
 def compare_these(groups: list[Group], ids: list[str]) -> None:
     """Put groups into the comparison above, and show how sure their differences are."""
-    st.session_state[widgets.key_of_groups(groups)] = ids
+    st.session_state[key_of_groups(groups)] = ids
     st.session_state["tab"] = "How sure?"
 
 
@@ -333,8 +339,8 @@ def show_settings(swept: Sweep) -> None:
         key="sweep-table",
         alt="All groups of the sweep, the most accurate first",
     )
-    widgets.download_table("sweep", table)
+    download_table("sweep", table)
 
 
-with widgets.page("Compare", "How do they compare?"):
-    show(widgets.open_library())
+with page("Compare", "How do they compare?"):
+    show(resources.open_library())

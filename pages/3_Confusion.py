@@ -12,7 +12,13 @@ from fmnist.compare import confusion, confusion_charts
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import DataError, Dataset
 from fmnist.store.library import Group, Library, default_groups, identity
-from fmnist.ui import image_tiles, widgets
+from fmnist.ui import confusion_images, resources
+from fmnist.ui.chart_display import choose_picture_format, picture_config
+from fmnist.ui.data_download import offer_data
+from fmnist.ui.export_panel import download_table
+from fmnist.ui.page import is_dark, page
+from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
+from fmnist.words import escape, listed
 
 MAX_ITEMS = 3
 LISTED_PAIRS = 5
@@ -34,16 +40,16 @@ Cell = tuple[int, int]
 
 
 def show(library: Library) -> None:
-    dataset, sources = widgets.choose_scope(library, both=True)
+    dataset, sources = choose_scope(library, both=True)
     groups = library.groups(dataset, *sources)
     if not groups:
-        widgets.nothing_trained()
+        nothing_trained()
         return
     try:
-        images = widgets.dataset(dataset, library.own)
+        images = resources.dataset(dataset, library.own)
     except DataError as error:
         st.markdown("A confusion matrix needs the test set's labels and images.")
-        widgets.offer_data(library.own, dataset, error)
+        offer_data(library.own, dataset, error)
         return
     answer = st.container()  # What is found stands above what is chosen.
     items = choose_items(groups, f"runs-{dataset}-{'-'.join(sources)}")
@@ -55,7 +61,7 @@ def show(library: Library) -> None:
         return
     answer.markdown(f"#### {summary(shown)}")
     with answer:
-        widgets.say_where_from(dataset, [answers.item.group for answers in shown])
+        say_where_from(dataset, [answers.item.group for answers in shown])
     side_by_side, patterns = st.tabs(["Matrices", "Who is right where"], key="view", bind="query-params")
     if side_by_side.open:  # Only the open one is worked out.
         with side_by_side:
@@ -126,9 +132,7 @@ def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Ans
         for item in items
     }
     if missing := [title for title, answers in found.items() if answers is None]:
-        st.info(
-            f"No answers are kept of {widgets.escape(widgets.listed(missing))}.", icon=":material/history_toggle_off:"
-        )
+        st.info(f"No answers are kept of {escape(listed(missing))}.", icon=":material/history_toggle_off:")
     return [answers for answers in found.values() if answers]
 
 
@@ -169,7 +173,7 @@ def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> No
     of = "predicted" if cells == "predicted" else "true"
     st.caption(
         "Rows are the true class, columns the predicted one; "
-        f"{'lighter' if widgets.is_dark() else 'darker'} is a larger share of the {of} class, on one scale for all. "
+        f"{'lighter' if is_dark() else 'darker'} is a larger share of the {of} class, on one scale for all. "
         "All seeds of a model are counted together. Click a cell to see its images, or choose it here:"
     )
     one, two, three = st.columns(3)
@@ -180,8 +184,8 @@ def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> No
         with column:
             show_matrix(library, answers, of, cells != "counts", cell)
     with st.popover("Take it along", icon=":material/download:"):
-        widgets.download_table("confusion", confusion.as_table(shown), "Matrices (CSV)")
-        widgets.choose_picture_format()
+        download_table("confusion", confusion.as_table(shown), "Matrices (CSV)")
+        choose_picture_format()
     if cell:
         show_cell(library, chosen, cell, shown, images)
 
@@ -209,7 +213,7 @@ def picked(key: str, classes: Sequence[str], **others: str) -> None:
 def from_the_start() -> None:
     """Other images are asked for: they are shown from the first on."""
     st.session_state["shown"] = 0
-    image_tiles.nothing_large()
+    confusion_images.nothing_large()
 
 
 def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
@@ -218,7 +222,7 @@ def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, ce
     st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")
     pairs = metrics.most_confused(matrix, LISTED_PAIRS)
     in_words = [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
-    look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": widgets.is_dark()}
+    look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": is_dark()}
     shares = metrics.row_shares if of == "true" else metrics.column_shares
     st.plotly_chart(
         library.remember(
@@ -228,7 +232,7 @@ def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, ce
         key=f"matrix-{item.id}",
         on_select=lambda: picked(f"matrix-{item.id}", classes, of=item.title),
         selection_mode="points",
-        config=widgets.picture_config("confusion"),
+        config=picture_config("confusion"),
         alt=f"Confusion matrix of {item.title}. " + "; ".join(in_words),
     )
     st.markdown("Most confused:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "No error.")
@@ -246,7 +250,7 @@ def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers
     what = f"**{classes[row]}** " + (f"taken for **{classes[column]}**" if row != column else "recognised")
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
     st.markdown(f"{chosen.item.title}: {what}{times} {amount(found)}, {order([chosen])}.")
-    image_tiles.show(library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column))
+    confusion_images.show(library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column))
 
 
 def amount(found: np.ndarray) -> str:
@@ -302,7 +306,7 @@ def show_difference(library: Library, before: Answers, after: Answers, images: D
         f"{confusion_charts.signed(count)}"
         for true, said, count in confusion.most_changed(change, LISTED_PAIRS)
     ]
-    look = {"cell": cell, "dark": widgets.is_dark()}
+    look = {"cell": cell, "dark": is_dark()}
     left.plotly_chart(
         library.remember(
             ("difference", before.item.id, after.item.id, *look.values()),
@@ -311,7 +315,7 @@ def show_difference(library: Library, before: Answers, after: Answers, images: D
         key="difference",
         on_select=lambda: picked("difference", info.classes),
         selection_mode="points",
-        config=widgets.picture_config("confusion"),
+        config=picture_config("confusion"),
         alt=f"Confusion matrix of {after.item.title} minus that of {before.item.title}. " + "; ".join(in_words),
     )
     right.markdown("Most changed:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed.")
@@ -357,7 +361,7 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
     found, both = parts[part], [before] if before is after else [before, after]
     together = f" {TOGETHER}" if before.seeds + after.seeds > 2 else ""
     st.caption(f"{amount(found)}, {order(both)}.{together}")
-    image_tiles.show(library, found, both, images)
+    confusion_images.show(library, found, both, images)
 
 
 # --- Who is right where ---
@@ -379,10 +383,10 @@ def show_patterns(library: Library, shown: list[Answers], groups: list[Group], i
     st.markdown(f"**{chosen}:** {len(found):,} of {len(images.test_labels):,} images.")
     if pattern.is_division:
         st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
-        image_tiles.show(library, found, asked, images, lambda part: tallies(asked[0], part))
+        confusion_images.show(library, found, asked, images, lambda part: tallies(asked[0], part))
     else:
         st.caption(f"{order(asked).capitalize()}.{together}")
-        image_tiles.show(library, found, asked, images)
+        confusion_images.show(library, found, asked, images)
 
 
 @dataclass(frozen=True)
@@ -442,7 +446,7 @@ def show_suspects(library: Library, groups: list[Group], images: Dataset) -> Non
     )
     st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
     st.caption(
-        f"{len(runs)} runs of {widgets.listed(group.title for group in groups)} were asked, all seeds but dead ones. "
+        f"{len(runs)} runs of {listed(group.title for group in groups)} were asked, all seeds but dead ones. "
         f"They all say the same, each with a probability of {confusion.SURE:.0%} or more, and it is not the label. "
         "Models can be wrong together: look at the image before you believe them."
     )
@@ -462,13 +466,13 @@ def show_suspects(library: Library, groups: list[Group], images: Dataset) -> Non
         hide_index=True,
         alt="Images whose label may be wrong, the surest first",
     )
-    widgets.download_table("possible-wrong-labels", named)
+    download_table("possible-wrong-labels", named)
     everyone = [
         library.remember(("answers", item.id), lambda: confusion.answers(library, item, images.test_labels))  # noqa: B023
         for item in map(confusion.all_seeds, groups)
     ]
-    image_tiles.show(library, table["image"].to_numpy(), everyone, images)
+    confusion_images.show(library, table["image"].to_numpy(), everyone, images)
 
 
-with widgets.page("Confusion", "What do they mix up?"):
-    show(widgets.open_library())
+with page("Confusion", "What do they mix up?"):
+    show(resources.open_library())

@@ -11,7 +11,12 @@ from fmnist.data.files import DataError
 from fmnist.predict import conversion, drawing
 from fmnist.predict.conversion import ImageError
 from fmnist.store.library import Group, Library, default_groups
-from fmnist.ui import drawing_pad, predict_answers, widgets
+from fmnist.ui import drawing_pad, predict_answers, resources
+from fmnist.ui.data_download import offer_data
+from fmnist.ui.export_panel import download_table
+from fmnist.ui.page import page
+from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
+from fmnist.words import escape
 
 PREVIEW = 280  # Pixels
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
@@ -22,13 +27,13 @@ Picked = tuple[Image.Image | None, int | None]
 
 
 def show(library: Library) -> None:
-    dataset, sources = widgets.choose_scope(library)
+    dataset, sources = choose_scope(library)
     groups = default_groups(library.groups(dataset, *sources))
     if not groups:
-        widgets.nothing_trained()
+        nothing_trained()
         return
     if dataset == SAMPLE:  # This has to be known before anything else; where the runs come from, has not.
-        widgets.say_where_from(dataset, groups)
+        say_where_from(dataset, groups)
     how = st.segmented_control(
         "Image",
         list(SOURCES),
@@ -47,7 +52,7 @@ def show(library: Library) -> None:
         else:
             predict_answers.show(library, dataset, groups, picture, truth)
     if dataset != SAMPLE:
-        widgets.say_where_from(dataset, groups)
+        say_where_from(dataset, groups)
 
 
 def draw(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
@@ -79,11 +84,11 @@ def trace(library: Library, dataset: str) -> str:
     if label is None:
         return ""
     try:
-        known = widgets.dataset(dataset, library.own)
+        known = resources.dataset(dataset, library.own)
     except DataError as error:
-        st.caption(widgets.escape(str(error)))
+        st.caption(escape(str(error)))
         return ""
-    mean = widgets.mean_images(known.fingerprint, known)[classes.index(label)]
+    mean = resources.mean_images(known.fingerprint, known)[classes.index(label)]
     return conversion.to_data_url(255 - mean, 10)
 
 
@@ -140,7 +145,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: list) -> i
     st.markdown(f"#### {len(usable)} of {len(files)} pictures answered")
     refused = [(file.name, remarks[0]) for file, (image, remarks) in zip(files, found, strict=True) if image is None]
     if refused:
-        said = [f"- {widgets.escape(name)}: {widgets.escape(why)}" for name, why in refused]
+        said = [f"- {escape(name)}: {escape(why)}" for name, why in refused]
         st.error("\n".join(said), icon=":material/broken_image:")
     shown = rows.copy()
     shown.insert(0, "seen", [image if image is None else conversion.to_data_url(image, 2) for image, _ in found])
@@ -159,7 +164,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: list) -> i
             **{f"{group.title}, probability": percent for group in groups},
         },
     )
-    widgets.download_table("predictions", rows)
+    download_table("predictions", rows)
     if event.selection.rows:
         return event.selection.rows[0]
     st.caption("Pick a row to look closer.")
@@ -178,9 +183,9 @@ def converted(file: bytes, dataset: str) -> tuple[np.ndarray | None, tuple[str, 
 
 def pick(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     try:
-        known = widgets.dataset(dataset, library.own)
+        known = resources.dataset(dataset, library.own)
     except DataError as error:
-        widgets.offer_data(library.own, dataset, error)
+        offer_data(library.own, dataset, error)
         return None, None
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
@@ -232,5 +237,5 @@ def said(library: Library, group: Group) -> np.ndarray:
 SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}
 
 
-with widgets.page("Predict", "What do they make of it?"):
-    show(widgets.open_library())
+with page("Predict", "What do they make of it?"):
+    show(resources.open_library())

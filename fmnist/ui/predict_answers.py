@@ -17,7 +17,8 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
 from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted, ImageError
 from fmnist.store.library import Group, Library
-from fmnist.ui import widgets
+from fmnist.ui.page import explained
+from fmnist.words import escape, listed
 
 STEPS = {
     "trim": "Trim",
@@ -103,7 +104,7 @@ class Answer:
 
 
 @st.fragment
-@widgets.explained()
+@explained()
 def show(library: Library, dataset: str, groups: list[Group], picture: Image.Image, truth: int | None) -> None:
     """The answers, what the models see, how that was made, and what would be if it were different.
 
@@ -222,7 +223,7 @@ def _choose_run(group: Group) -> int | None:
 
 
 def _show_answer(answer: Answer) -> None:
-    st.markdown(f"{widgets.escape(answer.name)}  \n**{answer.said}**, {answer.mean[answer.top]:.0%}")
+    st.markdown(f"{escape(answer.name)}  \n**{answer.said}**, {answer.mean[answer.top]:.0%}")
     st.html(bars(answer))
     count = len(answer.seeds)
     agreement = f"{answer.agreeing} of {count} seeds say so" if count > 1 else "One seed"
@@ -259,16 +260,16 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
     (favourite, most), *others = votes.most_common()
     name = f"**{classes[favourite]}**"
     if not others:
-        everyone = "All models say" if len(answers) > 1 else f"{widgets.escape(answers[0].name)} says"
+        everyone = "All models say" if len(answers) > 1 else f"{escape(answers[0].name)} says"
         seeds = sum(len(answer.seeds) for answer in answers)
         agreeing = sum(answer.agreeing for answer in answers)
         which = f"all their {seeds}" if agreeing == seeds else f"{agreeing} of their {seeds}"
         return f"{everyone} {name}" + (f", with {which} seeds." if seeds > len(answers) else ".") + known
     if most == 1:
-        said = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers)
-        return f"They disagree: {widgets.listed(said)}.{known}"
-    odd = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
-    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {widgets.listed(odd)}.{known}"
+        said = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers)
+        return f"They disagree: {listed(said)}.{known}"
+    odd = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
+    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {listed(odd)}.{known}"
 
 
 def _count(number: int) -> str:
@@ -307,7 +308,7 @@ def _all_computed(
     """Each group with what `_computed` gives; of an own model that raises something instead, it is said."""
     known = []
     for group in groups:
-        with widgets.explained():
+        with explained():
             known.append((group, *_computed(library, group, image)))
     return known
 

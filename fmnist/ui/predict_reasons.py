@@ -15,7 +15,11 @@ from fmnist.predict import unfamiliar
 from fmnist.predict.conversion import SIDE, to_data_url
 from fmnist.predict.unfamiliar import Familiarity
 from fmnist.store.library import Group, Library
-from fmnist.ui import widgets
+from fmnist.ui import resources
+from fmnist.ui.data_download import offer_data
+from fmnist.ui.image_tiles import image_tiles
+from fmnist.ui.page import explained, is_dark
+from fmnist.words import escape, listed
 
 NEIGHBOURS = 10
 MAX_CHANNELS = 60
@@ -46,7 +50,7 @@ def warn_if_unfamiliar(library: Library, dataset: str, image: np.ndarray) -> Non
         image: uint8 (28, 28), light on black, as the models see it.
     """
     try:
-        known = widgets.dataset(dataset, library.own)
+        known = resources.dataset(dataset, library.own)
     except DataError:
         return
     [reason] = _familiarity(known.fingerprint, known).reasons(image[None])
@@ -79,7 +83,7 @@ def show_why(library: Library, groups: list[Group], image: np.ndarray) -> None:
     with part:
         for tab, content in zip(st.tabs(list(tabs), key="why-tab", bind="query-params"), tabs.values(), strict=True):
             if tab.open:
-                with tab, widgets.explained():
+                with tab, explained():
                     content(library, groups, image)
 
 
@@ -103,12 +107,12 @@ def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> Non
     found: list[Explained] = []
     with st.spinner("Asking the models …"):
         for group in groups:
-            with widgets.explained():  # An own model may compute what has no derivative.
+            with explained():  # An own model may compute what has no derivative.
                 found.append(_explained(library, group, image, label))
     if not found:
         return
     limit = float(np.percentile(np.abs([one.pixels for one in found]), BRIGHTEST)) or 1.0
-    dark = widgets.is_dark()
+    dark = is_dark()
     figures = "".join(_figure(one, classes[one.label], limit, dark) for one in found)
     st.html(f'{CSS}<div class="why">{figures}</div>{_scale(limit, dark)}')
     seeds = max(len(group.runs) for group in groups)
@@ -235,7 +239,7 @@ def show_convolutions(library: Library, groups: list[Group], image: np.ndarray) 
                 help="Each seed has learned other channels.",
             )
         model = prediction.load_model(library, run)
-        with widgets.explained(), ARCHITECTURES[group.recipe.model].blamed():
+        with explained(), ARCHITECTURES[group.recipe.model].blamed():
             layers = attribution.convolutions(model, image)
             for number, layer in enumerate(layers, start=1):
                 _show_layer(f"{group.title}, convolution {number}", layer.window, layer.maps)
@@ -250,13 +254,13 @@ def show_convolutions(library: Library, groups: list[Group], image: np.ndarray) 
 def _show_layer(name: str, window: tuple[int, int], maps: np.ndarray) -> None:
     channels, rows, columns = maps.shape
     st.markdown(
-        f"**{widgets.escape(name)}: {channels} × {rows} × {columns}** (channels × rows × columns), "
+        f"**{escape(name)}: {channels} × {rows} × {columns}** (channels × rows × columns), "
         f"each value from {window[0]} × {window[1]} of the layer before"
     )
     shown = np.maximum(maps[:MAX_CHANNELS], 0)
     tiles = np.rint(shown * (255 / (shown.max() or 1))).astype(np.uint8)
     captions = [f"{index}" + ("" if tile.any() else ": nothing") for index, tile in enumerate(tiles, start=1)]
-    widgets.image_tiles(tiles, captions, "small")
+    image_tiles(tiles, captions, "small")
     if channels > MAX_CHANNELS:
         st.caption(f"The first {MAX_CHANNELS} of {channels} channels.")
 
@@ -267,13 +271,13 @@ def _show_layer(name: str, window: tuple[int, int], maps: np.ndarray) -> None:
 def show_nearest(library: Library, groups: list[Group], image: np.ndarray) -> None:
     """The training images that are most like the image, with their labels."""
     try:
-        known = widgets.dataset(groups[0].recipe.dataset, library.own)
+        known = resources.dataset(groups[0].recipe.dataset, library.own)
     except DataError as error:
-        widgets.offer_data(library.own, groups[0].recipe.dataset, error)
+        offer_data(library.own, groups[0].recipe.dataset, error)
         return
     places, distances = unfamiliar.nearest(known.train_images, image, NEIGHBOURS)
     labels = known.train_labels[places]
-    widgets.image_tiles(
+    image_tiles(
         known.train_images[places],
         [
             f"{known.info.classes[label]}\n{off:.0%} off"
@@ -295,4 +299,4 @@ def _say_labels(labels: Sequence[int], classes: Sequence[str]) -> str:
     values, counts = np.unique(labels, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     said = [f"{counts[place]} **{classes[values[place]]}**" for place in order]
-    return f"Of the {len(labels)} nearest: {widgets.listed(said)}."
+    return f"Of the {len(labels)} nearest: {listed(said)}."
