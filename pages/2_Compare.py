@@ -1,17 +1,17 @@
 """Compare: accuracy, time and size of runs side by side."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from fmnist import metrics
 from fmnist.compare import sweep
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.sweep import Sweep
-from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import DataError
 from fmnist.store.library import Library
 from fmnist.store.run import Status
 from fmnist.ui import resources
-from fmnist.ui.chart_display import draw
+from fmnist.ui.compare_accuracy import show_accuracy
 from fmnist.ui.compare_certainty import show_certainty
 from fmnist.ui.compare_confidence import show_confidence
 from fmnist.ui.compare_cost import show_cost
@@ -20,7 +20,6 @@ from fmnist.ui.compare_learning import show_learning
 from fmnist.ui.compare_sweep import show_sweep
 from fmnist.ui.compare_tables import show_classes, show_table
 from fmnist.ui.data_download import offer_data
-from fmnist.ui.export_panel import take_along
 from fmnist.ui.page import explained, page
 from fmnist.ui.scope import choose_groups, choose_scope, say_where_from
 
@@ -47,26 +46,9 @@ def show(library: Library) -> None:
             "all of them."
         )
     say_where_from(dataset, groups)
-    place = st.container()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        known = dataset == DEFAULT and st.toggle(
-            "What others reach", key="lines", bind="query-params", help="Accuracies that others have published."
-        )
-        take_along(library, compared, with_images=labels is not None)
-    with place:
-        draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
-        st.caption(
-            "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95% interval: "
-            "where the mean of very many seeds may lie."
-        )
-    if known:
-        st.caption(
-            " · ".join(
-                f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in metrics.REFERENCE_LINES
-            )
-        )
+    show_accuracy(library, compared, with_images=labels is not None)
     # A tab, and whether it looks at single test images, for which the data are needed.
-    tabs = {
+    tabs: dict[str, tuple[Callable[[Library, Comparison], None], bool]] = {
         "How sure?": (show_certainty, True),
         "Learning": (show_learning, False),
         "Time and size": (show_cost, False),

@@ -17,7 +17,7 @@ def show_learning(library: Library, compared: Comparison) -> None:
         split = st.segmented_control(
             "Measured on",
             list(SPLITS),
-            format_func=SPLITS.get,
+            format_func=SPLITS.__getitem__,
             default="test",
             required=True,
             key="split",

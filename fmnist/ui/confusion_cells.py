@@ -13,6 +13,7 @@ from fmnist.compare.confusion import Answers
 from fmnist.data.files import Dataset
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
+from fmnist.ui.confusion_images import amount, from_the_start, order
 
 Cell = tuple[int, int]
 """A true and a predicted class."""
@@ -38,12 +39,6 @@ def picked(key: str, classes: Sequence[str], **others: str) -> None:
         from_the_start()
 
 
-def from_the_start() -> None:
-    """Other images are asked for: they are shown from the first on."""
-    st.session_state["shown"] = 0
-    confusion_images.nothing_large()
-
-
 def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: Dataset) -> None:
     """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
     (row, column), classes = cell, images.info.classes
@@ -54,17 +49,6 @@ def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
     st.markdown(f"{chosen.item.title}: {what}{times} {amount(found)}, {order([chosen])}.")
     confusion_images.show(library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column))
-
-
-def amount(found: np.ndarray) -> str:
-    return f"{len(found):,} {'image' if len(found) == 1 else 'images'}"
-
-
-def order(judges: Sequence[Answers]) -> str:
-    """In which order images stand."""
-    if any(answers.item.epoch for answers in judges):
-        return "in order of their number: how sure a model is, is known of its end alone"
-    return "the surest first"
 
 
 def seeds_that_say(library: Library, chosen: Answers, part: np.ndarray, label: int) -> list[str]:

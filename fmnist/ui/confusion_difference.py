@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from fmnist.compare import confusion, confusion_charts
@@ -10,11 +12,11 @@ from fmnist.data.files import Dataset
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
 from fmnist.ui.chart_display import picture_config
-from fmnist.ui.confusion_cells import Cell, amount, choose_cell, from_the_start, order, picked
-from fmnist.ui.confusion_patterns import TOGETHER
+from fmnist.ui.confusion_cells import Cell, choose_cell, picked
+from fmnist.ui.confusion_images import TOGETHER, amount, from_the_start, order
 from fmnist.ui.page import is_dark
 
-LISTED_PAIRS = 5
+MAX_PAIRS = 5
 
 
 def choose_pair(shown: list[Answers]) -> tuple[Answers, Answers]:
@@ -41,9 +43,9 @@ def show_difference(library: Library, before: Answers, after: Answers, images: D
     in_words = [
         f"{info.classes[true]} {'recognised' if true == said else f'taken for {info.classes[said]}'}: "
         f"{confusion_charts.signed(count)}"
-        for true, said, count in confusion.most_changed(change, LISTED_PAIRS)
+        for true, said, count in confusion.most_changed(change, MAX_PAIRS)
     ]
-    look = {"cell": cell, "dark": is_dark()}
+    look: dict[str, Any] = {"cell": cell, "dark": is_dark()}
     left.plotly_chart(
         library.remember(
             ("difference", before.item.id, after.item.id, *look.values()),
@@ -92,7 +94,7 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
         required=True,
         key="flip",
         bind="query-params",
-        format_func=words.get,
+        format_func=words.__getitem__,
         on_change=from_the_start,
     )
     found, both = parts[part], [before] if before is after else [before, after]

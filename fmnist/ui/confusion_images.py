@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -18,6 +18,10 @@ from fmnist.words import listed
 
 IMAGES_AT_ONCE = 48
 CLOSE = 8  # The larger view shows each pixel of an image as so many.
+TOGETHER = (
+    "Of all seeds together, the answer is the class with the highest mean probability (after an earlier epoch: what "
+    "most of them say); behind it stands how many of them say so."
+)
 
 
 def show(
@@ -66,6 +70,23 @@ def show(
         for index, heading, *lines in zip(part, above, *answers, strict=True)
     ]
     image_tiles(images.test_images[part], captions)
+
+
+def from_the_start() -> None:
+    """Other images are asked for: they are shown from the first on."""
+    st.session_state["shown"] = 0
+    nothing_large()
+
+
+def amount(found: np.ndarray) -> str:
+    return f"{len(found):,} {'image' if len(found) == 1 else 'images'}"
+
+
+def order(judges: Sequence[Answers]) -> str:
+    """In which order images stand."""
+    if any(answers.item.epoch for answers in judges):
+        return "in order of their number: how sure a model is, is known of its end alone"
+    return "the surest first"
 
 
 def nothing_large() -> None:

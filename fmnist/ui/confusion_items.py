@@ -39,8 +39,7 @@ def choose_items(groups: list[Group], key: str) -> list[Item]:
 
 def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
     """The items after an epoch; one that is chosen alone also after others."""
-    alone = len(items) == 1
-    left, right = st.columns(2, gap="medium") if alone else (st.container(), None)
+    left, *others = st.columns(2, gap="medium") if len(items) == 1 else [st.container()]
     epoch = left.select_slider(
         "After epoch",
         epochs,
@@ -49,8 +48,8 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
         bind="query-params",
         help="See how confusions vanish while a model learns. One that has fewer epochs stays at its end.",
     )
-    beside = []
-    if alone:
+    beside: list[int | str] = []
+    for right in others:
         beside = right.multiselect(
             "Beside it, after epoch",
             epochs,
@@ -59,19 +58,19 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
             bind="query-params",
             placeholder="Another epoch",
         )
-    after = sorted({None if epoch == END else epoch for epoch in [*beside, epoch]}, key=lambda epoch: epoch or np.inf)
+    asked = {epoch if isinstance(epoch, int) else None for epoch in [*beside, epoch]}
+    after = sorted(asked, key=lambda epoch: epoch or np.inf)  # The end comes last.
     return [item.after(epoch) for item in items for epoch in after]
 
 
 def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Answers]:
     """What the items say of the test images; those of which that is not known are named, and left out."""
-    found = {
-        item.title: library.remember(
-            ("answers", item.id),
-            lambda: confusion.answers(library, item, images.test_labels),  # noqa: B023
-        )
-        for item in items
-    }
+    found = {item.title: known_answers(library, item, images) for item in items}
     if missing := [title for title, answers in found.items() if answers is None]:
         st.info(f"No answers are kept of {escape(listed(missing))}.", icon=":material/history_toggle_off:")
     return [answers for answers in found.values() if answers]
+
+
+def known_answers(library: Library, item: Item, images: Dataset) -> Answers | None:
+    """What an item says of the test images, worked out once; None where that was not kept."""
+    return library.remember(("answers", item.id), lambda: confusion.answers(library, item, images.test_labels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -12,12 +13,12 @@ from fmnist.compare.confusion import Answers
 from fmnist.data.files import Dataset
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import choose_picture_format, picture_config
-from fmnist.ui.confusion_cells import Cell, choose_cell, from_the_start, picked, show_cell
-from fmnist.ui.confusion_difference import choose_pair, show_difference
+from fmnist.ui.confusion_cells import Cell, choose_cell, picked, show_cell
+from fmnist.ui.confusion_difference import MAX_PAIRS, choose_pair, show_difference
+from fmnist.ui.confusion_images import from_the_start
 from fmnist.ui.export_panel import download_table
 from fmnist.ui.page import is_dark
 
-LISTED_PAIRS = 5
 CELLS = {
     "counts": "Images",
     "shares": "Share of the true class",
@@ -49,7 +50,7 @@ def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> No
         required=True,
         key="cells",
         bind="query-params",
-        format_func=CELLS.get,
+        format_func=CELLS.__getitem__,
         wrap=True,
         on_change=from_the_start,
     )
@@ -81,9 +82,9 @@ def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, ce
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
     seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
     st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")
-    pairs = metrics.most_confused(matrix, LISTED_PAIRS)
+    pairs = metrics.most_confused(matrix, MAX_PAIRS)
     in_words = [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
-    look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": is_dark()}
+    look: dict[str, Any] = {"of": of, "as_shares": as_shares, "cell": cell, "dark": is_dark()}
     shares = metrics.row_shares if of == "true" else metrics.column_shares
     st.plotly_chart(
         library.remember(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -13,13 +14,8 @@ from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import Dataset
 from fmnist.store.library import Group, Library, default_groups
 from fmnist.ui import confusion_images
-from fmnist.ui.confusion_cells import from_the_start, order
+from fmnist.ui.confusion_images import TOGETHER, from_the_start, order
 from fmnist.ui.possible_wrong_labels import SUSPECTS, show_suspects
-
-TOGETHER = (
-    "Of all seeds together, the answer is the class with the highest mean probability (after an earlier epoch: what "
-    "most of them say); behind it stands how many of them say so."
-)
 
 
 def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
@@ -57,33 +53,36 @@ class Pattern:
 def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
     """What can be asked about those compared, by its name."""
     labels = images.test_labels
-
-    def sorted_by_sureness(found: Callable[[], np.ndarray]) -> Pattern:
-        return Pattern(lambda: (confusion.surest_answers_first(library, shown, found()), shown))
-
-    def disagreement(item: Item) -> Pattern:
-        def find() -> tuple[np.ndarray, list[Answers]]:
-            answers = confusion.answers(library, item, labels)
-            return (confusion.seeds_disagree(answers), [answers]) if answers else (np.zeros(0, int), [])
-
-        return Pattern(find, is_division=True)
-
     alone = len(shown) == 1
-    found = {}
+    finders = {}
     for which, answers in enumerate(shown):
         name = f"{answers.item.title} is right" if alone else f"Only {answers.item.title} is right"
-        found[name] = sorted_by_sureness(lambda which=which: confusion.only_right(shown, labels, which))
-    wrong = f"{shown[0].item.title} is wrong" if alone else "All are wrong"
-    found[wrong] = sorted_by_sureness(lambda: confusion.all_wrong(shown, labels))
+        finders[name] = partial(confusion.only_right, shown, labels, which)
+    finders[f"{shown[0].item.title} is wrong" if alone else "All are wrong"] = partial(
+        confusion.all_wrong, shown, labels
+    )
     if not alone:
-        found["All are wrong in the same way"] = sorted_by_sureness(
-            lambda: confusion.all_wrong(shown, labels, alike=True)
-        )
+        finders["All are wrong in the same way"] = partial(confusion.all_wrong, shown, labels, alike=True)
+    patterns = {name: Pattern(partial(find_surest, library, shown, find)) for name, find in finders.items()}
     for item in {answers.item.group.id: answers.item for answers in shown}.values():
         if len(item.group.runs) > 1:
             seeds = confusion.all_seeds(item.group).after(item.epoch)
-            found[f"Seeds disagree: {seeds.title}"] = disagreement(seeds)
-    return found
+            find = partial(find_divided, library, seeds, labels)
+            patterns[f"Seeds disagree: {seeds.title}"] = Pattern(find, is_division=True)
+    return patterns
+
+
+def find_surest(
+    library: Library, shown: list[Answers], find: Callable[[], np.ndarray]
+) -> tuple[np.ndarray, list[Answers]]:
+    """As `Pattern.find`: the images that are found, the surest answers of those compared first."""
+    return confusion.surest_answers_first(library, shown, find()), shown
+
+
+def find_divided(library: Library, seeds: Item, labels: np.ndarray) -> tuple[np.ndarray, list[Answers]]:
+    """As `Pattern.find`: the images that the seeds of a group disagree on; nothing where that was not kept."""
+    answers = confusion.answers(library, seeds, labels)
+    return (confusion.seeds_disagree(answers), [answers]) if answers else (np.zeros(0, int), [])
 
 
 def tallies(answers: Answers, part: np.ndarray) -> list[str]:

@@ -8,6 +8,7 @@ from fmnist.compare import confusion
 from fmnist.data.files import Dataset
 from fmnist.store.library import Group, Library, identity
 from fmnist.ui import confusion_images
+from fmnist.ui.confusion_items import known_answers
 from fmnist.ui.export_panel import download_table
 from fmnist.words import listed
 
@@ -44,8 +45,5 @@ def show_suspects(library: Library, groups: list[Group], images: Dataset) -> Non
         alt="Images whose label may be wrong, the surest first",
     )
     download_table("possible-wrong-labels", named)
-    everyone = [
-        library.remember(("answers", item.id), lambda: confusion.answers(library, item, images.test_labels))  # noqa: B023
-        for item in map(confusion.all_seeds, groups)
-    ]
-    confusion_images.show(library, table["image"].to_numpy(), everyone, images)
+    everyone = [known_answers(library, item, images) for item in map(confusion.all_seeds, groups)]
+    confusion_images.show(library, table["image"].to_numpy(), [answers for answers in everyone if answers], images)

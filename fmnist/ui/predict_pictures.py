@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from fmnist.compare import confusion
 from fmnist.data.catalog import DATASETS
@@ -24,7 +26,7 @@ Picked = tuple[Image.Image | None, int | None]
 """The picture, and its true class where it is known."""
 
 
-def draw(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """The drawing pad. What is drawn is kept while other pages are visited."""
     place = st.container()
     traced = trace(library, dataset)  # Below the pad, but the pad shows it.
@@ -61,7 +63,7 @@ def trace(library: Library, dataset: str) -> str:
     return conversion.to_data_url(255 - mean, 10)
 
 
-def upload(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     files = st.file_uploader(
         f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
@@ -78,12 +80,12 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: object) 
     return (None if chosen is None else opened(files[chosen])), None
 
 
-def photograph(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
     return (opened(photo, preview=False) if photo else None), None
 
 
-def opened(file: object, preview: bool = True) -> Image.Image | None:
+def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
     """An uploaded picture, shown; or what is wrong with it, said."""
     try:
         picture = conversion.open_image(file.getvalue())
@@ -95,7 +97,7 @@ def opened(file: object, preview: bool = True) -> Image.Image | None:
     return picture
 
 
-def pick(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     try:
         known = resources.dataset(dataset, library.own)
     except DataError as error:

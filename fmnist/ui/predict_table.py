@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from fmnist.data.catalog import DATASETS
 from fmnist.predict import conversion
@@ -16,7 +19,7 @@ from fmnist.words import escape
 MAX_FILES = 200
 
 
-def table(library: Library, dataset: str, groups: list[Group], files: list) -> int | None:
+def table(library: Library, dataset: str, groups: list[Group], files: Sequence[UploadedFile]) -> int | None:
     """What all models make of many pictures, as a table to take along; the place of the one that is picked."""
     found = [converted(file.getvalue(), dataset) for file in files]
     usable = [image for image, _ in found if image is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from fmnist import settings
 from fmnist.store.library import Library
@@ -48,7 +49,7 @@ def show_all(library: Library) -> None:
             key="all-runs",
             alt="All runs",
         )
-        if settings.read_only():
+        if settings.read_only() or isinstance(chosen, DeltaGenerator):  # Then nothing can be chosen.
             return
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
         finished = [run for run in picked if run.status == Status.DONE]

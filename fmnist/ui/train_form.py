@@ -50,6 +50,37 @@ def forget_former_models() -> None:
 
 def ask(library: Library) -> None:
     """The recipe, what it will take, and the button."""
+    models, dataset, seeds = ask_what()
+    for fault in custom.faults():
+        st.error(escape(fault.text), icon=":material/code_off:")
+    grid = ask_recipe(models, dataset, seeds)
+    try:
+        images = resources.dataset(dataset, library.own)
+    except DataError as error:
+        offer_data(library.own, dataset, error)
+        st.button(
+            "Train",
+            type="primary",
+            disabled=True,
+            help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
+        )
+        return
+    cluster = settings.ray_address()
+    plan = Plan(library, grid, images, scheduler.slots_of(library.own, cluster)) if grid else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
+        if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
+            plan = replace(plan, again=True)
+        if plan:
+            st.caption(plan.say())
+    if plan and plan.grid.is_sweep:
+        show_grid(plan)
+    if plan and pressed:
+        train(library, plan, cluster)
+
+
+def ask_what() -> tuple[list[str], str, int]:
+    """The models to train, by their ids; the data, and how many seeds of each."""
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
     models = left.pills(
         "Models",
@@ -81,43 +112,23 @@ def ask(library: Library) -> None:
         help="How often each model is trained, from other initial weights and in another order. "
         "One run proves little: accuracy moves by some points from seed to seed.",
     )
-    for fault in custom.faults():
-        st.error(escape(fault.text), icon=":material/code_off:")
-    grid = ask_recipe(models, dataset, seeds)
+    return models, dataset, seeds
+
+
+def train(library: Library, plan: Plan, cluster: str | None) -> None:
+    """Queue what the plan still needs, and see that somebody trains it."""
     try:
-        images = resources.dataset(dataset, library.own)
-    except DataError as error:
-        offer_data(library.own, dataset, error)
-        st.button(
-            "Train",
-            type="primary",
-            disabled=True,
-            help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
+        queued = library.own.enqueue(
+            plan.keyed, library.own.data_root(plan.grid.dataset), again=plan.again, cluster=cluster, asker=login.asker()
         )
+    except TooManyRuns as error:
+        st.warning(str(error), icon=":material/front_hand:")
         return
-    cluster = settings.ray_address()
-    plan = Plan(library, grid, images, scheduler.slots_of(library.own, cluster)) if grid else None
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
-        if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
-            plan = replace(plan, again=True)
-        if plan:
-            st.caption(plan.say())
-    if plan and plan.grid.is_sweep:
-        show_grid(plan)
-    if plan and pressed:
-        try:
-            queued = library.own.enqueue(
-                plan.keyed, library.own.data_root(dataset), again=plan.again, cluster=cluster, asker=login.asker()
-            )
-        except TooManyRuns as error:
-            st.warning(str(error), icon=":material/front_hand:")
-            return
-        if any(needed for _, needed in queued):
-            scheduler.start(library.own)
-            st.session_state["pressed"] = True
-            st.rerun()
-        st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
+    if any(needed for _, needed in queued):
+        scheduler.start(library.own)
+        st.session_state["pressed"] = True
+        st.rerun()
+    st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
 
 
 def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
@@ -131,7 +142,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
         device = columns[3].selectbox(
             "Device",
             list(DEVICES),
-            format_func=DEVICES.get,
+            format_func=DEVICES.__getitem__,
             key="device",
             persist_state="session",
             help="Automatic: CUDA if there is one, else the CPU.",
@@ -142,7 +153,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
             selection_mode="multi",
             default=[PUBLISHED.optimizer],
             key="optimizer",
-            format_func=OPTIMIZERS.get,
+            format_func=OPTIMIZERS.__getitem__,
             persist_state="session",
         )
         st.caption(
