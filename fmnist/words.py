@@ -1,4 +1,4 @@
-"""Words that every room needs."""
+"""Text that every room puts together in the same way."""
 
 from __future__ import annotations
 

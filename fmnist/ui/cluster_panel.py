@@ -17,15 +17,15 @@ from fmnist.words import escape
 MAX_NAMED = 4  # Runs of a node that are named; the others are counted.
 
 
-def show(library: Library, batch: TrainingProgress) -> None:
+def show(library: Library, progress: TrainingProgress) -> None:
     """The cluster that new runs go to, and those that train some of these runs. Nothing where there is none."""
-    running = [run for run in batch.running() if run.cluster]
+    running = [run for run in progress.running() if run.cluster]
     waiting = library.own.waiting_for_clusters()
     addresses = dict.fromkeys(filter(None, [settings.ray_address(), *waiting, *(run.cluster for run in running)]))
     if not addresses:
         return
     # Who only looks, takes no lock.
-    alive = bool(batch.active) if settings.read_only() else scheduler.is_alive(library.own)
+    alive = bool(progress.active) if settings.read_only() else scheduler.is_alive(library.own)
     for address in addresses:
         state = scheduler.cluster_state(library.own, address)
         if state.problem:

@@ -208,7 +208,7 @@ def _count(number: int) -> str:
 def _all_computed(
     library: Library, groups: Sequence[Group], image: np.ndarray
 ) -> list[tuple[Group, np.ndarray, float]]:
-    """Each group with what `_computed` gives; of an own model that raises something instead, it is said."""
+    """Each group with what `_computed` gives; of a custom model that raises something instead, it is said."""
     known = []
     for group in groups:
         with explained():

@@ -47,7 +47,7 @@ def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> Non
     found: list[Explained] = []
     with st.spinner("Asking the models …"):
         for group in groups:
-            with explained():  # An own model may compute what has no derivative.
+            with explained():  # A custom model may compute what has no derivative.
                 found.append(_explained(library, group, image, label))
     if not found:
         return
@@ -76,7 +76,7 @@ def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
     total = f"{_points(explained.start)} for a black image {'−' if added < 0 else '+'} {abs(added):.1f} from the pixels"
     missing = explained.logit - explained.start - added
     if abs(missing) > max(MISSING * abs(explained.logit - explained.start), MISSING):
-        # A logit that jumps, as that of an own model may, has no derivative where it does.
+        # A logit that jumps, as that of a custom model may, has no derivative where it does.
         total += f"; {_points(missing, '+')} can't be told pixel by pixel"
     picture = to_data_url(_colored(explained.pixels, limit, dark), 8)
     return (

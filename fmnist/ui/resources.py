@@ -16,7 +16,7 @@ from fmnist.store.store import Store
 
 
 def open_library() -> Library:
-    """The user's runs and the reference runs, opened once for all sessions; and the user's own models, as they are now.
+    """The user's runs and the reference runs, opened once for all sessions; and the custom models, as they are now.
 
     Raises:
         StoreError: the store can't be used.

@@ -33,48 +33,48 @@ ICONS = {
 @explained()
 def watch(library: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
-    batch = TrainingProgress(library)
-    show_training(library, batch)
+    progress = TrainingProgress(library)
+    show_training(library, progress)
     # Only now, for a click that comes in with this run must not be lost.
-    if pace(batch) != st.session_state["pace"]:
+    if pace(progress) != st.session_state["pace"]:
         st.rerun()  # The whole page: its pace, and what is trained already, have changed.
 
 
-def pace(batch: TrainingProgress) -> float:
+def pace(progress: TrainingProgress) -> float:
     """Seconds between two looks into the store."""
-    if not batch.active:
+    if not progress.active:
         return IDLE_SECONDS
-    waits = st.session_state.get("pressed") and not batch.begun
+    waits = st.session_state.get("pressed") and not progress.begun
     return FIRST_SECONDS if waits else LIVE_SECONDS  # Who only watches can wait, and there may be many.
 
 
-def show_training(library: Library, batch: TrainingProgress) -> None:
-    alive = not batch.active or settings.read_only() or scheduler.is_alive(library.own)
+def show_training(library: Library, progress: TrainingProgress) -> None:
+    alive = not progress.active or settings.read_only() or scheduler.is_alive(library.own)
     if not alive:
         scheduler.recover(library.own)
-    cluster_panel.show(library, batch)
-    if not batch.count():
+    cluster_panel.show(library, progress)
+    if not progress.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
-    running, queued = batch.running(MAX_ROWS), batch.count(Status.QUEUED)
-    st.subheader("Training now" if batch.active else "Last training", anchor=False)
-    if batch.active and not alive and not running:
+    running, queued = progress.running(MAX_ROWS), progress.count(Status.QUEUED)
+    st.subheader("Training now" if progress.active else "Last training", anchor=False)
+    if progress.active and not alive and not running:
         say_no_trainer(library)
-    if batch.count() > MAX_CURVES:
-        show_whole(batch)
+    if progress.count() > MAX_CURVES:
+        show_whole(progress)
     for run in running:
-        show_running(library, batch, run)
-    if (more := batch.count(Status.RUNNING) - len(running)) > 0:
+        show_running(library, progress, run)
+    if (more := progress.count(Status.RUNNING) - len(running)) > 0:
         st.caption(f"And {more} more are being trained.")
     if queued:
-        show_queue(library, batch)
-    show_unfinished(library, batch)
-    shown = batch.with_curves(MAX_CURVES) or batch.queued(1)
-    results = batch.results(MAX_RESULTS)
+        show_queue(library, progress)
+    show_unfinished(library, progress)
+    shown = progress.with_curves(MAX_CURVES) or progress.queued(1)
+    results = progress.results(MAX_RESULTS)
     for dataset in DATASETS:  # Two data sets never stand in one picture.
         if runs := [run for run in shown if run.recipe.dataset == dataset]:
-            show_curves(library, batch, runs)
-            show_results(batch, [run for run in results if run.recipe.dataset == dataset])
+            show_curves(library, progress, runs)
+            show_results(progress, [run for run in results if run.recipe.dataset == dataset])
             say_where_from(dataset, [])
 
 
@@ -87,36 +87,36 @@ def say_no_trainer(library: Library) -> None:
             scheduler.start(library.own)
 
 
-def show_whole(batch: TrainingProgress) -> None:
+def show_whole(progress: TrainingProgress) -> None:
     """How far a training of many runs is, as a whole."""
     order = (Status.DONE, Status.RUNNING, Status.QUEUED, *UNFINISHED)
-    counts = [f"{count:,} {status.word}" for status in order if (count := batch.count(status))]
-    text = f"**{batch.ended:,} of {batch.count():,} runs** · {' · '.join(counts)}"
-    if batch.active and (seconds := seconds_left(batch)) is not None:
+    counts = [f"{count:,} {status.word}" for status in order if (count := progress.count(status))]
+    text = f"**{progress.ended:,} of {progress.count():,} runs** · {' · '.join(counts)}"
+    if progress.active and (seconds := seconds_left(progress)) is not None:
         text += f" · roughly {duration(seconds)} left"
-    st.progress(batch.ended / batch.count(), text)
+    st.progress(progress.ended / progress.count(), text)
 
 
-def seconds_left(batch: TrainingProgress) -> float | None:
-    """For all of a batch; None where it is not known."""
+def seconds_left(progress: TrainingProgress) -> float | None:
+    """For all runs of a training; None where it is not known."""
 
     def images(dataset: str) -> int | None:
         try:
-            return len(resources.dataset(dataset, batch.library.own).train_images)
+            return len(resources.dataset(dataset, progress.library.own).train_images)
         except DataError:
             return None
 
-    return batch.seconds_left(images, scheduler.slots_of(batch.library.own, settings.ray_address()))
+    return progress.seconds_left(images, scheduler.slots_of(progress.library.own, settings.ray_address()))
 
 
-def show_running(library: Library, batch: TrainingProgress, run: Run) -> None:
+def show_running(library: Library, progress: TrainingProgress, run: Run) -> None:
     share = run.step / run.steps if run.steps else 0.0
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     where = f" on {escape(run.node)}" if run.node else ""
-    text = f"**{batch.name(run)}**{where} · preparing"
+    text = f"**{progress.name(run)}**{where} · preparing"
     if run.seconds_left is not None:
         text = (
-            f"**{batch.name(run)}**{where} · epoch {epoch} of {run.recipe.epochs} · "
+            f"**{progress.name(run)}**{where} · epoch {epoch} of {run.recipe.epochs} · "
             f"step {run.step:,} of {run.steps:,} · "
             f"{run.images_per_second:,.0f} images/s · {duration(run.seconds_left)} left"
         )
@@ -133,31 +133,31 @@ def stop_button(library: Library, ids: list[int], key: str, label: str, *, disab
         st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
 
 
-def show_queue(library: Library, batch: TrainingProgress) -> None:
-    queued = batch.ids(Status.QUEUED)
+def show_queue(library: Library, progress: TrainingProgress) -> None:
+    queued = progress.ids(Status.QUEUED)
     with st.container(horizontal=True, vertical_alignment="center"):
-        names = ", ".join(batch.name(run) for run in batch.queued(MAX_ROWS))
+        names = ", ".join(progress.name(run) for run in progress.queued(MAX_ROWS))
         more = f" and {len(queued) - MAX_ROWS:,} more" if len(queued) > MAX_ROWS else ""
         st.markdown(f":material/queue: Queued: {names}{more}")
         if len(queued) == 1:
             stop_button(library, queued, "stop-queued", "Take out")
-        stop_button(library, batch.ids(*ACTIVE), "stop-all", "Stop all")
+        stop_button(library, progress.ids(*ACTIVE), "stop-all", "Stop all")
 
 
-def show_unfinished(library: Library, batch: TrainingProgress) -> None:
+def show_unfinished(library: Library, progress: TrainingProgress) -> None:
     """What was stopped or went wrong."""
-    runs = batch.unfinished(MAX_ROWS)
+    runs = progress.unfinished(MAX_ROWS)
     for run in runs:
         with st.container(horizontal=True, vertical_alignment="center"):
-            text = f"{ICONS[run.status]} **{batch.name(run)}** · {run.status.word}"
+            text = f"{ICONS[run.status]} **{progress.name(run)}** · {run.status.word}"
             if run.steps:
                 text += f" at step {run.step:,} of {run.steps:,}"
             st.markdown(text + (f" · {escape(run.error)}" if run.error else ""))
             if run.status in RESUMABLE:
                 resume_button(library, [run.id], f"resume-{run.id}", "Resume")
-    resumable = batch.ids(*RESUMABLE)
+    resumable = progress.ids(*RESUMABLE)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if (more := batch.count(*UNFINISHED) - len(runs)) > 0:
+        if (more := progress.count(*UNFINISHED) - len(runs)) > 0:
             st.caption(f"And {more:,} more that were stopped or went wrong.")
         if len(resumable) > 1:
             resume_button(library, resumable, "resume-all", f"Resume all {len(resumable):,}")
@@ -176,11 +176,11 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
         st.rerun()
 
 
-def show_curves(library: Library, batch: TrainingProgress, runs: list[Run]) -> None:
+def show_curves(library: Library, progress: TrainingProgress, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
-    if live_chart.curves(library, runs, batch.factors):
-        queued = batch.count(Status.QUEUED)
-        which = f"The {MAX_CURVES} newest of the runs. " if batch.count() - queued > MAX_CURVES else ""
+    if live_chart.curves(library, runs, progress.factors):
+        queued = progress.count(Status.QUEUED)
+        which = f"The {MAX_CURVES} newest of the runs. " if progress.count() - queued > MAX_CURVES else ""
         st.caption(
             f"{which}Thin lines: training, the mean since the line's last point. "
             "Marks: all test images, after each epoch."
@@ -189,14 +189,14 @@ def show_curves(library: Library, batch: TrainingProgress, runs: list[Run]) -> N
         st.caption("The curves appear with the first steps.")
 
 
-def show_results(batch: TrainingProgress, runs: list[Run]) -> None:
+def show_results(progress: TrainingProgress, runs: list[Run]) -> None:
     """The finished runs of this training."""
     if not runs:
         return
     st.dataframe(
         [
             {
-                "run": batch.name(run),
+                "run": progress.name(run),
                 "accuracy": 100 * run.finished_result.test_accuracy,
                 "loss": run.finished_result.test_loss,
                 "train": run.finished_result.train_seconds,
@@ -215,7 +215,7 @@ def show_results(batch: TrainingProgress, runs: list[Run]) -> None:
         },
         hide_index=True,
         key=f"results-{runs[0].recipe.dataset}",
-        alt="; ".join(f"{batch.name(run)} {run.finished_result.test_accuracy:.2%}" for run in runs),
+        alt="; ".join(f"{progress.name(run)} {run.finished_result.test_accuracy:.2%}" for run in runs),
     )
-    if (done := batch.count(Status.DONE)) > MAX_RESULTS:
+    if (done := progress.count(Status.DONE)) > MAX_RESULTS:
         st.caption(f"The {MAX_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
