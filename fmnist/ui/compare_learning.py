@@ -13,6 +13,7 @@ SPLITS = {"test": "Test images", "train": "Training images"}
 
 
 def show_learning(library: Library, compared: Comparison) -> None:
+    """Accuracy and loss while the models learn, on the images and along the axis that are chosen."""
     with st.container(horizontal=True, gap="medium"):
         split = st.segmented_control(
             "Measured on",

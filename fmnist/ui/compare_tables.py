@@ -11,6 +11,7 @@ from fmnist.ui.export_panel import download_table
 
 
 def show_classes(library: Library, compared: Comparison) -> None:
+    """Precision, recall and F1 of each class."""
     st.markdown(compared.say_hardest())
     draw(compared.classes(), "classes")
     st.caption(
@@ -21,6 +22,7 @@ def show_classes(library: Library, compared: Comparison) -> None:
 
 
 def show_table(library: Library, compared: Comparison) -> None:
+    """The comparison in numbers, to sort and to download."""
     numbers = compared.table()
     percent = st.column_config.NumberColumn(format="percent")
     seconds = st.column_config.NumberColumn(format="%.2f s")

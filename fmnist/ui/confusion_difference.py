@@ -20,6 +20,7 @@ MAX_PAIRS = 5
 
 
 def choose_pair(shown: list[Answers]) -> tuple[Answers, Answers]:
+    """Which two of those compared: before and after."""
     titles = {answers.item.title: answers for answers in shown}
     before, after = (
         column.selectbox(name, list(titles), index, key=name.lower(), bind="query-params", on_change=from_the_start)

@@ -79,6 +79,7 @@ def from_the_start() -> None:
 
 
 def amount(found: np.ndarray) -> str:
+    """How many images, in words: "1 image", "1,204 images"."""
     return f"{len(found):,} {'image' if len(found) == 1 else 'images'}"
 
 
@@ -90,10 +91,12 @@ def order(judges: Sequence[Answers]) -> str:
 
 
 def nothing_large() -> None:
+    """No image is looked at closely."""
     st.session_state["image"] = None
 
 
 def names_of(asked: list[Answers]) -> list[str]:
+    """The shortest names that tell those asked apart."""
     return confusion.short_names([answers.item for answers in asked])
 
 
@@ -131,6 +134,7 @@ def look_closer(library: Library, index: int, asked: list[Answers], images: Data
 
 
 def show_probabilities(library: Library, answers: Answers, name: str, index: int) -> None:
+    """The ten probabilities that one of those asked gives a test image, as a chart."""
     label, info = answers.answer[index], answers.item.info
     seeds = confusion.probabilities(library, answers.item, np.array([index]))
     if seeds is None:

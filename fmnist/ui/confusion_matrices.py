@@ -43,6 +43,7 @@ def summary(shown: Sequence[Answers]) -> str:
 
 
 def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> None:
+    """A matrix for each of those compared, or the difference of two; below them the images of the chosen cell."""
     cells = st.segmented_control(
         "Cells say",
         list(CELLS) if len(shown) > 1 else list(CELLS)[:-1],
@@ -79,6 +80,7 @@ def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> No
 
 
 def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
+    """One matrix with what is most confused in it, in words."""
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
     seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
     st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")

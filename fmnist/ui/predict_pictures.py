@@ -64,6 +64,7 @@ def trace(library: Library, dataset: str) -> str:
 
 
 def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
+    """One uploaded picture, or one of many that the table answers."""
     files = st.file_uploader(
         f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
@@ -81,6 +82,7 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
 
 
 def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
+    """A picture from the camera."""
     photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
     return (opened(photo, preview=False) if photo else None), None
 
@@ -98,6 +100,7 @@ def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
 
 
 def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
+    """A test image: by its number, or by chance among those of a class or that a model gets wrong."""
     try:
         known = resources.dataset(dataset, library.own)
     except DataError as error:

@@ -64,6 +64,7 @@ def show_all(library: Library) -> None:
 @st.dialog("Delete runs")
 @explained()
 def confirm_delete(library: Library, runs: list[Run]) -> None:
+    """Ask before runs are deleted for good."""
     st.markdown(
         f"Delete {listed(run.name for run in runs[:MAX_NAMED])}"
         f"{' and more' if len(runs) > MAX_NAMED else ''} with curves and weights? This can't be undone."

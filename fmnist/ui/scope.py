@@ -74,6 +74,7 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
 
 
 def nothing_trained() -> None:
+    """Say that there is nothing to show, and where to train."""
     st.info("Nothing is trained yet on these data.", icon=":material/info:")
     if not settings.read_only():
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")

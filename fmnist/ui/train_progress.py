@@ -49,6 +49,7 @@ def pace(progress: TrainingProgress) -> float:
 
 
 def show_training(library: Library, progress: TrainingProgress) -> None:
+    """The newest training: what runs, waits or was stopped, its curves and its results."""
     alive = not progress.active or settings.read_only() or scheduler.is_alive(library.own)
     if not alive:
         scheduler.recover(library.own)
@@ -110,6 +111,7 @@ def seconds_left(progress: TrainingProgress) -> float | None:
 
 
 def show_running(library: Library, progress: TrainingProgress, run: Run) -> None:
+    """How far a run is, with a button that stops it."""
     share = run.step / run.steps if run.steps else 0.0
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     where = f" on {escape(run.node)}" if run.node else ""
@@ -126,6 +128,7 @@ def show_running(library: Library, progress: TrainingProgress, run: Run) -> None
 
 
 def stop_button(library: Library, ids: list[int], key: str, label: str, *, disabled: bool = False) -> None:
+    """A button that stops runs; none where nothing may be changed."""
     if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
@@ -134,6 +137,7 @@ def stop_button(library: Library, ids: list[int], key: str, label: str, *, disab
 
 
 def show_queue(library: Library, progress: TrainingProgress) -> None:
+    """What waits to be trained."""
     queued = progress.ids(Status.QUEUED)
     with st.container(horizontal=True, vertical_alignment="center"):
         names = ", ".join(progress.name(run) for run in progress.queued(MAX_ROWS))
@@ -164,6 +168,7 @@ def show_unfinished(library: Library, progress: TrainingProgress) -> None:
 
 
 def resume_button(library: Library, ids: list[int], key: str, label: str) -> None:
+    """A button that lets runs go on from where they ended; none where nothing may be changed."""
     if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
