@@ -22,9 +22,10 @@ from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.predict import prediction
 from fmnist.store import checksums
+from fmnist.store.arrays import unpack
 from fmnist.store.library import Library
 from fmnist.store.run import Result, Run
-from fmnist.store.store import Store, StoreError, unpack
+from fmnist.store.store import Store, StoreError
 from fmnist.training import loop
 
 LOGIT_STEPS = 2

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING
 from fmnist.data import files
 from fmnist.models.registry import ARCHITECTURES, Architecture
 from fmnist.recipe import Recipe
+from fmnist.store.arrays import pack
 from fmnist.store.run import Point, Result, Start, Status
-from fmnist.store.store import pack
 
 if TYPE_CHECKING:
     from fmnist.training import loop

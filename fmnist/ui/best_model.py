@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from fmnist import settings
-from fmnist.compare.charts import COSTS
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import default_groups
 from fmnist.ui import resources

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from fmnist.compare.charts import COSTS
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
 from fmnist.ui.timing_panel import time_again

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from fmnist.compare import charts
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.learning_chart import AXES
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
 
@@ -26,7 +26,7 @@ def show_learning(library: Library, compared: Comparison) -> None:
         )
         axis = st.segmented_control(
             "By",
-            list(charts.AXES),
+            list(AXES),
             format_func=lambda axis: axis.capitalize(),
             default="epoch",
             required=True,

@@ -13,7 +13,8 @@ from PIL import Image
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
-from fmnist.predict.conversion import USUALLY_WITHOUT, ImageError
+from fmnist.predict.conversion import USUALLY_WITHOUT
+from fmnist.predict.picture_file import ImageError
 from fmnist.store.library import Group, Library
 from fmnist.ui import probability_bars
 from fmnist.ui.conversion_steps import choose_steps, show_steps

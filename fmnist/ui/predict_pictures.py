@@ -12,7 +12,7 @@ from fmnist.compare import confusion
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.predict import conversion, drawing
-from fmnist.predict.conversion import ImageError
+from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
 from fmnist.ui import drawing_pad, resources
 from fmnist.ui.data_download import offer_data
@@ -69,7 +69,7 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
         f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
         accept_multiple_files=True,
-        max_upload_size=conversion.MAX_BYTES // 2**20,
+        max_upload_size=MAX_BYTES // 2**20,
         key="file",
     )
     if len(files) < 2:
@@ -90,7 +90,7 @@ def photograph(library: Library, dataset: str, groups: list[Group], beside: Delt
 def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
     """An uploaded picture, shown; or what is wrong with it, said."""
     try:
-        picture = conversion.open_image(file.getvalue())
+        picture = open_image(file.getvalue())
     except ImageError as error:
         st.error(str(error), icon=":material/broken_image:")
         return None

@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from fmnist.data.catalog import DATASETS
 from fmnist.predict import conversion
-from fmnist.predict.conversion import ImageError
+from fmnist.predict.picture_file import ImageError, open_image
 from fmnist.store.library import Group, Library
 from fmnist.ui.export_panel import download_table
 from fmnist.words import escape
@@ -68,7 +68,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
 def converted(file: bytes, dataset: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The image, uint8 (28, 28), with remarks; or None, and what is wrong with the file."""
     try:
-        result = conversion.convert(conversion.open_image(file), DATASETS[dataset].subject.framing)
+        result = conversion.convert(open_image(file), DATASETS[dataset].subject.framing)
     except ImageError as error:
         return None, (str(error),)
     return result.image, result.remarks

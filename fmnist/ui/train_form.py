@@ -14,7 +14,7 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
-from fmnist.store.store import TooManyRuns
+from fmnist.store.queue import TooManyRuns
 from fmnist.training import scheduler
 from fmnist.training.estimate import Plan
 from fmnist.ui import login, resources

@@ -8,8 +8,8 @@ from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.store.library import Library
+from fmnist.store.queue import TooManyRuns
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
-from fmnist.store.store import TooManyRuns
 from fmnist.training import scheduler
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress
