@@ -343,7 +343,7 @@ def check_refused(answer: Answer, *named: object) -> None:
 def bare_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data but what a test makes, and no reference runs."""
     monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "no-data"))
-    monkeypatch.setattr("fmnist.ui.widgets.Library", lambda own: Library(own, None))
+    monkeypatch.setattr("fmnist.ui.resources.Library", lambda own: Library(own, None))
 
 
 @pytest.fixture

@@ -55,11 +55,6 @@ def test_showing_results_imports_no_torch(module):
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
 
 
-def test_widgets_import_no_torch():
-    code = "import sys, fmnist.ui.widgets; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
-
-
 def architecture(source: str) -> Architecture:
     """Model 0 with another building function, in a file of its own as far as Python can tell."""
     name = f"<test {hash(source)}>"

@@ -222,9 +222,9 @@ def test_no_page_has_a_link_or_a_button_that_leads_nowhere(page, looking, monkey
 
 def test_with_no_results_at_all_no_page_invites_to_train(runs_path, read_only, monkeypatch):
     from fmnist.store.library import Library
-    from fmnist.ui import widgets
+    from fmnist.ui import resources
 
-    monkeypatch.setattr(widgets, "Library", lambda own: Library(own, None))
+    monkeypatch.setattr(resources, "Library", lambda own: Library(own, None))
     for page in PAGES[:5]:
         at = visit(page)
         assert not at.error and not any("Train the" in link.proto.label for link in at.get("page_link"))

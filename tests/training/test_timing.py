@@ -199,10 +199,10 @@ def test_wrong_usage(option, value, capsys):
 def panel() -> None:
     """A page with nothing but the panel."""
     from fmnist.store.library import Library
-    from fmnist.ui import widgets
+    from fmnist.ui import resources
     from fmnist.ui.timing_panel import time_again
 
-    library = Library(widgets.open_library().own, None)
+    library = Library(resources.open_library().own, None)
     time_again(library, library.groups("sample"), steps=3, rounds=2)
 
 
