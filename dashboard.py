@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from fmnist import access, frame
+from fmnist import frame, settings
 
-TRAINING = "watch them learn" if access.read_only() else "press Train and watch them learn"
+TRAINING = "watch them learn" if settings.read_only() else "press Train and watch them learn"
 PAGES = (
     ("pages/1_Train.py", ":material/play_circle:", "Train", TRAINING),
     ("pages/2_Compare.py", ":material/balance:", "Compare", "accuracy, time and size side by side"),
@@ -20,7 +20,7 @@ def show() -> None:
     groups = default_groups(shelf.groups(dataset, *sources))
     if not groups:
         st.info("Nothing is trained yet.", icon=":material/info:")
-        if not access.read_only():
+        if not settings.read_only():
             st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
         return
     compared = Comparison(shelf, groups)

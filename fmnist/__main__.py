@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 
-from fmnist import access, own_models
+from fmnist import own_models, settings
 from fmnist.commands import CommandError, compare, data, export, predict, runs, timing, train, verify
 from fmnist.commands.arguments import full_ids
 from fmnist.data import DataError
@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        if access.read_only() and options.changes:
-            raise CommandError(access.READ_ONLY)
+        if settings.read_only() and options.changes:
+            raise CommandError(settings.READ_ONLY)
         if options.knows_models:
             own_models.refresh(options.runs.parent)
         if "models" in options:

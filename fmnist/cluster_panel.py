@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fmnist import access, trainer, widgets
+from fmnist import settings, trainer, widgets
 from fmnist.batch import Batch
 from fmnist.library import Library
 from fmnist.run import Run
@@ -23,7 +23,7 @@ def show(shelf: Library, batch: Batch) -> None:
     if not addresses:
         return
     # Who only looks, takes no lock.
-    alive = bool(batch.active) if access.read_only() else trainer.is_alive(shelf.own)
+    alive = bool(batch.active) if settings.read_only() else trainer.is_alive(shelf.own)
     for address in addresses:
         state = trainer.cluster_state(shelf.own, address)
         if state.problem:
@@ -39,7 +39,7 @@ def say_problem(shelf: Library, state: ClusterState, waiting: int) -> None:
     runs = "1 run waits" if waiting == 1 else f"{waiting:,} runs wait"
     kept = f" {runs} for it: what was begun goes on from its last finished epoch." if waiting else ""
     st.warning(widgets.escape(state.problem) + kept, icon=":material/cloud_off:")
-    offered = waiting and not access.read_only()
+    offered = waiting and not settings.read_only()
     if offered and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
         shelf.own.bring_home(state.address)
         trainer.start(shelf.own)

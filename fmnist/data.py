@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist import access, sample
+from fmnist import sample, settings
 from fmnist.datasets import DATASETS, SAMPLE, DatasetInfo, File
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -182,7 +182,7 @@ def _load_sample(info: DatasetInfo, cache: Path) -> Dataset:
         pass  # Not there yet, or damaged: it is drawn again, always the same.
     train, test = (sample.draw(count, seed) for count, seed in zip((info.train, info.test), SAMPLE_SEEDS, strict=True))
     arrays = [array.astype(np.uint8) for array in (*train, *test)]
-    if access.read_only():
+    if settings.read_only():
         return _dataset(SAMPLE, *arrays)
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -215,8 +215,8 @@ def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
     Raises:
         DataError: no network, no space, a folder that can't be written, or a read-only dashboard.
     """
-    if access.read_only():
-        raise DataError(access.READ_ONLY)
+    if settings.read_only():
+        raise DataError(settings.READ_ONLY)
     info = DATASETS[name]
     try:
         root.mkdir(parents=True, exist_ok=True)

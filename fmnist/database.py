@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fmnist import access
+from fmnist import settings
 
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
 SCHEMA_VERSION = 2
@@ -96,7 +96,7 @@ def _make(db: sqlite3.Connection) -> None:
 class Database:
     """A file with our tables. Safe to share between threads; other processes open their own.
 
-    Where the dashboard is read-only (`access.read_only`) SQLite itself refuses to write, whoever asks; what other
+    Where the dashboard is read-only (`settings.read_only`) SQLite itself refuses to write, whoever asks; what other
     processes write is followed all the same.
 
     Args:
@@ -110,7 +110,7 @@ class Database:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
-        self.writable = not read_only and not access.read_only()
+        self.writable = not read_only and not settings.read_only()
         self._mutex = threading.RLock()
         self._valid_for: tuple | None = None  # The files' state for which the connection holds; None: for any.
         self._openings = 0
@@ -258,8 +258,8 @@ class Database:
         Raises:
             StoreError: the dashboard is read-only, or the file can't be written.
         """
-        if access.read_only():
-            raise StoreError(access.READ_ONLY)
+        if settings.read_only():
+            raise StoreError(settings.READ_ONLY)
         with self._mutex, self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:

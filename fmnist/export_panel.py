@@ -14,7 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from fmnist import access, own_models, widgets
+from fmnist import own_models, settings, widgets
 from fmnist.data import PROJECT
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
 from fmnist.library import Library
@@ -51,7 +51,7 @@ def export_panel(shelf: Library, runs: Sequence[Run], key: str) -> None:
     if form.missing:
         st.caption(f":material/extension_off: {widgets.escape(form.missing)}")
         return
-    if form.tracking and access.read_only():
+    if form.tracking and settings.read_only():
         st.caption("This dashboard is read-only: it logs nothing elsewhere.")
         return
     if form.tracking and not os.environ.get(TRACKING_URI):

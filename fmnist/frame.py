@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import streamlit as st
 
 from fmnist import login
-from fmnist.access import AccessError
 from fmnist.data import DataError
 from fmnist.database import StoreError
 from fmnist.models import ModelError
+from fmnist.settings import SettingsError
 
 CSS = """
 <style>
@@ -43,7 +43,7 @@ def page(title: str, question: str) -> Iterator[None]:
     st.html(CSS)
     try:
         login.enter()
-    except AccessError as error:
+    except SettingsError as error:
         st.error(str(error), icon=":material/lock:")
         st.stop()
     st.title(question, anchor=False)
@@ -59,5 +59,5 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except (AccessError, DataError, ModelError, StoreError) as error:
+    except (SettingsError, DataError, ModelError, StoreError) as error:
         st.error(str(error), icon=":material/error:")

@@ -16,8 +16,8 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
 
-from fmnist import access
-from fmnist.access import AccessError, Asker
+from fmnist import settings
+from fmnist.settings import Asker, SettingsError
 
 log = logging.getLogger("fmnist.login")
 
@@ -26,17 +26,17 @@ def enter() -> None:
     """Let in who may look; to everybody else show why not, and end the page.
 
     Raises:
-        AccessError: what is configured can't be used; nobody is let in.
+        SettingsError: what is configured can't be used; nobody is let in.
     """
     providers = _providers()
     if not providers:
-        if access.users():
-            raise AccessError(
+        if settings.users():
+            raise SettingsError(
                 "FMNIST_USERS names who may look, but no login is configured: add [auth] to .streamlit/secrets.toml."
             )
         return
     if not (find_spec("authlib") and find_spec("httpx")):
-        raise AccessError(
+        raise SettingsError(
             "A login is configured, but what it needs is not installed: pip install -r requirements-serve.txt"
         )
     user = st.user.to_dict()
@@ -57,9 +57,9 @@ def asker() -> Asker | None:
     """Whose runs are counted for whoever looks at the moment; None where there is no limit.
 
     Raises:
-        AccessError: as `access.queue_limit`.
+        SettingsError: as `settings.queue_limit`.
     """
-    limit = access.queue_limit()
+    limit = settings.queue_limit()
     return None if limit is None else Asker(_viewer(), limit)
 
 
@@ -93,7 +93,7 @@ def _providers() -> dict[str, str | None]:
     except StreamlitSecretNotFoundError as error:
         # Streamlit itself would go on without a login where it can't read the file.
         if any(Path(path).exists() for path in st.get_option("secrets.files")):
-            raise AccessError(
+            raise SettingsError(
                 "The secrets file can't be read, so nobody is let in: the server's log says why."
             ) from error
         return {}
@@ -113,17 +113,17 @@ def _offer(providers: dict[str, str | None]) -> None:
                 st.login(provider)
             except StreamlitAuthError as error:
                 log.error("%s", error)
-                raise AccessError("The login is not configured completely: the server's log says why.") from error
+                raise SettingsError("The login is not configured completely: the server's log says why.") from error
 
 
 def _refusal(user: dict[str, Any]) -> str:
     """Why somebody who has logged in may not look; nothing for those who may."""
-    if not access.users():
+    if not settings.users():
         return ""
     email = str(user.get("email") or "")
     if not email or user.get("email_verified") not in (True, "true"):
         return "Your e-mail address, by which this dashboard knows its users, is not confirmed by the login's provider."
-    if not access.is_allowed(email):
+    if not settings.is_allowed(email):
         return f"{email} is not among the users of this dashboard: ask whoever runs it."
     return ""
 

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fmnist import seal
-from fmnist.access import Asker
 from fmnist.data import PROJECT, data_root
 from fmnist.database import Database, StoreError
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.run import Point, Record, Run, Standing
+from fmnist.settings import Asker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ TRAINABLE = "status = 'queued' AND json_extract(recipe, '$.model') IN (SELECT va
 ASKERS = """
 CREATE TABLE IF NOT EXISTS askers (
     run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
-    who TEXT NOT NULL  -- access.Asker.who
+    who TEXT NOT NULL  -- settings.Asker.who
 )
 """
 

@@ -19,7 +19,7 @@ from typing import IO
 import pandas as pd
 import streamlit as st
 
-from fmnist import access, data, own_models, timing, widgets
+from fmnist import data, own_models, settings, timing, widgets
 from fmnist.library import Group, Library, identity
 from fmnist.store import ACTIVE, StoreError
 from fmnist.timing import Timing
@@ -55,8 +55,8 @@ class Clock:
         Raises:
             StoreError: the dashboard is read-only: timing would take the machine from those who predict.
         """
-        if access.read_only():
-            raise StoreError(access.READ_ONLY)
+        if settings.read_only():
+            raise StoreError(settings.READ_ONLY)
         with self.lock:
             if self.process:
                 return
@@ -133,7 +133,7 @@ def time_again(
     Args:
         groups: on one data set, at least one.
     """
-    if access.read_only():
+    if settings.read_only():
         return
     clock, subject = _clock(), (str(shelf.own.path), identity(groups))
     running = clock.running()

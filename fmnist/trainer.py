@@ -32,7 +32,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnist import access, data, own_models, store
+from fmnist import data, own_models, settings, store
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.run import Run
@@ -96,8 +96,8 @@ def is_alive(runs: Store) -> bool:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written: no lock can be tried.
     """
-    if access.read_only():
-        raise StoreError(access.READ_ONLY)
+    if settings.read_only():
+        raise StoreError(settings.READ_ONLY)
     with _held(_lock(runs.path)) as free:
         if free and runs.runs("running"):
             runs.interrupt_running()
@@ -505,8 +505,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        if access.read_only():
-            raise StoreError(access.READ_ONLY)
+        if settings.read_only():
+            raise StoreError(settings.READ_ONLY)
         runs = Store(options.runs)
         trainer = Trainer(runs)
         while True:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from fmnist import access, data, own_models, store
+from fmnist import data, own_models, settings, store
 from fmnist.comparison import Picture
 from fmnist.data import DataError, Dataset
 from fmnist.datasets import DATASETS, DEFAULT, SAMPLE, DatasetInfo
@@ -138,7 +138,7 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
 
 def nothing_trained() -> None:
     st.info("Nothing is trained yet on these data.", icon=":material/info:")
-    if not access.read_only():
+    if not settings.read_only():
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
 
 
@@ -243,7 +243,7 @@ ASKED = ("models", "dataset", "seeds", "epochs", "rate", "batch", "optimizer")
 def link_to_train(label: str, recipes: Sequence[Recipe], seeds: int) -> None:
     """A link to the Train page with the grid filled in that holds these recipes, and so many seeds; none where it has
     no form."""
-    if access.read_only():
+    if settings.read_only():
         return
     grid = spanning(recipes, seeds)
     models, optimizers = ",".join(sorted(grid.models)), ",".join(grid.optimizers)
@@ -330,7 +330,7 @@ def offer_data(runs: Store, name: str, missing: DataError) -> None:
     """What to do where a data set is not at hand: download it, or name a folder."""
     info = DATASETS[name]
     st.info(str(missing), icon=":material/folder_off:")
-    if access.read_only():
+    if settings.read_only():
         st.caption("This dashboard is read-only: whoever runs it can put the data there.")
         return
     left, right = st.columns(2, gap="large")

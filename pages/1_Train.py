@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import access, cluster_panel, live, login, own_models, trainer, widgets
+from fmnist import cluster_panel, live, login, own_models, settings, trainer, widgets
 from fmnist.batch import Batch
 from fmnist.data import DataError
 from fmnist.datasets import DATASETS
@@ -219,7 +219,7 @@ def pace(batch: Batch) -> float:
 
 
 def show_training(shelf: Library, batch: Batch) -> None:
-    alive = trainer.is_alive(shelf.own) if batch.active and not access.read_only() else True
+    alive = trainer.is_alive(shelf.own) if batch.active and not settings.read_only() else True
     cluster_panel.show(shelf, batch)
     if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
@@ -293,7 +293,7 @@ def show_running(shelf: Library, batch: Batch, run: Run) -> None:
 
 
 def stop_button(shelf: Library, ids: list[int], key: str, label: str, *, disabled: bool = False) -> None:
-    if access.read_only():
+    if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
         shelf.own.request_stop(ids)
@@ -332,7 +332,7 @@ def show_unfinished(shelf: Library, batch: Batch) -> None:
 
 
 def resume_button(shelf: Library, ids: list[int], key: str, label: str) -> None:
-    if access.read_only():
+    if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
         try:
@@ -416,12 +416,12 @@ def show_all(shelf: Library) -> None:
                 "seconds": st.column_config.NumberColumn("Training", format="%.1f s"),
             },
             hide_index=True,
-            on_select="ignore" if access.read_only() else "rerun",
+            on_select="ignore" if settings.read_only() else "rerun",
             selection_mode="multi-row",
             key="all-runs",
             alt="All runs",
         )
-        if access.read_only():
+        if settings.read_only():
             return
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
         finished = [run for run in picked if run.status == "done"]
@@ -450,9 +450,9 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
             st.rerun()
 
 
-with widgets.page("Train", "How do they learn?" if access.read_only() else "Train the models"):
+with widgets.page("Train", "How do they learn?" if settings.read_only() else "Train the models"):
     shelf = widgets.library()
-    if access.read_only():
+    if settings.read_only():
         say_read_only()
     else:
         widgets.fill_in_train()
@@ -462,5 +462,5 @@ with widgets.page("Train", "How do they learn?" if access.read_only() else "Trai
     st.session_state["pace"] = pace(Batch(shelf))
     st.fragment(watch, run_every=st.session_state["pace"])(shelf)
     show_all(shelf)
-    if not access.read_only():
+    if not settings.read_only():
         trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.

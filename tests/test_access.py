@@ -10,9 +10,9 @@ import pytest
 from conftest import is_one_sentence
 from ui import PAGES, again, says, visit
 
-from fmnist import access, login, trainer
-from fmnist.access import AccessError, Asker
+from fmnist import login, settings, trainer
 from fmnist.recipe import Recipe
+from fmnist.settings import Asker, SettingsError
 from fmnist.store import Store, StoreError, TooManyRuns
 
 ANN, BEN = Asker("ann", 3), Asker("ben", 3)
@@ -82,14 +82,14 @@ def test_deleted_runs_are_forgotten_with_who_asked_for_them(store):
 @pytest.mark.parametrize("value, limit", [("", None), (" ", None), ("1", 1), (" 20 ", 20)])
 def test_the_limit_is_a_number(monkeypatch, value, limit):
     monkeypatch.setenv("FMNIST_QUEUE_LIMIT", value)
-    assert access.queue_limit() == limit
+    assert settings.queue_limit() == limit
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "²"])
 def test_a_limit_that_is_none_is_said(monkeypatch, value):
     monkeypatch.setenv("FMNIST_QUEUE_LIMIT", value)
-    with pytest.raises(AccessError) as refused:
-        access.queue_limit()
+    with pytest.raises(SettingsError) as refused:
+        settings.queue_limit()
     assert value in str(refused.value) and is_one_sentence(refused.value)
 
 
@@ -108,14 +108,14 @@ def test_a_limit_that_is_none_is_said(monkeypatch, value):
 )
 def test_users_are_named_by_address_or_domain(monkeypatch, email, allowed):
     monkeypatch.setenv("FMNIST_USERS", "ann@example.org, @SCHOOL.example")
-    assert access.is_allowed(email) == allowed
+    assert settings.is_allowed(email) == allowed
 
 
 @pytest.mark.parametrize("value", ["ann", "ann@", "a@b@c", "*"])
 def test_a_list_of_users_that_can_not_be_meant_lets_nobody_in(monkeypatch, value):
     monkeypatch.setenv("FMNIST_USERS", value)
-    with pytest.raises(AccessError) as refused:
-        access.is_allowed("ann@example.org")
+    with pytest.raises(SettingsError) as refused:
+        settings.is_allowed("ann@example.org")
     assert is_one_sentence(refused.value)
     at = visit(PAGES[0])
     assert [error.value for error in at.error] == [str(refused.value)] and not at.title

@@ -18,7 +18,7 @@ from making import ended_run, finished_run, queued_run, running_run
 from ui import PAGES, again, labels, live_curves, says, served, visit
 
 from fmnist import __main__ as cli
-from fmnist import access, data, store, trainer
+from fmnist import data, settings, store, trainer
 from fmnist.datasets import DATASETS, DEFAULT, SAMPLE
 from fmnist.recipe import Recipe
 from fmnist.run import Point
@@ -50,9 +50,9 @@ def reader(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 )
 def test_only_what_plainly_says_no_leaves_it_off(monkeypatch, value, on):
     monkeypatch.setenv("FMNIST_READ_ONLY", value)
-    assert access.read_only() == on
+    assert settings.read_only() == on
     monkeypatch.delenv("FMNIST_READ_ONLY")
-    assert not access.read_only()
+    assert not settings.read_only()
 
 
 # The store

@@ -14,7 +14,7 @@ READ_ONLY = (
 )
 
 
-class AccessError(Exception):
+class SettingsError(Exception):
     """What is allowed to whom can't be told from the configuration. The message is a sentence for the user."""
 
 
@@ -38,13 +38,13 @@ def queue_limit() -> int | None:
     """FMNIST_QUEUE_LIMIT: how many queued and running runs one viewer may have; None for any number.
 
     Raises:
-        AccessError: it is not a whole number from 1 on.
+        SettingsError: it is not a whole number from 1 on.
     """
     text = os.environ.get("FMNIST_QUEUE_LIMIT", "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and int(text)):
-        raise AccessError(f"FMNIST_QUEUE_LIMIT has to be a whole number from 1 on, and is {text!r}.")
+        raise SettingsError(f"FMNIST_QUEUE_LIMIT has to be a whole number from 1 on, and is {text!r}.")
     return int(text)
 
 
@@ -52,13 +52,13 @@ def users() -> list[str]:
     """FMNIST_USERS: who may log in, as e-mail addresses and domains ("@example.org"); empty for everybody who can.
 
     Raises:
-        AccessError: something else stands there.
+        SettingsError: something else stands there.
     """
     named = os.environ.get("FMNIST_USERS", "").lower().replace(",", " ").split()
     for name in named:
         local, at, domain = name.rpartition("@")
         if not at or not domain or "@" in local:
-            raise AccessError(f"FMNIST_USERS has to name e-mail addresses or @domains, and {name!r} is neither.")
+            raise SettingsError(f"FMNIST_USERS has to name e-mail addresses or @domains, and {name!r} is neither.")
     return named
 
 
@@ -66,7 +66,7 @@ def is_allowed(email: str) -> bool:
     """Whether FMNIST_USERS names this verified address, or its domain.
 
     Raises:
-        AccessError: as `users`.
+        SettingsError: as `users`.
     """
     named, address = users(), email.strip().lower()
     return not named or address in named or f"@{address.rpartition('@')[2]}" in named
