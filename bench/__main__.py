@@ -19,12 +19,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.common import descendants, kill
-from fmnist import data
+from fmnist import data, settings
 from fmnist.worker import machine, versions
 
 NAMES = ("training", "trainer", "scale", "live", "pages", "viewers", "predict", "conversion")
 LONGEST = 1800.0  # Seconds that one may take.
-README = data.PROJECT / "README.md"
+README = settings.PROJECT / "README.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 
@@ -39,7 +39,9 @@ def run(name: str, root: Path) -> str:
         BenchError: it ended with an error, or took too long.
     """
     command = [sys.executable, "-u", f"bench/{name}.py", "--data", str(root)]
-    process = subprocess.Popen(command, cwd=data.PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=settings.PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
     late = threading.Event()
 
     def stop() -> None:
@@ -80,7 +82,7 @@ def end(process: subprocess.Popen) -> None:
 
 def about(name: str) -> str:
     """A bench's question and how it answers it, from its docstring."""
-    text = ast.get_docstring(ast.parse((data.PROJECT / f"bench/{name}.py").read_text(encoding="utf-8"))) or ""
+    text = ast.get_docstring(ast.parse((settings.PROJECT / f"bench/{name}.py").read_text(encoding="utf-8"))) or ""
     question, _, rest = text.partition("\n")
     return f"**{question.partition('  ')[0]}** {' '.join(rest.split())} (`python bench/{name}.py`)"
 

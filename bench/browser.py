@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.common import cpu_seconds, descendants, kill, wait
-from fmnist.data import PROJECT
+from fmnist.settings import PROJECT
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 

@@ -19,7 +19,7 @@ def show(shelf: Library, batch: Batch) -> None:
     """The cluster that new runs go to, and those that train some of these runs. Nothing where there is none."""
     running = [run for run in batch.running() if run.cluster]
     waiting = shelf.own.waiting_for_clusters()
-    addresses = dict.fromkeys(filter(None, [trainer.cluster_address(), *waiting, *(run.cluster for run in running)]))
+    addresses = dict.fromkeys(filter(None, [settings.ray_address(), *waiting, *(run.cluster for run in running)]))
     if not addresses:
         return
     # Who only looks, takes no lock.

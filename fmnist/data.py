@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import re
 import struct
 import subprocess
@@ -24,8 +23,6 @@ import numpy as np
 
 from fmnist import sample, settings
 from fmnist.datasets import DATASETS, SAMPLE, DatasetInfo, File
-
-PROJECT = Path(__file__).resolve().parent.parent
 
 SAMPLE_SEEDS = (1, 2)
 IDX_TYPES = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
@@ -61,9 +58,8 @@ class Dataset:
 
 
 def data_root(path: str | Path | None = None) -> Path:
-    """The data root: the argument, else FMNIST_DATA, else `data/` in the project."""
-    chosen = path or os.environ.get("FMNIST_DATA") or PROJECT / "data"
-    return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111 - Path's own fails for an unknown ~user.
+    """The data root: the argument, else FMNIST_DATA, else `data/` in the checkout or the user's own folder."""
+    return settings.absolute(path) if path else settings.data_root()
 
 
 def load(name: str, root: Path, cache: Path) -> Dataset:
@@ -238,7 +234,7 @@ def downloaded(name: str, root: Path) -> int:
 def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", _TORCHVISION, str(folder), info.torchvision],
+            [sys.executable, "-P", "-c", _TORCHVISION, str(folder), info.torchvision],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

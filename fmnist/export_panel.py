@@ -14,8 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from fmnist import own_models, settings, widgets
-from fmnist.data import PROJECT
+from fmnist import settings, widgets
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
 from fmnist.library import Library
 from fmnist.run import Run
@@ -109,14 +108,14 @@ def _export(shelf: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, s
     """
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
-        command = [sys.executable, "-m", "fmnist", "export", *(run.address for run in runs), "--to", form.id]
+        command = [sys.executable, *settings.module("fmnist"), "export", *(run.address for run in runs)]
         root = shelf.own.data_root(runs[0].recipe.dataset)
-        command += ["--out", str(folder), "--runs", str(shelf.own.path), "--data", str(root)]
+        command += ["--to", form.id, "--out", str(folder), "--runs", str(shelf.own.path), "--data", str(root)]
         try:
             ended = subprocess.run(
                 command,
-                cwd=PROJECT,
-                env=own_models.environment(),
+                cwd=settings.start_folder(),
+                env=settings.environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=MOST_SECONDS,

@@ -37,7 +37,7 @@ def enter() -> None:
         return
     if not (find_spec("authlib") and find_spec("httpx")):
         raise SettingsError(
-            "A login is configured, but what it needs is not installed: pip install -r requirements-serve.txt"
+            f"A login is configured, but what it needs is not installed: {settings.how_to_install('serve')}"
         )
     user = st.user.to_dict()
     if user.get("is_logged_in") is not True:

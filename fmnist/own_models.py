@@ -31,10 +31,9 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
-from fmnist.data import PROJECT
+from fmnist import settings
 from fmnist.models import ARCHITECTURES, Architecture, ModelError, OwnBuild, Source
 
-VARIABLE = "FMNIST_MODELS"
 GROUP = "fmnist.models"
 CHECK_VERSION = 1
 """Raise it when a model has to do more, or other things are said of it."""
@@ -109,28 +108,16 @@ def refresh(
 
 def files() -> set[str]:
     """The files that the environment and installed packages name, whether they can be read or not."""
-    return {*map(str, _named_files()), *(path for path, _ in _installed())}
-
-
-def environment() -> dict[str, str]:
-    """Our environment for a process that works in another folder."""
-    if not os.environ.get(VARIABLE):
-        return dict(os.environ)
-    return os.environ | {VARIABLE: os.pathsep.join(str(path) for path in _named_files())}
+    return {*map(str, settings.model_files()), *(path for path, _ in _installed())}
 
 
 # --- Where they are ---
 
 
-def _named_files() -> list[Path]:
-    named = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [Path(name.strip()).expanduser().absolute() for name in named if name.strip()]
-
-
 def _sources() -> tuple[list[Source], list[Fault]]:
     """The files' texts, and what is wrong with those that can't be read. No file is executed."""
     found, wrong = {}, []
-    places = [(path, "", f"{VARIABLE} names {path}") for path in _named_files()]
+    places = [(path, "", f"{settings.MODELS} names {path}") for path in settings.model_files()]
     places += [(Path(path), package, f"An installed package names {path}") for path, package in _installed()]
     for path, package, named in places:
         try:
@@ -205,11 +192,11 @@ def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
         json.dump(asdict(source), text)
         text.seek(0)
         process = subprocess.Popen(
-            [sys.executable, "-m", "fmnist.model_check"],
+            [sys.executable, *settings.module("fmnist.model_check")],
             stdin=text,
             stdout=output,
             stderr=subprocess.DEVNULL,
-            cwd=PROJECT,
+            cwd=settings.start_folder(),
             start_new_session=True,
         )
         try:

@@ -1,11 +1,29 @@
-"""What whoever serves the dashboard allows to those who look at it: read from the environment, and asked where
-something would be changed. No page decides it, so no client gets round it by doing without the pages.
+"""Where the program is and what its environment says: every FMNIST_* variable is read here and nowhere else.
+
+| variable | function | |
+|---|---|---|
+| FMNIST_RUNS | `runs` | the store's file, or its folder |
+| FMNIST_DATA | `data_root` | the data root |
+| FMNIST_MODELS | `model_files` | files with custom models |
+| FMNIST_RAY_ADDRESS | `ray_address` | the Ray cluster that trains new runs |
+| FMNIST_READ_ONLY | `read_only` | look, compare and predict, but change nothing |
+| FMNIST_QUEUE_LIMIT | `queue_limit` | how many queued and running runs one viewer may have |
+| FMNIST_USERS | `users` | who may log in |
+
+They are read anew at each question, so a test or a process that sets one is answered by it. What is allowed to whom is
+asked where something would be changed: no page decides it, so no client gets round it by doing without the pages.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder that holds this package: a checkout, or wherever packages are installed."""
+MODELS = "FMNIST_MODELS"
+"""Named here because messages name it too, and because it is handed on to processes: `environment`."""
 
 OFF = {"", "0", "false", "no", "off"}
 
@@ -15,7 +33,92 @@ READ_ONLY = (
 
 
 class SettingsError(Exception):
-    """What is allowed to whom can't be told from the configuration. The message is a sentence for the user."""
+    """A variable has a value that can't be used. The message is a sentence for the user."""
+
+
+# --- Where things are ---
+
+
+def is_checkout() -> bool:
+    """Whether the program runs from its source folder, and not from where pip has installed it."""
+    return (PROJECT / "pyproject.toml").is_file() and (PROJECT / "dashboard.py").is_file()
+
+
+def home() -> Path:
+    """Where `runs/` and `data/` are by default: in the checkout, or in the user's own folder for a program's data."""
+    if is_checkout():
+        return PROJECT
+    from platformdirs import user_data_path
+
+    return user_data_path("fmnist", appauthor=False)
+
+
+def runs() -> Path:
+    """FMNIST_RUNS: the store's file, or its folder; else `runs/` in `home`."""
+    return absolute(os.environ.get("FMNIST_RUNS") or home() / "runs")
+
+
+def named_data_root() -> Path | None:
+    """FMNIST_DATA: the data root; None where it is not set, and a page may choose one."""
+    named = os.environ.get("FMNIST_DATA")
+    return absolute(named) if named else None
+
+
+def data_root() -> Path:
+    """FMNIST_DATA: the data root; else `data/` in `home`."""
+    return named_data_root() or absolute(home() / "data")
+
+
+def model_files() -> list[Path]:
+    """FMNIST_MODELS: the files with custom models, several as in PATH, whether they exist or not."""
+    named = os.environ.get(MODELS, "").split(os.pathsep)
+    return [absolute(name.strip()) for name in named if name.strip()]
+
+
+def ray_address() -> str | None:
+    """FMNIST_RAY_ADDRESS: the Ray cluster that shall train new runs, as HOST:PORT or auto; None for this machine."""
+    return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
+
+
+def absolute(path: str | Path) -> Path:
+    """A path as the user writes it, with ~ and relative to where we are, as an absolute one."""
+    return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - Path's own fails for an unknown ~user.
+
+
+def dashboard_script() -> Path:
+    """What `streamlit run` takes. `pages/` and `.streamlit/config.toml` lie beside it, in an installation too: wherever
+    Streamlit is started, it reads the configuration beside the script."""
+    return PROJECT / "dashboard.py" if is_checkout() else Path(__file__).parent / "_dashboard" / "dashboard.py"
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs what an optional part needs: export, ray or serve."""
+    return f"pip install -r requirements-{extra}.txt" if is_checkout() else f"pip install 'fmnist[{extra}]'"
+
+
+# --- Processes of our own ---
+
+
+def module(name: str) -> list[str]:
+    """Python's arguments for a process that runs a module of this package, together with `start_folder`.
+
+    Installed, it is found in any folder, and what lies in the user's must not be imported instead: hence -P.
+    """
+    return ["-m", name] if is_checkout() else ["-P", "-m", name]
+
+
+def start_folder() -> Path | None:
+    """The folder in which such a process starts: the checkout, else it would not find the package; or None for ours."""
+    return PROJECT if is_checkout() else None
+
+
+def environment() -> dict[str, str]:
+    """Our environment for such a process: paths that are relative to our folder are made absolute."""
+    files = os.pathsep.join(map(str, model_files()))
+    return os.environ | ({MODELS: files} if files else {})
+
+
+# --- What is allowed to whom ---
 
 
 @dataclass(frozen=True)

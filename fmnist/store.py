@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sqlite3
 import time
 import zlib
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist import seal
-from fmnist.data import PROJECT, data_root
+from fmnist import seal, settings
+from fmnist.data import data_root
 from fmnist.database import Database, StoreError
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
@@ -49,8 +48,9 @@ class TooManyRuns(StoreError):
 
 
 def store_path(path: str | Path | None = None) -> Path:
-    """The store's file: the argument, else FMNIST_RUNS, else `runs/` in the project; in a folder it is `fmnist.db`."""
-    chosen = Path(os.path.expanduser(path or os.environ.get("FMNIST_RUNS") or PROJECT / "runs")).absolute()  # noqa: PTH111
+    """The store's file: the argument, else FMNIST_RUNS, else `runs/` in the checkout or the user's own folder; in a
+    folder it is `fmnist.db`."""
+    chosen = settings.absolute(path) if path else settings.runs()
     return chosen if chosen.suffix in {".db", ".sqlite"} and not chosen.is_dir() else chosen / "fmnist.db"
 
 
@@ -207,10 +207,10 @@ class Store(Database):
         return row[0] if row else None
 
     def data_root(self, dataset: str = DEFAULT) -> Path:
-        """The data root for new runs on a data set: FMNIST_DATA, else the folder chosen on a page, else `data/` in the
-        project. Where none was chosen for this data set, it may lie in the one that was chosen for FashionMNIST."""
+        """The data root for new runs on a data set: FMNIST_DATA, else the folder chosen on a page, else the default.
+        Where none was chosen for this data set, it may lie in the one that was chosen for FashionMNIST."""
         chosen = self.setting(_root_setting(dataset)) or self.setting(_root_setting(DEFAULT))
-        return data_root(os.environ.get("FMNIST_DATA") or chosen)
+        return settings.named_data_root() or data_root(chosen)
 
     def choose_data_root(self, dataset: str, root: Path) -> None:
         """Look for a data set there from now on, on all pages."""

@@ -19,7 +19,7 @@ from typing import IO
 import pandas as pd
 import streamlit as st
 
-from fmnist import data, own_models, settings, timing, widgets
+from fmnist import settings, timing, widgets
 from fmnist.library import Group, Library, identity
 from fmnist.store import ACTIVE, StoreError
 from fmnist.timing import Timing
@@ -61,7 +61,7 @@ class Clock:
             if self.process:
                 return
             self.output, self.reports = _file(), _file()
-            command = [sys.executable, "-m", "fmnist", "time", *(group.id for group in groups), "--json"]
+            command = [sys.executable, *settings.module("fmnist"), "time", *(group.id for group in groups), "--json"]
             command += ["--steps", str(steps), "--rounds", str(rounds)]
             command += ["--runs", str(shelf.own.path), "--data", str(shelf.own.data_root(groups[0].recipe.dataset))]
             self.process = subprocess.Popen(
@@ -69,8 +69,8 @@ class Clock:
                 stdin=subprocess.DEVNULL,
                 stdout=self.output,
                 stderr=self.reports,
-                cwd=data.PROJECT,
-                env=own_models.environment(),
+                cwd=settings.start_folder(),
+                env=settings.environment(),
             )
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
             self.faults.pop(subject, None)

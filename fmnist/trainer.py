@@ -32,7 +32,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnist import data, own_models, settings, store
+from fmnist import own_models, settings, store
 from fmnist.datasets import DEFAULT
 from fmnist.models import ARCHITECTURES
 from fmnist.run import Run
@@ -113,7 +113,7 @@ def start(runs: Store) -> None:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    command = [sys.executable, "-u", "-m", "fmnist.trainer", "--runs", str(runs.path)]
+    command = [sys.executable, "-u", *settings.module("fmnist.trainer"), "--runs", str(runs.path)]
     if is_alive(runs):
         if own_models.files() <= _expected(runs):
             return
@@ -126,19 +126,14 @@ def start(runs: Store) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=data.PROJECT,
-                env=own_models.environment(),
+                cwd=settings.start_folder(),
+                env=settings.environment(),
                 start_new_session=True,  # Ctrl-C and the end of the server must not reach it.
             )
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error
     # Somebody has to take note of its end, else it stays in the process table as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
-
-
-def cluster_address() -> str | None:
-    """The Ray cluster that shall train new runs: FMNIST_RAY_ADDRESS; None for this machine."""
-    return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
 
 
 def cluster_state(runs: Store, address: str) -> ClusterState:
@@ -261,7 +256,7 @@ class Trainer:
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
         wanted = Prepare(DEFAULT, self.runs.data_root(), self.runs.path.parent)
-        address = cluster_address()
+        address = settings.ray_address()
         worker = self._connect(address) if address else self._start_worker()
         with suppress(OSError):
             worker.connection.send(wanted)
@@ -477,7 +472,7 @@ def serve_cluster(connection: Connection, address: str) -> None:
     try:
         from fmnist import cluster
     except ImportError as error:
-        problem = f"Ray can't be loaded ({error}): install it with pip install -r requirements-ray.txt."
+        problem = f"Ray can't be loaded ({error}): install it with {settings.how_to_install('ray')}."
         connection.send(ClusterState(address, problem=problem))
         return
     cluster.serve(connection, address)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -340,7 +339,7 @@ def offer_data(runs: Store, name: str, missing: DataError) -> None:
         _download_panel(info, runs.data_root(name))
     with right:
         st.markdown(f"**Or name a folder** that holds `{info.torchvision}/raw/`. It is only read.")
-        if os.environ.get("FMNIST_DATA"):
+        if settings.named_data_root():
             st.caption("FMNIST_DATA names the folder here; start the dashboard without it to choose one on this page.")
         else:
             with st.form("folder", border=False):
@@ -375,9 +374,15 @@ def _download_panel(info: DatasetInfo, root: Path) -> None:
         st.fragment(_download_progress, run_every=0.5)(info, download)
     elif st.button(f"Download {info.title}", icon=":material/download:", type="primary"):
         download.message, download.root = "", root
-        command = [sys.executable, "-m", "fmnist", "data", "download", "--dataset", info.id, "--data", str(root)]
+        command = [sys.executable, *settings.module("fmnist"), "data", "download"]
+        command += ["--dataset", info.id, "--data", str(root)]
         download.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=data.PROJECT
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=settings.start_folder(),
+            env=settings.environment(),
         )
         st.rerun()
 

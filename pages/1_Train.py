@@ -103,7 +103,7 @@ def ask(shelf: Library) -> None:
             help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
         )
         return
-    cluster = trainer.cluster_address()
+    cluster = settings.ray_address()
     plan = Plan(shelf, grid, images, trainer.slots_of(shelf.own, cluster)) if grid else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
@@ -273,7 +273,7 @@ def seconds_left(batch: Batch) -> float | None:
         except DataError:
             return None
 
-    return batch.seconds_left(images, trainer.slots_of(batch.library.own, trainer.cluster_address()))
+    return batch.seconds_left(images, trainer.slots_of(batch.library.own, settings.ray_address()))
 
 
 def show_running(shelf: Library, batch: Batch, run: Run) -> None:
@@ -336,7 +336,7 @@ def resume_button(shelf: Library, ids: list[int], key: str, label: str) -> None:
         return
     if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
         try:
-            shelf.own.resume(*ids, cluster=trainer.cluster_address(), asker=login.asker())
+            shelf.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
         except TooManyRuns as error:
             st.toast(str(error), icon=":material/front_hand:")
             return

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pytest
 
-from fmnist import data, sample, trainer
+from fmnist import data, sample, settings, trainer
 from fmnist.data import DataMissing, Dataset
 from fmnist.datasets import DATASETS, DatasetInfo
 from fmnist.library import Library
@@ -179,7 +179,7 @@ def tell_processes(infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pyte
     lines = ["from dataclasses import replace", "from fmnist.datasets import DATASETS, File"]
     lines += [f"DATASETS[{info.id!r}] = replace(DATASETS[{info.id!r}], files={info.files})" for info in infos]
     (folder / "sitecustomize.py").write_text("\n".join(lines))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(data.PROJECT)]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(settings.PROJECT)]))
 
 
 def keep_as_sample(dataset: Dataset, folder: Path) -> None:

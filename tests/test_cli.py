@@ -20,7 +20,7 @@ from making import finished_run
 from PIL import Image
 
 from fmnist import __main__ as cli
-from fmnist import data, evaluation, training
+from fmnist import data, evaluation, settings, training
 from fmnist.commands import arguments, train
 from fmnist.datasets import CLOTHES
 from fmnist.images import to_png
@@ -195,7 +195,7 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     command = [sys.executable, "-m", "fmnist", "train", "--dataset", "sample", "--models", "0", "--epochs", "1000"]
     command += ["--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
     # A process group of its own, to which a terminal would send Ctrl-C.
-    process = subprocess.Popen(command, cwd=data.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
+    process = subprocess.Popen(command, cwd=settings.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
     try:
         wait_for(lambda: any(run.step for run in store.runs()))
         os.killpg(process.pid, signal.SIGINT)
@@ -409,7 +409,7 @@ def test_a_store_that_is_broken(fmnist, runs_path):
 
 def call(*arguments: str, runs: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "fmnist", *arguments, "--runs", str(runs)]
-    return subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
 
 
 def test_an_error_reaches_the_shell(runs_path):
@@ -423,7 +423,7 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
     command = [sys.executable, "-m", "fmnist", "runs", "list", "--runs", str(trained.path)]
     reader, writer = os.pipe()
     os.close(reader)
-    process = subprocess.run(command, cwd=data.PROJECT, stdout=writer, stderr=-1, text=True, timeout=120)
+    process = subprocess.run(command, cwd=settings.PROJECT, stdout=writer, stderr=-1, text=True, timeout=120)
     os.close(writer)
     assert (process.returncode, process.stderr) == (0, "")
 

@@ -18,8 +18,8 @@ from ray.cluster_utils import Cluster
 
 from fmnist import cluster, trainer, training, worker
 from fmnist.cluster import ClusterError
-from fmnist.data import PROJECT
 from fmnist.recipe import Recipe
+from fmnist.settings import PROJECT
 from fmnist.store import Store
 
 CLOSED = "127.0.0.1:1"  # Nobody listens there.

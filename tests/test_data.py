@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import is_one_sentence, publish, unpack_all
 
-from fmnist import data, sample
+from fmnist import data, sample, settings
 from fmnist.data import DataError, DataMissing, Dataset
 from fmnist.datasets import DATASETS, DatasetInfo
 
@@ -104,7 +104,7 @@ def test_the_root_is_the_argument_then_the_variable_then_the_project(tmp_path, m
     assert data.data_root("/elsewhere") == Path("/elsewhere")
     assert data.data_root() == tmp_path
     monkeypatch.delenv("FMNIST_DATA")
-    assert data.data_root() == data.PROJECT / "data"
+    assert data.data_root() == settings.PROJECT / "data"
 
 
 # Files that can't be used

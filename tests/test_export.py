@@ -21,7 +21,7 @@ from conftest import is_one_sentence, keep_as_sample, wait_for
 from ui import free_port
 
 from fmnist import __main__ as cli
-from fmnist import data, evaluation, export, models
+from fmnist import evaluation, export, models, settings
 from fmnist.data import DataMissing
 from fmnist.datasets import CLOTHES
 from fmnist.export import FORMATS, ExportError
@@ -32,7 +32,7 @@ from fmnist.recipe import Recipe
 from fmnist.store import Store
 from fmnist.trainer import Trainer
 
-PROJECT = data.PROJECT
+PROJECT = settings.PROJECT
 RECIPES = [Recipe(model, seed, "sample", 2, device="cpu") for model, seed in (("0", 0), ("0", 1), ("2", 0))]
 
 
@@ -112,10 +112,10 @@ def test_what_an_export_needs_stands_in_its_requirements_alone():
         lines = (PROJECT / file).read_text().splitlines()
         return {re.split(r"[~=<>]", line)[0] for line in lines if line and line[0] not in "#-"}
 
-    assert packages(export.REQUIREMENTS) & packages("requirements.txt") == set()
+    assert packages("requirements-export.txt") & packages("requirements.txt") == set()
     comes_with_streamlit = {"pyarrow"}
     needed = {name for form in FORMATS.values() for name in form.needs} - comes_with_streamlit
-    assert needed <= {name.removesuffix("-skinny") for name in packages(export.REQUIREMENTS)}
+    assert needed <= {name.removesuffix("-skinny") for name in packages("requirements-export.txt")}
     assert "-r requirements-export.txt" in (PROJECT / "requirements-dev.txt").read_text()
 
 

@@ -15,7 +15,7 @@ from conftest import is_one_sentence
 from making import ended_run, finished_run, queued_run, running_run
 
 from fmnist import __main__ as cli
-from fmnist import data, importing, seal
+from fmnist import importing, seal, settings
 from fmnist.data import DataMissing
 from fmnist.importing import Imported, ImportRefused, import_runs
 from fmnist.library import Library
@@ -279,6 +279,6 @@ def test_weights_of_another_model_are_refused(take, theirs, store):
 def test_the_command_line_says_what_came_in(theirs, store, small_sample, capsys):
     assert cli.main(["runs", "import", str(theirs), "--runs", str(store.path)]) == 0
     assert capsys.readouterr().out == "3 runs taken in; 3 not finished, and left.\n"
-    assert cli.main(["runs", "import", str(data.PROJECT / "README.md"), "--runs", str(store.path)]) == 1
+    assert cli.main(["runs", "import", str(settings.PROJECT / "README.md"), "--runs", str(store.path)]) == 1
     error = capsys.readouterr().err.strip()
     assert error.startswith("fmnist: ") and is_one_sentence(error)

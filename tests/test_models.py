@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from fmnist import training
-from fmnist.data import PROJECT
 from fmnist.models import ARCHITECTURES, Architecture
+from fmnist.settings import PROJECT
 
 SIZES = {"0": (7_850, 7_840), "1": (7_960, 7_940), "2": (7_740, 1_133_860)}
 

@@ -34,7 +34,7 @@ from ui import (
     visit,
 )
 
-from fmnist import data, export_panel, widgets
+from fmnist import data, export_panel, settings, widgets
 from fmnist.data import Dataset
 from fmnist.datasets import CLOTHES
 from fmnist.export import FORMATS
@@ -72,7 +72,7 @@ def test_without_runs_a_page_points_to_training(page):
 @pytest.mark.parametrize("page", [TRAIN, DATA])
 def test_without_data_a_page_offers_download_and_folder(page, monkeypatch):
     monkeypatch.delenv("FMNIST_DATA")
-    monkeypatch.setattr("fmnist.data.PROJECT", store_path().parent)  # A `data/` in the project must not count.
+    monkeypatch.setattr(settings, "home", lambda: store_path().parent)  # A `data/` beside the tests must not count.
     at = visit(page)
     [missing] = texts(at, "info")
     assert missing.startswith("FashionMNIST is not in")
@@ -93,7 +93,7 @@ def test_without_data_training_is_possible_on_the_sample_data_alone(small_sample
 @pytest.mark.parametrize("page", [TRAIN, DATA])
 def test_a_folder_without_the_files_is_refused_in_a_sentence(page, monkeypatch, tmp_path):
     monkeypatch.delenv("FMNIST_DATA")
-    monkeypatch.setattr("fmnist.data.PROJECT", tmp_path)
+    monkeypatch.setattr(settings, "home", lambda: tmp_path)
     for folder in (tmp_path / "nowhere", tmp_path, "a\0b"):
         at = visit(page)
         at.text_input[0].set_value(str(folder))
@@ -107,7 +107,7 @@ def test_a_folder_without_the_files_is_refused_in_a_sentence(page, monkeypatch, 
 
 def test_a_folder_with_the_files_is_used_by_all_pages(monkeypatch, idx_root, tmp_path):
     monkeypatch.delenv("FMNIST_DATA")
-    monkeypatch.setattr("fmnist.data.PROJECT", tmp_path / "project")
+    monkeypatch.setattr(settings, "home", lambda: tmp_path / "project")
     at = visit(DATA)
     at.text_input[0].set_value(str(idx_root))
     [use] = [button for button in at.button if button.label == "Use this folder"]

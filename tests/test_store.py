@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from conftest import is_one_sentence, wait_for
 
-from fmnist.data import PROJECT
 from fmnist.recipe import Recipe
 from fmnist.run import Point
+from fmnist.settings import PROJECT
 from fmnist.store import Store, StoreError, pack, store_path, unpack
 
 ROOT = Path("/data root")

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from ui import again, labels, texts
 
 from fmnist import __main__ as cli
-from fmnist import data, timing, timing_panel, trainer, training
+from fmnist import settings, timing, timing_panel, trainer, training
 from fmnist.recipe import Recipe
 from fmnist.store import Store
 from fmnist.timing import Timing
@@ -255,4 +255,4 @@ def test_a_training_that_begins_is_said_in_a_sentence(page, store, small_sample)
 
 def test_torch_is_not_imported_for_the_panel():
     code = "import sys, fmnist.timing_panel; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=data.PROJECT).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=settings.PROJECT).returncode == 0

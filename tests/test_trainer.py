@@ -15,7 +15,7 @@ import torch
 from conftest import is_one_sentence, keep_as_sample, kill_trainers, trainer_processes, wait_for
 from safetensors.torch import load
 
-from fmnist import data, trainer, training, worker
+from fmnist import settings, trainer, training, worker
 from fmnist.models import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.run import Run
@@ -46,7 +46,7 @@ def finish(store: Store, *ids: int) -> list[Run]:
 def run_to_its_end(store: Store) -> subprocess.CompletedProcess:
     """A trainer in the foreground, that ends as soon as there is nothing to do."""
     command = [sys.executable, "-m", "fmnist.trainer", "--runs", str(store.path), "--idle-seconds", "0"]
-    return subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
 
 
 def worker_processes(folder: Path) -> list[int]:
@@ -303,7 +303,7 @@ def test_a_store_that_cannot_be_opened_ends_the_trainer_with_a_sentence(runs_pat
     runs_path.parent.mkdir()
     runs_path.write_text("Dear diary, " * 100)
     command = [sys.executable, "-m", "fmnist.trainer", "--runs", str(runs_path)]
-    process = subprocess.run(command, cwd=data.PROJECT, capture_output=True, text=True, timeout=120)
+    process = subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
     assert process.returncode == 1
     assert "not a store of this program" in process.stderr and "Traceback" not in process.stderr
 

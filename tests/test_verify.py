@@ -19,7 +19,7 @@ from making import ended_run, running_run
 from safetensors.torch import load, save
 
 from fmnist import __main__ as cli
-from fmnist import data, seal
+from fmnist import seal, settings
 from fmnist.recipe import Recipe
 from fmnist.store import Store, StoreError, pack, unpack
 from fmnist.trainer import Trainer
@@ -392,5 +392,5 @@ def test_the_reference_runs_agree_on_an_older_processor(real_data, tmp_path):
     """Other instructions add up in another order: torch and oneDNN can be told to leave out the newer ones."""
     older = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
     command = [sys.executable, "-m", "fmnist", "verify", "reference-15", "reference-1", "--runs", str(tmp_path)]
-    answer = subprocess.run(command, cwd=data.PROJECT, env=os.environ | older, capture_output=True, text=True)
+    answer = subprocess.run(command, cwd=settings.PROJECT, env=os.environ | older, capture_output=True, text=True)
     assert answer.returncode == 0 and answer.stdout.count(": agrees (") == 2, answer.stdout + answer.stderr

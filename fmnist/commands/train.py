@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fmnist import data, trainer
+from fmnist import data, settings, trainer
 from fmnist.commands import CommandError
 from fmnist.commands.arguments import Commands, add_command, add_dataset, choices, listed, models, numbers
 from fmnist.grid import Grid, decimals, whole_numbers
@@ -56,7 +56,7 @@ def add(commands: Commands) -> None:
     sub.add_argument(
         "--ray",
         metavar="ADDRESS",
-        default=trainer.cluster_address(),
+        default=settings.ray_address(),
         help="the Ray cluster that shall train them, as HOST:PORT or auto (default: FMNIST_RAY_ADDRESS, else here)",
     )
     sub.add_argument("--dry-run", action="store_true", help="say what would be trained and how long it takes; no more")

@@ -12,7 +12,8 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-REQUIREMENTS = "requirements-export.txt"
+from fmnist import settings
+
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 """The environment variable in which MLflow itself looks."""
 
@@ -34,7 +35,7 @@ class Format:
     """"module:name" in this package. It takes (chosen, folder) and fills the folder; with `tracking` it takes
     (chosen, tracking URI, experiment). It returns remarks for the user: sentences."""
     needs: tuple[str, ...] = ()
-    """Modules of optional packages, those of `requirements-export.txt`."""
+    """Modules of optional packages, those of the extra `export`."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What such a package is told by environment variables before it is imported; what the user has set holds."""
     tracking: bool = False
@@ -47,7 +48,7 @@ class Format:
         if not absent:
             return ""
         verb = "is" if len(absent) == 1 else "are"
-        return f"{self.name} needs {', '.join(absent)}, which {verb} not installed: pip install -r {REQUIREMENTS}"
+        return f"{self.name} needs {', '.join(absent)}, which {verb} not installed: {settings.how_to_install('export')}"
 
     def load(self) -> Callable[..., list[str]]:
         """The function.

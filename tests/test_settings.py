@@ -1,0 +1,111 @@
+"""Where the program finds itself and its places, in a checkout and installed, and what its environment says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmnist import settings
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The program lies where pip puts it, and whoever uses it has an own folder for data: this one."""
+    site = tmp_path / "site-packages"
+    (site / "fmnist").mkdir(parents=True)
+    monkeypatch.setattr(settings, "PROJECT", site)
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name, appauthor: tmp_path / "share" / name)
+    for name in ("FMNIST_RUNS", "FMNIST_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "share" / "fmnist"
+
+
+def test_a_checkout_keeps_store_and_data_in_itself(monkeypatch):
+    monkeypatch.delenv("FMNIST_RUNS")
+    monkeypatch.delenv("FMNIST_DATA", raising=False)
+    assert settings.is_checkout()
+    assert settings.runs() == settings.PROJECT / "runs"
+    assert settings.data_root() == settings.PROJECT / "data"
+    assert settings.dashboard_script() == settings.PROJECT / "dashboard.py"
+
+
+def test_an_installation_keeps_them_in_the_folder_of_whoever_uses_it(installed):
+    assert not settings.is_checkout()
+    assert settings.runs() == installed / "runs"
+    assert settings.data_root() == installed / "data"
+
+
+def test_the_folder_for_data_is_that_of_the_system(tmp_path):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("XDG_DATA_HOME is Linux's")
+    code = "import fmnist.settings as s; s.is_checkout = lambda: False; print(s.home())"
+    environment = os.environ | {"XDG_DATA_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=settings.PROJECT, env=environment, capture_output=True, text=True, check=True)
+    assert Path(said.stdout.strip()) == tmp_path / "fmnist"
+
+
+@pytest.mark.parametrize("place", ["checkout", "installed"])
+def test_a_variable_comes_before_the_default(place, monkeypatch, tmp_path, request):
+    if place == "installed":
+        request.getfixturevalue("installed")
+    monkeypatch.setenv("FMNIST_RUNS", "~/somewhere")
+    monkeypatch.setenv("FMNIST_DATA", "here")
+    monkeypatch.chdir(tmp_path)
+    assert settings.runs() == Path.home() / "somewhere"
+    assert settings.data_root() == settings.named_data_root() == tmp_path / "here"
+
+
+def test_an_empty_variable_is_none(monkeypatch, installed):
+    for name in ("FMNIST_RUNS", "FMNIST_DATA", "FMNIST_MODELS", "FMNIST_RAY_ADDRESS"):
+        monkeypatch.setenv(name, "")
+    assert settings.runs() == installed / "runs"
+    assert settings.named_data_root() is None
+    assert settings.model_files() == []
+    assert settings.ray_address() is None
+
+
+def test_files_with_models_are_named_as_in_path(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMNIST_MODELS", f"one.py{os.pathsep} ~/two.py {os.pathsep}")
+    assert settings.model_files() == [tmp_path / "one.py", Path.home() / "two.py"]
+    assert settings.environment()["FMNIST_MODELS"] == f"{tmp_path / 'one.py'}{os.pathsep}{Path.home() / 'two.py'}"
+
+
+@pytest.mark.parametrize("extra", ["export", "ray", "serve"])
+def test_what_is_optional_can_be_installed_as_it_is_said(extra, request):
+    assert settings.how_to_install(extra) == f"pip install -r requirements-{extra}.txt"
+    assert (settings.PROJECT / f"requirements-{extra}.txt").is_file()
+    request.getfixturevalue("installed")
+    assert settings.how_to_install(extra) == f"pip install 'fmnist[{extra}]'"
+
+
+def test_a_process_of_ours_is_found_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, *settings.module("fmnist"), "--help"]
+    assert subprocess.run(command, cwd=settings.start_folder(), env=settings.environment()).returncode == 0
+
+
+def test_what_lies_in_the_folder_of_whoever_uses_an_installation_is_not_imported(installed, tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))  # Stands in for an installation.
+    command = [sys.executable, *settings.module("fmnist"), "--help"]
+    process = subprocess.run(command, cwd=settings.start_folder(), env=settings.environment(), capture_output=True)
+    assert process.returncode == 0, process.stderr
+
+
+def test_the_variables_are_read_here_alone_and_listed():
+    folder = Path(settings.__file__).parent
+    read = re.compile(r"""(?:environ\b.{0,9}|getenv\(|: str = |^\w+ = )["'](FMNIST_\w+)["']""", re.MULTILINE)
+    found = {path.name: set(read.findall(path.read_text())) for path in folder.rglob("*.py")}
+    assert {name for name, names in found.items() if names} == {"settings.py"}
+    listed = re.findall(r"^\| (FMNIST_\w+) \| `(\w+)` \|", settings.__doc__ or "", re.MULTILINE)
+    assert {name for name, _ in listed} == found["settings.py"]
+    for name, function in listed:
+        assert name in (getattr(settings, function).__doc__ or "")
