@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from fmnist import frame, settings
+from fmnist import settings
+from fmnist.ui import page
 
 TRAINING = "watch them learn" if settings.read_only() else "press Train and watch them learn"
 PAGES = (
@@ -15,15 +16,15 @@ PAGES = (
 
 
 def show() -> None:
-    shelf = widgets.library()
-    dataset, sources = widgets.choose_scope(shelf)
-    groups = default_groups(shelf.groups(dataset, *sources))
+    library = widgets.open_library()
+    dataset, sources = widgets.choose_scope(library)
+    groups = default_groups(library.groups(dataset, *sources))
     if not groups:
         st.info("Nothing is trained yet.", icon=":material/info:")
         if not settings.read_only():
             st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
         return
-    compared = Comparison(shelf, groups)
+    compared = Comparison(library, groups)
     answer = compared.answer
     if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
         answer += f" {widgets.listed(ARCHITECTURES[id].name for id in missing)} not trained yet."
@@ -64,17 +65,17 @@ def show() -> None:
     )
 
 
-with frame.page("Home", "Which model should I pick?"):
+with page.page("Home", "Which model should I pick?"):
     # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
-    from fmnist import live, widgets
-    from fmnist.charts import COSTS
-    from fmnist.comparison import Comparison
-    from fmnist.library import default_groups
-    from fmnist.models import ARCHITECTURES
+    from fmnist.compare.charts import COSTS
+    from fmnist.compare.comparison import Comparison
+    from fmnist.models.registry import ARCHITECTURES
+    from fmnist.store.library import default_groups
+    from fmnist.ui import live_chart, widgets
 
     show()
     st.divider()
     for column, (path, icon, name, what) in zip(st.columns(len(PAGES)), PAGES, strict=True):
         column.page_link(path, label=f"**{name}**", icon=icon)
         column.caption(what)
-    live.prepare(soon=True)  # Most people go on to Train.
+    live_chart.prepare(soon=True)  # Most people go on to Train.

@@ -1,7 +1,8 @@
 """All benches, one after the other:  python -m bench [--data PATH] [--only NAME]
 
-Shows what each prints, and writes it into README.md, with the machine, the versions and the date, between the markers
-there. If one fails, README.md stays as it is and the command ends with status 1. Leave the machine alone meanwhile.
+Shows what each prints, and writes it into docs/measurements.md, between the markers there, with the machine, the
+versions and the date. If one fails, that file stays as it is and the command ends with status 1. Use the machine for
+nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.common import descendants, kill
-from fmnist import data, settings
-from fmnist.worker import machine, versions
+from fmnist import settings
+from fmnist.data import files
+from fmnist.training.worker import machine, versions
 
 NAMES = ("training", "trainer", "scale", "live", "pages", "viewers", "predict", "conversion")
 LONGEST = 1800.0  # Seconds that one may take.
-README = settings.PROJECT / "README.md"
+MEASUREMENTS = settings.PROJECT / "docs" / "measurements.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 
@@ -95,23 +97,26 @@ def where() -> str:
 
 
 def write(parts: list[str]) -> None:
-    """Put the parts between README's markers, in place of what was there."""
+    """Put the parts between the markers of docs/measurements.md, in place of what was there.
+
+    Raises:
+        BenchError: the file is missing, or does not have each marker once.
+    """
     begin, end = (re.escape(marker) for marker in (BEGIN, END))
-    text, count = re.subn(
-        f"{begin}.*?{end}",
-        lambda _: "\n\n".join([BEGIN, *parts, END]),
-        README.read_text(encoding="utf-8"),
-        flags=re.DOTALL,
-    )
+    before = MEASUREMENTS.read_text(encoding="utf-8") if MEASUREMENTS.exists() else ""
+    results = "\n\n".join([BEGIN, *parts, END])
+    text, count = re.subn(f"{begin}.*?{end}", lambda _: results, before, flags=re.DOTALL)
     if count != 1:
-        raise BenchError(f"{README} has no place for the results: {BEGIN} and {END}.")
-    README.write_text(text, encoding="utf-8")
+        raise BenchError(f"{MEASUREMENTS} has no place for the results: {BEGIN} and {END}.")
+    MEASUREMENTS.write_text(text, encoding="utf-8")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Run all benches; write them into README.md.")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
-    parser.add_argument("--only", choices=NAMES, help="this one alone; README.md stays as it is")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Run all benches; write the results into docs/measurements.md."
+    )
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
+    parser.add_argument("--only", choices=NAMES, help="this one alone; docs/measurements.md stays as it is")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # So that the bench that runs is ended, too.
     parts, failed = [where()], False

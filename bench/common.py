@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from fmnist.store import ACTIVE, Store
+from fmnist.store.store import ACTIVE, Store
 
 
 def show(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -33,8 +33,8 @@ def wait(condition: Callable[[], object], what: str, seconds: float = 60) -> Non
         time.sleep(0.05)
 
 
-def wait_until_trained(runs: Store, seconds: float = 600) -> None:
-    wait(lambda: not runs.runs(*ACTIVE), "the trainer: see its log", seconds)
+def wait_until_trained(store: Store, seconds: float = 600) -> None:
+    wait(lambda: not store.runs(*ACTIVE), "the trainer: see its log", seconds)
 
 
 def descendants(pid: int) -> list[int]:

@@ -1,9 +1,10 @@
 """Do photos come back as the images that they were made from?  python bench/conversion.py
 
-Test images of FashionMNIST, the same for all rows, are enlarged 5 to 12 times, put at random places on larger canvases,
-white (negated, as the photos were) and black, and saved as files. The files are read and converted as the Predict page
-does. Enlarged, each pixel is a square; smooth means bicubic, which is already off before anything is converted. The
-error is the mean difference of a pixel, of 255. Accuracy is the mean over Model 2's reference runs.
+Test images of FashionMNIST, the same for all rows, are enlarged 5 to 12 times, placed at random on larger canvases,
+white (inverted, like a photo on white) or black, and saved as files. The files are read and converted as on the
+Predict page. Pixels become squares when enlarged; "smooth" means bicubic enlargement, which changes the image before
+anything is converted. The error is the mean difference of a pixel, out of 255. Accuracy is the mean over Model 2's
+reference runs.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import numpy as np
 from PIL import Image
 
 from bench.common import show
-from fmnist import data
-from fmnist.images import SIDE, USUALLY_WITHOUT, convert, naive, open_image
-from fmnist.library import Library, default_groups
-from fmnist.store import Store, store_path
+from fmnist.data import files
+from fmnist.predict.conversion import SIDE, USUALLY_WITHOUT, convert, naive, open_image
+from fmnist.store.library import Library, default_groups
+from fmnist.store.store import Store, store_path
 
 CANVASES = ("white", "black")
 FORMATS = {"JPEG": {"quality": 85}, "PNG": {}}
@@ -59,15 +60,15 @@ def converted(pictures: Sequence[Image.Image], without: Collection[str] = USUALL
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=300, help="so many test images, chosen at random")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        known = data.load("fashion-mnist", options.data, Path(folder))
+        known = files.load("fashion-mnist", options.data, Path(folder))
         library = Library(Store(store_path(folder)))
         [group] = [g for g in default_groups(library.groups("fashion-mnist", "reference")) if g.recipe.model == "2"]
         chosen = np.random.default_rng(0).choice(len(known.test_images), options.images, replace=False)
         images, labels = known.test_images[chosen], known.test_labels[chosen]
-        from fmnist import prediction
+        from fmnist.predict import prediction
 
         def accuracy(shown: np.ndarray) -> float:
             return (prediction.probabilities(library, group, shown).argmax(axis=2) == labels).mean()
@@ -90,12 +91,12 @@ def main() -> None:
             (USUALLY_WITHOUT | {"stretch"}, "without stretching"),
             (USUALLY_WITHOUT | {"trim"}, "without trimming"),
             (USUALLY_WITHOUT | {"proportions"}, "without keeping proportions"),
-            (USUALLY_WITHOUT | {"negate"}, "without negating"),
+            (USUALLY_WITHOUT | {"negate"}, "without inverting"),
         ):
             row(f"white, JPEG, {what}", converted(taken, without))
         row("white, JPEG, plain resize", np.stack([naive(each) for each in taken]))
         library.own.close()
-    show(["photos of test images", "error of 255", "Model 2", "points"], rows)
+    show(["photos of test images", "error (of 255)", "Model 2", "points"], rows)
 
 
 if __name__ == "__main__":

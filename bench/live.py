@@ -1,8 +1,9 @@
 """How live is the live chart?  python bench/live.py [--data PATH]
 
 Starts the dashboard on an empty store, opens Train in a real browser, presses Train, and measures: the time from the
-click to the first point on the screen (trainer not yet running, and warm), the time between updates, frames
-without the chart, whether a zoom survives 20 updates, and console errors. Needs Chromium and requirements-dev.txt.
+click to the first point on the screen (before the scheduler runs, and with a warm one), the time between updates,
+frames without the chart, whether a zoom survives 20 updates, and console errors. Needs Chromium and
+requirements-dev.txt.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.browser import chromium, ready, server
 from bench.common import show, wait, wait_until_trained
-from fmnist import data, trainer
-from fmnist.store import ACTIVE, Store, store_path
+from fmnist.data import files
+from fmnist.store.store import ACTIVE, Store, store_path
+from fmnist.training import scheduler
 
 UPDATES = 20
 
@@ -57,13 +59,13 @@ def seconds_to_first_point(page: Page) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         server(Path(folder), options.data) as dashboard,
         chromium() as browser,
-        closing(Store(store_path(folder))) as runs,
+        closing(Store(store_path(folder))) as store,
     ):
         page = browser.new_page(viewport={"width": 1400, "height": 1200})
         errors: list[str] = []
@@ -80,22 +82,22 @@ def main() -> None:
         page.wait_for_function(f"window.seen.updates.length > {UPDATES}", timeout=120_000)
         kept = page.evaluate("document.querySelector('.live .accuracy').layout.xaxis.range") == zoomed
         seen = page.evaluate("window.seen")
-        runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        wait_until_trained(runs)
+        store.request_stop([run.id for run in store.runs(*ACTIVE)])
+        wait_until_trained(store)
         seeds = page.get_by_role("spinbutton", name="Seeds")
         seeds.fill("2")
         seeds.press("Enter")
         page.wait_for_timeout(2000)
         ready(page)
         warm = seconds_to_first_point(page)
-        runs.request_stop([run.id for run in runs.runs(*ACTIVE)])
-        wait(lambda: not (runs.runs(*ACTIVE) and trainer.is_alive(runs)), "the training to stop")
+        store.request_stop([run.id for run in store.runs(*ACTIVE)])
+        wait(lambda: not (store.runs(*ACTIVE) and scheduler.is_alive(store)), "the training to stop")
     gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]
     show(
         ["what", "measured", "bound"],
         [
             ["click to first point, Train just opened", f"{cold:.2f} s", "4 s"],
-            ["click to first point, trainer warm", f"{warm:.2f} s", "0.5 s"],
+            ["click to first point, scheduler warm", f"{warm:.2f} s", "0.5 s"],
             ["median time between updates", f"{statistics.median(gaps):.2f} s", "1 s"],
             ["frames without the chart", f"{seen['missing']} of {seen['frames']}", "0"],
             [f"zoom still set after {UPDATES} updates", "yes" if kept else "no", "yes"],

@@ -1,8 +1,8 @@
 """How fast are the pages, and does the number of runs matter?  python bench/pages.py [--runs 10,1000,10000]
 
 Stores of 20 recipes, filled with copies of the reference runs, and a real browser. Each repeat starts a server for each
-store: its first visitor opens Home and clicks on every page, then a second one, with an empty browser cache, does
-the same. First text: the page's heading is on the screen. Complete: the script has ended, and every chart, table,
+store: its first visitor opens the Dashboard and clicks on every page, then a second one does the same with an empty
+browser cache. First text: the page's heading is on the screen. Complete: the script has ended, and every chart, table,
 curve and drawing pad is drawn. Clicks are timed until the page is complete. Medians over the repeats.
 """
 
@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.browser import Server, chromium, server
 from bench.common import show
-from fmnist import data
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import REFERENCE, Store, store_path
+from fmnist.store.store import REFERENCE, Store, store_path
 
 RECIPES = 20
 BATCH = 5  # Runs asked for by one click: Train shows the newest ones.
@@ -126,7 +126,7 @@ Times = dict[str, list[float]]
 
 
 def visit(browser: Browser, dashboard: Server, times: Times, first: bool) -> None:
-    """Open Home with an empty browser cache, then click on every page."""
+    """Open the Dashboard with an empty browser cache, then click on every page."""
     context = browser.new_context(viewport={"width": 1400, "height": 1200})
     try:
         context.set_default_timeout(60_000)
@@ -135,12 +135,12 @@ def visit(browser: Browser, dashboard: Server, times: Times, first: bool) -> Non
         page.goto(dashboard.url, wait_until="commit")
         text, complete = page.evaluate("([heading, least]) => appeared(heading, least)", PAGES[""])
         who = "the first visitor" if first else "later visitors"
-        times[f"Home for {who}: first text"].append(text)
-        times[f"Home for {who}: complete"].append(complete)
+        times[f"Dashboard for {who}: first text"].append(text)
+        times[f"Dashboard for {who}: complete"].append(complete)
         for address in PAGES:
             page.wait_for_timeout(500)
             dashboard.calm()
-            times[f"{'first click' if first else 'click'} on {address or 'Home'}"].append(click(page, address))
+            times[f"{'first click' if first else 'click'} on {address or 'Dashboard'}"].append(click(page, address))
     finally:
         context.close()
     dashboard.calm()
@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", default="10,1000,10000", help="the sizes of the stores")
     parser.add_argument("--repeats", type=int, default=3, help="servers that are started for each store")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     sizes = [int(size) for size in options.runs.split(",")]
     measured: dict[int, Times] = {size: defaultdict(list) for size in sizes}
@@ -194,8 +194,8 @@ def main() -> None:
 
 
 def order(what: str) -> tuple:
-    """Home first, then the clicks in the order of the sidebar."""
-    names = ["Home", "Train", "Compare", "Confusion", "Predict", "Data"]
+    """The Dashboard first, then the clicks in the order of the sidebar."""
+    names = ["Dashboard", "Train", "Compare", "Confusion", "Predict", "Data"]
     if ":" in what:
         return 0, "later" in what, what.endswith("complete")
     return 1, not what.startswith("first"), names.index(what.rpartition(" ")[2])

@@ -1,8 +1,9 @@
 """How fast is an answer?  python bench/predict.py [--strokes 12]
 
-The three models answer one image, by one seed each and by all seeds of the reference runs; then somebody draws, stroke
-by stroke, in a real browser. From stroke to answers: from lifting the pen until the frame in which every model's
-probabilities are new, on a page that has answered before. Each stroke is another: nothing is remembered.
+The three models answer one image, first with one seed each, then with all seeds of the reference runs. Then somebody
+draws, stroke by stroke, in a real browser. From stroke to answers: from lifting the pen to the frame in which every
+model's probabilities are new, on a page that has answered before. Every stroke is a different one, so nothing comes
+from a cache.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from playwright.sync_api import Browser, Page
 
 from bench.browser import Server, chromium, ready, server
 from bench.common import show
-from fmnist import data, sample
-from fmnist.library import Library, default_groups
-from fmnist.store import Store, store_path
+from fmnist.data import files, sample
+from fmnist.store.library import Library, default_groups
+from fmnist.store.store import Store, store_path
 
 PREDICTION, ANSWER, WHY = 0.020, 0.5, 0.8  # Bounds; seconds.
 REPEATS = 20
@@ -65,17 +66,17 @@ window.watch = () => {
 
 def predict() -> dict[str, list[float]]:
     """Seconds that the three models take for one image, after they are loaded."""
-    from fmnist import prediction
+    from fmnist.predict import prediction
 
     image, _ = sample.draw(1, seed=1)
     with tempfile.TemporaryDirectory() as folder:
-        shelf = Library(Store(store_path(Path(folder))))
-        every = default_groups(shelf.groups("fashion-mnist", "reference"))
+        library = Library(Store(store_path(Path(folder))))
+        every = default_groups(library.groups("fashion-mnist", "reference"))
         single = [replace(group, runs=group.runs[:1]) for group in every]
         times: dict[str, list[float]] = {}
         for turn in range(REPEATS + 1):
             for groups in (single, every):
-                seconds = sum(prediction.timed_probabilities(shelf, group, image)[1] for group in groups)
+                seconds = sum(prediction.timed_probabilities(library, group, image)[1] for group in groups)
                 what = f"prediction: {len(groups)} models, {sum(len(group.runs) for group in groups)} runs"
                 if turn:  # The first one loads libraries.
                     times.setdefault(what, []).append(seconds)
@@ -135,7 +136,7 @@ def row(what: str, bound: float, seconds: list[float]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--strokes", type=int, default=12, choices=range(1, 14), help="that are counted, of each page")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     rows = [row(what, PREDICTION, seconds) for what, seconds in predict().items()]
     folder = tempfile.TemporaryDirectory()

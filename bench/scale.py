@@ -1,10 +1,10 @@
-"""What does a Ray cluster cost, and how many runs can one trainer follow?  python bench/scale.py
+"""What does a Ray cluster cost, and how many runs can one scheduler follow?  python bench/scale.py
 
-A cluster of a head and a node with two cores, as processes on this machine. One short run at a time is trained by a
-trainer here and by one over Ray, in turn, both warm; what a run takes beyond its training is the time from asking for
-it to its result, without its training and evaluation. Then runs on the cluster are stopped, from asking to the end.
-Last, a recorded run is replayed to a trainer by many at once, each twice a second: how long after it was due is a
-report in the store, and what part of a core does the trainer take? Needs requirements-ray.txt.
+A cluster of a head and a node with two cores, all of them processes on this machine. Short runs are trained one at a
+time, in turn on this machine and over Ray, both warm; what a run takes beyond its training is the time from the
+request to the result, minus training and evaluation. Then runs on the cluster are stopped, timed from the request to
+the end. Last, many workers replay a recorded run to one scheduler, each reporting twice a second: how late does a
+report reach the store, and how much of a core does the scheduler use? Needs requirements-ray.txt.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.common import descendants, kill, show, wait
-from fmnist import data, trainer, worker
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.run import Run
-from fmnist.store import Store, store_path
-from fmnist.worker import ClusterState, Ended, Grown, Node, Order, Report
+from fmnist.store.run import Run
+from fmnist.store.store import Store, store_path
+from fmnist.training import scheduler, worker
+from fmnist.training.worker import ClusterState, Ended, Grown, Node, Order, Report
 
 BOUND = 0.3  # Seconds that a run may take more over Ray than here.
 STOP_BOUND = 2.0
@@ -57,59 +58,59 @@ def cluster() -> Iterator[str]:
 def trained(address: str | None) -> Iterator[Store]:
     """A store with a warm trainer, here or on a cluster."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        runs = Store(store_path(folder))
+        store = Store(store_path(folder))
         before = set(descendants(os.getpid()))
         os.environ["FMNIST_RAY_ADDRESS"] = address or ""
-        trainer.start(runs)
+        scheduler.start(store)
         try:
-            yield runs
+            yield store
         finally:
-            runs.close()
+            store.close()
             kill(set(descendants(os.getpid())) - before)  # The trainer would stay.
 
 
-def ask(runs: Store, address: str | None, recipe: Recipe, root: Path) -> int:
+def ask(store: Store, address: str | None, recipe: Recipe, root: Path) -> int:
     """Queue a recipe; the run's id."""
-    [(id, _)] = runs.enqueue([(recipe, recipe.key("bench"))], root, cluster=address)
+    [(id, _)] = store.enqueue([(recipe, recipe.key("bench"))], root, cluster=address)
     return id
 
 
-def one_run(runs: Store, address: str | None, recipe: Recipe, root: Path) -> float:
+def one_run(store: Store, address: str | None, recipe: Recipe, root: Path) -> float:
     """Seconds that a run takes beyond its training and evaluation."""
     started = time.perf_counter()
-    id = ask(runs, address, recipe, root)
-    run = ended(runs, id)
+    id = ask(store, address, recipe, root)
+    run = ended(store, id)
     taken = time.perf_counter() - started
     assert run.status == "done", run.error
     return taken - run.result["train_seconds"] - run.result["eval_seconds"]
 
 
-def stopping(runs: Store, address: str, recipe: Recipe, root: Path) -> float:
+def stopping(store: Store, address: str, recipe: Recipe, root: Path) -> float:
     """Seconds from asking a run to stop to its end."""
-    id = ask(runs, address, recipe, root)
-    wait(lambda: runs.run(id).step, "the first steps", 120)
+    id = ask(store, address, recipe, root)
+    wait(lambda: store.run(id).step, "the first steps", 120)
     started = time.perf_counter()
-    runs.request_stop([id])
-    assert ended(runs, id).status == "cancelled"
+    store.request_stop([id])
+    assert ended(store, id).status == "cancelled"
     return time.perf_counter() - started
 
 
-def ended(runs: Store, id: int) -> Run:
-    wait(lambda: runs.run(id).finished, "the end of a run", 300)
-    return runs.run(id)
+def ended(store: Store, id: int) -> Run:
+    wait(lambda: store.run(id).finished, "the end of a run", 300)
+    return store.run(id)
 
 
 # --- Replay ---
 
 
-class Following(trainer.Trainer):
+class Following(scheduler.Scheduler):
     """A trainer that notes how late it writes each report down."""
 
-    def __init__(self, runs: Store) -> None:
-        super().__init__(runs)
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self.late: list[float] = []
 
-    def _write_down(self, talker: trainer.Worker, job: trainer.Job, report: tuple[float, Report]) -> None:
+    def _write_down(self, talker: scheduler.Worker, job: scheduler.Job, report: tuple[float, Report]) -> None:
         due, report = report
         super()._write_down(talker, job, report)
         self.late.append(time.monotonic() - due)
@@ -145,15 +146,15 @@ def replay(listener: Connection, address: str) -> None:
 def follow(count: int, root: Path) -> tuple[float, float, float]:
     """The median and the 99th percentile of how late reports of so many runs are, in seconds; the share of a core."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        runs = Store(store_path(folder))
+        store = Store(store_path(folder))
         recipes = [Recipe(RECORDED.model, seed, device="cpu") for seed in range(count)]
         keyed = [(recipe, recipe.key("bench")) for recipe in recipes]
-        runs.enqueue(keyed, root, cluster=f"{count} {root}")
-        following = Following(runs)
+        store.enqueue(keyed, root, cluster=f"{count} {root}")
+        following = Following(store)
         began, used = time.monotonic(), time.process_time()
         following.work(idle_seconds=0)
         share = (time.process_time() - used) / REPLAY_SECONDS
-        runs.close()
+        store.close()
     assert time.monotonic() - began > REPLAY_SECONDS
     late = sorted(following.late)
     return statistics.median(late), late[int(0.99 * len(late))], share
@@ -162,7 +163,7 @@ def follow(count: int, root: Path) -> tuple[float, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     beyond: dict[str | None, list[float]] = {}
     stops = []
@@ -179,19 +180,19 @@ def main() -> None:
     local, ray = (statistics.median(beyond[place]) for place in (None, address))
     costs = [two - one for one, two in zip(beyond[None], beyond[address], strict=True)]
     rows = [
-        ["a run here, beyond its training", "", f"{local:.2f} s", f"{max(beyond[None]):.2f} s"],
+        ["a local run, beyond its training", "", f"{local:.2f} s", f"{max(beyond[None]):.2f} s"],
         ["the same over Ray", "", f"{ray:.2f} s", f"{max(beyond[address]):.2f} s"],
         ["difference, pair by pair", f"{BOUND} s", f"{statistics.median(costs):.2f} s", f"{max(costs):.2f} s"],
         ["stopping a run over Ray", f"{STOP_BOUND:.0f} s", f"{statistics.median(stops):.2f} s", f"{max(stops):.2f} s"],
     ]
-    trainer.serve_cluster = replay
+    scheduler.serve_cluster = replay
     for count in AT_ONCE:
         median, most, share = follow(count, options.data)
         rows.append(
             [
-                f"{count:,} runs that report twice a second: written down ({share:.0%} of a core)",
+                f"{count:,} runs that report twice a second, stored ({share:.0%} of a core)",
                 f"{INTERVAL} s" if count == AT_ONCE[0] else "",
-                f"{median:.3f} s after it was due",
+                f"{median:.3f} s late",
                 f"99% within {most:.3f} s",
             ]
         )

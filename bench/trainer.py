@@ -1,8 +1,8 @@
-"""How well does the trainer use the machine, and how right is the time left that it tells?  python bench/trainer.py
+"""How well does training use the machine, and how good is the time left that it shows?  python bench/trainer.py
 
-A real trainer process on a store of its own, warm. It trains the three models, then the three models with five more
-seeds, which it trains side by side; the ratio is of the wall-clock times from asking to the last result.
-Meanwhile each run is asked how long it will still take, as the Train page asks.
+A real scheduler process, already warm, on a store of its own. It trains the three models, then the three models with
+five more seeds, side by side; the ratio is of the wall-clock times from the request to the last result. Meanwhile
+each run is asked how long it will still take, as the Train page asks.
 """
 
 from __future__ import annotations
@@ -17,39 +17,40 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.common import descendants, kill, show
-from fmnist import data, trainer
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import ACTIVE, Store, store_path
+from fmnist.store.store import ACTIVE, Store, store_path
+from fmnist.training import scheduler
 
 SEEDS = 5
 LONGEST = 1200.0  # Seconds that all of it may take.
 SHARES = (0.1, 0.25, 0.5, 0.75)  # Of a run's steps: where its time left is noted.
 
 
-def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, dict[tuple[str, float], list[float]]]:
+def train(store: Store, seeds: range, epochs: int, root: Path) -> tuple[float, dict[tuple[str, float], list[float]]]:
     """Seconds until all is trained; and by model and share of steps the errors of the time left, as shares of it."""
     recipes = [Recipe(model, seed, epochs=epochs, device="cpu") for seed in seeds for model in ARCHITECTURES]
     started = time.perf_counter()
-    runs.enqueue([(recipe, recipe.key("bench")) for recipe in recipes], root)
+    store.enqueue([(recipe, recipe.key("bench")) for recipe in recipes], root)
     told: dict[tuple[int, float], tuple[float, float]] = {}
     ended: dict[int, float] = {}
     active: set[int] = set()
     while True:
-        now, running = time.perf_counter(), runs.runs("running")
+        now, running = time.perf_counter(), store.runs("running")
         ended |= dict.fromkeys(active - {run.id for run in running}, now)
         active = {run.id for run in running}
         for run in running:
             for share in SHARES:
                 if run.steps and run.seconds_left is not None and run.step >= share * run.steps:
                     told.setdefault((run.id, share), (now, run.seconds_left))
-        if not runs.runs(*ACTIVE):
+        if not store.runs(*ACTIVE):
             break
         assert now - started < LONGEST, "the trainer does not come to an end: see its log"
         time.sleep(0.02)
     errors: dict[tuple[str, float], list[float]] = {}
     for (id, share), (when, left) in told.items():
-        run = runs.run(id)
+        run = store.run(id)
         assert run and run.status == "done", "the trainer failed: see its log"
         true = ended[id] - when
         errors.setdefault((run.recipe.model, share), []).append(abs(left - true) / true)
@@ -59,24 +60,24 @@ def train(runs: Store, seeds: range, epochs: int, root: Path) -> tuple[float, di
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=3, help="of each run")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        runs = Store(store_path(folder))
-        trainer.start(runs)
+        store = Store(store_path(folder))
+        scheduler.start(store)
         try:
-            train(runs, range(1000, 1001), 1, options.data)  # Everything is loaded now.
-            alone, errors = train(runs, range(1), options.epochs, options.data)
-            together, _ = train(runs, range(1, 1 + SEEDS), options.epochs, options.data)
+            train(store, range(1000, 1001), 1, options.data)  # Everything is loaded now.
+            alone, errors = train(store, range(1), options.epochs, options.data)
+            together, _ = train(store, range(1, 1 + SEEDS), options.epochs, options.data)
         finally:
-            runs.close()
+            store.close()
             kill(descendants(os.getpid()))  # The trainer would stay.
     show(
         ["what", "measured"],
         [
             ["three models, one seed", f"{alone:.1f} s"],
-            [f"three models, {SEEDS} seeds, {trainer.slots()} runs at once", f"{together:.1f} s"],
-            [f"of {SEEDS} times one seed", f"{together / (SEEDS * alone):.0%}"],
+            [f"three models, {SEEDS} seeds, {scheduler.slots()} runs at once", f"{together:.1f} s"],
+            [f"the same, as a share of {SEEDS} times one seed", f"{together / (SEEDS * alone):.0%}"],
             *(
                 [f"error of the time left, {ARCHITECTURES[model].name}, {share:.0%} done", f"{max(found):.0%}"]
                 for (model, share), found in sorted(errors.items())

@@ -1,10 +1,10 @@
-"""How much faster is our training loop than the usual one?  python bench/training.py [--repeats 3] [--models 0,1,2]
+"""How much faster is this training loop than the usual one?  python bench/training.py [--repeats 3] [--models 0,1,2]
 
-The usual loop, as tutorials write it: torchvision's data set, ToTensor on every image, DataLoader, loss and
-accuracy of every batch fetched with `.item()`, evaluation by another DataLoader. Ours: `fmnist.training.train`.
-Both train the same model by the same recipe on the same machine, in turn, and both are timed from the first
-step of an epoch to the end of its evaluation. Medians over the repeats; the ratio is taken pair by pair, so that
-it holds when the machine's speed drifts.
+The usual loop is the one in tutorials: torchvision's data set, ToTensor on every image, a DataLoader, loss and accuracy
+of every batch fetched with `.item()`, evaluation with another DataLoader. Both loops train the same model by the same
+recipe on the same machine, in turn, and both are timed from the first step of an epoch to the end of its evaluation.
+The figures are medians over the repeats; the ratio is taken pair by pair, so it is not affected when the machine's
+speed drifts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import ToTensor
 
-from fmnist import data, training
-from fmnist.models import ARCHITECTURES
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.training import loop
 
 
 def usual(model_id: str, root: Path, threads: int) -> float:
@@ -59,9 +60,9 @@ def usual(model_id: str, root: Path, threads: int) -> float:
     return time.perf_counter() - started
 
 
-def ours(model_id: str, dataset: data.Dataset) -> float:
-    """Seconds of an epoch of `training.train`, evaluation included."""
-    *_, finished = training.train(Recipe(model_id, epochs=1, device="cpu"), dataset)
+def ours(model_id: str, dataset: files.Dataset) -> float:
+    """Seconds of an epoch of `loop.train`, evaluation included."""
+    *_, finished = loop.train(Recipe(model_id, epochs=1, device="cpu"), dataset)
     return finished.train_seconds + finished.eval_seconds
 
 
@@ -69,11 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=3, help="epochs of each loop and model, in turn")
     parser.add_argument("--models", default=",".join(ARCHITECTURES))
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as temporary:
-        dataset = data.load("fashion-mnist", options.data, Path(temporary))
+        dataset = files.load("fashion-mnist", options.data, Path(temporary))
         root = unpacked(options.data, Path(temporary))
         print("| model | usual loop, s per epoch | ours, s per epoch | ratio |\n|---|---|---|---|")
         total_slow = total_fast = 0.0
@@ -88,9 +89,9 @@ def main() -> None:
 
 def unpacked(root: Path, temporary: Path) -> Path:
     """A root that torchvision can read, which unpacks beside the files: links to them in a folder of our own."""
-    folder = data.raw_folder("fashion-mnist", temporary)
+    folder = files.raw_folder("fashion-mnist", temporary)
     folder.mkdir(parents=True)
-    for file in data.raw_folder("fashion-mnist", root).iterdir():
+    for file in files.raw_folder("fashion-mnist", root).iterdir():
         (folder / file.name).symlink_to(file)
     FashionMNIST(temporary, download=True)  # Downloads nothing: the files are there.
     return temporary

@@ -1,9 +1,9 @@
-"""What do viewers cost a training?  python bench/viewers.py [--viewers 0,1,20] [--repeats 3]
+"""How much do viewers slow a training down?  python bench/viewers.py [--viewers 0,1,20] [--repeats 3]
 
-Model 2 is trained for an epoch while so many people look at the Train page, in turn. Each training has a new server,
-whose Train page has been opened before, and a new trainer, which has trained before. Viewers are not browsers, whose
-own work would be measured, but clients of the server in a process of their own: they open the page and ask for what a
-browser asks for, as often. Medians over the repeats; slow-down and growth within a repeat.
+Model 2 is trained for an epoch while a number of people look at the Train page. Each training has a new server, whose
+Train page has been opened before, and a new scheduler, which has trained before. The viewers are not browsers, whose
+own work would be measured too, but clients of the server in a process of their own: they open the page and ask for
+what a browser asks for, as often. Medians over the repeats; slow-down and growth are taken within a repeat.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from websockets.asyncio.client import ClientConnection, connect  # Streamlit bri
 
 from bench.browser import Server, server
 from bench.common import cpu_seconds, show, wait
-from fmnist import data
+from fmnist.data import files
 from fmnist.recipe import Recipe
-from fmnist.run import Run
-from fmnist.store import ACTIVE, Store, store_path
+from fmnist.store.run import Run
+from fmnist.store.store import ACTIVE, Store, store_path
 
 SLOWER, GROWTH = 0.10, 60  # Bounds; the latter in MB.
-LEAST_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.
+MIN_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.
 LONGEST = 600.0  # Seconds that viewers stay at most, and that a training may take.
 
 
@@ -192,18 +192,18 @@ class Measured:
     updates: float  # a second and viewer, of the viewer who got the fewest
 
 
-def train(runs: Store, recipe: Recipe, root: Path, dashboard: Server) -> tuple[Run, float]:
+def train(store: Store, recipe: Recipe, root: Path, dashboard: Server) -> tuple[Run, float]:
     """Train it; the run, and the most memory that the server had meanwhile."""
-    [(id, _)] = runs.enqueue([(recipe, recipe.key("bench"))], root)
+    [(id, _)] = store.enqueue([(recipe, recipe.key("bench"))], root)
     most = 0.0
 
     def done() -> bool:
         nonlocal most
         most = max(most, dashboard.memory)
-        return not runs.runs(*ACTIVE)
+        return not store.runs(*ACTIVE)
 
     wait(done, "the trainer: see its log", LONGEST)
-    run = runs.run(id)
+    run = store.run(id)
     assert run and run.status == "done", f"the training {run and run.status}: see the trainer's log"
     return run, most
 
@@ -215,20 +215,20 @@ def measure(count: int, seed: int, root: Path) -> Measured:
         RuntimeError: the viewers did not get the curves: then nothing is measured.
     """
     with tempfile.TemporaryDirectory() as folder, server(Path(folder), root) as dashboard:
-        runs = Store(store_path(folder))
+        store = Store(store_path(folder))
         with viewers(dashboard.url, 1):  # Starts the trainer, and has the server import what the page needs.
-            train(runs, Recipe("0", seed, epochs=1, device="cpu"), root, dashboard)
+            train(store, Recipe("0", seed, epochs=1, device="cpu"), root, dashboard)
         dashboard.calm()
         before = dashboard.memory
         with viewers(dashboard.url, count) as watched:
             time.sleep(2)
             used = cpu_seconds(dashboard.pid)
-            run, most = train(runs, Recipe("2", seed, epochs=1, device="cpu"), root, dashboard)
+            run, most = train(store, Recipe("2", seed, epochs=1, device="cpu"), root, dashboard)
             used = cpu_seconds(dashboard.pid) - used
-        runs.close()
+        store.close()
     wall = run.finished - run.started
     updates = min(watched.curves) / wall if count else 0.0
-    if count and updates < LEAST_UPDATES:
+    if count and updates < MIN_UPDATES:
         raise RuntimeError(f"a viewer got only {updates:.1f} updates of the curves a second")
     return Measured(run.result["train_seconds"], wall, most, most - before, used, watched.cpu_seconds, updates)
 
@@ -237,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--viewers", default="0,1,20", help="how many, the first to be compared with")
     parser.add_argument("--repeats", type=int, default=3, help="trainings before each number of viewers, in turn")
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     counts = [int(count) for count in options.viewers.split(",")]
     rounds = [{count: measure(count, seed, options.data) for count in counts} for seed in range(options.repeats)]

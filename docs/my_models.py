@@ -1,4 +1,4 @@
-"""Two models of one's own, as docs/own-model.md explains them.
+"""Two custom models, as docs/custom-model.md explains them.
 
 FMNIST_MODELS=docs/my_models.py streamlit run dashboard.py
 """
@@ -6,7 +6,7 @@ FMNIST_MODELS=docs/my_models.py streamlit run dashboard.py
 import torch
 from torch import nn
 
-from fmnist.models import register
+from fmnist.models.registry import register
 
 
 @register("norm-cnn", "Norm CNN", channels_last=True)

@@ -5,53 +5,85 @@ Exit codes: 0 done, 1 it could not be done (one sentence on standard error), 2 w
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
-from fmnist import own_models, settings
-from fmnist.commands import CommandError, compare, data, export, predict, runs, timing, train, verify
-from fmnist.commands.arguments import full_ids
-from fmnist.data import DataError
-from fmnist.export import ExportError
-from fmnist.images import ImageError
-from fmnist.models import ModelError
-from fmnist.recipe import RecipeError
-from fmnist.store import StoreError
+import click
 
-COMMANDS = (train, compare, timing, verify, export, predict, data, runs)  # As the help lists them.
+import fmnist
+from fmnist.commands import CommandError, say
+from fmnist.commands.compare import compare
+from fmnist.commands.dashboard import dashboard
+from fmnist.commands.data import data
+from fmnist.commands.export import export
+from fmnist.commands.predict import convert_image, predict
+from fmnist.commands.runs import runs
+from fmnist.commands.time import time_steps
+from fmnist.commands.train import train
+from fmnist.commands.verify import verify
+from fmnist.data.files import DataError
+from fmnist.export import ExportError
+from fmnist.models.registry import ModelError
+from fmnist.predict.conversion import ImageError
+from fmnist.recipe import RecipeError
+from fmnist.store.store import StoreError
+
+COMMANDS = (train, compare, time_steps, verify, export, predict, convert_image, data, runs, dashboard)
+REFUSED = (CommandError, DataError, ExportError, ImageError, ModelError, RecipeError, StoreError)
+"""What can't be done. The message is a sentence for the user."""
+
+
+class Program(click.Group):
+    """The commands in the order of `COMMANDS`; what they raise and return becomes the exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except REFUSED as error:
+            say(str(error))
+            code = 1
+        except KeyboardInterrupt:
+            code = 130
+        except BrokenPipeError:  # The reader of our output (head, less) has gone.
+            # Else Python would complain when it flushes at its end (docs.python.org, signal, "Note on SIGPIPE").
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        ctx.exit(code or 0)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"fmnist {fmnist.__version__}")
+        ctx.exit()
+
+
+program = Program(
+    help="Train, compare and try image classifiers without a browser.",
+    commands=COMMANDS,
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_print_version,
+            help="Show the version.",
+        )
+    ],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    """Run a command; its exit code."""
     try:
-        if settings.read_only() and options.changes:
-            raise CommandError(settings.READ_ONLY)
-        if options.knows_models:
-            own_models.refresh(options.runs.parent)
-        if "models" in options:
-            options.models = full_ids(parser, options.models)
-        code = options.command(options)
-        sys.stdout.flush()
-        return code
-    except (CommandError, DataError, ExportError, ImageError, ModelError, RecipeError, StoreError) as error:
-        print(f"fmnist: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # The reader of our output (head, less) has gone.
-        # Else Python would complain when it flushes at its end (docs.python.org, signal, "Note on SIGPIPE").
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m fmnist", description=__doc__.partition("\n")[0])
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        module.add(commands)
-    return parser
+        program.main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
 
 
 if __name__ == "__main__":

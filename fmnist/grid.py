@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
 
-from fmnist.models import ARCHITECTURES
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe, RecipeError
 
-MOST_RUNS = 1000
+MAX_RUNS = 1000
 """That one grid may ask for."""
 
 T = TypeVar("T", bound=int | float)
@@ -32,7 +33,7 @@ FACTORS = (
     Factor("model", "Model", "models", lambda id: ARCHITECTURES[id].name, lambda id: ARCHITECTURES[id].name),
     Factor("optimizer", "Optimiser", "optimisers", OPTIMIZERS.__getitem__, OPTIMIZERS.__getitem__),
     Factor("learning_rate", "Learning rate", "learning rates", "{:g}".format, "lr {:g}".format),
-    Factor("batch_size", "Batch size", "batch sizes", "{:,}".format, "batch {}".format),
+    Factor("batch_size", "TrainingProgress size", "batch sizes", "{:,}".format, "batch {}".format),
     Factor(
         "epochs", "Epochs", "numbers of epochs", "{:,}".format, lambda count: f"{count} epoch{'s' if count > 1 else ''}"
     ),
@@ -83,12 +84,12 @@ class Grid:
         The queue itself puts quick models before slow ones.
 
         Raises:
-            RecipeError: a value is unknown or out of range, or they are more than `MOST_RUNS`.
+            RecipeError: a value is unknown or out of range, or they are more than `MAX_RUNS`.
         """
-        if self.count > MOST_RUNS:
+        if self.count > MAX_RUNS:
             raise RecipeError(
                 f"This asks for {self.count:,} runs ({self.describe().partition(' = ')[0]}), and at most "
-                f"{MOST_RUNS:,} can be asked for at once: leave out some values or seeds."
+                f"{MAX_RUNS:,} can be asked for at once: leave out some values or seeds."
             )
         models = sorted(self.models, key=ARCHITECTURES.place)
         settings = product(sorted(self.epochs), sorted(self.batch_sizes, reverse=True), self.learning_rates)
@@ -127,6 +128,9 @@ def distinguish(recipe: Recipe, factors: Sequence[Factor]) -> str:
 
 # --- Lists as people write them ---
 
+DECIMAL_COMMA = re.compile(r"(?<![^\s;])(\d+),(\d+)(?:,\d+,\d+)*(?![^\s;])")
+"""A number, or several: 0,05 or 0,05,0,1. In 0.01,0.1 and in 10,1,0.1 the commas stand between numbers."""
+
 
 def whole_numbers(text: str) -> list[int]:
     """ "1, 3" as whole numbers. Whether they are in range is for `Recipe` to say.
@@ -138,7 +142,14 @@ def whole_numbers(text: str) -> list[int]:
 
 
 def decimals(text: str) -> list[float]:
-    """ "0.1, 1e-3" as numbers; see `whole_numbers`."""
+    """ "0.1, 1e-3" as numbers; see `whole_numbers`. A comma that may be meant for a decimal point is refused: digits
+    alone on both sides, and no space."""
+    if comma := DECIMAL_COMMA.search(text):
+        whole, part = comma.groups()
+        raise RecipeError(
+            f"{_shortened(comma[0])!r} looks like a decimal comma: write a point, as in "
+            f"{_shortened(f'{whole}.{part}')}, or a space between two numbers."
+        )
     return _numbers(text, float, "a number", "0.1, 0.01")
 
 
@@ -149,6 +160,8 @@ def _numbers(text: str, kind: Callable[[str], T], what: str, example: str) -> li
     numbers = []
     for part in parts:
         try:
+            if "_" in part:  # Python reads 1_0 as ten.
+                raise ValueError(part)
             numbers.append(kind(part))
         except ValueError:
             raise RecipeError(f"{_shortened(part)!r} is not {what}: write one or several, such as {example}.") from None

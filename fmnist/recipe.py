@@ -7,8 +7,8 @@ import json
 import math
 from dataclasses import dataclass, replace
 
-from fmnist.datasets import DATASETS, DEFAULT, DatasetInfo
-from fmnist.models import ARCHITECTURES
+from fmnist.data.catalog import DATASETS, DEFAULT, DatasetInfo
+from fmnist.models.registry import ARCHITECTURES
 
 TRAINING_VERSION = 1
 """Part of every key. Raise it when the training loop changes in a way that changes weights."""
@@ -79,7 +79,7 @@ class Recipe:
         parts = [str(TRAINING_VERSION), self.to_json(), fingerprint, ARCHITECTURES[self.model].definition]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
-    def work(self, step: int, steps: int) -> float:
+    def image_passes(self, step: int, steps: int) -> float:
         """What it takes to train up to a step, in images trained on: the time left follows from it.
 
         An image that is evaluated counts as `FORWARD`.

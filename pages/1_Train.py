@@ -4,32 +4,35 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import cluster_panel, live, login, own_models, settings, trainer, widgets
-from fmnist.batch import Batch
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS
-from fmnist.export_panel import export_panel
+from fmnist import settings
+from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError
 from fmnist.grid import FACTORS, Grid, as_text, decimals, whole_numbers
-from fmnist.library import Library
-from fmnist.models import ARCHITECTURES
-from fmnist.plan import Plan
+from fmnist.models import custom
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
-from fmnist.run import Run
-from fmnist.store import TooManyRuns
+from fmnist.store.library import Library
+from fmnist.store.run import Run
+from fmnist.store.store import TooManyRuns
+from fmnist.training import scheduler
+from fmnist.training.estimate import Plan
+from fmnist.training.progress import TrainingProgress
+from fmnist.ui import cluster_panel, live_chart, login, widgets
+from fmnist.ui.export_panel import export_panel
 
 PUBLISHED = Recipe("0")
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
 FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.15, 0.5, 4.0
-MOST_ROWS = 8
-MOST_CURVES = 12  # More lines in one picture can't be told apart.
-MOST_RESULTS = 50
-MOST_LISTED = 200
+MAX_ROWS = 8
+MAX_CURVES = 12  # More lines in one picture can't be told apart.
+MAX_RESULTS = 50
+MAX_LISTED = 200
 CHOOSE_FIRST = "Choose rows of the table first."
 LONGEST_LIST = 300  # characters
 NUMBERS = (
     ("Epochs", PUBLISHED.epochs, "epochs"),
     ("Learning rate", PUBLISHED.learning_rate, "rate"),
-    ("Batch size", PUBLISHED.batch_size, "batch"),
+    ("TrainingProgress size", PUBLISHED.batch_size, "batch"),
 )
 STATUSES = {
     "done": "done",
@@ -56,7 +59,7 @@ def say_read_only() -> None:
     )
 
 
-def ask(shelf: Library) -> None:
+def ask(library: Library) -> None:
     """The recipe, what it will take, and the button."""
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
     models = left.pills(
@@ -82,20 +85,20 @@ def ask(shelf: Library) -> None:
     seeds = right.number_input(
         "Seeds",
         1,
-        widgets.MOST_SEEDS,
+        widgets.MAX_SEEDS,
         1,
         key="seeds",
         persist_state="session",
         help="How often each model is trained, from other initial weights and in another order. "
         "One run proves little: accuracy moves by some points from seed to seed.",
     )
-    for fault in own_models.faults():
+    for fault in custom.faults():
         st.error(widgets.escape(fault.text), icon=":material/code_off:")
     grid = ask_recipe(models, dataset, seeds)
     try:
-        images = widgets.dataset(dataset, shelf.own)
+        images = widgets.dataset(dataset, library.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, dataset, error)
+        widgets.offer_data(library.own, dataset, error)
         st.button(
             "Train",
             type="primary",
@@ -104,7 +107,7 @@ def ask(shelf: Library) -> None:
         )
         return
     cluster = settings.ray_address()
-    plan = Plan(shelf, grid, images, trainer.slots_of(shelf.own, cluster)) if grid else None
+    plan = Plan(library, grid, images, scheduler.slots_of(library.own, cluster)) if grid else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
         if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
@@ -115,14 +118,14 @@ def ask(shelf: Library) -> None:
         show_grid(plan)
     if plan and pressed:
         try:
-            queued = shelf.own.enqueue(
-                plan.keyed, shelf.own.data_root(dataset), again=plan.again, cluster=cluster, asker=login.asker()
+            queued = library.own.enqueue(
+                plan.keyed, library.own.data_root(dataset), again=plan.again, cluster=cluster, asker=login.asker()
             )
         except TooManyRuns as error:
             st.warning(str(error), icon=":material/front_hand:")
             return
         if any(needed for _, needed in queued):
-            trainer.start(shelf.own)
+            scheduler.start(library.own)
             st.session_state["pressed"] = True
             st.rerun()
         st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
@@ -201,16 +204,16 @@ def show_grid(plan: Plan) -> None:
 
 
 @widgets.explained()
-def watch(shelf: Library) -> None:
+def watch(library: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
-    batch = Batch(shelf)
-    show_training(shelf, batch)
+    batch = TrainingProgress(library)
+    show_training(library, batch)
     # Only now, for a click that comes in with this run must not be lost.
     if pace(batch) != st.session_state["pace"]:
         st.rerun()  # The whole page: its pace, and what is trained already, have changed.
 
 
-def pace(batch: Batch) -> float:
+def pace(batch: TrainingProgress) -> float:
     """Seconds between two looks into the store."""
     if not batch.active:
         return IDLE_SECONDS
@@ -218,44 +221,44 @@ def pace(batch: Batch) -> float:
     return FIRST_SECONDS if waits else LIVE_SECONDS  # Who only watches can wait, and there may be many.
 
 
-def show_training(shelf: Library, batch: Batch) -> None:
-    alive = trainer.is_alive(shelf.own) if batch.active and not settings.read_only() else True
-    cluster_panel.show(shelf, batch)
+def show_training(library: Library, batch: TrainingProgress) -> None:
+    alive = scheduler.is_alive(library.own) if batch.active and not settings.read_only() else True
+    cluster_panel.show(library, batch)
     if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
-    running, queued = batch.running(MOST_ROWS), batch.count("queued")
+    running, queued = batch.running(MAX_ROWS), batch.count("queued")
     st.subheader("Training now" if batch.active else "Last training", anchor=False)
     if batch.active and not alive and not running:
-        say_no_trainer(shelf)
-    if batch.count() > MOST_CURVES:
+        say_no_trainer(library)
+    if batch.count() > MAX_CURVES:
         show_whole(batch)
     for run in running:
-        show_running(shelf, batch, run)
+        show_running(library, batch, run)
     if (more := batch.count("running") - len(running)) > 0:
         st.caption(f"And {more} more are being trained.")
     if queued:
-        show_queue(shelf, batch)
-    show_unfinished(shelf, batch)
-    shown = batch.with_curves(MOST_CURVES) or batch.queued(1)
-    results = batch.results(MOST_RESULTS)
+        show_queue(library, batch)
+    show_unfinished(library, batch)
+    shown = batch.with_curves(MAX_CURVES) or batch.queued(1)
+    results = batch.results(MAX_RESULTS)
     for dataset in DATASETS:  # Two data sets never stand in one picture.
         if runs := [run for run in shown if run.recipe.dataset == dataset]:
-            show_curves(shelf, batch, runs)
+            show_curves(library, batch, runs)
             show_results(batch, [run for run in results if run.recipe.dataset == dataset])
             widgets.say_where_from(dataset, [])
 
 
-def say_no_trainer(shelf: Library) -> None:
+def say_no_trainer(library: Library) -> None:
     """Runs are queued, and nobody takes them: either the trainer is just starting, or it can't."""
-    words = trainer.last_words(shelf.own.path)
+    words = scheduler.last_words(library.own.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f":material/hourglass_top: The trainer is starting. {widgets.escape(words)}")
         if st.button("Start it again", key="start-trainer"):
-            trainer.start(shelf.own)
+            scheduler.start(library.own)
 
 
-def show_whole(batch: Batch) -> None:
+def show_whole(batch: TrainingProgress) -> None:
     """How far a training of many runs is, as a whole."""
     counts = [f"{count:,} {word}" for status, word in STATUSES.items() if (count := batch.count(status))]
     text = f"**{batch.ended:,} of {batch.count():,} runs** · {' · '.join(counts)}"
@@ -264,7 +267,7 @@ def show_whole(batch: Batch) -> None:
     st.progress(batch.ended / batch.count(), text)
 
 
-def seconds_left(batch: Batch) -> float | None:
+def seconds_left(batch: TrainingProgress) -> float | None:
     """For all of a batch; None where it is not known."""
 
     def images(dataset: str) -> int | None:
@@ -273,10 +276,10 @@ def seconds_left(batch: Batch) -> float | None:
         except DataError:
             return None
 
-    return batch.seconds_left(images, trainer.slots_of(batch.library.own, settings.ray_address()))
+    return batch.seconds_left(images, scheduler.slots_of(batch.library.own, settings.ray_address()))
 
 
-def show_running(shelf: Library, batch: Batch, run: Run) -> None:
+def show_running(library: Library, batch: TrainingProgress, run: Run) -> None:
     share = run.step / run.steps if run.steps else 0.0
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     where = f" on {widgets.escape(run.node)}" if run.node else ""
@@ -289,31 +292,31 @@ def show_running(shelf: Library, batch: Batch, run: Run) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.progress(share, text)
-        stop_button(shelf, [run.id], f"stop-{run.id}", "Stopping …" if run.stop else "Stop", disabled=run.stop)
+        stop_button(library, [run.id], f"stop-{run.id}", "Stopping …" if run.stop else "Stop", disabled=run.stop)
 
 
-def stop_button(shelf: Library, ids: list[int], key: str, label: str, *, disabled: bool = False) -> None:
+def stop_button(library: Library, ids: list[int], key: str, label: str, *, disabled: bool = False) -> None:
     if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
-        shelf.own.request_stop(ids)
+        library.own.request_stop(ids)
         st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
 
 
-def show_queue(shelf: Library, batch: Batch) -> None:
+def show_queue(library: Library, batch: TrainingProgress) -> None:
     queued = batch.ids("queued")
     with st.container(horizontal=True, vertical_alignment="center"):
-        names = ", ".join(batch.name(run) for run in batch.queued(MOST_ROWS))
-        more = f" and {len(queued) - MOST_ROWS:,} more" if len(queued) > MOST_ROWS else ""
+        names = ", ".join(batch.name(run) for run in batch.queued(MAX_ROWS))
+        more = f" and {len(queued) - MAX_ROWS:,} more" if len(queued) > MAX_ROWS else ""
         st.markdown(f":material/queue: Queued: {names}{more}")
         if len(queued) == 1:
-            stop_button(shelf, queued, "stop-queued", "Take out")
-        stop_button(shelf, batch.ids("queued", "running"), "stop-all", "Stop all")
+            stop_button(library, queued, "stop-queued", "Take out")
+        stop_button(library, batch.ids("queued", "running"), "stop-all", "Stop all")
 
 
-def show_unfinished(shelf: Library, batch: Batch) -> None:
+def show_unfinished(library: Library, batch: TrainingProgress) -> None:
     """What was stopped or went wrong."""
-    runs = batch.unfinished(MOST_ROWS)
+    runs = batch.unfinished(MAX_ROWS)
     for run in runs:
         icon, word = UNFINISHED[run.status]
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -322,29 +325,29 @@ def show_unfinished(shelf: Library, batch: Batch) -> None:
                 text += f" at step {run.step:,} of {run.steps:,}"
             st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
             if run.status != "failed":
-                resume_button(shelf, [run.id], f"resume-{run.id}", "Resume")
+                resume_button(library, [run.id], f"resume-{run.id}", "Resume")
     resumable = batch.ids("interrupted", "cancelled")
     with st.container(horizontal=True, vertical_alignment="center"):
         if (more := batch.count(*UNFINISHED) - len(runs)) > 0:
             st.caption(f"And {more:,} more that were stopped or went wrong.")
         if len(resumable) > 1:
-            resume_button(shelf, resumable, "resume-all", f"Resume all {len(resumable):,}")
+            resume_button(library, resumable, "resume-all", f"Resume all {len(resumable):,}")
 
 
-def resume_button(shelf: Library, ids: list[int], key: str, label: str) -> None:
+def resume_button(library: Library, ids: list[int], key: str, label: str) -> None:
     if settings.read_only():
         return
     if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
         try:
-            shelf.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
+            library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
         except TooManyRuns as error:
             st.toast(str(error), icon=":material/front_hand:")
             return
-        trainer.start(shelf.own)
+        scheduler.start(library.own)
         st.rerun()
 
 
-def show_results(batch: Batch, runs: list[Run]) -> None:
+def show_results(batch: TrainingProgress, runs: list[Run]) -> None:
     """The finished runs of this training."""
     if not runs:
         return
@@ -372,15 +375,15 @@ def show_results(batch: Batch, runs: list[Run]) -> None:
         key=f"results-{runs[0].recipe.dataset}",
         alt="; ".join(f"{batch.name(run)} {run.result['test_accuracy']:.2%}" for run in runs),
     )
-    if (done := batch.count("done")) > MOST_RESULTS:
-        st.caption(f"The {MOST_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
+    if (done := batch.count("done")) > MAX_RESULTS:
+        st.caption(f"The {MAX_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
 
 
-def show_curves(shelf: Library, batch: Batch, runs: list[Run]) -> None:
+def show_curves(library: Library, batch: TrainingProgress, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
-    if live.curves(shelf, runs, batch.factors):
+    if live_chart.curves(library, runs, batch.factors):
         queued = batch.count("queued")
-        which = f"The {MOST_CURVES} newest of the runs. " if batch.count() - queued > MOST_CURVES else ""
+        which = f"The {MAX_CURVES} newest of the runs. " if batch.count() - queued > MAX_CURVES else ""
         st.caption(
             f"{which}Thin lines: training, the mean since the line's last point. "
             "Marks: all test images, after each epoch."
@@ -389,9 +392,9 @@ def show_curves(shelf: Library, batch: Batch, runs: list[Run]) -> None:
         st.caption("The curves appear with the first steps.")
 
 
-def show_all(shelf: Library) -> None:
+def show_all(library: Library) -> None:
     """Every run there is, to look back and to tidy up."""
-    count, runs = shelf.own.count(), shelf.own.newest(MOST_LISTED)
+    count, runs = library.own.count(), library.own.newest(MAX_LISTED)
     if not runs:
         return
     with st.expander(f"All runs ({count:,})", icon=":material/history:"):
@@ -428,20 +431,20 @@ def show_all(shelf: Library) -> None:
         with st.container(horizontal=True):
             with st.popover("Export", icon=":material/download:", disabled=not finished, help=CHOOSE_FIRST):
                 if finished:
-                    export_panel(shelf, finished, "picked")
+                    export_panel(library, finished, "picked")
             if st.button("Delete", icon=":material/delete:", disabled=not picked, help=CHOOSE_FIRST):
-                confirm_delete(shelf, picked)
+                confirm_delete(library, picked)
 
 
 @st.dialog("Delete runs")
 @widgets.explained()
-def confirm_delete(shelf: Library, runs: list[Run]) -> None:
+def confirm_delete(library: Library, runs: list[Run]) -> None:
     st.markdown(
-        f"Delete {widgets.listed(run.name for run in runs[:MOST_ROWS])}"
-        f"{' and more' if len(runs) > MOST_ROWS else ''} with curves and weights? This can't be undone."
+        f"Delete {widgets.listed(run.name for run in runs[:MAX_ROWS])}"
+        f"{' and more' if len(runs) > MAX_ROWS else ''} with curves and weights? This can't be undone."
     )
     if st.button("Delete", type="primary", icon=":material/delete:", key="really-delete"):
-        kept = [run for run in runs if not shelf.own.delete(run.id)]
+        kept = [run for run in runs if not library.own.delete(run.id)]
         if kept:
             st.warning(
                 f"{widgets.listed(run.name for run in kept)} can't be deleted while it is trained: stop it first."
@@ -451,16 +454,16 @@ def confirm_delete(shelf: Library, runs: list[Run]) -> None:
 
 
 with widgets.page("Train", "How do they learn?" if settings.read_only() else "Train the models"):
-    shelf = widgets.library()
+    library = widgets.open_library()
     if settings.read_only():
         say_read_only()
     else:
         widgets.fill_in_train()
         forget_former_models()
-        ask(shelf)
-    live.prepare()
-    st.session_state["pace"] = pace(Batch(shelf))
-    st.fragment(watch, run_every=st.session_state["pace"])(shelf)
-    show_all(shelf)
+        ask(library)
+    live_chart.prepare()
+    st.session_state["pace"] = pace(TrainingProgress(library))
+    st.fragment(watch, run_every=st.session_state["pace"])(library)
+    show_all(library)
     if not settings.read_only():
-        trainer.start(shelf.own)  # So that it has loaded what it needs when somebody presses Train.
+        scheduler.start(library.own)  # So that it has loaded what it needs when somebody presses Train.

@@ -2,22 +2,24 @@
 
 import streamlit as st
 
-from fmnist import charts, evaluation, sweep, widgets
-from fmnist.charts import COSTS
-from fmnist.comparison import Comparison
-from fmnist.data import DataError
-from fmnist.datasets import DEFAULT
+from fmnist import metrics
+from fmnist.compare import charts, sweep
+from fmnist.compare.charts import COSTS
+from fmnist.compare.comparison import Comparison
+from fmnist.compare.sweep import Sweep
+from fmnist.data.catalog import DEFAULT
+from fmnist.data.files import DataError
 from fmnist.grid import FACTORS, spanning
-from fmnist.library import SOURCES, Group, Library
-from fmnist.models import ARCHITECTURES
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS
-from fmnist.sweep import Sweep
-from fmnist.taking_along import take_along
-from fmnist.timing_panel import time_again
+from fmnist.store.library import SOURCES, Group, Library
+from fmnist.ui import widgets
+from fmnist.ui.export_menu import take_along
+from fmnist.ui.timing_panel import time_again
 
-MOST_GROUPS = 8
-MOST_PAIRS = 6
-MOST_BEST = 5
+MAX_GROUPS = 8
+MAX_PAIRS = 6
+MAX_BEST = 5
 SHARES = {
     "accuracy_mean": "Test accuracy",
     "accuracy_std": "σ of the seeds",
@@ -43,18 +45,18 @@ below .05.
 """
 
 
-def show(shelf: Library) -> None:
-    dataset, sources = widgets.choose_scope(shelf, both=True)
-    every = shelf.groups(dataset, *sources)
-    groups = widgets.choose_groups(every, MOST_GROUPS)
+def show(library: Library) -> None:
+    dataset, sources = widgets.choose_scope(library, both=True)
+    every = library.groups(dataset, *sources)
+    groups = widgets.choose_groups(every, MAX_GROUPS)
     if not groups:
         return
     missing, labels = None, None
     try:
-        labels = widgets.dataset(dataset, shelf.own).test_labels
+        labels = widgets.dataset(dataset, library.own).test_labels
     except DataError as error:
         missing = error
-    compared = Comparison(shelf, groups, labels)
+    compared = Comparison(library, groups, labels)
     st.markdown(f"#### {compared.answer}")
     swept = sweep.is_sweep(every)
     if swept and len(groups) < len(every):
@@ -68,7 +70,7 @@ def show(shelf: Library) -> None:
         known = dataset == DEFAULT and st.toggle(
             "What others reach", key="lines", bind="query-params", help="Accuracies that others have published."
         )
-        take_along(shelf, compared, with_images=labels is not None)
+        take_along(library, compared, with_images=labels is not None)
     with place:
         widgets.draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(
@@ -78,7 +80,7 @@ def show(shelf: Library) -> None:
     if known:
         st.caption(
             " · ".join(
-                f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in evaluation.REFERENCE_LINES
+                f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in metrics.REFERENCE_LINES
             )
         )
     # A tab, and whether it looks at single test images, for which the data are needed.
@@ -92,28 +94,28 @@ def show(shelf: Library) -> None:
         "Table": (show_table, False),
     }
     if swept:
-        failed = shelf.own.runs("failed") if "own" in sources else []
-        tabs["Sweep"] = (lambda shelf, _: show_sweep(Sweep(shelf, every, failed)), False)
+        failed = library.own.runs("failed") if "own" in sources else []
+        tabs["Sweep"] = (lambda library, _: show_sweep(Sweep(library, every, failed)), False)
     for tab, (content, looks_at_images) in zip(
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True
     ):
         if tab.open:  # Only the open one is worked out.
             with tab, widgets.explained():
                 if looks_at_images and missing:
-                    widgets.offer_data(shelf.own, compared.info.id, missing)
+                    widgets.offer_data(library.own, compared.info.id, missing)
                 else:
-                    content(shelf, compared)
+                    content(library, compared)
 
 
-def show_certainty(shelf: Library, compared: Comparison) -> None:
+def show_certainty(library: Library, compared: Comparison) -> None:
     """Every two groups: which is better, by how much, and how sure that is; and whether they are compared fairly."""
     if differences := compared.differences():
         widgets.draw(differences, "differences")
     sentences = [f"- {widgets.escape(pair.sentence)}" for pair in compared.pairs]
-    st.markdown("\n".join(sentences[:MOST_PAIRS]))
-    if len(sentences) > MOST_PAIRS:
-        with st.expander(f"The other {len(sentences) - MOST_PAIRS} pairs"):
-            st.markdown("\n".join(sentences[MOST_PAIRS:]))
+    st.markdown("\n".join(sentences[:MAX_PAIRS]))
+    if len(sentences) > MAX_PAIRS:
+        with st.expander(f"The other {len(sentences) - MAX_PAIRS} pairs"):
+            st.markdown("\n".join(sentences[MAX_PAIRS:]))
     st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in compared.single_runs()))
     if lonely := [group for group in compared.groups if len(group.runs) == 1]:
         # One link where they make a grid; else it would ask for more than these.
@@ -143,7 +145,7 @@ def show_fairness(compared: Comparison) -> None:
     )
 
 
-def show_learning(shelf: Library, compared: Comparison) -> None:
+def show_learning(library: Library, compared: Comparison) -> None:
     with st.container(horizontal=True, gap="medium"):
         split = st.segmented_control(
             "Measured on",
@@ -171,7 +173,7 @@ def show_learning(shelf: Library, compared: Comparison) -> None:
     )
 
 
-def show_cost(shelf: Library, compared: Comparison) -> None:
+def show_cost(library: Library, compared: Comparison) -> None:
     """What accuracy costs."""
     cost = COSTS[
         st.segmented_control(
@@ -207,10 +209,10 @@ def show_cost(shelf: Library, compared: Comparison) -> None:
             "ends: the median of repeats after a warm-up. A time is the mean over the seeds that were timed under the "
             "same conditions as most of their group."
         )
-        time_again(shelf, compared.groups)
+        time_again(library, compared.groups)
 
 
-def show_confidence(shelf: Library, compared: Comparison) -> None:
+def show_confidence(library: Library, compared: Comparison) -> None:
     """Whether the models mean what they say."""
     st.markdown("\n".join(f"- {widgets.escape(sentence)}" for sentence in compared.calibrated()))
     left, right = st.columns(2)
@@ -227,7 +229,7 @@ def show_confidence(shelf: Library, compared: Comparison) -> None:
         st.caption(f"What a model gains by not answering where it is least sure. {widgets.escape(selective.alt)}")
 
 
-def show_classes(shelf: Library, compared: Comparison) -> None:
+def show_classes(library: Library, compared: Comparison) -> None:
     st.markdown(compared.say_hardest())
     widgets.draw(compared.classes(), "classes")
     st.caption(
@@ -237,7 +239,7 @@ def show_classes(shelf: Library, compared: Comparison) -> None:
     widgets.download_table("classes", compared.class_table())
 
 
-def show_ill(shelf: Library, compared: Comparison) -> None:
+def show_ill(library: Library, compared: Comparison) -> None:
     """What is wrong with the runs that are ill, what shows it, and what helps."""
     ill, count = compared.ill(), sum(len(group.runs) for group in compared.groups)
     if not ill:
@@ -254,11 +256,11 @@ def show_ill(shelf: Library, compared: Comparison) -> None:
                     help=widgets.escape(finding.evidence),
                 )
     group = ill[0].group
-    more = min(widgets.MOST_SEEDS, len(group.runs) + 5)
+    more = min(widgets.MAX_SEEDS, len(group.runs) + 5)
     widgets.link_to_train(f"Train {group.title} with other seeds", [group.recipe], seeds=more)
 
 
-def show_table(shelf: Library, compared: Comparison) -> None:
+def show_table(library: Library, compared: Comparison) -> None:
     numbers = compared.table()
     percent = st.column_config.NumberColumn(format="percent")
     seconds = st.column_config.NumberColumn(format="%.2f s")
@@ -284,7 +286,7 @@ def show_sweep(swept: Sweep) -> None:
         "rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which it is."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        best = swept.best(MOST_BEST)
+        best = swept.best(MAX_BEST)
         st.button(
             f"Compare the best {len(best)}",
             icon=":material/balance:",
@@ -293,7 +295,7 @@ def show_sweep(swept: Sweep) -> None:
             key="compare-best",
         )
         again = [group for group in swept.groups if group.id == best[0]]
-        seeds = min(widgets.MOST_SEEDS, len(again[0].runs) + 5)
+        seeds = min(widgets.MAX_SEEDS, len(again[0].runs) + 5)
         widgets.link_to_train("Train the best with five more seeds", [again[0].recipe], seeds=seeds)
     show_settings(swept)
 
@@ -334,4 +336,4 @@ def show_settings(swept: Sweep) -> None:
 
 
 with widgets.page("Compare", "How do they compare?"):
-    show(widgets.library())
+    show(widgets.open_library())

@@ -6,12 +6,14 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from fmnist import confusion, evaluation, matrices, tiles_panel, widgets
-from fmnist.confusion import Answers, Item
-from fmnist.data import DataError, Dataset
-from fmnist.library import Group, Library, default_groups, identity
+from fmnist import metrics
+from fmnist.compare import confusion, confusion_charts
+from fmnist.compare.confusion import Answers, Item
+from fmnist.data.files import DataError, Dataset
+from fmnist.store.library import Group, Library, default_groups, identity
+from fmnist.ui import image_tiles, widgets
 
-MOST_ITEMS = 3
+MAX_ITEMS = 3
 LISTED_PAIRS = 5
 END = "the end"
 CELLS = {
@@ -31,24 +33,24 @@ Cell = tuple[int, int]
 """A true and a predicted class."""
 
 
-def show(shelf: Library) -> None:
-    dataset, sources = widgets.choose_scope(shelf, both=True)
-    groups = shelf.groups(dataset, *sources)
+def show(library: Library) -> None:
+    dataset, sources = widgets.choose_scope(library, both=True)
+    groups = library.groups(dataset, *sources)
     if not groups:
         widgets.nothing_trained()
         return
     try:
-        images = widgets.dataset(dataset, shelf.own)
+        images = widgets.dataset(dataset, library.own)
     except DataError as error:
         st.markdown("A confusion matrix needs the test set's labels and images.")
-        widgets.offer_data(shelf.own, dataset, error)
+        widgets.offer_data(library.own, dataset, error)
         return
     answer = st.container()  # What is found stands above what is chosen.
     items = choose_items(groups, f"runs-{dataset}-{'-'.join(sources)}")
     if not items:
         st.info("Choose a run to see its confusion matrix.", icon=":material/grid_on:")
         return
-    shown = answers_of(shelf, items, images)
+    shown = answers_of(library, items, images)
     if not shown:
         return
     answer.markdown(f"#### {summary(shown)}")
@@ -57,10 +59,10 @@ def show(shelf: Library) -> None:
     side_by_side, patterns = st.tabs(["Matrices", "Who is right where"], key="view", bind="query-params")
     if side_by_side.open:  # Only the open one is worked out.
         with side_by_side:
-            show_matrices(shelf, shown, images)
+            show_matrices(library, shown, images)
     if patterns.open:
         with patterns:
-            show_patterns(shelf, shown, groups, images)
+            show_patterns(library, shown, groups, images)
 
 
 # --- What is compared ---
@@ -73,8 +75,8 @@ def choose_items(groups: list[Group], key: str) -> list[Item]:
     chosen = left.multiselect(
         "Compared",
         list(known),
-        default=[group.runs[0].address for group in default_groups(groups)][:MOST_ITEMS],
-        max_selections=MOST_ITEMS,
+        default=[group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS],
+        max_selections=MAX_ITEMS,
         key=key,
         format_func=lambda id: known[id].title,
         bind="query-params",
@@ -105,7 +107,7 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
         beside = right.multiselect(
             "Beside it, after epoch",
             epochs,
-            max_selections=MOST_ITEMS - 1,
+            max_selections=MAX_ITEMS - 1,
             key="beside",
             bind="query-params",
             placeholder="Another epoch",
@@ -114,12 +116,12 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
     return [item.after(epoch) for item in items for epoch in after]
 
 
-def answers_of(shelf: Library, items: list[Item], images: Dataset) -> list[Answers]:
+def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Answers]:
     """What the items say of the test images; those of which that is not known are named, and left out."""
     found = {
-        item.title: shelf.remember(
+        item.title: library.remember(
             ("answers", item.id),
-            lambda: confusion.answers(shelf, item, images.test_labels),  # noqa: B023
+            lambda: confusion.answers(library, item, images.test_labels),  # noqa: B023
         )
         for item in items
     }
@@ -133,7 +135,7 @@ def answers_of(shelf: Library, items: list[Item], images: Dataset) -> list[Answe
 def summary(shown: Sequence[Answers]) -> str:
     """The worst confusion of the most accurate one, in a sentence."""
     best = confusion.most_accurate(shown)
-    pairs = evaluation.most_confused(best.matrix, 1)
+    pairs = metrics.most_confused(best.matrix, 1)
     if not pairs:
         return f"**{best.item.title}** makes no error."
     [(true, predicted, count)] = pairs
@@ -148,7 +150,7 @@ def summary(shown: Sequence[Answers]) -> str:
 # --- Matrices ---
 
 
-def show_matrices(shelf: Library, shown: list[Answers], images: Dataset) -> None:
+def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> None:
     cells = st.segmented_control(
         "Cells say",
         list(CELLS) if len(shown) > 1 else list(CELLS)[:-1],
@@ -161,7 +163,7 @@ def show_matrices(shelf: Library, shown: list[Answers], images: Dataset) -> None
         on_change=from_the_start,
     )
     if cells == "difference":
-        show_difference(shelf, *choose_pair(shown), images)
+        show_difference(library, *choose_pair(shown), images)
         return
     above = st.container()  # The matrices mark the cell that is chosen below them.
     of = "predicted" if cells == "predicted" else "true"
@@ -176,12 +178,12 @@ def show_matrices(shelf: Library, shown: list[Answers], images: Dataset) -> None
     chosen = titles[three.selectbox("Of", list(titles), key="of", bind="query-params", on_change=from_the_start)]
     for column, answers in zip(above.columns(len(shown)), shown, strict=True):
         with column:
-            show_matrix(shelf, answers, of, cells != "counts", cell)
+            show_matrix(library, answers, of, cells != "counts", cell)
     with st.popover("Take it along", icon=":material/download:"):
         widgets.download_table("confusion", confusion.as_table(shown), "Matrices (CSV)")
         widgets.choose_picture_format()
     if cell:
-        show_cell(shelf, chosen, cell, shown, images)
+        show_cell(library, chosen, cell, shown, images)
 
 
 def choose_cell(columns: Sequence[DeltaGenerator], classes: Sequence[str]) -> Cell | None:
@@ -207,20 +209,21 @@ def picked(key: str, classes: Sequence[str], **others: str) -> None:
 def from_the_start() -> None:
     """Other images are asked for: they are shown from the first on."""
     st.session_state["shown"] = 0
-    tiles_panel.nothing_large()
+    image_tiles.nothing_large()
 
 
-def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
+def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
     seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
     st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")
-    pairs = evaluation.most_confused(matrix, LISTED_PAIRS)
+    pairs = metrics.most_confused(matrix, LISTED_PAIRS)
     in_words = [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
     look = {"of": of, "as_shares": as_shares, "cell": cell, "dark": widgets.is_dark()}
-    shares = evaluation.row_shares if of == "true" else evaluation.column_shares
+    shares = metrics.row_shares if of == "true" else metrics.column_shares
     st.plotly_chart(
-        shelf.remember(
-            ("matrix", item.id, *look.values()), lambda: matrices.confusion(matrix, shares(matrix), item.info, **look)
+        library.remember(
+            ("matrix", item.id, *look.values()),
+            lambda: confusion_charts.confusion(matrix, shares(matrix), item.info, **look),
         ),
         key=f"matrix-{item.id}",
         on_select=lambda: picked(f"matrix-{item.id}", classes, of=item.title),
@@ -234,16 +237,16 @@ def show_matrix(shelf: Library, answers: Answers, of: str, as_shares: bool, cell
         st.caption(f":orange[:material/warning: {'; '.join(troubles)}]")
 
 
-def show_cell(shelf: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: Dataset) -> None:
+def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: Dataset) -> None:
     """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
     (row, column), classes = cell, images.info.classes
-    found = shelf.remember(
-        ("cell", chosen.item.id, cell), lambda: confusion.cell_images(shelf, chosen, images.test_labels, cell)
+    found = library.remember(
+        ("cell", chosen.item.id, cell), lambda: confusion.cell_images(library, chosen, images.test_labels, cell)
     )
     what = f"**{classes[row]}** " + (f"taken for **{classes[column]}**" if row != column else "recognised")
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
     st.markdown(f"{chosen.item.title}: {what}{times} {amount(found)}, {order([chosen])}.")
-    tiles_panel.show(shelf, found, shown, images, lambda part: seeds_that_say(shelf, chosen, part, column))
+    image_tiles.show(library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column))
 
 
 def amount(found: np.ndarray) -> str:
@@ -257,11 +260,11 @@ def order(judges: Sequence[Answers]) -> str:
     return "the surest first"
 
 
-def seeds_that_say(shelf: Library, chosen: Answers, part: np.ndarray, label: int) -> list[str]:
+def seeds_that_say(library: Library, chosen: Answers, part: np.ndarray, label: int) -> list[str]:
     """For each image of a cell: how many seeds put it there, and how surely; nothing for a single run."""
     if chosen.seeds == 1:
         return [""] * len(part)
-    known = confusion.mean_probabilities(shelf, chosen.item, part)
+    known = confusion.mean_probabilities(library, chosen.item, part)
     sure = [""] * len(part) if known is None else [f", {value:.0%}" for value in known[:, label]]
     votes = chosen.seeds_saying(label, part)
     return [
@@ -282,7 +285,7 @@ def choose_pair(shown: list[Answers]) -> tuple[Answers, Answers]:
     return titles[before], titles[after]
 
 
-def show_difference(shelf: Library, before: Answers, after: Answers, images: Dataset) -> None:
+def show_difference(library: Library, before: Answers, after: Answers, images: Dataset) -> None:
     """What the second does otherwise than the first, cell by cell and image by image."""
     change = confusion.difference(before, after)
     st.markdown(gain(before, after))
@@ -296,14 +299,14 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
     cell = choose_cell(st.columns(2), info.classes)
     in_words = [
         f"{info.classes[true]} {'recognised' if true == said else f'taken for {info.classes[said]}'}: "
-        f"{matrices.signed(count)}"
+        f"{confusion_charts.signed(count)}"
         for true, said, count in confusion.most_changed(change, LISTED_PAIRS)
     ]
     look = {"cell": cell, "dark": widgets.is_dark()}
     left.plotly_chart(
-        shelf.remember(
+        library.remember(
             ("difference", before.item.id, after.item.id, *look.values()),
-            lambda: matrices.confusion_difference(change, info, **look),
+            lambda: confusion_charts.confusion_difference(change, info, **look),
         ),
         key="difference",
         on_select=lambda: picked("difference", info.classes),
@@ -313,13 +316,13 @@ def show_difference(shelf: Library, before: Answers, after: Answers, images: Dat
     )
     right.markdown("Most changed:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed.")
     if cell:
-        show_flips(shelf, before, after, cell, images)
+        show_flips(library, before, after, cell, images)
 
 
 def gain(before: Answers, after: Answers) -> str:
     """How many images more or fewer the second recognises, in a sentence."""
     images = confusion.images_gained(before, after)
-    count = matrices.signed(abs(images)).removeprefix("+")
+    count = confusion_charts.signed(abs(images)).removeprefix("+")
     each = " with each seed, on average" if before.seeds + after.seeds > 2 else ""
     if not count:
         return f"**{after.item.title}** recognises as many images as **{before.item.title}**{each}."
@@ -327,11 +330,11 @@ def gain(before: Answers, after: Answers) -> str:
     return f"**{after.item.title}** recognises {verb} than **{before.item.title}**{each}."
 
 
-def show_flips(shelf: Library, before: Answers, after: Answers, cell: Cell, images: Dataset) -> None:
+def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, images: Dataset) -> None:
     """The images of a cell that changed from one to the other, and those that did not."""
-    parts = shelf.remember(
+    parts = library.remember(
         ("flips", before.item.id, after.item.id, cell),
-        lambda: confusion.flips(shelf, before, after, images.test_labels, cell),
+        lambda: confusion.flips(library, before, after, images.test_labels, cell),
     )
     words = {
         "fixed": f"Put right by {after.item.title}",
@@ -354,20 +357,20 @@ def show_flips(shelf: Library, before: Answers, after: Answers, cell: Cell, imag
     found, both = parts[part], [before] if before is after else [before, after]
     together = f" {TOGETHER}" if before.seeds + after.seeds > 2 else ""
     st.caption(f"{amount(found)}, {order(both)}.{together}")
-    tiles_panel.show(shelf, found, both, images)
+    image_tiles.show(library, found, both, images)
 
 
 # --- Who is right where ---
 
 
-def show_patterns(shelf: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
+def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
     """Images by who recognises them, and those whose label may be wrong."""
-    patterns = patterns_of(shelf, shown, images)
+    patterns = patterns_of(library, shown, images)
     chosen = st.selectbox("Images", [*patterns, SUSPECTS], key="pattern", bind="query-params", on_change=from_the_start)
     if chosen == SUSPECTS:
-        show_suspects(shelf, default_groups(groups), images)
+        show_suspects(library, default_groups(groups), images)
         return
-    found, asked = shelf.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), patterns[chosen])
+    found, asked = library.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), patterns[chosen])
     if not asked:
         st.info("Not all seeds have kept their answers after this epoch.", icon=":material/history_toggle_off:")
         return
@@ -375,26 +378,26 @@ def show_patterns(shelf: Library, shown: list[Answers], groups: list[Group], ima
     st.markdown(f"**{chosen}:** {len(found):,} of {len(images.test_labels):,} images.")
     if chosen.startswith(DISAGREE):
         st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
-        tiles_panel.show(shelf, found, asked, images, lambda part: tallies(asked[0], part))
+        image_tiles.show(library, found, asked, images, lambda part: tallies(asked[0], part))
     else:
         st.caption(f"{order(asked).capitalize()}.{together}")
-        tiles_panel.show(shelf, found, asked, images)
+        image_tiles.show(library, found, asked, images)
 
 
 Pattern = Callable[[], tuple[np.ndarray, list[Answers]]]
 """Finds images, in the order in which they are shown, and says whose answers stand below them."""
 
 
-def patterns_of(shelf: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
+def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
     """What can be asked about those compared, by its name."""
     labels = images.test_labels
 
     def sorted_by_sureness(found: Callable[[], np.ndarray]) -> Pattern:
-        return lambda: (confusion.surest_answers_first(shelf, shown, found()), shown)
+        return lambda: (confusion.surest_answers_first(library, shown, found()), shown)
 
     def disagreement(item: Item) -> Pattern:
         def find() -> tuple[np.ndarray, list[Answers]]:
-            answers = confusion.answers(shelf, item, labels)
+            answers = confusion.answers(library, item, labels)
             return (confusion.seeds_disagree(answers), [answers]) if answers else (np.zeros(0, int), [])
 
         return find
@@ -423,12 +426,12 @@ def tallies(answers: Answers, part: np.ndarray) -> list[str]:
     return [", ".join(f"{votes} × {classes[label]}" for label, votes in answers.tally(image)) for image in part]
 
 
-def show_suspects(shelf: Library, groups: list[Group], images: Dataset) -> None:
+def show_suspects(library: Library, groups: list[Group], images: Dataset) -> None:
     """Test images of which all models and seeds surely say the same other label."""
     runs = confusion.alive(groups)
-    table = shelf.remember(
+    table = library.remember(
         ("suspects", identity(groups)),
-        lambda: confusion.possible_wrong_labels((shelf.logits(run) for run in runs), images.test_labels),
+        lambda: confusion.possible_wrong_labels((library.logits(run) for run in runs), images.test_labels),
     )
     st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
     st.caption(
@@ -454,11 +457,11 @@ def show_suspects(shelf: Library, groups: list[Group], images: Dataset) -> None:
     )
     widgets.download_table("possible-wrong-labels", named)
     everyone = [
-        shelf.remember(("answers", item.id), lambda: confusion.answers(shelf, item, images.test_labels))  # noqa: B023
+        library.remember(("answers", item.id), lambda: confusion.answers(library, item, images.test_labels))  # noqa: B023
         for item in map(confusion.all_seeds, groups)
     ]
-    tiles_panel.show(shelf, table["image"].to_numpy(), everyone, images)
+    image_tiles.show(library, table["image"].to_numpy(), everyone, images)
 
 
 with widgets.page("Confusion", "What do they mix up?"):
-    show(widgets.library())
+    show(widgets.open_library())

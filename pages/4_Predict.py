@@ -5,23 +5,25 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from fmnist import answer_panel, confusion, drawing, images, pad, widgets
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS, SAMPLE
-from fmnist.images import ImageError
-from fmnist.library import Group, Library, default_groups
+from fmnist.compare import confusion
+from fmnist.data.catalog import DATASETS, SAMPLE
+from fmnist.data.files import DataError
+from fmnist.predict import conversion, drawing
+from fmnist.predict.conversion import ImageError
+from fmnist.store.library import Group, Library, default_groups
+from fmnist.ui import drawing_pad, predict_answers, widgets
 
 PREVIEW = 280  # Pixels
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
-MOST_FILES = 200
+MAX_FILES = 200
 
 Picked = tuple[Image.Image | None, int | None]
 """The picture, and its true class where it is known."""
 
 
-def show(shelf: Library) -> None:
-    dataset, sources = widgets.choose_scope(shelf)
-    groups = default_groups(shelf.groups(dataset, *sources))
+def show(library: Library) -> None:
+    dataset, sources = widgets.choose_scope(library)
+    groups = default_groups(library.groups(dataset, *sources))
     if not groups:
         widgets.nothing_trained()
         return
@@ -38,22 +40,22 @@ def show(shelf: Library) -> None:
     )
     left, right = st.columns([2, 3], gap="large")
     with left:
-        picture, truth = SOURCES[how](shelf, dataset, groups, right)
+        picture, truth = SOURCES[how](library, dataset, groups, right)
     with right:
         if picture is None:
             st.markdown("#### The models' answers appear here.")
         else:
-            answer_panel.show(shelf, dataset, groups, picture, truth)
+            predict_answers.show(library, dataset, groups, picture, truth)
     if dataset != SAMPLE:
         widgets.say_where_from(dataset, groups)
 
 
-def draw(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def draw(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     """The drawing pad. What is drawn is kept while other pages are visited."""
     place = st.container()
-    traced = trace(shelf, dataset)  # Below the pad, but the pad shows it.
+    traced = trace(library, dataset)  # Below the pad, but the pad shows it.
     with place:
-        strokes = pad.strokes(traced)
+        strokes = drawing_pad.strokes(traced)
     if not strokes:
         st.caption(
             f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
@@ -62,7 +64,7 @@ def draw(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
     return (drawing.picture(strokes) if strokes else None), None
 
 
-def trace(shelf: Library, dataset: str) -> str:
+def trace(library: Library, dataset: str) -> str:
     """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
     classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
     label = st.selectbox(
@@ -77,32 +79,32 @@ def trace(shelf: Library, dataset: str) -> str:
     if label is None:
         return ""
     try:
-        known = widgets.dataset(dataset, shelf.own)
+        known = widgets.dataset(dataset, library.own)
     except DataError as error:
         st.caption(widgets.escape(str(error)))
         return ""
     mean = widgets.mean_images(known.fingerprint, known)[classes.index(label)]
-    return images.to_data_url(255 - mean, 10)
+    return conversion.to_data_url(255 - mean, 10)
 
 
-def upload(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def upload(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     files = st.file_uploader(
         f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
         accept_multiple_files=True,
-        max_upload_size=images.MAX_BYTES // 2**20,
+        max_upload_size=conversion.MAX_BYTES // 2**20,
         key="file",
     )
     if len(files) < 2:
         return (opened(files[0]) if files else None), None
-    if len(files) > MOST_FILES:
-        st.warning(f"Only the first {MOST_FILES} of {len(files):,} pictures are answered.")
+    if len(files) > MAX_FILES:
+        st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are answered.")
     with beside:
-        chosen = table(shelf, dataset, groups, files[:MOST_FILES])
+        chosen = table(library, dataset, groups, files[:MAX_FILES])
     return (None if chosen is None else opened(files[chosen])), None
 
 
-def photograph(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def photograph(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
     return (opened(photo, preview=False) if photo else None), None
 
@@ -110,7 +112,7 @@ def photograph(shelf: Library, dataset: str, groups: list[Group], beside: object
 def opened(file: object, preview: bool = True) -> Image.Image | None:
     """An uploaded picture, shown; or what is wrong with it, said."""
     try:
-        picture = images.open_image(file.getvalue())
+        picture = conversion.open_image(file.getvalue())
     except ImageError as error:
         st.error(str(error), icon=":material/broken_image:")
         return None
@@ -119,16 +121,16 @@ def opened(file: object, preview: bool = True) -> Image.Image | None:
     return picture
 
 
-def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int | None:
+def table(library: Library, dataset: str, groups: list[Group], files: list) -> int | None:
     """What all models make of many pictures, as a table to take along; the place of the one that is picked."""
     found = [converted(file.getvalue(), dataset) for file in files]
     usable = [image for image, _ in found if image is not None]
     rows = pd.DataFrame({"file": [file.name for file in files]})
     if usable:
         with st.spinner("Loading the models …"):
-            from fmnist import prediction
+            from fmnist.predict import prediction
 
-            known = [prediction.probabilities(shelf, group, np.stack(usable)).mean(axis=0) for group in groups]
+            known = [prediction.probabilities(library, group, np.stack(usable)).mean(axis=0) for group in groups]
         places = [place for place, (image, _) in enumerate(found) if image is not None]
         for group, mean in zip(groups, known, strict=True):
             answers = pd.Series([group.recipe.info.classes[label] for label in mean.argmax(axis=1)], places)
@@ -141,7 +143,7 @@ def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int
         said = [f"- {widgets.escape(name)}: {widgets.escape(why)}" for name, why in refused]
         st.error("\n".join(said), icon=":material/broken_image:")
     shown = rows.copy()
-    shown.insert(0, "seen", [image if image is None else images.to_data_url(image, 2) for image, _ in found])
+    shown.insert(0, "seen", [image if image is None else conversion.to_data_url(image, 2) for image, _ in found])
     percent = st.column_config.NumberColumn("", format="percent", width=64)
     event = st.dataframe(
         shown,
@@ -164,21 +166,21 @@ def table(shelf: Library, dataset: str, groups: list[Group], files: list) -> int
     return None
 
 
-@st.cache_data(max_entries=4 * MOST_FILES, show_spinner="Converting the pictures …")
+@st.cache_data(max_entries=4 * MAX_FILES, show_spinner="Converting the pictures …")
 def converted(file: bytes, dataset: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The image, uint8 (28, 28), with remarks; or None, and what is wrong with the file."""
     try:
-        result = images.convert(images.open_image(file), DATASETS[dataset].subject.framing)
+        result = conversion.convert(conversion.open_image(file), DATASETS[dataset].subject.framing)
     except ImageError as error:
         return None, (str(error),)
     return result.image, result.remarks
 
 
-def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
+def pick(library: Library, dataset: str, groups: list[Group], beside: object) -> Picked:
     try:
-        known = widgets.dataset(dataset, shelf.own)
+        known = widgets.dataset(dataset, library.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, dataset, error)
+        widgets.offer_data(library.own, dataset, error)
         return None, None
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
@@ -190,7 +192,7 @@ def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
         if label := st.session_state["class"]:
             matches &= known.test_labels == classes.index(label)
         if title := st.session_state["wrong"]:
-            matches &= said(shelf, by_title[title]) != known.test_labels
+            matches &= said(library, by_title[title]) != known.test_labels
         return np.flatnonzero(matches)
 
     def surprise() -> None:
@@ -207,7 +209,7 @@ def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
     with right:
         st.selectbox(
             "Only got wrong by",
-            [title for title, group in by_title.items() if len(said(shelf, group)) == count],
+            [title for title, group in by_title.items() if len(said(library, group)) == count],
             None,
             placeholder="No matter",
             key="wrong",
@@ -218,17 +220,17 @@ def pick(shelf: Library, dataset: str, groups: list[Group], beside: object) -> P
     label = "Surprise me" if matches == count else f"Another of these {matches:,}"
     st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
     image = known.test_images[index]
-    st.image(images.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
+    st.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
     return Image.fromarray(image), int(known.test_labels[index])
 
 
-def said(shelf: Library, group: Group) -> np.ndarray:
+def said(library: Library, group: Group) -> np.ndarray:
     """The class that a model gives each test image, by the mean over its seeds; integer (N,)."""
-    return shelf.remember(("said", group.id), lambda: confusion.at_the_end(shelf, group.runs)[1])
+    return library.remember(("said", group.id), lambda: confusion.at_the_end(library, group.runs)[1])
 
 
 SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}
 
 
 with widgets.page("Predict", "What do they make of it?"):
-    show(widgets.library())
+    show(widgets.open_library())

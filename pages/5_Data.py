@@ -3,15 +3,16 @@
 import numpy as np
 import streamlit as st
 
-from fmnist import charts, widgets
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS, DEFAULT
+from fmnist.compare import charts
+from fmnist.data.catalog import DATASETS, DEFAULT
+from fmnist.data.files import DataError
+from fmnist.ui import widgets
 
 PER_PAGE = 36
 
 
 def show() -> None:
-    shelf = widgets.library()
+    library = widgets.open_library()
     name = st.segmented_control(
         "Data",
         list(DATASETS),
@@ -24,9 +25,9 @@ def show() -> None:
         label_visibility="collapsed",
     )
     try:
-        images = widgets.dataset(name, shelf.own)
+        images = widgets.dataset(name, library.own)
     except DataError as error:
-        widgets.offer_data(shelf.own, name, error)
+        widgets.offer_data(library.own, name, error)
         return
     classes = images.info.classes
     train, test = (np.bincount(labels, minlength=10) for labels in (images.train_labels, images.test_labels))

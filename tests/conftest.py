@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -20,11 +20,17 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pytest
 
-from fmnist import data, sample, settings, trainer
-from fmnist.data import DataMissing, Dataset
-from fmnist.datasets import DATASETS, DatasetInfo
-from fmnist.library import Library
-from fmnist.store import Store
+from fmnist import __main__ as cli
+from fmnist import settings
+from fmnist.data import files as data_files
+from fmnist.data import sample
+from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.data.files import DataMissing, Dataset
+from fmnist.recipe import Recipe
+from fmnist.store.library import Library
+from fmnist.store.store import Store
+from fmnist.training import scheduler
+from fmnist.training.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-LONGEST = ("browser", "cluster", "trainer", "pad", "own_models", "training", "proxy", "export")
+LONGEST = ("browser", "ray_cluster", "scheduler", "drawing_pad", "custom", "loop", "proxy", "export")
 """Files of few but long tests: begun last, one of the two processes would work on them alone."""
 
 
@@ -67,25 +73,103 @@ def is_one_sentence(error: BaseException | str) -> bool:
     return "\n" not in text and "Traceback" not in text and len(text.split()) > 3
 
 
+def commands() -> dict[int, tuple[int, str]]:
+    """All processes: the parent's process id and the command line, by process id."""
+    if not Path("/proc/self/cmdline").exists():
+        lines = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True).stdout
+        rows = [line.split(maxsplit=2) for line in lines.splitlines()]
+        return {int(pid): (int(parent), command) for pid, parent, command in rows}
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # It has ended in the meantime.
+            command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+            found[int(path.name)] = int(parent), command
+    return found
+
+
 def trainer_processes(folder: Path) -> list[int]:
-    """The process ids of the trainers that work on a store somewhere in a folder."""
-    if Path("/proc/self/cmdline").exists():
-        commands = {}
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):  # It has ended in the meantime.
-                commands[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    else:
-        lines = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True).stdout
-        commands = {int(line.split()[0]): line for line in lines.splitlines()}
-    return [pid for pid, command in commands.items() if "-m fmnist.trainer" in command and str(folder) in command]
+    """The process ids of the trainers that work on a store somewhere in a folder, or are about to find that one does.
+
+    One that starts a process seems to be two for a moment, until the new one runs what it shall: its parent tells.
+    """
+    found = {
+        pid: parent
+        for pid, (parent, command) in commands().items()
+        if "-m fmnist.training.scheduler" in command and str(folder) in command
+    }
+    return [pid for pid, parent in found.items() if parent not in found]
+
+
+def trainer_at_work(folder: Path) -> int:
+    """The process id of the trainer that holds the lock of the store in a folder, once there is one."""
+    return wait_for(lambda: next((pid for pid in trainer_processes(folder) if pid in _lock_holders(folder)), None))
+
+
+def only_trainer(folder: Path) -> int:
+    """The same, once it is the only one. Each visit of the Train page starts one, which ends when it has found another;
+    a second one that stayed would be waited for in vain."""
+    at_work = trainer_at_work(folder)
+    wait_for(lambda: trainer_processes(folder) == [at_work])
+    return at_work
+
+
+def _lock_holders(folder: Path) -> list[int]:
+    """The process ids of those who hold a trainer's lock in a folder. Who only looks holds it too, for a moment."""
+    if not Path("/proc/locks").exists():
+        trainers = trainer_processes(folder)
+        return trainers if len(trainers) == 1 else []
+    locks = {str(path.stat().st_ino) for path in folder.rglob("*.trainer.lock")}
+    # "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF"; one that waits has "->" behind its number.
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return [int(line[4]) for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] in locks]
 
 
 def kill_trainers(folder: Path) -> None:
-    """End them at once, as a power cut would, and wait until they are gone."""
-    for pid in trainer_processes(folder):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not trainer_processes(folder))
+    """End them at once, as a power cut would, and wait until they are gone; those too that were just being started."""
+
+    def are_gone() -> bool:
+        trainers = trainer_processes(folder)
+        for pid in trainers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not trainers
+
+    wait_for(are_gone)
+
+
+@contextmanager
+def standing_still(store: Store) -> Iterator[int]:
+    """Trainer and workers of a store do nothing for a while: however fast the machine, no training is over before we
+    have looked. They do not stop half-way through writing: others could not write meanwhile. Gives the trainer's
+    process id."""
+    trainer = trainer_at_work(store.path.parent)
+    family = [trainer, *descendants(trainer)]
+    with store._write():
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: all(state_of(pid) in ("T", "Z", "") for pid in family))
+    try:
+        yield trainer
+    finally:
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have started."""
+    known = commands()
+    found = [pid]
+    for parent in found:
+        found += [child for child, (its_parent, _) in known.items() if its_parent == parent]
+    return found[1:]
+
+
+def state_of(pid: int) -> str:
+    """What a process does: R runs, S sleeps, T stands still, Z is dead and was not taken note of; "" if it is gone."""
+    return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()[:1]
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +182,7 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    from ui import chromium
+    from helpers.ui import chromium
 
     with chromium() as started:
         yield started
@@ -106,7 +190,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def runs_path(tmp_path: Path) -> Iterator[Path]:
-    """Where a test's store belongs. Trainer processes that work on it do not outlive the test."""
+    """Where a test's store belongs. Scheduler processes that work on it do not outlive the test."""
     yield tmp_path / "runs" / "fmnist.db"
     kill_trainers(tmp_path)
 
@@ -114,16 +198,16 @@ def runs_path(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def store(runs_path: Path) -> Iterator[Store]:
     """A real, empty store."""
-    runs = Store(runs_path)
-    yield runs
-    runs.close()
+    store = Store(runs_path)
+    yield store
+    store.close()
 
 
 @pytest.fixture(scope="session")
 def small_data() -> Dataset:
     """331 images to train on and 100 to test on: no batch size that is used here divides 331."""
     arrays = (*sample.draw(331, seed=1), *sample.draw(100, seed=2))
-    return data._dataset("sample", *(array.astype(np.uint8) for array in arrays))
+    return data_files._dataset("sample", *(array.astype(np.uint8) for array in arrays))
 
 
 @pytest.fixture
@@ -137,7 +221,7 @@ def small_sample(runs_path: Path, small_data: Dataset) -> Dataset:
 def real_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The complete FashionMNIST, from FMNIST_DATA or the default data root; a test that needs it is skipped without."""
     try:
-        return data.load("fashion-mnist", data.data_root(), tmp_path_factory.mktemp("cache"))
+        return data_files.load("fashion-mnist", data_files.data_root(), tmp_path_factory.mktemp("cache"))
     except DataMissing as error:
         pytest.skip(f"{error} Set FMNIST_DATA, or: python -m fmnist data download")
 
@@ -154,7 +238,7 @@ def idx_root(tmp_path: Path, small_data: Dataset, monkeypatch: pytest.MonkeyPatc
 def publish(name: str, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
     """Put data into a data root as the packed files of a data set; what the program then knows of them."""
     info = DATASETS[name]
-    folder = data.raw_folder(name, root)
+    folder = data_files.raw_folder(name, root)
     folder.mkdir(parents=True)
     files = []
     for file, array in zip(info.files, _bytes_of(dataset).values(), strict=True):
@@ -176,7 +260,7 @@ def tell_processes(infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pyte
     Python runs a file called sitecustomize.py when it starts.
     """
     folder.mkdir(parents=True)
-    lines = ["from dataclasses import replace", "from fmnist.datasets import DATASETS, File"]
+    lines = ["from dataclasses import replace", "from fmnist.data.catalog import DATASETS, File"]
     lines += [f"DATASETS[{info.id!r}] = replace(DATASETS[{info.id!r}], files={info.files})" for info in infos]
     (folder / "sitecustomize.py").write_text("\n".join(lines))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(settings.PROJECT)]))
@@ -200,6 +284,58 @@ def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
     return {name: getattr(dataset, name).astype(np.uint8) for name in names}
 
 
+# --- The command line ---
+
+
+class Answer:
+    """What a command wrote, and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def fmnist(capsys, runs_path):
+    """Call the command line in this process."""
+
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory, small_data) -> Path:
+    """A store's file with Models 0 and 1, finished, Model 0 with two seeds."""
+    folder = tmp_path_factory.mktemp("trained")
+    keep_as_sample(small_data, folder)
+    store = Store(folder / "fmnist.db")
+    recipes = [Recipe(model, seed, "sample", 1, device="cpu") for model, seed in (("0", 0), ("0", 1), ("1", 0))]
+    store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes], Path("/"))
+    Scheduler(store).work(idle_seconds=0)
+    assert len(store.runs("done")) == 3
+    store.close()
+    return store.path
+
+
+@pytest.fixture
+def trained(trained_once: Path, runs_path: Path, small_sample) -> Store:
+    """A store of one's own with these runs."""
+    shutil.copy(trained_once, runs_path)
+    return Store(runs_path)
+
+
+def check_refused(answer: Answer, *named: object) -> None:
+    """Exit code 1 and one sentence on standard error, that names what it is about."""
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("fmnist: ") and answer.err.endswith("\n") and answer.err.count("\n") == 1
+    assert is_one_sentence(answer.err.removeprefix("fmnist: ").rstrip())
+    for name in named:
+        assert str(name) in answer.err
+
+
 # --- Pages by AppTest ---
 
 
@@ -207,14 +343,14 @@ def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
 def bare_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data but what a test makes, and no reference runs."""
     monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "no-data"))
-    monkeypatch.setattr("fmnist.widgets.Library", lambda own: Library(own, None))
+    monkeypatch.setattr("fmnist.ui.widgets.Library", lambda own: Library(own, None))
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The stores for which a page would have started a trainer; none is started."""
     stores: list[Path] = []
-    monkeypatch.setattr(trainer, "start", lambda runs: stores.append(runs.path))
+    monkeypatch.setattr(scheduler, "start", lambda runs: stores.append(runs.path))
     return stores
 
 
@@ -233,7 +369,7 @@ def linkless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def at_work(store: Store) -> Iterator[None]:
     """A trainer seems to work on the store: its lock is held."""
-    with trainer._held(trainer._lock(store.path)) as held:
+    with scheduler._held(scheduler._lock(store.path)) as held:
         assert held
         yield
 

@@ -1,4 +1,4 @@
-"""The benches' own tools: the full stores that they measure with, and the numbers in README.md."""
+"""The benches' own tools: the full stores that they measure with, and the numbers in docs/measurements.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from bench import __main__ as bench
 from bench.common import cpu_seconds, descendants, kill, wait
-from fmnist.library import Library
-from fmnist.store import Store, store_path
+from fmnist.store.library import Library
+from fmnist.store.store import Store, store_path
 
 
 @pytest.mark.parametrize("count", [7, 45])
@@ -37,25 +37,33 @@ def test_each_bench_says_what_it_asks_and_how(name):
 
 
 def test_only_what_is_between_the_markers_is_replaced(tmp_path, monkeypatch):
-    readme = tmp_path / "README.md"
-    monkeypatch.setattr(bench, "README", readme)
-    readme.write_text(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n")
+    document = tmp_path / "measurements.md"
+    monkeypatch.setattr(bench, "MEASUREMENTS", document)
+    document.write_text(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n")
     bench.write(["one", r"two \1"])
-    assert readme.read_text() == f"before\n{bench.BEGIN}\n\none\n\ntwo \\1\n\n{bench.END}\nafter\n"
+    assert document.read_text() == f"before\n{bench.BEGIN}\n\none\n\ntwo \\1\n\n{bench.END}\nafter\n"
 
 
 def test_without_markers_nothing_is_written(tmp_path, monkeypatch):
-    readme = tmp_path / "README.md"
-    monkeypatch.setattr(bench, "README", readme)
-    readme.write_text("no place")
+    document = tmp_path / "measurements.md"
+    monkeypatch.setattr(bench, "MEASUREMENTS", document)
+    document.write_text("no place")
     with pytest.raises(bench.BenchError, match="no place for the results"):
         bench.write(["one"])
-    assert readme.read_text() == "no place"
+    assert document.read_text() == "no place"
 
 
-def test_the_readme_has_a_place_for_the_numbers():
-    assert bench.README.read_text(encoding="utf-8").count(bench.BEGIN) == 1
-    assert bench.README.read_text(encoding="utf-8").count(bench.END) == 1
+def test_where_the_document_is_missing_none_is_made(tmp_path, monkeypatch):
+    document = tmp_path / "measurements.md"
+    monkeypatch.setattr(bench, "MEASUREMENTS", document)
+    with pytest.raises(bench.BenchError, match="no place for the results"):
+        bench.write(["one"])
+    assert not document.exists()
+
+
+def test_the_document_has_a_place_for_the_numbers():
+    text = bench.MEASUREMENTS.read_text(encoding="utf-8")
+    assert text.count(bench.BEGIN) == text.count(bench.END) == 1
 
 
 def test_waiting_ends():

@@ -6,7 +6,7 @@ import pytest
 from conftest import is_one_sentence
 
 from fmnist.grid import (
-    MOST_RUNS,
+    MAX_RUNS,
     SETTINGS,
     Grid,
     as_text,
@@ -56,12 +56,12 @@ def test_what_is_over_soon_comes_first_and_seeds_stand_side_by_side():
 
 
 def test_a_grid_has_a_bound_that_is_said_before_any_recipe_is_made():
-    assert len(grid(seeds=MOST_RUNS).recipes()) == MOST_RUNS
+    assert len(grid(seeds=MAX_RUNS).recipes()) == MAX_RUNS
     huge = grid("012", 10**6, range(1, 1000), range(1, 1000))
     with pytest.raises(RecipeError) as error:
         huge.recipes()
     assert is_one_sentence(error.value)
-    assert f"{huge.count:,} runs" in str(error.value) and f"{MOST_RUNS:,}" in str(error.value)
+    assert f"{huge.count:,} runs" in str(error.value) and f"{MAX_RUNS:,}" in str(error.value)
 
 
 @pytest.mark.parametrize("wrong", [{"models": "9"}, {"rates": (0.1, 0.0)}, {"epochs": (0,)}, {"optimizers": ("lion",)}])
@@ -71,9 +71,37 @@ def test_a_value_that_cannot_be_used_is_named(wrong):
     assert is_one_sentence(error.value)
 
 
-@pytest.mark.parametrize("text", ["1,3", " 1 , 3 ", "1 3", "1;3", "1,,3,"])
+@pytest.mark.parametrize("text", ["1, 3", " 1 , 3 ", "1 3", "1;3", "1,,3,"])
 def test_lists_as_people_write_them(text):
     assert whole_numbers(text) == [1, 3] and decimals(text) == [1.0, 3.0]
+
+
+def test_whole_numbers_need_no_space():
+    assert whole_numbers("1,3") == [1, 3]
+
+
+@pytest.mark.parametrize("text", ["0,05", "1,5", "0,05,0,1", "0,05; 0,1", "0.1 0,05"])
+def test_a_decimal_comma_is_asked_to_be_a_point(text):
+    with pytest.raises(RecipeError, match="decimal comma") as error:
+        decimals(text)
+    assert is_one_sentence(error.value) and "point" in str(error.value)
+
+
+def test_the_sentence_on_a_decimal_comma_has_the_number_that_was_meant():
+    with pytest.raises(RecipeError, match=r"^'0,05' looks like a decimal comma: write a point, as in 0\.05,"):
+        decimals("0,05")
+
+
+@pytest.mark.parametrize("text", ["0.01,0.1", "1,0.1", "10,1,0.1", "1e-3,1", "0.5,1e-3"])
+def test_a_comma_between_numbers_stays_one(text):
+    assert decimals(text) == [float(part) for part in text.split(",")]
+
+
+@pytest.mark.parametrize("text", ["1_0", "1,1_000"])
+def test_underscores_are_no_digits(text):
+    for read in (whole_numbers, decimals):
+        with pytest.raises(RecipeError):
+            read(text)
 
 
 def test_decimals_in_every_form():

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from conftest import keep_as_sample, kill_trainers
-from ui import Server, Visitor
+from helpers.ui import Server, Visitor
 
 import fmnist
-from fmnist.data import Dataset
+from fmnist.data.files import Dataset
 from fmnist.settings import PROJECT
 
 pytest.importorskip("hatchling", reason="hatchling is not installed (requirements-dev.txt)")

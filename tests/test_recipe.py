@@ -9,8 +9,8 @@ import pytest
 from conftest import is_one_sentence
 
 from fmnist import recipe as recipe_module
-from fmnist.datasets import DATASETS
-from fmnist.models import ARCHITECTURES
+from fmnist.data.catalog import DATASETS
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, RecipeError
 
 CHANGES = {
@@ -119,14 +119,14 @@ def test_describe():
 
 def test_work_is_images_trained_on_and_evaluations_in_the_same_unit():
     recipe = Recipe("0", epochs=2, batch_size=10)
-    assert recipe.work(0, 36) == 0
-    assert recipe.work(17, 36) == 170  # within the first epoch of 18 steps
-    assert recipe.work(18, 36) == pytest.approx(180 + 10)  # and its evaluation
-    assert recipe.work(36, 36) == pytest.approx(360 + 2 * 10)
+    assert recipe.image_passes(0, 36) == 0
+    assert recipe.image_passes(17, 36) == 170  # within the first epoch of 18 steps
+    assert recipe.image_passes(18, 36) == pytest.approx(180 + 10)  # and its evaluation
+    assert recipe.image_passes(36, 36) == pytest.approx(360 + 2 * 10)
 
 
 @pytest.mark.parametrize("info", DATASETS.values(), ids=lambda info: info.id)
 def test_the_work_of_an_evaluation_follows_from_the_data_sets_sizes(info):
     """An epoch is the images that are trained on, and a third of the arithmetic for each that is tested."""
     recipe = Recipe("0", dataset=info.id, epochs=1, batch_size=1)
-    assert recipe.work(info.train, info.train) == pytest.approx(info.train + info.test / 3)
+    assert recipe.image_passes(info.train, info.train) == pytest.approx(info.train + info.test / 3)

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import re
+
 from fmnist.commands import CommandError
-from fmnist.library import Library
-from fmnist.run import Run
+from fmnist.store.library import Library
+from fmnist.store.run import Run
+
+MAX_ID = 2**63 - 1
+"""SQLite's largest number."""
+
+
+def split(address: str) -> tuple[str, int]:
+    """The source of a run ("own", "reference") and its id, from an address as people write it.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    found = re.fullmatch(r"(?:([a-z]+)-)?([0-9]+)", address)
+    if not found:
+        raise ValueError(f"{address!r} is not the address of a run, such as 12 or reference-3")
+    return found[1] or "own", int(found[2])
 
 
 def place(library: Library, address: str) -> tuple[str, int]:
-    """The store and the id of a run that has ended, from its address: "12" or "reference-3"."""
-    source, dash, number = address.rpartition("-")
-    source = source if dash else "own"
-    if source not in library.stores or not number.isdecimal() or int(number) not in library.stores[source].ended():
+    """The store and the id of a run that has ended, from its address.
+
+    Raises:
+        CommandError: there is none.
+    """
+    try:
+        source, id = split(address)
+    except ValueError:
+        source, id = "", 0
+    if source not in library.stores or id not in library.stores[source].sealed_ids():
         raise CommandError(f"There is no finished run {address}: python -m fmnist runs list.")
-    return source, int(number)
+    return source, id
 
 
 def finished(library: Library, address: str) -> Run:
@@ -26,4 +49,18 @@ def finished(library: Library, address: str) -> Run:
     run = library.stores[source].run(id)
     if run is None:
         raise CommandError(f"Run {address} is of a model that this program does not have.")
+    return run
+
+
+def existing(library: Library, source: str, id: int) -> Run:
+    """A run, whether it has ended or not.
+
+    Raises:
+        CommandError: there is none.
+    """
+    store = library.stores.get(source)
+    run = store.run(id) if store and id <= MAX_ID else None
+    if run is None:
+        address = str(id) if source == "own" else f"{source}-{id}"
+        raise CommandError(f"There is no run {address} in {library.own.path}: python -m fmnist runs list.")
     return run

@@ -2,70 +2,91 @@
 
 from __future__ import annotations
 
-import argparse
-import json
+from collections.abc import Sequence
+from typing import Any
 
-from fmnist.commands.arguments import Commands, add_command
-from fmnist.datasets import DATASETS
-from fmnist.library import Library, comparison
-from fmnist.models import ARCHITECTURES
-from fmnist.store import Store
+import click
+
+from fmnist.commands import options
+from fmnist.commands.options import Places
+from fmnist.commands.tables import Column, fitting, print_json, print_rows, room, table
+from fmnist.data.catalog import DATASETS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.library import comparison
 
 COMPARED = (
-    "model",
-    "dataset",
-    "source",
-    "recipe",
-    "seeds",
-    "accuracy_mean",
-    "accuracy_std",
-    "accuracy_min",
-    "accuracy_max",
-    "dead",
-    "train_seconds",
-    "eval_seconds",
-    "image_seconds",
-    "single_seconds",
-    "parameters",
-    "device",
-    "conditions",
+    *("model", "dataset", "source", "recipe", "seeds"),
+    *("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max", "dead"),
+    *("train_seconds", "eval_seconds", "image_seconds", "single_seconds", "parameters", "device", "conditions"),
 )
+"""The fields of a row."""
+MAX_WIDTH = 120
+"""Of a table in a file: what is left out there is in the other formats."""
 
 
-def add(commands: Commands) -> None:
-    sub = add_command(commands, "compare", compare, "accuracy, time and size of what is trained, over seeds")
-    sub.add_argument("--format", choices=("table", "csv", "json"), default="table")
-    sub.add_argument("--reference", action="store_true", help="with the runs that come with the project")
+def _number(title: str, field: str, form: str, factor: float = 1, *, optional: bool = True) -> Column:
+    def text(row: dict[str, Any]) -> str:
+        return "" if row[field] is None else form.format(factor * row[field])
+
+    return Column(title, text, right=True, optional=optional)
 
 
-def compare(options: argparse.Namespace) -> int:
-    library = Library(Store(options.runs))
-    sources = ("own", "reference") if options.reference else ("own",)
-    table = comparison(library, *sources).assign(recipe=lambda table: table["described"])[list(COMPARED)]
-    if options.format == "json":
-        rows = table.astype(object).where(table.notna(), None).to_dict("records")
-        print(json.dumps(rows, indent=2, default=lambda value: value.item()))
-    elif options.format == "csv":
-        table["seeds"] = table["seeds"].map(lambda seeds: " ".join(map(str, seeds)))
-        print(table.to_csv(index=False), end="")
-    elif table.empty:
+def _text(title: str, *, shortens: bool = False, optional: bool = False) -> Column:
+    return Column(title, lambda row: str(row[title]), shortens=shortens, optional=optional)
+
+
+COLUMNS = (
+    Column("model", lambda row: ARCHITECTURES[row["model"]].name, shortens=True),
+    _text("source"),
+    _text("recipe", shortens=True),
+    Column("seeds", lambda row: str(len(row["seeds"])), right=True),
+    _number("accuracy", "accuracy_mean", "{:.2%}", optional=False),
+    _number("std", "accuracy_std", "{:.2%}"),
+    _number("training", "train_seconds", "{:.1f} s", optional=False),
+    _number("lowest", "accuracy_min", "{:.2%}"),
+    _number("highest", "accuracy_max", "{:.2%}"),
+    _number("parameters", "parameters", "{:,}"),
+    _number("dead", "dead", "{}"),
+    _number("evaluation", "eval_seconds", "{:.2f} s"),
+    _number("per image", "image_seconds", "{:.3g} µs", 1e6),
+    _number("one image", "single_seconds", "{:.3g} ms", 1e3),
+    _text("device", optional=True),
+    _text("conditions", optional=True),
+)
+"""Of the table, the most important first."""
+COMMON = ("source", "recipe", "conditions")
+"""What is said once where it is the same in all rows."""
+
+
+@options.command("compare")
+@click.option("--reference", is_flag=True, help="With the runs that come with the project.")
+@options.format_option("table", "csv", "json")
+def compare(places: Places, reference: bool, format: str) -> None:
+    """Compare accuracy, time and size of what is trained, over seeds."""
+    sources = ("own", "reference") if reference else ("own",)
+    found = comparison(places.library, *sources).assign(recipe=lambda table: table["described"])[list(COMPARED)]
+    rows = found.astype(object).where(found.notna(), None).to_dict("records")
+    if format == "json":
+        print_json(rows)
+    elif format == "csv":
+        print_rows([row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows], COMPARED, format)
+    elif not rows:
         print(
             "Nothing is trained yet: python -m fmnist train. The runs that come with the project: compare --reference."
         )
     else:
-        shown = table.assign(
-            model=table["model"].map(lambda id: ARCHITECTURES[id].name),
-            seeds=table["seeds"].map(len),
-            train_seconds=table["train_seconds"].map("{:.1f}".format),
-            eval_seconds=table["eval_seconds"].map("{:.2f}".format),
-        )
-        for column in ("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"):
-            shown[column] = table[column].map(lambda share: "" if share != share else f"{share:.2%}")
         # A table for each data set: accuracies on different data are not to be compared.
         tables = [
-            f"{info.title}\n{rows.drop(columns='dataset').to_string(index=False)}"
+            f"{info.title}\n{_table(there)}"
             for info in DATASETS.values()
-            if len(rows := shown[shown["dataset"] == info.id])
+            if (there := [row for row in rows if row["dataset"] == info.id])
         ]
         print("\n\n".join(tables))
-    return 0
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    common = {name: str(rows[0][name]) for name in COMMON if len({row[name] for row in rows}) == 1}
+    columns = [column for column in COLUMNS if column.title not in common]
+    width = room() or MAX_WIDTH
+    shown = table(rows, fitting(rows, columns, width), width)
+    return "\n".join([shown, *(f"{name}: {value}" for name, value in common.items())])

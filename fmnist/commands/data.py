@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
 
+import click
 from tqdm import tqdm
 
-from fmnist import data
-from fmnist.commands.arguments import Commands, add_command
-from fmnist.data import DataError
-from fmnist.datasets import DATASETS, DEFAULT
+from fmnist.commands import options
+from fmnist.commands.options import Places
+from fmnist.commands.tables import print_json
+from fmnist.data import files as files
+from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError
+
+published = options.dataset_option(known=[info.id for info in DATASETS.values() if info.files])
 
 
-def add(commands: Commands) -> None:
-    group = commands.add_parser("data", help="check or download a data set").add_subparsers(
-        required=True, metavar="WHAT"
-    )
-    published = [info.id for info in DATASETS.values() if info.files]
-    for name, function, help in (
-        ("check", data_check, "say whether a data set is there, complete and as published"),
-        ("download", data_download, "fetch a data set through torchvision, unless it is there"),
-    ):
-        sub = add_command(group, name, function, help, models=False, changes=function is data_download)
-        sub.add_argument("--dataset", choices=published, default=DEFAULT, help="default: %(default)s")
+@options.command("check", custom_models=False)
+@published
+@options.format_option("table", "json")
+def check(places: Places, dataset: str, format: str) -> None:
+    """Say whether a data set is there, complete and as published."""
+    _report(places, dataset, format)
 
 
-def data_check(options: argparse.Namespace) -> int:
-    dataset = data.load(options.dataset, options.data, options.runs.parent)
-    print(
-        f"{dataset.info.title} in {options.data}: complete and as published; "
-        f"{len(dataset.train_images):,} training and {len(dataset.test_images):,} test images."
-    )
-    return 0
-
-
-def data_download(options: argparse.Namespace) -> int:
+@options.command("download", custom_models=False, changes=True)
+@published
+@options.quiet_option
+def download(places: Places, dataset: str, quiet: bool) -> None:
+    """Fetch a data set through torchvision, unless it is there."""
     try:
-        data.load(options.dataset, options.data, options.runs.parent)
+        places.load(dataset)
     except DataError:
-        info = DATASETS[options.dataset]
-        with tqdm(desc=info.title, total=info.download_bytes, unit="B", unit_scale=True, disable=None) as bar:
-            for arrived in data.download(info.id, options.data):
+        info = DATASETS[dataset]
+        shown = not quiet and sys.stderr.isatty()
+        with tqdm(desc=info.title, total=info.download_bytes, unit="B", unit_scale=True, disable=not shown) as bar:
+            for arrived in files.download(info.id, places.data):
                 bar.update(arrived - bar.n)
-    return data_check(options)
+    _report(places, dataset, "table")
+
+
+def _report(places: Places, dataset: str, format: str) -> None:
+    loaded = places.load(dataset)
+    train, test = len(loaded.train_images), len(loaded.test_images)
+    if format == "json":
+        facts = {"dataset": dataset, "root": str(places.data), "fingerprint": loaded.fingerprint}
+        print_json(facts | {"train_images": train, "test_images": test})
+    else:
+        print(
+            f"{loaded.info.title} in {places.data}: complete and as published; "
+            f"{train:,} training and {test:,} test images."
+        )
+
+
+data = click.Group("data", help="Check or download a data set.", commands=[check, download])

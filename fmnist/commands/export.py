@@ -2,54 +2,49 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
-from fmnist import data
-from fmnist.commands import CommandError
+import click
+
+from fmnist.commands import CommandError, options, say
 from fmnist.commands.addresses import finished
-from fmnist.commands.arguments import Commands, add_command
+from fmnist.commands.options import Places
 from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
-from fmnist.library import Library
-from fmnist.store import Store
 
 
-def add(commands: Commands) -> None:
-    sub = add_command(commands, "export", export, "write finished runs in the formats of other programs")
-    sub.add_argument("addresses", nargs="+", metavar="RUN", help="for example 12, or reference-3")
-    sub.add_argument("--group", action="store_true", help="with all seeds of the same recipe")
-    sub.add_argument("--to", choices=FORMATS, required=True, help="the format: docs/export.md explains each")
-    sub.add_argument("--out", type=Path, metavar="PATH", help="the folder (default: fmnist-FORMAT-RUN, here)")
-    sub.add_argument("--force", action="store_true", help="replace files of the same names")
-    sub.add_argument(
-        "--tracking-uri",
-        default=os.environ.get(TRACKING_URI),
-        metavar="URI",
-        help=f"MLflow's (default: {TRACKING_URI})",
-    )
-    sub.add_argument("--experiment", default="fmnist", metavar="NAME", help="MLflow's (default: %(default)s)")
-
-
-def export(options: argparse.Namespace) -> int:
-    form = FORMATS[options.to]
-    if form.tracking and not options.tracking_uri:
+@options.command("export")
+@click.argument("addresses", nargs=-1, required=True, metavar="RUN...")
+@click.option("--group", is_flag=True, help="With all seeds of the same recipe.")
+@click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format: docs/export.md explains each.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: fmnist-FORMAT-RUN, here]")
+@click.option("--force", is_flag=True, help="Replace files of the same names.")
+@click.option("--tracking-uri", envvar=TRACKING_URI, show_envvar=True, metavar="URI", help="MLflow's.")
+@click.option("--experiment", default="fmnist", show_default=True, metavar="NAME", help="MLflow's.")
+def export(
+    places: Places,
+    addresses: tuple[str, ...],
+    group: bool,
+    to: str,
+    out: Path | None,
+    force: bool,
+    tracking_uri: str | None,
+    experiment: str,
+) -> None:
+    """Write finished runs, such as 12 or reference-3, in the formats of other programs."""
+    form = FORMATS[to]
+    if form.tracking and not tracking_uri:
         raise CommandError(f"Where to? Name it with --tracking-uri, or in {TRACKING_URI}.")
-    library = Library(Store(options.runs))
-    runs = [finished(library, address) for address in dict.fromkeys(options.addresses)]
-    if options.group:
-        runs = chosen.widen(library, runs)
+    runs = [finished(places.library, address) for address in dict.fromkeys(addresses)]
+    if group:
+        runs = chosen.widen(places.library, runs)
     function = form.load()
-    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
-    exported = chosen.Chosen(library, tuple(runs), load)
+    exported = chosen.Chosen(places.library, tuple(runs), places.load)
     if form.tracking:
-        remarks = function(exported, options.tracking_uri, options.experiment)
+        remarks = function(exported, tracking_uri, experiment)
     else:
-        place = options.out or Path(f"fmnist-{form.id}-{runs[0].address}")
-        files, remarks = folder.fill(place, partial(function, exported), replace=options.force)
+        place = out or Path(f"fmnist-{form.id}-{runs[0].address}")
+        files, remarks = folder.fill(place, partial(function, exported), replace=force)
         print(*files, sep="\n")
     for remark in remarks:
-        print(f"fmnist: {remark}", file=sys.stderr)
-    return 0
+        say(remark)

@@ -2,74 +2,75 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from pathlib import Path
 
-from fmnist.commands import CommandError
-from fmnist.commands.arguments import Commands, add_command, add_dataset
-from fmnist.datasets import DATASETS
-from fmnist.images import convert, open_image, to_png
-from fmnist.library import Library, default_groups
-from fmnist.models import ARCHITECTURES
-from fmnist.store import Store
+import click
+
+from fmnist.commands import CommandError, options
+from fmnist.commands.options import Places
+from fmnist.commands.tables import Column, print_json, print_rows, room, table
+from fmnist.data.catalog import DATASETS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict.conversion import convert, open_image, to_png
+from fmnist.store.library import default_groups
+
+COLUMNS = (
+    Column("file", lambda answer: answer["file"], shortens=True),
+    Column("model", lambda answer: ARCHITECTURES[answer["model"]].name),
+    Column("label", lambda answer: answer["label"]),
+    Column("probability", lambda answer: f"{max(answer['probabilities']):.1%}", right=True),
+)
+IMAGE = click.Path(path_type=Path)
+trained_on = options.dataset_option("What the models were trained on.")
 
 
-def add(commands: Commands) -> None:
-    trained_on = "what the models were trained on"
-    sub = add_command(commands, "predict", predict, "what every model makes of image files")
-    sub.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
-    sub.add_argument("--format", choices=("table", "json"), default="table")
-    add_dataset(sub, trained_on)
+@options.command("predict")
+@click.argument("images", nargs=-1, required=True, type=IMAGE, metavar="IMAGE...")
+@trained_on
+@options.format_option("table", "csv", "json")
+def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> None:
+    """Say what every model makes of image files.
 
-    sub = add_command(commands, "convert", convert_image, "the 28 x 28 grey image that the models see", models=False)
-    sub.add_argument("image", type=Path, metavar="IMAGE")
-    sub.add_argument("output", type=Path, metavar="OUT.png")
-    add_dataset(sub, trained_on)
-
-
-def predict(options: argparse.Namespace) -> int:
-    """Every model's mean probabilities over its seeds: the user's own runs where there are any, else the reference."""
-    framing = DATASETS[options.dataset].subject.framing
-    converted = [convert(open_image(path), framing) for path in options.images]
-    library = Library(Store(options.runs))
-    groups = default_groups(library.groups(options.dataset))
+    A model's answer is the mean over its seeds: your own runs where there are any, else those of the project.
+    """
+    info = DATASETS[dataset]
+    converted = [convert(open_image(path), info.subject.framing) for path in images]
+    library = places.library
+    groups = default_groups(library.groups(dataset))
     if not groups:
-        title = DATASETS[options.dataset].title
-        raise CommandError(f"No model is trained on {title} yet: python -m fmnist train --dataset {options.dataset}.")
-    from fmnist import prediction  # imports torch
+        raise CommandError(f"No model is trained on {info.title} yet: python -m fmnist train --dataset {dataset}.")
+    from fmnist.predict import prediction  # imports torch
 
     answers = []
-    for path, image in zip(options.images, converted, strict=True):
+    for path, image in zip(images, converted, strict=True):
         for group in groups:
             probabilities = prediction.probabilities(library, group, image.image[None]).mean(axis=0)[0]
-            answers.append(
-                {
-                    "file": str(path),
-                    "model": group.recipe.model,
-                    "label": group.recipe.info.classes[int(probabilities.argmax())],
-                    "probabilities": [float(probability) for probability in probabilities],
-                }
-            )
-    if options.format == "json":
-        print(json.dumps(answers, indent=2))
-        return 0
-    for path, image in zip(options.images, converted, strict=True):
+            label = info.classes[int(probabilities.argmax())]
+            answer = {"file": str(path), "model": group.recipe.model, "label": label}
+            answers.append(answer | {"probabilities": [float(probability) for probability in probabilities]})
+    if format == "json":
+        print_json(answers)
+        return
+    for path, image in zip(images, converted, strict=True):
         for remark in image.remarks:
-            print(f"{path}: {remark}", file=sys.stderr)
-    for answer in answers:
-        model, probability = ARCHITECTURES[answer["model"]].name, max(answer["probabilities"])
-        print(f"{answer['file']}  {model}  {answer['label']:<11}  {probability:6.1%}")
-    return 0
+            click.echo(f"{path}: {remark}", err=True)
+    if format == "csv":
+        rows = [answer | dict(zip(info.classes, answer["probabilities"], strict=True)) for answer in answers]
+        print_rows(rows, ("file", "model", "label", *info.classes), format)
+    else:
+        print(table(answers, COLUMNS, room(), header=False))
 
 
-def convert_image(options: argparse.Namespace) -> int:
-    converted = convert(open_image(options.image), DATASETS[options.dataset].subject.framing)
+@options.command("convert", custom_models=False)
+@click.argument("image", type=IMAGE)
+@click.argument("output", type=IMAGE, metavar="OUT.png")
+@trained_on
+def convert_image(places: Places, image: Path, output: Path, dataset: str) -> None:
+    """Write the 28 x 28 grey image that the models see of an image file."""
+    converted = convert(open_image(image), DATASETS[dataset].subject.framing)
     for remark in converted.remarks:
-        print(remark, file=sys.stderr)
+        click.echo(remark, err=True)
     try:
-        options.output.write_bytes(to_png(converted.image))
+        output.write_bytes(to_png(converted.image))
     except OSError as error:
-        raise CommandError(f"{options.output} can't be written: {error.strerror or error}.") from None
-    return 0
+        raise CommandError(f"{output} can't be written: {error.strerror or error}.") from None

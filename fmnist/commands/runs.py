@@ -1,76 +1,140 @@
-"""runs: list, show, delete or import runs."""
+"""runs: list, show, resume, delete or import runs."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
-from fmnist import data
-from fmnist.commands import CommandError
-from fmnist.commands.arguments import Commands, add_command
-from fmnist.library import Library
-from fmnist.run import Run
-from fmnist.store import Store
+import click
+
+from fmnist.commands import CommandError, options, say
+from fmnist.commands.addresses import existing, split
+from fmnist.commands.options import Places
+from fmnist.commands.progress import train_queued
+from fmnist.commands.results import FIELDS, facts, report, row, standing
+from fmnist.commands.tables import Column, print_json, print_rows, room, table
+from fmnist.store.store import ACTIVE
+from fmnist.training import scheduler
+
+LISTED = (
+    Column("id", lambda run: run.address, right=True),
+    Column("status", lambda run: run.status),
+    Column("name", lambda run: run.name, shortens=True),
+    Column("data", lambda run: run.recipe.info.title),
+    Column("recipe", lambda run: run.recipe.describe(), shortens=True),
+    Column("result", standing),
+)
 
 
-def add(commands: Commands) -> None:
-    group = commands.add_parser("runs", help="list, show, delete or import runs").add_subparsers(
-        required=True, metavar="WHAT"
-    )
-    add_command(group, "list", runs_list, "one line per run")
-    sub = add_command(group, "show", runs_show, "one run, as JSON")
-    sub.add_argument("id", type=int, metavar="ID")
-    sub = add_command(group, "delete", runs_delete, "delete one run with its curves and weights", changes=True)
-    sub.add_argument("id", type=int, metavar="ID")
-    sub = add_command(group, "import", runs_import, "take in the finished runs of another store", changes=True)
-    sub.add_argument("file", type=Path, metavar="FILE", help="its file, such as fmnist.db")
+@options.command("list")
+@click.option("--status", type=options.STATUS_LIST, help="Only these, such as failed,interrupted.")
+@click.option("--model", "--models", "models", type=options.MODELS, help="Only of these models, such as 0,2.")
+@click.option("--dataset", "datasets", type=options.DATASET_LIST, help="Only on these data sets.")
+@click.option("--seed", "--seeds", "seeds", type=options.SEEDS, help="Only with these seeds, such as 0-4.")
+@click.option("--reference", is_flag=True, help="With the runs that come with the project.")
+@options.format_option("table", "csv", "json")
+def list_runs(
+    places: Places,
+    status: list[str] | None,
+    models: list[str] | None,
+    datasets: list[str] | None,
+    seeds: list[int] | None,
+    reference: bool,
+    format: str,
+) -> None:
+    """List runs, one in a line."""
+    stores = places.library.stores
+    wanted = [
+        run
+        for source in (stores if reference else ("own",))
+        for run in stores[source].runs(*(status or ()))
+        if models is None or run.recipe.model in models
+        if datasets is None or run.recipe.dataset in datasets
+        if seeds is None or run.recipe.seed in seeds
+    ]
+    if format == "json":
+        print_json([facts(run) for run in wanted])
+    elif format == "csv":
+        print_rows([row(run) for run in wanted], FIELDS, format)
+    elif wanted:
+        print(table(wanted, LISTED, room(), header=False))
 
 
-def runs_list(options: argparse.Namespace) -> int:
-    for run in Store(options.runs).runs():
-        result = f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
-        print(
-            f"{run.id:>5}  {run.status:<11}  {run.name:<16}  {run.recipe.info.title:<12}  "
-            f"{run.recipe.describe():<36}  {result}"
-        )
-    return 0
+@options.command("show")
+@click.argument("address", type=options.Read("RUN", split), metavar="RUN")
+@options.format_option("json", "table")
+def show(places: Places, address: tuple[str, int], format: str) -> None:
+    """Show everything that is known of a run: 12, or reference-3."""
+    known = facts(existing(places.library, *address))
+    if format == "json":
+        print_json(known)
+        return
+    rows = [(name, value) for name, value in known.items() if value is not None and not isinstance(value, dict)]
+    for part in ("recipe", "result", "versions"):
+        rows += [(f"{part} {name}", value) for name, value in (known[part] or {}).items()]
+    columns = (Column("name", lambda row: row[0]), Column("value", lambda row: str(row[1]), shortens=True))
+    print(table(rows, columns, room(), header=False))
 
 
-def _wanted(runs: Store, options: argparse.Namespace) -> Run:
-    run = runs.run(options.id) if abs(options.id) < 2**63 else None  # SQLite's largest number
-    if run is None:
-        raise CommandError(f"There is no run {options.id} in {options.runs}: python -m fmnist runs list.")
-    return run
+@options.command("resume", changes=True)
+@click.argument("ids", nargs=-1, type=options.RUN_IDS, metavar="[ID]...")
+@options.ray_option
+@options.quiet_option
+@options.format_option("table", "csv", "json")
+def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quiet: bool, format: str) -> int:
+    """Go on with interrupted or stopped runs, such as 3 or 5-8, from their last finished epoch.
+
+    Without an ID all interrupted runs are resumed.
+    """
+    runs = places.library.own
+    scheduler.is_alive(runs)  # If it is not, what it has left behind is interrupted.
+    wanted = [existing(places.library, "own", id) for id in _each_once(ids)] or runs.runs("interrupted")
+    for run in wanted:
+        if run.status == "failed":
+            raise CommandError(f"Run {run.id} failed, and would fail again: {run.error or 'no reason was given.'}")
+        if run.stop:
+            raise CommandError(f"Run {run.id} is just being stopped: try again in a moment.")
+    if not wanted:
+        say("no run was interrupted.")
+        return 0
+    runs.resume(*(run.id for run in wanted), cluster=cluster)
+    asked = [(run.id, run.status != "done") for run in wanted]
+    train_queued(runs, [id for id, needed in asked if needed], cluster, quiet=quiet)
+    return report(runs, asked, format, sweep=len({run.recipe.group() for run in wanted}) > 1)
 
 
-def runs_show(options: argparse.Namespace) -> int:
-    run = _wanted(Store(options.runs), options)
-    times = {
-        name: value and datetime.fromtimestamp(value).isoformat(" ", "seconds")
-        for name in ("created", "started", "finished")
-        for value in [getattr(run, name)]
-    }
-    facts = vars(run) | {"recipe": json.loads(run.recipe.to_json())} | times
-    print(json.dumps({name: value for name, value in facts.items() if name not in ("updated", "stop")}, indent=2))
-    return 0
+@options.command("delete", changes=True)
+@click.argument("ids", nargs=-1, required=True, type=options.RUN_IDS, metavar="ID...")
+def delete(places: Places, ids: tuple[list[int], ...]) -> int:
+    """Delete runs with their curves and weights, such as 3 or 5-8."""
+    runs = places.library.own
+    code = 0
+    for id in _each_once(ids):
+        try:
+            run = existing(places.library, "own", id)
+            if run.status in ACTIVE or not runs.delete(id):
+                raise CommandError(f"Run {id} is {run.status}: stop it before you delete it.")
+            print(f"Run {id} ({run.name}) is deleted.")
+        except CommandError as error:  # The others are deleted all the same.
+            say(str(error))
+            code = 1
+    return code
 
 
-def runs_delete(options: argparse.Namespace) -> int:
-    runs = Store(options.runs)
-    run = _wanted(runs, options)
-    if not runs.delete(options.id):
-        raise CommandError(f"Run {options.id} is {run.status}: stop it before you delete it.")
-    print(f"Run {options.id} ({run.name}) is deleted.")
-    return 0
+@options.command("import", changes=True)
+@click.argument("file", type=click.Path(path_type=Path))
+def import_store(places: Places, file: Path) -> None:
+    """Take in the finished runs of another store, of which FILE is the file, such as fmnist.db; it stays as it is."""
+    from fmnist.commands.import_runs import import_runs  # imports torch
+
+    print(import_runs(places.library, file, places.load).text)
 
 
-def runs_import(options: argparse.Namespace) -> int:
-    """Take in what another store has; the file stays as it is."""
-    from fmnist.importing import import_runs  # imports torch
+def _each_once(ids: tuple[list[int], ...]) -> list[int]:
+    return list(dict.fromkeys(id for part in ids for id in part))
 
-    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
-    print(import_runs(Library(Store(options.runs)), options.file, load).text)
-    return 0
+
+runs = click.Group(
+    "runs",
+    help="List, show, resume, delete or import runs.",
+    commands=[list_runs, show, resume, delete, import_store],
+)

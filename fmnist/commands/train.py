@@ -2,168 +2,102 @@
 
 from __future__ import annotations
 
-import argparse
-import signal
-import sys
-import time
-from typing import Any
+import click
 
-from tqdm import tqdm
-
-from fmnist import data, settings, trainer
-from fmnist.commands import CommandError
-from fmnist.commands.arguments import Commands, add_command, add_dataset, choices, listed, models, numbers
-from fmnist.grid import Grid, decimals, whole_numbers
-from fmnist.library import Library
-from fmnist.models import ARCHITECTURES
-from fmnist.plan import Plan
+from fmnist.commands import options, say
+from fmnist.commands.options import Places
+from fmnist.commands.progress import train_queued
+from fmnist.commands.results import report
+from fmnist.commands.tables import Column, print_rows, room, table
+from fmnist.grid import Grid
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe
-from fmnist.run import Run
-from fmnist.store import Store
+from fmnist.training import scheduler
+from fmnist.training.estimate import Plan
 
-FOLLOW_SECONDS = 0.2
-MOST_BARS = 8  # Runs that are trained at the same time and have a bar.
-
-
-def add(commands: Commands) -> None:
-    published = Recipe("0")
-    sub = add_command(
-        commands, "train", train, "train models, or say what they reached when they were trained before", changes=True
-    )
-    sub.add_argument(
-        "--models",
-        type=models,
-        default=ARCHITECTURES.project,
-        help="for example 0,1,2, or an own one (default: 0,1,2)",
-    )
-    sub.add_argument("--seeds", type=numbers, default=[0], help="for example 0-4 (default: 0)")
-    # Every combination of what is named is trained.
-    for name, read, default, help in (
-        ("--epochs", whole_numbers, published.epochs, "for example 1,3"),
-        ("--lr", decimals, published.learning_rate, "learning rate, for example 0.01,0.1"),
-        ("--batch-size", whole_numbers, published.batch_size, "for example 32,64"),
-    ):
-        sub.add_argument(name, type=listed(read), default=[default], help=f"{help} (default: {default})")
-    sub.add_argument(
-        "--optimizer",
-        type=choices("optimizer", OPTIMIZERS),
-        default=[published.optimizer],
-        help=f"of {','.join(OPTIMIZERS)} (default: {published.optimizer})",
-    )
-    add_dataset(sub)
-    sub.add_argument("--device", choices=DEVICES, default=published.device, help="default: %(default)s")
-    sub.add_argument("--again", action="store_true", help="train also what was trained before")
-    sub.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        default=settings.ray_address(),
-        help="the Ray cluster that shall train them, as HOST:PORT or auto (default: FMNIST_RAY_ADDRESS, else here)",
-    )
-    sub.add_argument("--dry-run", action="store_true", help="say what would be trained and how long it takes; no more")
+PUBLISHED = Recipe("0")
+PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", "trained", "seconds")
+"""The fields of a plan."""
 
 
-def train(options: argparse.Namespace) -> int:
-    library = Library(Store(options.runs))
-    runs = library.own
-    grid = Grid(
-        options.models,
-        options.seeds,
-        options.epochs,
-        options.batch_size,
-        options.lr,
-        options.optimizer,
-        options.dataset,
-        options.device,
-    )
-    grid.recipes()  # A grid that can't be trained is said to be so before data are read.
-    loaded = data.load(options.dataset, options.data, runs.path.parent)
-    plan = Plan(library, grid, loaded, trainer.slots_of(runs, options.ray), options.again)
-    if len(plan.todo) > 1 or options.dry_run:
-        print(f"fmnist: {plan.say()}", file=sys.stderr)
-    if options.dry_run:
-        print(plan.table().to_string(index=False, na_rep="?", float_format="{:.0f}".format))
-        return 0
-    cluster = options.ray or None
-    queued = runs.enqueue(plan.keyed, options.data, again=options.again, cluster=cluster)
-    ids = [id for id, needed in queued if needed]
-    if ids:
-        trainer.start(runs)
-        try:
-            _follow(runs, ids, cluster)
-        except KeyboardInterrupt:
-            runs.request_stop(ids)
-            print("fmnist: stopped; what was trained so far is kept.", file=sys.stderr)
-            raise
-    failed = False
-    for id, needed in queued:
-        run = runs.run(id)
-        print(_outcome(run, needed, grid))
-        failed |= run is None or run.status != "done"
-    return int(failed)
+@options.command("train", changes=True)
+@options.models_option("Models, such as 0,1,2 or a custom one.")
+@click.option("--seeds", type=options.SEEDS, default="0", show_default=True, help="Such as 0-4.")
+@click.option("--epochs", type=options.EPOCHS, default=str(PUBLISHED.epochs), show_default=True, help="Such as 1,3.")
+@click.option(
+    "--lr",
+    "learning_rates",
+    type=options.LEARNING_RATES,
+    default=str(PUBLISHED.learning_rate),
+    show_default=True,
+    help="Learning rates, such as 0.01,0.1.",
+)
+@click.option(
+    "--batch-size",
+    "batch_sizes",
+    type=options.BATCH_SIZES,
+    default=str(PUBLISHED.batch_size),
+    show_default=True,
+    help="Such as 32,64.",
+)
+@click.option(
+    "--optimizer",
+    "optimizers",
+    type=options.OPTIMIZER_LIST,
+    default=PUBLISHED.optimizer,
+    show_default=True,
+    help=f"Of {', '.join(OPTIMIZERS)}.",
+)
+@options.dataset_option()
+@click.option("--device", type=click.Choice(list(DEVICES)), default=PUBLISHED.device, show_default=True)
+@click.option("--again", is_flag=True, help="Train also what was trained before.")
+@options.ray_option
+@click.option("--dry-run", is_flag=True, help="Say what would be trained and how long it takes; no more.")
+@options.quiet_option
+@options.format_option("table", "csv", "json")
+def train(
+    places: Places,
+    models: list[str],
+    seeds: list[int],
+    epochs: list[int],
+    learning_rates: list[float],
+    batch_sizes: list[int],
+    optimizers: list[str],
+    dataset: str,
+    device: str,
+    again: bool,
+    cluster: str | None,
+    dry_run: bool,
+    quiet: bool,
+    format: str,
+) -> int:
+    """Train models, or say what they reached when they were trained before.
 
-
-def _follow(runs: Store, ids: list[int], cluster: str | None) -> None:
-    """Show how many of them are done, and a bar for each one that is trained, until none is queued or running.
-
-    No bars where the output is not a terminal.
-
-    Args:
-        cluster: the address of the Ray cluster that trains them; it is said if that can't be used.
+    Where a list is given, every combination is trained.
     """
-    whole = _bar("All runs", 0, unit=" runs", total=len(ids))
-    bars: dict[int, tuple[int, tqdm]] = {}  # by run: the line, and what stands there
-    waited, told = time.monotonic(), None
-    interrupted = False
-
-    def note(*_: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-
-    # As an exception Ctrl-C may come up in a destructor, such as that of a file lock, where Python drops it.
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        while not interrupted:
-            running = {run.id: run for run in runs.some(ids, "running")[:MOST_BARS]}
-            for id in bars.keys() - running.keys():
-                bars.pop(id)[1].close()
-            for id, run in running.items():
-                if id not in bars:
-                    line = min({*range(1, MOST_BARS + 1)} - {line for line, _ in bars.values()})
-                    # It leaves nothing behind: the lines of a sweep would fill the screen.
-                    bars[id] = line, _bar(run.name, line, unit=" steps", leave=False)
-                bar = bars[id][1]
-                bar.total, bar.n = run.steps, run.step
-                bar.refresh()
-            left = runs.left(ids)
-            whole.n = len(ids) - left
-            whole.refresh()
-            if not left:
-                return
-            problem = cluster and trainer.cluster_state(runs, cluster).problem
-            if problem and problem != told:
-                tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
-            told = problem
-            if trainer.is_alive(runs):
-                waited = time.monotonic()
-            elif time.monotonic() - waited > 10:  # Seconds: a process starts and takes its lock in less than one.
-                raise CommandError(f"The trainer does not start, or has ended. {trainer.last_words(runs.path)}".strip())
-            time.sleep(FOLLOW_SECONDS)
-        raise KeyboardInterrupt
-    finally:
-        signal.signal(signal.SIGINT, before)
-        for bar in (*(bar for _, bar in bars.values()), whole):
-            bar.close()
+    runs = places.library.own
+    grid = Grid(models, seeds, epochs, batch_sizes, learning_rates, optimizers, dataset, device)
+    grid.recipes()  # A grid that can't be trained is said to be so before data are read.
+    plan = Plan(places.library, grid, places.load(dataset), scheduler.slots_of(runs, cluster), again)
+    if (len(plan.todo) > 1 or dry_run) and not quiet and (told := plan.say()):
+        say(told)
+    if dry_run:
+        _print_plan(plan, format)
+        return 0
+    queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster)
+    train_queued(runs, [id for id, needed in queued if needed], cluster, quiet=quiet)
+    return report(runs, queued, format, sweep=grid.is_sweep)
 
 
-def _bar(name: str, line: int, **options: Any) -> tqdm:
-    return tqdm(desc=name, position=line, dynamic_ncols=True, disable=None, **options)
-
-
-def _outcome(run: Run | None, trained: bool, grid: Grid) -> str:
-    if run is None:
-        return "A run was deleted while it was being trained."
-    name = f"{run.name}, {run.recipe.describe()}" if grid.is_sweep else run.name
-    if run.result:
-        cached = "" if trained else " (trained before)"
-        return f"{name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
-    return f"{name}: {run.status}. {run.error or ''}".strip()
+def _print_plan(plan: Plan, format: str) -> None:
+    found = plan.table()
+    rows = found.astype(object).where(found.notna(), None).to_dict("records")
+    if format != "table":
+        print_rows(rows, PLAN, format)
+        return
+    titles = {"learning_rate": "lr", "batch_size": "batch"}
+    columns = [
+        Column(titles.get(field, field), lambda row, field=field: str(row[field]), field not in ("model", "optimizer"))
+        for field in PLAN[:-1]
+    ]
+    columns.append(Column("seconds", lambda row: "?" if row["seconds"] is None else f"{row['seconds']:.0f}", True))
+    print(table(rows, columns, room()))

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from functools import lru_cache
 
-from fmnist import data
+import click
+
+from fmnist.commands import options
 from fmnist.commands.addresses import place
-from fmnist.commands.arguments import Commands, add_command
-from fmnist.library import Library
-from fmnist.store import Store
+from fmnist.commands.options import Places
 
 
-def add(commands: Commands) -> None:
-    sub = add_command(commands, "verify", verify, "compute again what is stored of finished runs; name what differs")
-    sub.add_argument(
-        "addresses", nargs="*", metavar="RUN", help="for example 12, or reference-3 (default: all, and the reference)"
-    )
-    sub.add_argument("--json", action="store_true", help="the verdicts as a list")
+@options.command("verify")
+@click.argument("addresses", nargs=-1, metavar="[RUN]...")
+@options.format_option("table", "json")
+def verify(places: Places, addresses: tuple[str, ...], format: str) -> int:
+    """Compute again what is stored of finished runs, and name what differs.
 
+    A RUN is 12, or reference-3; without one, all are looked at, those that come with the project too.
+    """
+    library = places.library
+    found = [place(library, address) for address in addresses]
+    if not addresses:
+        found = [(source, id) for source, runs in library.stores.items() for id in runs.sealed_ids()]
+    from fmnist.commands.verification import verify as check  # imports torch
 
-def verify(options: argparse.Namespace) -> int:
-    library = Library(Store(options.runs))
-    if options.addresses:
-        places = [place(library, address) for address in options.addresses]
-    else:
-        places = [(source, id) for source, runs in library.stores.items() for id in runs.ended()]
-    from fmnist.verify import verify as check  # imports torch
-
-    load = lru_cache(lambda name: data.load(name, options.data, options.runs.parent))
     verdicts = []
-    for source, id in places:
-        verdicts.append(check(library, source, id, load))
-        if not options.json:
+    for source, id in found:
+        verdicts.append(check(library, source, id, places.load))
+        if format == "table":
             print(verdicts[-1].text, flush=True)
-    if options.json:
+    if format == "json":
         print(json.dumps([verdict.facts for verdict in verdicts], indent=2, default=repr))
     return int(not all(verdict.agrees for verdict in verdicts))

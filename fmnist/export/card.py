@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from fmnist import certainty
+from fmnist.compare import statistics
 from fmnist.export.chosen import LICENCES, Chosen, classes, dataset_title, file_name
 from fmnist.export.source import source
-from fmnist.models import ARCHITECTURES
-from fmnist.run import Run
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.run import Run
 
 HUB_DATASETS = {"fashion-mnist": "zalando-datasets/fashion_mnist"}
 """Data sets by their name on the Hugging Face Hub."""
@@ -159,14 +159,14 @@ def _results(chosen: Chosen, group: Sequence[Run]) -> list[str]:
     ]
     for run in group:
         accuracy, count = run.result["test_accuracy"], len(chosen.library.logits(run))
-        low, high = certainty.wilson(round(accuracy * count), count)
+        low, high = statistics.wilson(round(accuracy * count), count)
         parts.append(
             f"| `{file_name(run)}.safetensors` | {run.recipe.seed} | {accuracy:.2%} | {low:.2%} to {high:.2%} | "
             f"{run.result['test_loss']:.4f} | {run.result['train_seconds']:.1f} s | `{run.key}` |"
         )
     parts += ["", "The interval of a run is Wilson's: for other test images of the same kind, for this very model."]
     accuracies = [run.result["test_accuracy"] for run in group]
-    if interval := certainty.mean_interval(accuracies):
+    if interval := statistics.mean_interval(accuracies):
         mean = sum(accuracies) / len(accuracies)
         parts += [
             "",

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from fmnist import evaluation
-from fmnist.data import DataError, Dataset
-from fmnist.datasets import DATASETS
-from fmnist.library import Library
-from fmnist.run import Run
+from fmnist import metrics
+from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError, Dataset
+from fmnist.store.library import Library
+from fmnist.store.run import Run
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Chosen:
         data = self.data(run)
         if data is None:
             return {}
-        matrix = evaluation.confusion_matrix(data.test_labels, self.library.predictions(run))
-        shares = evaluation.row_shares(matrix).diagonal()
+        matrix = metrics.confusion_matrix(data.test_labels, self.library.predictions(run))
+        shares = metrics.row_shares(matrix).diagonal()
         return dict(zip(classes(run), map(float, shares), strict=True))
 
 

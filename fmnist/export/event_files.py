@@ -18,7 +18,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, Sessi
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from fmnist.export.chosen import Chosen, file_name
-from fmnist.run import Run
+from fmnist.store.run import Run
 
 VERSION = "brain.Event:2"  # Of the file format, in each file's first event.
 CURVES = ("accuracy", "loss")

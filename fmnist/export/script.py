@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fmnist.export.chosen import Chosen, classes, dataset_title, file_name
 from fmnist.export.source import source
-from fmnist.models import ARCHITECTURES
-from fmnist.run import Run
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.run import Run
 
 TEMPLATE = Path(__file__).parent / "plain" / "predict.py"
 FACTS = re.compile(r"(?<=# <facts>\n).*?(?=# </facts>\n)", re.DOTALL)

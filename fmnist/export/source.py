@@ -6,9 +6,9 @@ import ast
 import inspect
 import textwrap
 
-from fmnist import models
 from fmnist.export import ExportError
-from fmnist.models import Architecture, OwnBuild
+from fmnist.models import registry
+from fmnist.models.registry import Architecture, CustomBuild
 
 
 def source(architecture: Architecture) -> tuple[str, str]:
@@ -21,11 +21,11 @@ def source(architecture: Architecture) -> tuple[str, str]:
         ModelError: the file can't be executed any more.
     """
     build = architecture.build
-    if not isinstance(build, OwnBuild):
+    if not isinstance(build, CustomBuild):
         code = plain(textwrap.dedent(inspect.getsource(build)), architecture.name)
         return f"from torch import nn\n\n\n{code}", build.__name__
     # Of the user's file all: its models may use anything in it.
-    name = models.registered(build.source)[build.id].build.__name__
+    name = registry.registered(build.source)[build.id].build.__name__
     named = {getattr(node, "name", None) for node in ast.parse(build.source.text).body}
     if name not in named:
         raise ExportError(
@@ -66,13 +66,13 @@ def _is_our_import(node: ast.AST) -> bool:
     """from fmnist.models import register"""
     return (
         isinstance(node, ast.ImportFrom)
-        and node.module == models.__name__
+        and node.module in ("fmnist.models", "fmnist.models.registry")
         and [alias.name for alias in node.names] == ["register"]
     )
 
 
 def _imports_us(node: ast.AST) -> bool:
-    ours = models.__name__.partition(".")[0]
+    ours = "fmnist"
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").partition(".")[0] == ours
     return isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == ours for alias in node.names)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fmnist import evaluation
+from fmnist import metrics
 from fmnist.export.chosen import Chosen, classes
-from fmnist.models import ARCHITECTURES
-from fmnist.run import Run
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.run import Run
 
 WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
 
@@ -64,7 +64,7 @@ def row(run: Run) -> dict[str, object]:
         | {name: getattr(run, name) for name in ("parameters", "multiply_adds", "steps")}
         | times
         | {name: result[name] for name in ("test_accuracy", "test_loss", "dead")}
-        | {name: result.get(name) for name in evaluation.TIMES}
+        | {name: result.get(name) for name in metrics.TIMES}
         | {
             "runs_at_once": result.get("at_once", 1),
             "never_predicted": " ".join(map(str, result.get("never_predicted", []))),
@@ -80,13 +80,13 @@ def predictions(chosen: Chosen, run: Run) -> pd.DataFrame:
     logits, data = chosen.library.logits(run), chosen.data(run)
     count = len(logits)
     labels = pd.array(data.test_labels if data else [None] * count, dtype="Int64")
-    probabilities = evaluation.softmax(logits)
+    probabilities = metrics.softmax(logits)
     return pd.DataFrame(
         {
             "run": run.address,
             "image": np.arange(count),
             "label": labels,
-            "predicted": evaluation.predict(logits).astype(np.int64),
+            "predicted": metrics.predict(logits).astype(np.int64),
         }
         | {f"probability_{label}": probabilities[:, label] for label in range(probabilities.shape[1])}
     )

@@ -14,16 +14,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus
 from mlflow.exceptions import MlflowException
 
-from fmnist import seal
 from fmnist.export import ExportError, weights
 from fmnist.export.chosen import Chosen, dataset_title
-from fmnist.models import ARCHITECTURES
-from fmnist.run import Run
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store import checksums
+from fmnist.store.run import Run
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
-MOST_METRICS = 1000
-"""That MLflow takes at once (MLflow REST API, "Log Batch")."""
+MAX_METRICS = 1000
+"""That MLflow takes at once (MLflow REST API, "Log TrainingProgress")."""
 RESULTS = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
 
 
@@ -51,7 +51,7 @@ def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
 
 def _log_once(client: MlflowClient, experiment: str, chosen: Chosen, run: Run) -> str:
     contents, _ = chosen.library.stores[run.source].contents(run.id)
-    identity = seal.identity(contents)
+    identity = checksums.identity(contents)
     for earlier in client.search_runs([experiment], f"tags.`{IDENTITY}` = '{identity}'"):
         if earlier.info.status == RunStatus.to_string(RunStatus.FINISHED):
             return f"{run.name}: logged before, as run {earlier.info.run_id}."
@@ -74,8 +74,8 @@ def _log(client: MlflowClient, logged: str, chosen: Chosen, run: Run) -> None:
     params = [Param(name, str(value)) for name, value in recipe.items()]
     client.log_batch(logged, params=params)
     metrics = list(_metrics(chosen, run))
-    for start in range(0, len(metrics), MOST_METRICS):
-        client.log_batch(logged, metrics=metrics[start : start + MOST_METRICS])
+    for start in range(0, len(metrics), MAX_METRICS):
+        client.log_batch(logged, metrics=metrics[start : start + MAX_METRICS])
     with tempfile.TemporaryDirectory() as folder:
         weights.write(replace(chosen, runs=(run,)), Path(folder))
         client.log_artifacts(logged, folder)

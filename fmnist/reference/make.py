@@ -14,23 +14,24 @@ from datetime import date
 from pathlib import Path
 
 from fmnist import __main__ as command_line
-from fmnist import data
-from fmnist.library import Library, comparison
-from fmnist.store import REFERENCE, Store, store_path
+from fmnist.data import files
+from fmnist.store.library import Library, comparison
+from fmnist.store.store import REFERENCE, Store, store_path
 
 SEEDS = "0-4"
 TEXT = """# Reference runs
 
-The three models, trained by the published recipe ({recipe}) with seeds {seeds} on all 60,000 images of FashionMNIST and
-tested on its 10,000. `reference.db` is a store like the user's own: recipes, curves, weights (safetensors), test logits
-(float16), each epoch's predicted labels, and each run's seal, with which `python -m fmnist verify` compares them.
+The three models, trained with the published recipe ({recipe}) and seeds {seeds} on all 60,000
+images of FashionMNIST, and tested on its 10,000 test images. `reference.db` is a store like your own: recipes, curves,
+weights (safetensors), test logits (float16), the labels predicted after each epoch, and the checksums of each run,
+which `python -m fmnist verify` compares.
 
-Made on {date} on {machine}, {versions}, by
+Made on {date} on {machine}, {versions}, with
 
     python -m fmnist.reference.make --data PATH
 
-which runs `python -m fmnist train --seeds {seeds}`. On the same machine with the same versions the weights come out the
-same, bit for bit; elsewhere the figures differ a little.
+which runs `python -m fmnist train --seeds {seeds}`. On the same machine with the same versions, the weights are the
+same, bit for bit; on others, the figures differ a little.
 
 | model | seeds | mean accuracy | standard deviation | lowest | highest | training |
 |---|---|---|---|---|---|---|
@@ -40,7 +41,7 @@ same, bit for bit; elsewhere the figures differ a little.
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=data.data_root, default=data.data_root())
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = store_path(folder)

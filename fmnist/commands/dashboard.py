@@ -1,0 +1,37 @@
+"""dashboard: start Streamlit on the dashboard's script."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from fmnist import settings
+from fmnist.commands import CommandError, options
+from fmnist.commands.options import Places
+
+
+@options.command("dashboard", custom_models=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- STREAMLIT OPTIONS]")
+def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
+    """Show the dashboard in a browser, until Ctrl-C. What stands after -- is for Streamlit: -- --server.port 8502."""
+    environment = settings.environment() | {"FMNIST_RUNS": str(places.runs)}
+    # Else the dashboard looks where a page was told to look.
+    named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
+    if named or settings.named_data_root():
+        environment["FMNIST_DATA"] = str(places.data)
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(_script()), *arguments]
+    if os.name == "nt":
+        return subprocess.run(command, env=environment).returncode
+    os.execve(sys.executable, command, environment)
+
+
+def _script() -> Path:
+    path = settings.dashboard_script()
+    if not path.is_file():
+        raise CommandError(f"The dashboard is not at {path}: install the project again, or run it from a checkout.")
+    return path

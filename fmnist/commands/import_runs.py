@@ -1,0 +1,391 @@
+"""Take the finished runs of another store in: of a colleague, or of another machine.
+
+The file is not trusted. It is opened read-only and never written beside, each thing in it is looked at before anything
+is taken, and then all runs come in together, in one transaction, or none. Imports torch: weights must fit their model.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import sqlite3
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from fmnist import metrics
+from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError, Dataset
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store import checksums
+from fmnist.store.database import APPLICATION_ID, SCHEMA_VERSION, StoreError
+from fmnist.store.library import Library
+from fmnist.store.run import Record
+from fmnist.training import loop
+
+MAX_BYTES = 256 * 2**20
+"""Of one thing in the file, packed or not."""
+MAX_TEXT = 200  # characters of a name
+MAX_JSON = 100_000
+MAX_IMAGES = 1_000_000
+LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
+WAL_MODE = b"\2\2"
+"""Bytes 18 and 19 of a file that is written by way of a -wal file (sqlite.org/fileformat.html, "Database Header")."""
+
+POINT = ("split", "step", "epoch", "seconds", "loss", "accuracy")
+NEEDED = {
+    "runs": {"id", "result", *checksums.COLUMNS},
+    "history": {"run", *POINT},
+    "artifacts": {"run", "name", "data"},
+}
+
+
+class ImportRefused(StoreError):
+    """A file that is not taken in. The message is a sentence for the user."""
+
+
+class _InvalidRun(Exception):
+    """Something in a run is not what it should be: what, in a few words."""
+
+
+@dataclass
+class Imported:
+    """What came of it."""
+
+    ids: list[int] = field(default_factory=list)  # in the own store
+    doubles: int = 0  # were there already, or come with the project
+    unfinished: int = 0  # are not done, and are left
+    unknown: int = 0  # of models or data that this program does not have, and are left
+
+    @property
+    def text(self) -> str:
+        """For people, in a sentence."""
+        said = [f"{_runs(len(self.ids))} taken in"]
+        said += [f"{self.doubles} there already"] if self.doubles else []
+        said += [f"{self.unfinished} not finished, and left"] if self.unfinished else []
+        said += [f"{self.unknown} of models or data that this program does not have, and left"] if self.unknown else []
+        return "; ".join(said) + "."
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
+
+
+def import_runs(library: Library, path: Path, load: Callable[[str], Dataset]) -> Imported:
+    """Take in the finished runs of a store's file that are not here yet.
+
+    Args:
+        load: gives the data set with a name, or raises DataError. Where the data are at hand, a run must have an answer
+            for each test image.
+
+    Raises:
+        ImportRefused: the file is not a store, or something in it is not what it should be; nothing was taken in.
+        StoreError: the own store can't be written.
+    """
+    with _opened(path) as source:
+        checked = _Source(source, path, load)
+        imported = Imported(unfinished=checked.count("status != 'done'"))
+        found = list(checked.check(imported))
+        taken = {}  # Of those that are in the file twice, the first.
+        for id, key, identity in found:
+            if not any(store.holds(key, identity) for store in library.stores.values()):
+                taken.setdefault(identity, id)
+        imported.ids = library.own.insert(checked.record(id) for id in taken.values())
+        imported.doubles = len(found) - len(imported.ids)
+    return imported
+
+
+# --- The file ---
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that sees one state of the file from beginning to end."""
+    try:
+        if not path.is_file():
+            raise ImportRefused(f"There is no file {path}.")
+        before = _state(path)
+        with path.open("rb") as file:
+            wal_mode = file.read(20)[18:] == WAL_MODE
+        # Nobody has a file in WAL mode open that has no -wal beside it: it can be read as it lies there, without the
+        # files that SQLite would make. Any other may be written to at this moment, and SQLite has to look out.
+        still = wal_mode and not _log(path).exists()
+        mode = "mode=ro&immutable=1" if still else "mode=ro"
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+        try:
+            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
+            # sqlite.org/security.html: nothing that the file's schema defines is run.
+            db.execute("PRAGMA trusted_schema = OFF")
+            db.execute("PRAGMA cell_size_check = ON")
+            db.execute("PRAGMA mmap_size = 0")
+            db.execute("BEGIN")
+            yield db
+        finally:
+            db.close()
+        if still and _state(path) != before:
+            raise ImportRefused(f"{path} was written to while it was read: import it once more.")
+    except sqlite3.Error as error:
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        reason = {
+            sqlite3.SQLITE_NOTADB: "it is not a store of this program",
+            sqlite3.SQLITE_CORRUPT: "it is damaged",
+            sqlite3.SQLITE_TOOBIG: f"something in it is larger than {MAX_BYTES // 2**20} MiB",
+            sqlite3.SQLITE_BUSY: "another program is writing to it; try again",
+            sqlite3.SQLITE_CANTOPEN: "it can't be opened; if a file with -wal at its end lies beside it, copy both "
+            "into a folder that can be written",
+        }.get(code, " ".join(str(error).split())[:MAX_TEXT])
+        raise ImportRefused(f"{path} can't be taken in: {reason}.") from None
+    except OSError as error:
+        raise ImportRefused(f"{path} can't be read: {error.strerror or error}.") from None
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _state(path: Path) -> tuple[int, int, bool]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, _log(path).exists()
+
+
+class _Source:
+    """Runs in somebody's file."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, load: Callable[[str], Dataset]) -> None:
+        self._db, self._path, self._load = db, path, load
+        self._models: dict[str, torch.nn.Module] = {}
+        self._images: dict[str, int | None] = {}
+        self._check_file()
+
+    def _check_file(self) -> None:
+        [application], [version] = (
+            self._db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
+        )
+        if application != APPLICATION_ID:
+            raise ImportRefused(f"{self._path} is a SQLite file of another program: it has no runs.")
+        if version > SCHEMA_VERSION:
+            raise ImportRefused(
+                f"{self._path} was written by a newer version of this program (store version {version}; this one reads "
+                f"{SCHEMA_VERSION}): update the program."
+            )
+        for table, columns in NEEDED.items():
+            # Plain tables with stored columns: reading them runs no code of the file's.
+            made = self._db.execute("SELECT type, sql FROM sqlite_master WHERE name = ?", (table,)).fetchall()
+            plain = [kind for kind, text in made] == ["table"] and not re.match(r"(?i)create\s+virtual", made[0][1])
+            found = self._db.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,)).fetchall()
+            if not plain or not columns <= {name for name, hidden in found if not hidden}:
+                raise ImportRefused(f"{self._path} has not the tables of this program's stores: it is not taken in.")
+        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise ImportRefused(f"{self._path} can't be taken in: it is damaged.")
+
+    def count(self, condition: str) -> int:
+        return self._db.execute(f"SELECT count(*) FROM runs WHERE {condition}").fetchone()[0]
+
+    def check(self, imported: Imported) -> Iterator[tuple[int, str, str]]:
+        """Look at each finished run; of those that can be taken in, id, key and identity."""
+        for [id] in self._db.execute("SELECT id FROM runs WHERE status = 'done' ORDER BY id").fetchall():
+            if not isinstance(id, int):
+                raise ImportRefused(f"{self._path} has a run without a number: nothing is taken in.")
+            try:
+                record = self.record(id)
+                if _is_unknown(record.columns["recipe"]):
+                    imported.unknown += 1
+                    continue
+                self._check(record)
+                self._check_seal(id)
+            except _InvalidRun as wrong:
+                raise ImportRefused(f"Run {id} of {self._path} has {wrong}: nothing is taken in.") from None
+            except RecursionError:
+                raise ImportRefused(f"Run {id} of {self._path} is nested too deeply: nothing is taken in.") from None
+            yield id, record.columns["key"], record.identity
+
+    def record(self, id: int) -> Record:
+        """All of a run, as it stands there."""
+        names = (*checksums.COLUMNS, "result")
+        [row] = self._db.execute(f"SELECT {', '.join(names)} FROM runs WHERE id = ?", (id,)).fetchall()
+        points = self._db.execute(f"SELECT {', '.join(POINT)} FROM history WHERE run = ?", (id,)).fetchall()
+        artifacts = self._db.execute("SELECT name, data FROM artifacts WHERE run = ?", (id,)).fetchall()
+        if len({name for name, _ in artifacts}) < len(artifacts) or len({point[:2] for point in points}) < len(points):
+            raise _InvalidRun("something twice")
+        columns = dict(zip(names, row, strict=True))
+        return Record(columns, points, dict(artifacts), checksums.identity(checksums.contents(self._db, id)))
+
+    # --- A run ---
+
+    def _check(self, record: Record) -> None:
+        columns = record.columns
+        recipe = _recipe(columns["recipe"])
+        _need(re.fullmatch(r"[0-9a-f]{32}", _text(columns["key"])), "a key that is none")
+        for name in ("device", "machine"):
+            _need(_is_name(columns[name]), f"no {name}")
+        for name in ("created", "started", "updated", "finished"):
+            _need(_number(columns[name], 0, LATEST), f"no time {name}")
+        for name in ("threads", "parameters", "steps"):
+            _need(_whole(columns[name], 1), f"no number of {name}")
+        _need(_whole(columns["multiply_adds"], 0), "no number of multiply_adds")
+        _need(columns["step"] == columns["steps"], "another last step than its steps")
+        _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
+        _need(columns["error"] is None, "an error, though it is done")
+        versions = _json(columns["versions"], "versions")
+        _need(all(_is_name(version) for version in versions.values()), "no versions")
+        _check_result(_json(columns["result"], "result"))
+        for split, step, epoch, seconds, loss, accuracy in record.points:
+            good = split in ("train", "test") and _whole(step, 1, columns["steps"]) and _whole(epoch, 1, recipe.epochs)
+            good = good and _number(seconds, 0) and _number(loss, 0) and _number(accuracy, 0, 1)
+            _need(good, "a point of its curves that can't be")
+        self._check_artifacts(record.artifacts, recipe)
+
+    def _check_artifacts(self, artifacts: dict[str, Any], recipe: Recipe) -> None:
+        epochs = [f"predictions/{epoch}" for epoch in range(1, recipe.epochs + 1)]
+        for name, data in artifacts.items():
+            _need(name in ("weights", "logits", checksums.NAME, *epochs), "something that this program does not know")
+            _need(isinstance(data, bytes), f"{name} that are no bytes")
+        _need("weights" in artifacts and "logits" in artifacts, "no weights, or no answers")
+        logits = _unpack(artifacts["logits"], "logits")
+        count = len(logits) if logits.ndim == 2 else 0
+        good = logits.dtype == np.float16 and logits.shape == (count, metrics.CLASSES) and count
+        _need(good and np.isfinite(logits).all(), "logits that are none")
+        _need(count == (self._test_images(recipe.dataset) or count), "not one answer for each test image")
+        for name in artifacts.keys() & set(epochs):
+            predictions = _unpack(artifacts[name], name)
+            _need(predictions.dtype == np.uint8 and predictions.shape == (count,), f"{name} that are none")
+            _need((predictions < metrics.CLASSES).all(), f"{name} that are none")
+        self._check_weights(artifacts["weights"], recipe)
+
+    def _check_weights(self, weights: bytes, recipe: Recipe) -> None:
+        try:
+            if recipe.model not in self._models:
+                self._models[recipe.model] = loop.build(recipe.model, 0, torch.device("cpu"))
+            tensors = safetensors.torch.load(weights)
+            self._models[recipe.model].load_state_dict(tensors)
+        except Exception:  # Also from the code of a user's model.
+            raise _InvalidRun(f"weights that are none of {ARCHITECTURES[recipe.model].name}") from None
+        _need(all(tensor.isfinite().all() for tensor in tensors.values()), "weights that are no numbers")
+
+    def _test_images(self, dataset: str) -> int | None:
+        """How many there are; None where the data are not at hand."""
+        if dataset not in self._images:
+            try:
+                self._images[dataset] = len(self._load(dataset).test_labels)
+            except DataError:
+                self._images[dataset] = None
+        return self._images[dataset]
+
+    def _check_seal(self, id: int) -> None:
+        kept = checksums.read(self._db, id)
+        if kept is None:  # It ended before there were seals.
+            return
+        now = checksums.sums(checksums.contents(self._db, id))
+        changed = [name for name in now if kept.get(name) != now[name]]
+        _need(not changed, f"not what it had when it ended ({', '.join(changed[:3])})")
+        _need(kept.keys() <= now.keys(), "less than it had when it ended")
+
+
+# --- What a value may be ---
+
+
+def _need(good: object, otherwise: str) -> None:
+    if not good:
+        raise _InvalidRun(otherwise)
+
+
+def _text(value: Any) -> str:
+    """The value if it is text, else nothing."""
+    return value if isinstance(value, str) else ""
+
+
+def _is_name(value: Any) -> bool:
+    """A line of text that can be shown."""
+    return 0 < len(_text(value)) <= MAX_TEXT and value.isprintable()
+
+
+def _number(value: Any, low: float, high: float = sys.float_info.max) -> bool:
+    """Also whether it is finite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole(value: Any, low: int, high: int = 2**53) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _json(text: Any, what: str) -> dict[str, Any]:
+    """An object with short names."""
+    try:
+        _need(0 < len(_text(text)) <= MAX_JSON, f"no {what}")
+        found = json.loads(text, parse_constant=lambda name: _need(False, f"{what} with {name}"))
+    except (ValueError, RecursionError):
+        raise _InvalidRun(f"no {what}") from None
+    _need(isinstance(found, dict) and all(len(name) <= MAX_TEXT for name in found), f"no {what}")
+    return found
+
+
+def _is_unknown(text: Any) -> bool:
+    recipe = _json(text, "recipe")
+    names = recipe.get("model"), recipe.get("dataset", "")
+    _need(all(isinstance(name, str) for name in names), "a recipe that is none")
+    return names[0] not in ARCHITECTURES or ("dataset" in recipe and names[1] not in DATASETS)
+
+
+def _recipe(text: str) -> Recipe:
+    """A recipe, written as we write it: SQLite reads it, too."""
+    found = _json(text, "recipe")
+    try:
+        recipe = Recipe(**found)
+        same = json.dumps({name: getattr(recipe, name) for name in found}, sort_keys=True) == text
+    except (TypeError, ValueError, OverflowError):
+        same = False
+    _need(same and not any(isinstance(value, bool) for value in found.values()), "a recipe that is none")
+    return recipe
+
+
+def _check_result(result: dict[str, Any]) -> None:
+    taken = {*checksums.COLUMNS, "weights", "logits", "checkpoint", checksums.NAME}
+    _need(all(re.fullmatch(r"[a-z_]+", name) and name not in taken for name in result), "no result")
+    _need(_number(result.get("test_accuracy"), 0, 1) and _number(result.get("test_loss"), 0), "no test result")
+    for name in metrics.TIMES:
+        needed = name != "single_seconds"  # Not measured by earlier versions.
+        _need(_number(result.get(name), 0) or (not needed and name not in result), f"no {name}")
+    _need(_whole(result.get("at_once", 1), 1), "no number of runs at once")
+    _need(isinstance(result.get("dead"), bool), "no word on whether it is dead")
+    never, layers = result.get("never_predicted"), result.get("zero_layers")
+    good = isinstance(never, list) and all(_whole(label, 0, metrics.CLASSES - 1) for label in never)
+    _need(good and isinstance(layers, list) and all(isinstance(name, str) for name in layers), "no result")
+
+
+def _unpack(data: bytes, what: str) -> np.ndarray:
+    """An array as `store.pack` packs it; never more than `MAX_BYTES`, whatever it unpacks to."""
+    try:
+        unpacking = zlib.decompressobj()
+        content = unpacking.decompress(data, MAX_BYTES)
+        _need(unpacking.eof and not unpacking.unused_data, f"{what} that are too large, or cut off")
+        array = _array(content)
+    except _InvalidRun:
+        raise
+    except Exception:  # What NumPy raises for a header in which somebody has written is not settled.
+        raise _InvalidRun(f"{what} that can't be unpacked") from None
+    _need(array.ndim and len(array) <= MAX_IMAGES, f"{what} that are none")
+    return array
+
+
+def _array(content: bytes) -> np.ndarray:
+    """NumPy's own format (numpy.lib.format), where the header must promise just the bytes that are there: an array is
+    not made room for on the word of a header."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    size = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or fortran or size != len(content) - file.tell():
+        raise ValueError("not the promised size")
+    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)

@@ -1,0 +1,249 @@
+"""What the commands have in common on the command line: how text is read, and the options that several of them take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fmnist import settings as settings_module
+from fmnist.commands import CommandError
+from fmnist.data import files
+from fmnist.data.catalog import DATASETS, DEFAULT
+from fmnist.data.files import Dataset
+from fmnist.grid import decimals, whole_numbers
+from fmnist.models import custom
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import OPTIMIZERS, Recipe
+from fmnist.store import store
+from fmnist.store.library import Library
+from fmnist.store.store import Store
+
+T = TypeVar("T")
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+MAX_RANGE = 1000
+"""Numbers that a range may have, such as 0-999."""
+STATUSES = ("queued", "running", "done", "failed", "cancelled", "interrupted")
+
+
+# --- Readers of text ---
+
+
+class Read(click.ParamType):
+    """Text as a function reads it. The message of its ValueError is told as wrong usage."""
+
+    def __init__(self, name: str, function: Callable[[str], Any]) -> None:
+        self.name = name
+        self.function = function
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value  # A default that was computed.
+        try:
+            return self.function(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def numbers(text: str) -> list[int]:
+    """ "0-4" or "0,2,5-7" as a list of whole numbers, each once.
+
+    Raises:
+        ValueError: it is no such list, or a range in it is too long.
+    """
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"{text!r} is not a list of numbers such as 0,1,2 or 0-4")
+        if int(last or first) < int(first):
+            raise ValueError(f"{text!r} has a range that ends before it begins")
+        if int(last or first) - int(first) > MAX_RANGE:
+            raise ValueError(f"{text!r} asks for more than {MAX_RANGE:,} numbers")
+        found |= dict.fromkeys(range(int(first), int(last or first) + 1))
+    return list(found)
+
+
+def as_ranges(values: Iterable[int]) -> str:
+    """Whole numbers as `numbers` reads them, in a few characters: "1-3,7"."""
+    ranges: list[tuple[int, int]] = []
+    for value in sorted(values):
+        if ranges and value == ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], value
+        else:
+            ranges.append((value, value))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def names(text: str) -> list[str]:
+    """ "0,norm-cnn" as a list of names, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",")))
+
+
+def _one_of(what: str, known: Iterable[str]) -> Callable[[str], list[str]]:
+    """A reader of "sgd,adam" as a list of ids, each of which must be known."""
+
+    def read(text: str) -> list[str]:
+        for id in (chosen := names(text)):
+            if id not in known:
+                raise ValueError(f"there is no {what} {id!r}: choose from {', '.join(known)}")
+        return chosen
+
+    return read
+
+
+def _of_recipes(field: str, read: Callable[[str], list[T]]) -> Callable[[str], list[T]]:
+    """A reader that refuses what no recipe can have in a field."""
+
+    def checked(text: str) -> list[T]:
+        for value in (values := read(text)):
+            Recipe("0", **{field: value})
+        return values
+
+    return checked
+
+
+def _run_ids(text: str) -> list[int]:
+    """ "12" or "3-5" as ids of runs in the user's own store."""
+    if text.startswith("reference-"):
+        raise CommandError(f"{text} is a reference run, which comes with the project: it can't be changed or deleted.")
+    return numbers(text)
+
+
+RUN_IDS = Read("ID", _run_ids)
+MODELS = Read("LIST", names)
+SEEDS = Read("LIST", _of_recipes("seed", numbers))
+EPOCHS = Read("LIST", _of_recipes("epochs", whole_numbers))
+BATCH_SIZES = Read("LIST", _of_recipes("batch_size", whole_numbers))
+LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
+OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
+DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
+STATUS_LIST = Read("LIST", _one_of("status", STATUSES))
+COUNT = click.IntRange(1, 100_000)
+
+
+# --- Options that several commands take ---
+
+
+def dataset_option(help: str = "The data set.", known: Sequence[str] = tuple(DATASETS)) -> Decorator:
+    return click.option("--dataset", type=click.Choice(known), default=DEFAULT, show_default=True, help=help)
+
+
+def models_option(help: str) -> Decorator:
+    default = ",".join(ARCHITECTURES.project)
+    return click.option("--models", type=MODELS, default=default, show_default=True, help=help)
+
+
+def ray_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The address of the Ray cluster that trains; None for this machine."""
+    return click.option(
+        "--ray",
+        "cluster",
+        metavar="ADDRESS",
+        default=settings_module.ray_address,
+        callback=lambda _ctx, _param, address: address or None,
+        help="Train on the Ray cluster at HOST:PORT, or auto.  [default: FMNIST_RAY_ADDRESS, else this machine]",
+    )(function)
+
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress: results and errors only.")
+
+
+def format_option(*formats: str) -> Decorator:
+    """How the result is printed: `--format`, of which the first is the default, and `--json` for short."""
+    known = click.Choice(formats)
+    option = click.option("--format", type=known, default=formats[0], show_default=True, help="Of the output.")
+    short = click.option("--json", "format", flag_value="json", help="Short for --format json.")
+    return lambda function: option(short(function))
+
+
+# --- Commands ---
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the runs and the data are with which a command works."""
+
+    runs: Path  # the store's file
+    data: Path  # the data root
+
+    @cached_property
+    def library(self) -> Library:
+        return Library(Store(self.runs))
+
+    @cached_property
+    def load(self) -> Callable[[str], Dataset]:
+        """Gives the data set with a name; each is read once."""
+        return cache(lambda name: files.load(name, self.data, self.runs.parent))
+
+
+PLACES: list[click.Parameter] = [
+    click.Option(
+        ["--runs"],
+        type=Read("PATH", store.store_path),
+        default=store.store_path,
+        help=f"The store's file, or its folder.  [default: FMNIST_RUNS, else {settings_module.home() / 'runs'}]",
+    ),
+    click.Option(
+        ["--data"],
+        type=Read("PATH", files.data_root),
+        default=files.data_root,
+        help=f"The data root.  [default: FMNIST_DATA, else {settings_module.home() / 'data'}]",
+    ),
+]
+
+
+def command(
+    name: str, *, custom_models: bool = True, changes: bool = False, **settings: Any
+) -> Callable[[Callable[..., int | None]], click.Command]:
+    """Make a command of a function, whose docstring is the help. It is called with `Places` and the options.
+
+    Args:
+        custom_models: whether it may meet the user's own models, which take seconds to be tried.
+        changes: whether it writes into the store or the data root: then a read-only dashboard's environment refuses it
+            at once (what lies below would refuse it too, but later).
+        settings: for `click.command`.
+    """
+
+    def decorate(function: Callable[..., int | None]) -> click.Command:
+        @wraps(function)
+        def call(runs: Path, data: Path, **options: Any) -> int | None:
+            if changes and settings_module.read_only():
+                raise CommandError(settings_module.READ_ONLY)
+            if custom_models:
+                custom.refresh(runs.parent)
+            if options.get("models"):
+                options["models"] = _full_ids(options["models"])
+            return function(Places(runs, data), **options)
+
+        made = click.command(name, **settings)(call)
+        made.params += PLACES
+        return made
+
+    return decorate
+
+
+def _full_ids(names: list[str]) -> list[str]:
+    """The ids of models that were named on the command line; wrong usage if there is none of a name.
+
+    Raises:
+        CommandError: an own model can't be used, or may be in a file that can't.
+    """
+    faults = custom.faults()
+    for model in names:
+        if ARCHITECTURES.full_id(model) in ARCHITECTURES:
+            continue
+        if told := [fault.text for fault in faults if fault.id == model] or [
+            fault.text for fault in faults if fault.id is None
+        ]:
+            raise CommandError(" ".join(told))
+        known = ", ".join(architecture.short_id for architecture in ARCHITECTURES.values())
+        raise click.BadParameter(
+            f"there is no model {model!r}: choose from {known}", click.get_current_context(), param_hint="'--models'"
+        )
+    return [ARCHITECTURES.full_id(model) for model in names]

@@ -1,0 +1,178 @@
+"""Runs that are being trained, followed until they have ended: bars on a terminal, lines in a log file."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from fmnist.commands import CommandError, say
+from fmnist.commands.options import as_ranges
+from fmnist.store.run import Run
+from fmnist.store.store import ACTIVE, Store, store_path
+from fmnist.training import scheduler
+
+FOLLOW_SECONDS = 0.2
+START_SECONDS = 10  # That a trainer has to take its lock, which needs less than one.
+MAX_BARS = 8  # Runs that are trained at the same time and have a bar.
+LINE_SECONDS = 10  # Between two lines on the epochs of one run.
+
+
+class Progress:
+    """How the training of some runs is shown: not at all."""
+
+    def update(self, running: Sequence[Run], left: int) -> None:
+        """Show how it is now.
+
+        Args:
+            running: the runs that are being trained.
+            left: how many runs have not ended.
+        """
+
+    def close(self) -> None:
+        """End what is shown."""
+
+
+class Bars(Progress):
+    """A bar that counts runs, and one for each run that is being trained."""
+
+    def __init__(self, count: int) -> None:
+        self._all = _bar("All runs", 0, unit=" runs", total=count)
+        self._bars: dict[int, tuple[int, tqdm]] = {}  # by run: the line, and what stands there
+
+    def update(self, running: Sequence[Run], left: int) -> None:
+        shown = {run.id: run for run in running[:MAX_BARS]}
+        for id in self._bars.keys() - shown.keys():
+            self._bars.pop(id)[1].close()
+        for id, run in shown.items():
+            if id not in self._bars:
+                line = min({*range(1, MAX_BARS + 1)} - {line for line, _ in self._bars.values()})
+                # It leaves nothing behind: the lines of a sweep would fill the screen.
+                self._bars[id] = line, _bar(run.name, line, unit=" steps", leave=False)
+            bar = self._bars[id][1]
+            bar.total, bar.n = run.steps, run.step
+            bar.refresh()
+        self._all.n = self._all.total - left
+        self._all.refresh()
+
+    def close(self) -> None:
+        for bar in (*(bar for _, bar in self._bars.values()), self._all):
+            bar.close()
+
+
+class Lines(Progress):
+    """A line when a run begins, one for its epochs now and then, and one when it has ended."""
+
+    def __init__(self, store: Store, ids: Sequence[int]) -> None:
+        self._runs, self._ids = store, ids
+        self._left = len(ids)
+        self._told: dict[int, tuple[int, float]] = {}  # by run: the last epoch that was told, and when
+        self._ended: set[int] = set()
+
+    def update(self, running: Sequence[Run], left: int) -> None:
+        for run in running:
+            self._begin(run)
+            self._tell_epoch(run)
+        if left == self._left:
+            return
+        self._left = left
+        for run in self._runs.by_ids(self._ids):
+            if run.id not in self._ended and run.status not in ACTIVE:
+                self._end(run)
+
+    def _begin(self, run: Run) -> None:
+        if run.id not in self._told:
+            self._told[run.id] = 0, -math.inf
+            say(f"{_named(run)} begins ({run.recipe.describe()}).")
+
+    def _tell_epoch(self, run: Run) -> None:
+        told, when = self._told[run.id]
+        epoch = run.step * run.recipe.epochs // run.steps if run.steps else 0
+        if told < epoch < run.recipe.epochs and time.monotonic() - when >= LINE_SECONDS:
+            self._told[run.id] = epoch, time.monotonic()
+            points = self._runs.history([run.id], "test")
+            accuracy = f", {points['accuracy'].iloc[-1]:.2%} of the test images right" if len(points) else ""
+            say(f"{_named(run)}: epoch {epoch} of {run.recipe.epochs}{accuracy}.")
+
+    def _end(self, run: Run) -> None:
+        if run.started:
+            self._begin(run)  # It may have been quicker than we look.
+        self._ended.add(run.id)
+        reached = f" with {run.result['test_accuracy']:.2%}" if run.result else ""
+        say(f"{_named(run)} is {run.status}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
+
+
+def _named(run: Run) -> str:
+    return f"Run {run.id} ({run.name})"
+
+
+def _bar(name: str, line: int, **options: Any) -> tqdm:
+    return tqdm(desc=name, position=line, dynamic_ncols=True, **options)
+
+
+def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet: bool) -> None:
+    """See that a trainer works on queued runs, and show how it goes until none is left.
+
+    Args:
+        cluster: the address of the Ray cluster that trains them; it is said if that can't be used.
+
+    Raises:
+        CommandError: there is no trainer.
+        KeyboardInterrupt: Ctrl-C; the runs are stopped, and it is said how to go on.
+    """
+    if not ids:
+        return
+    scheduler.start(store)
+    progress = Progress() if quiet else Bars(len(ids)) if sys.stderr.isatty() else Lines(store, ids)
+    try:
+        follow(store, ids, cluster, progress)
+    except KeyboardInterrupt:
+        store.request_stop(ids)
+        say(f"stopped; what was trained so far is kept. To go on: {_resume_command(store, ids)}")
+        raise
+
+
+def _resume_command(store: Store, ids: Sequence[int]) -> str:
+    left = as_ranges(run.id for run in store.by_ids(ids) if run.status != "done")
+    where = "" if store.path == store_path() else f" --runs {shlex.quote(str(store.path))}"
+    return f"python -m fmnist runs resume {left}{where}"
+
+
+def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Progress) -> None:
+    """Show how the training of some runs goes, until none of them is queued or running; see `train_queued`."""
+    waited, told = time.monotonic(), None
+    interrupted = False
+
+    def note(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+
+    # As an exception Ctrl-C may come up in a destructor, such as that of a file lock, where Python drops it.
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        while not interrupted:
+            left = store.count_active(ids)
+            progress.update(store.by_ids(ids, "running"), left)
+            if not left:
+                return
+            problem = cluster and scheduler.cluster_state(store, cluster).problem
+            if problem and problem != told:
+                tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
+            told = problem
+            if scheduler.is_alive(store):
+                waited = time.monotonic()
+            elif time.monotonic() - waited > START_SECONDS:
+                raise CommandError(
+                    f"The trainer does not start, or has ended. {scheduler.last_words(store.path)}".strip()
+                )
+            time.sleep(FOLLOW_SECONDS)
+        raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
+        progress.close()

@@ -1,0 +1,81 @@
+"""What the commands tell of runs: a sentence, a row, or everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from fmnist.commands.tables import print_json, print_rows
+from fmnist.store.run import Run
+from fmnist.store.store import Store
+
+FIELDS = (
+    *("id", "source", "status", "model", "seed", "dataset", "epochs", "batch_size", "learning_rate", "optimizer"),
+    *("device", "step", "steps", "accuracy", "train_seconds", "created", "started", "finished", "error"),
+)
+"""Of `row`."""
+TIMES = ("created", "started", "finished")
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """Everything that is known of a run, as JSON takes it."""
+    known = vars(run) | {"recipe": json.loads(run.recipe.to_json())} | _times(run)
+    return {name: value for name, value in known.items() if name not in ("updated", "stop")}
+
+
+def row(run: Run) -> dict[str, Any]:
+    """What is asked of a run most often: `FIELDS`."""
+    result = run.result or {}
+    known = vars(run) | vars(run.recipe) | {"device": run.device or run.recipe.device} | _times(run)
+    known |= {"accuracy": result.get("test_accuracy"), "train_seconds": result.get("train_seconds")}
+    return {name: known[name] for name in FIELDS}
+
+
+def standing(run: Run) -> str:
+    """What a run has reached, in a word or two."""
+    return f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
+
+
+def sentence(run: Run, *, known: bool, sweep: bool) -> str:
+    """How a run has ended.
+
+    Args:
+        known: whether it was trained before anybody asked.
+        sweep: whether the recipe tells it from others.
+    """
+    name = f"{run.name}, {run.recipe.describe()}" if sweep else run.name
+    if run.result:
+        cached = " (trained before)" if known else ""
+        return f"{name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
+    return f"{name}: {run.status}. {run.error or ''}".strip()
+
+
+def report(store: Store, asked: Sequence[tuple[int, bool]], format: str, *, sweep: bool) -> int:
+    """Print how runs have ended that somebody asked for.
+
+    Args:
+        asked: their ids, and whether each had to be trained, as `Store.enqueue` gives them.
+
+    Returns:
+        The exit code: 0 if all of them are done.
+    """
+    found = [(store.run(id), trained) for id, trained in asked]
+    if format == "table":
+        for run, trained in found:
+            gone = "A run was deleted while it was being trained."
+            print(sentence(run, known=not trained, sweep=sweep) if run else gone)
+    elif format == "csv":
+        print_rows([row(run) for run, _ in found if run], FIELDS, format)
+    else:
+        print_json([facts(run) | {"trained_before": not trained} for run, trained in found if run])
+    return int(not all(run and run.status == "done" for run, _ in found))
+
+
+def _times(run: Run) -> dict[str, str | None]:
+    return {
+        name: value and datetime.fromtimestamp(value).isoformat(" ", "seconds")
+        for name in TIMES
+        for value in [getattr(run, name)]
+    }

@@ -1,0 +1,95 @@
+"""Output as a table that fits the terminal, as CSV or as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+GAP = "  "
+MIN_SHORTENED = 8
+"""Characters that are left of a text where there is no room."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    title: str
+    text: Callable[[Any], str]  # of a row
+    right: bool = False  # whether it is aligned on the right, as numbers are
+    shortens: bool = False  # whether its longest texts may be cut where there is no room
+    optional: bool = False  # whether it may be left out where there is no room
+
+
+def room() -> int | None:
+    """The characters in a line of the terminal; None where the output goes to a file or a program."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def fitting(rows: Sequence[Any], columns: Sequence[Column], room: int) -> list[Column]:
+    """The columns for which there is room: of the optional ones the last are left out first."""
+    kept = list(columns)
+    for column in reversed(columns):
+        if sum(_widths(rows, kept)) + len(GAP) * (len(kept) - 1) <= room:
+            break
+        if column.optional:
+            kept.remove(column)
+    return kept
+
+
+def table(rows: Sequence[Any], columns: Sequence[Column], room: int | None, *, header: bool = True) -> str:
+    """Rows as lines of text. Columns are as wide as they need to be; the widest that may be shortened are, until the
+    lines fit.
+
+    Args:
+        room: the characters that a line may have; None for any number.
+    """
+    widths = _widths(rows, columns, header)
+    shortened = [place for place, column in enumerate(columns) if column.shortens]
+    while room is not None and shortened and sum(widths) + len(GAP) * (len(widths) - 1) > room:
+        widest = max(shortened, key=widths.__getitem__)
+        if widths[widest] <= MIN_SHORTENED:
+            break
+        widths[widest] -= 1
+    lines = [[column.title for column in columns]] if header else []
+    lines += [[column.text(row) for column in columns] for row in rows]
+    return "\n".join(
+        GAP.join(
+            _cut(text, width).rjust(width) if column.right else _cut(text, width).ljust(width)
+            for text, column, width in zip(line, columns, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], fields: Sequence[str], format: str) -> None:
+    """Print rows for a program: "json" or "csv"."""
+    if format == "json":
+        print_json(rows)
+        return
+    writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _widths(rows: Sequence[Any], columns: Sequence[Column], header: bool = True) -> list[int]:
+    return [
+        max([len(column.title) if header else 0, *(len(column.text(row)) for row in rows)], default=0)
+        for column in columns
+    ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -1,0 +1,342 @@
+"""All that is said and drawn of groups that are compared: what the Compare page, Home and the report show.
+
+Everything is worked out once for all viewers (`Library.remember`). No torch, no Streamlit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from fmnist import metrics
+from fmnist.compare import charts, pairs, statistics
+from fmnist.compare import differences as differences_module
+from fmnist.compare.charts import Cost, Look
+from fmnist.compare.diagnosis import Finding
+from fmnist.compare.pairs import Pair
+from fmnist.data.catalog import DatasetInfo
+from fmnist.store.library import Group, Library, as_tables, identity
+from fmnist.store.run import Run
+
+T = TypeVar("T")
+
+COLUMNS = (
+    "name",
+    "source",
+    "seeds",
+    "accuracy_mean",
+    "accuracy_low",
+    "accuracy_high",
+    "accuracy_std",
+    "accuracy_min",
+    "accuracy_max",
+    "dead",
+    "accuracy_alive",
+    *metrics.TIMES,
+    "parameters",
+    "multiply_adds",
+    "conditions",
+    "remarks",
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, and what it shows in words."""
+
+    figure: go.Figure
+    alt: str
+
+
+@dataclass(frozen=True)
+class UnhealthyRun:
+    """A run that did not go well."""
+
+    group: Group
+    run: Run
+    findings: list[Finding]
+
+
+class Comparison:
+    """Some groups of finished runs on one data set.
+
+    Args:
+        groups: at least one.
+        labels: the test labels, uint8 (N,); without them nothing can be said that looks at single images.
+    """
+
+    def __init__(self, library: Library, groups: Sequence[Group], labels: np.ndarray | None = None) -> None:
+        self.groups = list(groups)
+        self._library = library
+        self._labels = labels
+        self.identity = identity(groups)
+
+    def _once(self, *name: object, compute: Callable[[], T]) -> T:
+        return self._library.remember((*name, self.identity), compute)
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is known of the data set."""
+        return self.groups[0].recipe.info
+
+    @property
+    def labels(self) -> np.ndarray:
+        assert self._labels is not None, "the caller looks whether the data are there"
+        return self._labels
+
+    @cached_property
+    def looks(self) -> list[Look]:
+        return charts.looks([(group.recipe.model, group.title) for group in self.groups])
+
+    # --- Accuracy ---
+
+    @property
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """`library.as_tables`, one row a group and one row a run; the groups also with `comparable`, of times."""
+
+        def compute() -> tuple[pd.DataFrame, pd.DataFrame]:
+            table, runs = as_tables(self.groups)
+            return table.assign(comparable=metrics.comparable(table)), runs
+
+        return self._once("tables", compute=compute)
+
+    @property
+    def answer(self) -> str:
+        """Which model to pick: Markdown."""
+        return metrics.conclusion(*self.tables)
+
+    def accuracy(self, *, with_lines: bool = False) -> Picture:
+        """Every seed, the means and their intervals."""
+        table, runs = self.tables
+        lines = metrics.REFERENCE_LINES if with_lines else ()
+        figure = self._once("accuracy", with_lines, compute=lambda: charts.accuracy_by_seed(table, runs, lines))
+        means = [f"{row['name']} {row['accuracy_mean']:.1%}{charts.say_interval(row)}" for _, row in table.iterrows()]
+        others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
+        return Picture(figure, f"Mean test accuracy, and every seed: {'; '.join(means + others)}.")
+
+    def table(self) -> pd.DataFrame:
+        """The comparison in numbers, to look at and to take along."""
+        table, _ = self.tables
+        return table.assign(
+            seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))),
+            remarks=table["runs"].map(
+                lambda runs: "; ".join(f"seed {run.recipe.seed} {said}" for run in runs if (said := run.trouble))
+            ),
+        )[list(COLUMNS)]
+
+    # --- How sure ---
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Every two groups, the most accurate first; none where there is one group alone."""
+        return self._once("pairs", compute=lambda: pairs.compare(self.groups, self._library, self.labels))
+
+    @property
+    def leads(self) -> list[str]:
+        """How sure it is that the most accurate one is better than each other one: sentences; none of single seeds."""
+
+        def compute() -> list[str]:
+            found = pairs.compare(self.groups, self._library, None)
+            best = found[0].first if found else None
+            return [pair.sentence for pair in found if pair.first == best and pair.difference]
+
+        return self._once("leads", compute=compute)
+
+    def differences(self) -> Picture | None:
+        """The differences of means with their intervals; None where no two groups have several seeds."""
+        known = [pair for pair in self.pairs if pair.difference]
+        if not known:
+            return None
+        figure = self._once("differences", compute=lambda: charts.differences(known))
+        return Picture(figure, "Differences of mean test accuracy. " + " ".join(pair.sentence for pair in known))
+
+    def single_runs(self) -> list[str]:
+        """For each group of one run, or the only group, what its accuracy says: a sentence with Wilson's interval."""
+        said = []
+        for group in self.groups:
+            if len(group.runs) == 1 or len(self.groups) == 1:
+                run = group.runs[0]
+                right = round(run.result["test_accuracy"] * len(self.labels))
+                sentence = statistics.say_accuracy(right, len(self.labels))
+                said.append(f"{group.title}, seed {run.recipe.seed}: {sentence}")
+        return said
+
+    def fairness(self) -> pd.DataFrame:
+        """`differences.differing`."""
+        return self._once("fairness", compute=lambda: differences_module.differing(self.groups))
+
+    # --- Learning ---
+
+    def learning(self, metric: str, split: str, axis: str) -> Picture:
+        """How the groups learn.
+
+        Args:
+            metric: "accuracy" or "loss".
+            split: "test" or "train".
+            axis: a key of `charts.AXES`.
+        """
+
+        def compute() -> go.Figure:
+            ids = {run.address: group.id for group in self.groups for run in group.runs}
+            history = self._library.history([run for group in self.groups for run in group.runs], split)
+            history = history.assign(group=history["run"].map(ids))
+            looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
+            return charts.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+
+        names = {"test": "Test", "train": "Training"}
+        figure = self._once("learning", metric, split, axis, compute=compute)
+        return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the seeds of each group.")
+
+    # --- Cost ---
+
+    def cost(self, cost: Cost) -> Picture | None:
+        """Accuracy against a cost with the frontier; None where it was not measured.
+
+        Of times only those that were measured under the same conditions.
+        """
+        table, runs = self.tables
+        shown = table[table[cost.column].notna()]
+        shown = shown[shown["comparable"]] if cost.timed else shown
+        if shown.empty:
+            return None
+        figure = self._once("cost", cost.column, compute=lambda: charts.accuracy_against(shown, runs, cost))
+        said = [
+            f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}" for _, row in shown.iterrows()
+        ]
+        return Picture(figure, f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}.")
+
+    def cost_bars(self, cost: Cost) -> Picture:
+        """A cost of every group; hatched where it is a time that can't be compared."""
+        table, _ = self.tables
+        figure = self._once("cost-bars", cost.column, compute=lambda: charts.bars(table, cost))
+        said = [f"{row['name']} {cost.say(row[cost.column])}" for _, row in table.iterrows()]
+        return Picture(figure, f"{cost.title}: {'; '.join(said)}.")
+
+    def say_cost(self, cost: Cost) -> str:
+        """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
+        table, _ = self.tables
+        shown = table[table[cost.column].notna() & (table["comparable"] | (not cost.timed))]
+        if len(shown) < 2:
+            return ""
+        best = metrics.frontier(shown[cost.column], shown["accuracy_mean"])
+        worth = shown[best].sort_values(cost.column)
+        said = [
+            f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})"
+            for _, row in worth.iterrows()
+        ]
+        beaten = shown.loc[~best, "name"].tolist()
+        sentence = f"Worth their cost: **{'**, **'.join(said)}**."
+        if len(worth) == 1:
+            sentence = f"**{said[0]}** is the cheapest and the most accurate."
+        if beaten:
+            sentence += f" Another one is at least as accurate and costs no more than {' or '.join(beaten)}."
+        return sentence
+
+    def apart(self) -> list[str]:
+        """Why some times can't be compared: a sentence for each group that is apart."""
+        table, _ = self.tables
+        usual = table.loc[table["comparable"], "conditions"].iloc[0]
+        return [
+            f"{row['name']} was timed on {row['conditions']}, not on {usual}."
+            for _, row in table[~table["comparable"]].iterrows()
+        ]
+
+    # --- Confidence ---
+
+    def _logits(self, group: Group) -> tuple[np.ndarray, np.ndarray]:
+        """The answers of all seeds one below the other, and their labels."""
+        logits = np.concatenate([self._library.logits(run) for run in group.runs])
+        return logits, np.tile(self.labels, len(group.runs))
+
+    def reliability(self) -> Picture:
+        """How often answers are right that are given with some confidence."""
+
+        def compute() -> go.Figure:
+            return charts.reliability(
+                [statistics.calibration(*self._logits(group)) for group in self.groups], self.looks
+            )
+
+        return Picture(
+            self._once("reliability", compute=compute), "Reliability diagram. " + " ".join(self.calibrated())
+        )
+
+    def calibrated(self) -> list[str]:
+        """Whether each model means what it says: a sentence each."""
+
+        def compute() -> list[str]:
+            return [statistics.say_calibration(group.title, *self._logits(group)) for group in self.groups]
+
+        return self._once("calibrated", compute=compute)
+
+    def selective(self) -> Picture:
+        """Accuracy when the least sure answers are left out."""
+
+        def compute() -> tuple[go.Figure, list[str]]:
+            tables = [statistics.selective_accuracy(*self._logits(group)) for group in self.groups]
+            said = [
+                statistics.say_selective(group.title, table) for group, table in zip(self.groups, tables, strict=True)
+            ]
+            return charts.selective(tables, self.looks), said
+
+        figure, said = self._once("selective", compute=compute)
+        return Picture(figure, " ".join(said))
+
+    # --- Classes ---
+
+    def _scores(self) -> list[pd.DataFrame]:
+        """`statistics.mean_class_scores` of each group."""
+
+        def of(group: Group) -> pd.DataFrame:
+            predictions = [self._library.predictions(run) for run in group.runs]
+            return statistics.mean_class_scores([metrics.confusion_matrix(self.labels, said) for said in predictions])
+
+        return self._once("scores", compute=lambda: [of(group) for group in self.groups])
+
+    def classes(self) -> Picture:
+        """Recall, precision and F1 by class."""
+        names = self.info.classes
+        figure = self._once("classes", compute=lambda: charts.class_scores(self._scores(), self.looks, names))
+        said = [
+            f"{group.title}: "
+            + ", ".join(f"{name} {recall:.0%}" for name, recall in zip(names, scores["recall"], strict=True))
+            for group, scores in zip(self.groups, self._scores(), strict=True)
+        ]
+        return Picture(figure, f"Recall, precision and F1 by class. Recall of {'; '.join(said)}.")
+
+    def say_hardest(self) -> str:
+        """The class that is recognised least: Markdown."""
+        recall = np.mean([scores["recall"] for scores in self._scores()], axis=0)
+        hardest = int(recall.argmin())
+        return (
+            f"**{self.info.classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
+            "recognised, on average over what is compared."
+        )
+
+    def class_table(self) -> pd.DataFrame:
+        """A row for each group and class: group, class, images, predicted, precision, recall, f1."""
+        tables = [
+            scores.assign(group=group.title, **{"class": self.info.classes})
+            for group, scores in zip(self.groups, self._scores(), strict=True)
+        ]
+        columns = ["group", "class", "images", "predicted", "precision", "recall", "f1"]
+        return pd.concat(tables, ignore_index=True)[columns]
+
+    # --- What went wrong ---
+
+    def ill(self) -> list[UnhealthyRun]:
+        """The runs that did not go well."""
+        return self._once(
+            "ill",
+            compute=lambda: [
+                UnhealthyRun(group, run, findings)
+                for group in self.groups
+                for run in group.runs
+                if (findings := self._library.findings(run, self.labels))
+            ],
+        )

@@ -1,0 +1,324 @@
+"""What went wrong with a run? From what the store holds of it: result, logits and curves. No torch, no Streamlit.
+
+What is ill is counted over the test logits, so nothing here is a matter of taste but four thresholds, given below with
+their reasons. A healthy run gets no finding.
+
+Throughout: logits are float (N, C), labels integer (N,).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fmnist import metrics
+from fmnist.compare.statistics import wilson
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+
+RARE = 0.05
+"""A class is rare when it is predicted for less than this share of the number of its images: one in twenty."""
+
+GUESSING = 0.05
+"""How near to ln C, in nats, the loss of a model that only guesses stays. With constant logits, SGD's last biases still
+wander: that costs .001 at rate 0.1 and batch 32, .02 at batch 1. A model that learns is soon further below ln C."""
+
+STEEP_LOSS, STEEP_POINTS = 0.12, 0.01
+"""Still falling steeply: in the last epoch the test loss fell by 12% or more, and accuracy rose by a point or more.
+Measured on 18 runs of Models 0 and 1 at rates .001 to .1: then another epoch mostly brings a point or more; with less
+it is as likely the noise of SGD at rate 0.1 (Model 2 falls by 11% now and then, without being unfinished)."""
+
+OVERFIT_POINTS = 0.05
+"""Overfitting: training accuracy of the last epoch this far above test accuracy, and above its 95% interval, while the
+test loss is above its lowest. The published recipe stays below .03."""
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+LAYERS = {"Conv2d": "convolution", "Linear": "linear layer"}
+NOT_FINITE = "not a finite number"  # In the sentence of training.TrainingError.
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a run; sentences without Markdown."""
+
+    kind: str  # "not-finite", "dead", "zero-layer", "never", "rare", "undecided", "unfinished" or "overfitting"
+    sentence: str
+    evidence: str  # the numbers behind it
+    remedy: str
+    label: int | None = None  # the class it is about
+
+
+def diagnose(
+    recipe: Recipe,
+    result: Mapping[str, Any] | None,
+    logits: np.ndarray | None,
+    labels: np.ndarray | None,
+    curves: pd.DataFrame,
+    *,
+    status: str = "done",
+    error: str | None = None,
+) -> list[Finding]:
+    """What is wrong with a run, the gravest first; empty for a healthy one, and for one that was only stopped.
+
+    Args:
+        recipe, result, status, error: of the `Run`.
+        logits, labels: of the test images; None for a run that has not finished.
+        curves: `Store.history` of this run alone: columns split, step, epoch, loss, accuracy.
+    """
+    curves = curves.sort_values("step", kind="stable")
+    train, test = curves[curves["split"] == "train"], curves[curves["split"] == "test"]
+    if status == "failed" and error and NOT_FINITE in error:
+        return [_not_finite(recipe, error, train)]
+    if logits is None or labels is None or len(labels) == 0:
+        return []
+    zero_layers = list((result or {}).get("zero_layers", ()))
+    findings = [_zero_layer(recipe.model, name, logits, train) for name in zero_layers]
+    dead = _dead(recipe, logits, labels, train, zero_layers)
+    if dead:
+        return [dead, *findings]
+    findings += _classes(recipe, logits, labels)
+    findings += _undecided(recipe, logits)
+    findings += _unfinished(test)
+    return findings + _overfitting(train, test, len(labels))
+
+
+# --- The whole model ---
+
+
+def _not_finite(recipe: Recipe, error: str, train: pd.DataFrame) -> Finding:
+    place = re.search(r"at (step [\d,]+ \(epoch [\d,]+\))", error)
+    where = f" at {place[1]}" if place else ""
+    finite = train[np.isfinite(train["loss"])]
+    evidence = "It was not finite when it was first looked at."
+    if len(finite):
+        last = finite.iloc[-1]
+        evidence = f"The last finite training loss was {last['loss']:.3f} at step {last['step']:,.0f}."
+    return Finding(
+        "not-finite",
+        f"The loss stopped being a finite number{where}: the weights have run away.",
+        evidence,
+        f"Train with a lower learning rate, such as {recipe.learning_rate / 10:g}.",
+    )
+
+
+def _dead(
+    recipe: Recipe, logits: np.ndarray, labels: np.ndarray, train: pd.DataFrame, zero_layers: list[str]
+) -> Finding | None:
+    """A model that gives all images one class, though they have several."""
+    predictions = metrics.predict(logits)
+    if np.ptp(predictions) or not np.ptp(labels):
+        return None
+    label, right = int(predictions[0]), int(np.count_nonzero(predictions == labels))
+    constant = not np.ptp(logits, axis=0).any()
+    sentence = f"The model is dead: it takes {_all(len(labels))} for class {_class(label, recipe)}."
+    if constant:
+        why = "Its logits are the same for every image."
+    else:
+        why = "Its logits differ from image to image, but the same one is always the largest."
+    if constant or zero_layers:
+        remedy = f"Try another seed, or a lower learning rate than {recipe.learning_rate:g}."
+    elif len(train) and _since_guessing(train, logits.shape[1]) == train["step"].iloc[0]:
+        sentence = f"The model has not learnt yet: it takes {_all(len(labels))} for class {_class(label, recipe)}."
+        remedy = f"Train for more epochs, or with a higher learning rate than {recipe.learning_rate:g}."
+    else:
+        remedy = f"Try a lower learning rate than {recipe.learning_rate:g}, or another seed."
+    return Finding("dead", sentence, f"{why} {right:,} of {len(labels):,} are right.", remedy, label)
+
+
+def _zero_layer(model: str, name: str, logits: np.ndarray, train: pd.DataFrame) -> Finding:
+    # What the layers of an own model are called in it, its description does not tell.
+    words = None if ARCHITECTURES[model].custom else layer_words(ARCHITECTURES[model].layers).get(name)
+    layer = f"the {words}" if words else f"layer {name}"
+    guessing = f"ln {logits.shape[1]} ({math.log(logits.shape[1]):.3f}), which is what guessing costs"
+    since = _since_guessing(train, logits.shape[1])
+    sentence = f"Every unit of {layer} is zero after its ReLU for {_all(len(logits), 'test images')}"
+    if since is None:
+        evidence = f"The last training loss is {train['loss'].iloc[-1]:.3f}." if len(train) else "There is no curve."
+    elif since == train["step"].iloc[0]:
+        sentence += f"; the loss was never below {guessing}"
+        evidence = f"Within {GUESSING:g} of it from the first point of the curve to the last."
+    else:
+        sentence += f", since about step {since:,}; the loss stays at {guessing}"
+        evidence = f"Within {GUESSING:g} of it from step {since:,} to step {train['step'].iloc[-1]:,}."
+    return Finding(
+        "zero-layer",
+        f"{sentence}.",
+        evidence,
+        "Try another seed or a lower learning rate: no gradient passes any more.",
+    )
+
+
+def _since_guessing(train: pd.DataFrame, classes: int) -> int | None:
+    """The first step from which on the training loss stays within `GUESSING` of ln C to the end; None if it doesn't."""
+    far = np.abs(train["loss"].to_numpy(np.float64) - math.log(classes)) > GUESSING
+    far |= ~np.isfinite(train["loss"].to_numpy(np.float64))
+    if not len(far) or far[-1]:
+        return None
+    return int(train["step"].iloc[int(np.flatnonzero(far)[-1]) + 1 if far.any() else 0])
+
+
+# --- Classes ---
+
+
+def _classes(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
+    """Classes with images that are never predicted, or hardly ever; and why."""
+    predictions, classes = metrics.predict(logits), logits.shape[1]
+    images = np.bincount(labels, minlength=classes)
+    chosen = np.bincount(predictions[~_undecided_images(logits)], minlength=classes)
+    rectified = ends_in_relu(recipe.model) and bool((logits >= 0).all())
+    findings = []
+    for label in np.flatnonzero((images > 0) & (chosen < RARE * images)).tolist():
+        kind = "rare" if chosen[label] else "never"
+        said = np.bincount(predictions[labels == label], minlength=classes)
+        said[label] = 0
+        most = int(said.argmax())
+        zeros = int(np.count_nonzero(logits[:, label] == 0))
+        if chosen[label]:
+            how = f"predicted for only {chosen[label]:,} of {_count(len(labels), 'image')}"
+        elif label in predictions:
+            how = "predicted only where all logits are equal"
+        else:
+            how = "never predicted"
+        sentence = f"Class {_class(label, recipe)} is {how}: "
+        if rectified and zeros == len(labels):
+            sentence += f"the ReLU after the last layer holds its logit at 0 for {_all(len(labels))}"
+            remedy = "Leave out the last ReLU, or try another seed."
+        elif rectified and 2 * zeros > len(labels):
+            sentence += f"the ReLU after the last layer holds its logit at 0 for {zeros:,} of {len(labels):,} images"
+            sentence += "" if chosen[label] else ", and elsewhere another is larger"
+            remedy = "Leave out the last ReLU, or try another seed."
+        else:
+            sentence += f"its logit is {'hardly ever' if chosen[label] else 'never'} the largest"
+            remedy = "Train for more epochs, or try another seed."
+        evidence = (
+            f"Of {_count(int(images[label]), 'image')} of this class {int(said[most]):,} "
+            f"{'is' if said[most] == 1 else 'are'} taken for class {_class(most, recipe)}; "
+            f"the largest value of its logit is {float(logits[:, label].max()):.3g}."
+        )
+        findings.append(Finding(kind, f"{sentence}.", evidence, remedy, label))
+    return findings
+
+
+def _undecided(recipe: Recipe, logits: np.ndarray) -> list[Finding]:
+    """Images for which all logits are equal: the first class is counted, but nothing was chosen."""
+    count = int(np.count_nonzero(_undecided_images(logits)))
+    if not count:
+        return []
+    sentence = (
+        f"For {count:,} of {_count(len(logits), 'image')} all logits are equal: "
+        f"nothing is chosen, and class {_class(0, recipe)} is counted because it comes first."
+    )
+    zeros = int(np.count_nonzero((logits == 0).all(axis=1)))
+    evidence = f"All {logits.shape[1]} logits are 0 for {_count(zeros, 'image')}."
+    if zeros and ends_in_relu(recipe.model):
+        return [Finding("undecided", sentence, evidence, "Leave out the last ReLU: it makes every negative logit 0.")]
+    return [Finding("undecided", sentence, evidence, "Try another seed or a lower learning rate.")]
+
+
+def _undecided_images(logits: np.ndarray) -> np.ndarray:
+    return logits.max(axis=1) == logits.min(axis=1)
+
+
+# --- Curves ---
+
+
+def _unfinished(test: pd.DataFrame) -> list[Finding]:
+    """Whether training ended while the test loss was still falling steeply. One epoch alone can't show it."""
+    if len(test) < 2:
+        return []
+    before, last = test.iloc[-2], test.iloc[-1]
+    fall, rise = 1 - last["loss"] / before["loss"], last["accuracy"] - before["accuracy"]
+    if not (fall >= STEEP_LOSS and rise >= STEEP_POINTS):
+        return []
+    return [
+        Finding(
+            "unfinished",
+            f"Training ended too early: in the last epoch the test loss still fell by {100 * fall:.0f}%.",
+            f"From {before['loss']:.3f} to {last['loss']:.3f}, while accuracy rose by {100 * rise:.1f} points.",
+            "Train for more epochs.",
+        )
+    ]
+
+
+def _overfitting(train: pd.DataFrame, test: pd.DataFrame, images: int) -> list[Finding]:
+    """Whether a run knows its training images far better than the test images, and gets worse on these."""
+    if len(test) < 2 or train.empty:
+        return []
+    last = test.iloc[-1]
+    lowest = test.loc[test["loss"].idxmin()]
+    points = train[train["epoch"] == last["epoch"]]
+    if points.empty or not last["loss"] > lowest["loss"]:
+        return []
+    # Each point is a mean over the steps since the one before; the last of an epoch may stand for fewer.
+    steps = np.diff(train["step"], prepend=0)[train["epoch"] == last["epoch"]]
+    trained, tested = float(np.average(points["accuracy"], weights=steps)), float(last["accuracy"])
+    if not (trained - tested > OVERFIT_POINTS and trained > wilson(round(tested * images), images)[1]):
+        return []
+    return [
+        Finding(
+            "overfitting",
+            f"The model knows its training images by heart: it is {100 * (trained - tested):.1f} points "
+            "more accurate on them than on the test images.",
+            f"Accuracy {100 * trained:.1f}% to {100 * tested:.1f}% in the last epoch; the test loss has risen from "
+            f"{lowest['loss']:.3f} (epoch {lowest['epoch']:.0f}) to {last['loss']:.3f}.",
+            f"Train for fewer epochs: {lowest['epoch']:.0f} {'was' if lowest['epoch'] == 1 else 'were'} best.",
+        )
+    ]
+
+
+# --- Words ---
+
+
+def layer_words(layers: str) -> dict[str, str]:
+    """The ReLUs of a model in words, by the name they have in its `nn.Sequential`.
+
+    Args:
+        layers: `Architecture.layers`, such as "2 × [Conv2d(10), ReLU], Flatten, Linear(490, 10)".
+
+    Returns:
+        For each ReLU the layer before it: {"1": "first convolution", "3": "second convolution"}; without a number
+        if there is only one of the kind.
+    """
+    kinds = _modules(layers)
+    words, counts, before = {}, dict.fromkeys(LAYERS, 0), None
+    for index, kind in enumerate(kinds):
+        if kind in LAYERS:
+            number, total = counts[kind], kinds.count(kind)
+            ordinal = ORDINALS[number] if number < len(ORDINALS) else f"{number + 1}th"
+            before = LAYERS[kind] if total == 1 else f"{ordinal} {LAYERS[kind]}"
+            counts[kind] += 1
+        elif kind == "ReLU" and before:
+            words[str(index)] = before
+    return words
+
+
+def ends_in_relu(model: str) -> bool:
+    """Whether nothing comes after a model's last ReLU, so that no logit can be negative. Of own models nobody knows."""
+    return not ARCHITECTURES[model].custom and _modules(ARCHITECTURES[model].layers)[-1:] == ["ReLU"]
+
+
+def _modules(layers: str) -> list[str]:
+    """The classes of a model's modules in order, from its description; repeated blocks written out."""
+    written_out = re.sub(r"(\d+) × \[([^\]]*)\]", lambda match: ", ".join([match[2]] * int(match[1])), layers)
+    return re.findall(r"[A-Za-z]\w*", re.sub(r"\([^)]*\)", "", written_out))
+
+
+def _class(label: int, recipe: Recipe) -> str:
+    """A class for people: "6 (Shirt)"; one that is called by its number by that alone."""
+    names = recipe.info.classes
+    name = names[label] if label < len(names) else ""
+    return f"{label} ({name})" if name not in ("", str(label)) else str(label)
+
+
+def _all(count: int, what: str = "images") -> str:
+    return f"all {count:,} {what}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,77 @@
+"""Every two of the groups that are compared: how far apart they are, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from fmnist.compare import statistics
+from fmnist.compare.statistics import Difference, Flips
+from fmnist.store.library import Group, Library
+from fmnist.store.run import Run
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two groups, the one with the higher mean accuracy first."""
+
+    first: Group
+    second: Group
+    runs: tuple[Run, Run]  # the run of each whose answers are compared image by image: the same seed if there is one
+    difference: Difference | None  # first minus second; None unless both have several seeds
+    flips: Flips | None  # None where there are no labels
+    p: float  # adjusted for the number of pairs that are tested in the same way (Holm); 1 where nothing was tested
+    sentence: str
+
+
+def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None) -> list[Pair]:
+    """All pairs, the most accurate groups first.
+
+    p is that of the difference of means where there are several seeds of each, else McNemar's on the two runs.
+
+    Args:
+        labels: the test labels, integer (N,); without them single images are not looked at.
+    """
+    ranked = sorted(groups, key=mean_accuracy, reverse=True)
+    found = []
+    for first, second in combinations(ranked, 2):
+        runs = same_seed(first, second)
+        flips = None if labels is None else statistics.mcnemar(labels, *(library.predictions(run) for run in runs))
+        found.append((first, second, runs, statistics.difference(accuracies(first), accuracies(second)), flips))
+    # Two families: what is said of means does not depend on which single runs stand beside them, nor on the labels.
+    means = iter(statistics.holm([difference.p for *_, difference, _ in found if difference]))
+    singles = iter(statistics.holm([flips.p for *_, difference, flips in found if flips and not difference]))
+    adjusted = [next(means) if difference else next(singles) if flips else 1.0 for *_, difference, flips in found]
+    return [
+        Pair(
+            first,
+            second,
+            runs,
+            difference,
+            flips,
+            p,
+            statistics.say_difference(first.title, second.title, difference, flips, p),
+        )
+        for (first, second, runs, difference, flips), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def accuracies(group: Group) -> dict[int, float]:
+    """Test accuracy by seed."""
+    return {run.recipe.seed: run.result["test_accuracy"] for run in group.runs if run.result}
+
+
+def mean_accuracy(group: Group) -> float:
+    return float(np.mean(list(accuracies(group).values())))
+
+
+def same_seed(first: Group, second: Group) -> tuple[Run, Run]:
+    """A run of each: of the lowest seed that both have, else the first ones."""
+    seeds = {run.recipe.seed: run for run in second.runs}
+    for run in first.runs:
+        if run.recipe.seed in seeds:
+            return run, seeds[run.recipe.seed]
+    return first.runs[0], second.runs[0]

@@ -1,0 +1,241 @@
+"""What a sweep shows: groups that differ in their hyperparameters, the best of them, and what matters. No Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from fmnist.compare import statistics, sweep_chart
+from fmnist.compare.comparison import Picture
+from fmnist.grid import FACTORS, SETTINGS, Factor, differing
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.library import Group, Library, identity
+from fmnist.store.run import Run
+
+MAX_NAMED = 10
+COLUMNS = (
+    "id",
+    "name",
+    *(factor.field for factor in FACTORS),
+    "source",
+    "device",
+    "seeds",
+    "accuracy_mean",
+    "accuracy_low",
+    "accuracy_high",
+    "accuracy_std",
+    "accuracy_min",
+    "accuracy_max",
+    "dead",
+    "failed",
+    "train_seconds",
+)
+
+
+def is_sweep(groups: Sequence[Group]) -> bool:
+    """Whether groups differ in more than their models."""
+    return bool(differing((group.recipe for group in groups), SETTINGS))
+
+
+class Sweep:
+    """All groups of some scope on one data set, and the runs of the same scope that failed.
+
+    Args:
+        groups: at least one.
+        failed: own runs that ended with an error.
+    """
+
+    def __init__(self, library: Library, groups: Sequence[Group], failed: Sequence[Run] = ()) -> None:
+        self.groups = list(groups)
+        self._library = library
+        self._failed = [run for run in failed if run.recipe.dataset == groups[0].recipe.dataset]
+        self._identity = identity(groups), tuple(run.id for run in self._failed)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each group, the most accurate first; and for each setting of which every run has failed.
+
+        Returns:
+            The columns of `COLUMNS`: id (of the group; "" where all have failed), name, the recipe's fields, source,
+            device, seeds (how many are finished), shares of 1 as `metrics.summarise` has them with the 95% interval
+            of the mean, dead and failed (numbers of runs), train_seconds (the mean).
+        """
+        return self._library.remember(("sweep", self._identity), self._table)
+
+    def _table(self) -> pd.DataFrame:
+        failed: dict[Recipe, set[int]] = {}
+        done = {(group.recipe, run.recipe.seed) for group in self.groups for run in group.runs}
+        for run in self._failed:
+            recipe = run.recipe.group()
+            if (recipe, run.recipe.seed) not in done:  # Else it went well another time.
+                failed.setdefault(recipe, set()).add(run.recipe.seed)
+        rows = [_row(group, len(failed.get(group.recipe, ())) if group.source == "own" else 0) for group in self.groups]
+        known = {group.recipe for group in self.groups if group.source == "own"}
+        rows += [_failed_row(recipe, len(seeds)) for recipe, seeds in failed.items() if recipe not in known]
+        table = pd.DataFrame(rows, columns=list(COLUMNS))
+        return table.sort_values("accuracy_mean", ascending=False, na_position="last", ignore_index=True, kind="stable")
+
+    @cached_property
+    def factors(self) -> list[Factor]:
+        """In what the groups differ."""
+        return [factor for factor in FACTORS if self.table[factor.field].nunique() > 1]
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """How much each factor matters: how far its best and its worst value lie apart, all else equal.
+
+        Groups that differ in this factor alone form a set. Dead runs count, failed ones can't.
+
+        Returns:
+            Columns factor (field), points (the mean over the sets of highest minus lowest mean accuracy, a share of
+            1), sets (their number), best (the value that is the best in most sets); the largest effect first.
+        """
+        return self._library.remember(("effects", self._identity), self._effects)
+
+    def _effects(self) -> pd.DataFrame:
+        table = self.table[self.table["accuracy_mean"].notna()]
+        fields = [factor.field for factor in FACTORS]
+        # The same recipe may stand there twice: own and reference, or on two kinds of device.
+        means = table.groupby(fields, sort=False, as_index=False)["accuracy_mean"].mean()
+        rows = []
+        for factor in self.factors:
+            others = [field for field in fields if field != factor.field]
+            best_first = means.sort_values("accuracy_mean", ascending=False, kind="stable")
+            sets = best_first.groupby(others, sort=False)
+            found = sets.agg(
+                high=("accuracy_mean", "first"),
+                low=("accuracy_mean", "last"),
+                size=("accuracy_mean", "size"),
+                best=(factor.field, "first"),
+            )
+            found = found[found["size"] > 1]
+            if len(found):
+                points = float((found["high"] - found["low"]).mean())
+                rows.append((factor.field, points, len(found), found["best"].value_counts().index[0]))
+        effects = pd.DataFrame(rows, columns=["factor", "points", "sets", "best"])
+        return effects.sort_values("points", ascending=False, ignore_index=True, kind="stable")
+
+    # --- In words ---
+
+    def answer(self) -> str:
+        """The best setting: Markdown."""
+        best = self.table.iloc[0]
+        over = f" on average over {best['seeds']} seeds" if best["seeds"] > 1 else " with its single seed"
+        return f"Best of {len(self.table):,}: **{_describe(best)}** with **{best['accuracy_mean']:.1%}**{over}."
+
+    def say_effects(self) -> str:
+        """What matters most: a sentence, or nothing where no two groups differ in one factor alone."""
+        effects = self.effects
+        if effects.empty:
+            return ""
+        titles = {factor.field: factor for factor in FACTORS}
+        first = effects.iloc[0]
+        factor = titles[first["factor"]]
+        over = "in one comparison" if first["sets"] == 1 else f"on average over {first['sets']:,} comparisons"
+        sentence = (
+            f"The **{factor.title.lower()}** matters most: all else equal, its best and its worst value lie "
+            f"{100 * first['points']:.1f} points apart {over}, and {factor.say(first['best'])} is the best most often."
+        )
+        rest = [f"{titles[row['factor']].title.lower()} {100 * row['points']:.1f}" for _, row in effects[1:].iterrows()]
+        return sentence + (f" Then: {', '.join(rest)}." if rest else "")
+
+    def caveats(self) -> list[str]:
+        """What not to conclude: sentences."""
+        table = self.table
+        best, others = table.iloc[0], table.iloc[1:]
+        said = [
+            f"It was chosen as the best of {len(table):,} on the test images, so its accuracy is flattering: "
+            "expect a little less of new seeds, and of new images."
+        ]
+        if best["seeds"] > 1:
+            close = int((others["accuracy_mean"] >= best["accuracy_low"]).sum())
+            if close:
+                interval = f"{best['accuracy_low']:.1%} to {best['accuracy_high']:.1%}"
+                said.append(
+                    f"{close:,} of the others {'lies' if close == 1 else 'lie'} within the 95% interval of its mean "
+                    f"({interval}): which of them is the best, chance may have decided."
+                )
+        single = int((table["seeds"] == 1).sum())
+        if single:
+            which = (
+                "Every group has"
+                if single == len(table)
+                else f"{single:,} of the groups {'has' if single == 1 else 'have'}"
+            )
+            said.append(
+                f"{which} one seed alone, and accuracy moves by some points from seed to seed: train the best ones "
+                "again with more seeds."
+            )
+        dead, failed, finished = (int(table[column].sum()) for column in ("dead", "failed", "seeds"))
+        if dead:
+            said.append(
+                f"{dead:,} of the {finished:,} finished runs {'is' if dead == 1 else 'are'} dead, giving one class for "
+                f"every image, and {'counts' if dead == 1 else 'count'} in the means."
+            )
+        if failed:
+            runs = "run" if failed == 1 else "runs"
+            said.append(f"{failed:,} {runs} failed and can't count in any mean: the table says whose.")
+        return said
+
+    # --- To look at ---
+
+    def picture(self) -> Picture:
+        """Parallel coordinates: a line for each row of the table."""
+        figure = self._library.remember(
+            ("parallel", self._identity), lambda: sweep_chart.coordinates(self.table, self.factors)
+        )
+        best = [
+            f"{_describe(row)} {row['accuracy_mean']:.1%}"
+            for _, row in self.table.head(MAX_NAMED).iterrows()
+            if row["seeds"]
+        ]
+        factors = ", ".join(factor.title.lower() for factor in self.factors)
+        return Picture(
+            figure,
+            f"Parallel coordinates of {len(self.table):,} groups: {factors}, and mean test accuracy. The best ones: "
+            f"{'; '.join(best)}. All of them stand in the table below.",
+        )
+
+    def best(self, count: int) -> list[str]:
+        """The ids of the most accurate groups."""
+        return [id for id in self.table["id"].head(count) if id]
+
+
+def _row(group: Group, failed: int) -> dict:
+    accuracies = [run.result["test_accuracy"] for run in group.runs]
+    low, high = statistics.mean_interval(accuracies) or (math.nan, math.nan)
+    return _values(group.recipe) | {
+        "id": group.id,
+        "name": group.title,
+        "source": group.source,
+        "device": group.where,
+        "seeds": len(group.runs),
+        "accuracy_mean": float(np.mean(accuracies)),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "accuracy_std": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else math.nan,
+        "accuracy_min": min(accuracies),
+        "accuracy_max": max(accuracies),
+        "dead": sum(bool(run.result["dead"]) for run in group.runs),
+        "failed": failed,
+        "train_seconds": float(np.mean([run.result["train_seconds"] for run in group.runs])),
+    }
+
+
+def _failed_row(recipe: Recipe, failed: int) -> dict:
+    name = f"{ARCHITECTURES[recipe.model].name} · {recipe.describe()}"
+    return _values(recipe) | {"id": "", "name": name, "source": "own", "seeds": 0, "dead": 0, "failed": failed}
+
+
+def _values(recipe: Recipe) -> dict:
+    return {factor.field: getattr(recipe, factor.field) for factor in FACTORS}
+
+
+def _describe(row: pd.Series) -> str:
+    """ "Model 2, Adam, lr 0.001, batch 64, 3 epochs"."""
+    return ", ".join(factor.name(row[factor.field]) for factor in FACTORS)

@@ -1,0 +1,263 @@
+"""The images and labels: where they are, whether they are the right ones, and how to get them.
+
+Everything here is NumPy, so that pages can show images without importing torch; `loop` wraps
+the arrays as tensors without copying them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fmnist import settings
+from fmnist.data import sample
+from fmnist.data.catalog import DATASETS, SAMPLE, DatasetInfo, File
+
+SAMPLE_SEEDS = (1, 2)
+IDX_TYPES = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
+"""By the first three bytes of a file."""
+
+
+class DataError(Exception):
+    """Data that can't be read, trusted or fetched. The message is a sentence for the user."""
+
+
+class DataMissing(DataError):
+    """The files are not there (yet): a page offers the download, where other errors only explain themselves."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images uint8 (N, 28, 28), light on black; labels int64 (N,), indices into `info.classes`.
+
+    Equal when the fingerprints are: what was worked out for one holds for a copy of it from another process.
+    """
+
+    name: str
+    train_images: np.ndarray = field(compare=False)
+    train_labels: np.ndarray = field(compare=False)
+    test_images: np.ndarray = field(compare=False)
+    test_labels: np.ndarray = field(compare=False)
+    fingerprint: str
+    """SHA-256 over all four arrays: part of every recipe's key."""
+
+    @property
+    def info(self) -> DatasetInfo:
+        return DATASETS[self.name]
+
+
+def data_root(path: str | Path | None = None) -> Path:
+    """The data root: the argument, else FMNIST_DATA, else `data/` in the checkout or the user's own folder."""
+    return settings.absolute(path) if path else settings.data_root()
+
+
+def load(name: str, root: Path, cache: Path) -> Dataset:
+    """Read a data set.
+
+    Args:
+        name: an id in `DATASETS`.
+        root: the data root, in torchvision's layout; only read.
+        cache: a folder of ours, where the generated sample data is kept.
+
+    Raises:
+        DataMissing: the files are not in the folder.
+        DataError: they are damaged, or not the published ones.
+    """
+    info = DATASETS[name]
+    if name == SAMPLE:
+        return _load_sample(info, cache)
+    folder = raw_folder(name, root)
+    try:
+        missing = [file.name for file in info.files if not any(path.exists() for path in _forms(folder, file))]
+        unpacked = [file for file in missing if (folder / file).exists()]
+    except OSError as error:  # A folder that may not be entered, or no name for one.
+        raise DataError(f"{folder} can't be read: {error.strerror or error}.") from None
+    if unpacked:
+        raise DataMissing(
+            f"{info.title} is in {folder} only unpacked, but sums are published of its packed files: put "
+            f"{_listed([f'{file}.gz' for file in unpacked])} beside them, or get them again: {_command(info, root)}"
+        )
+    if missing:
+        which = f": {_listed(missing)} can't be found there" if len(missing) < len(info.files) else " yet"
+        raise DataMissing(f"{info.title} is not in {folder}{which}.")
+    return _dataset(name, *_read(info, root))
+
+
+def raw_folder(name: str, root: Path) -> Path:
+    """Where torchvision keeps the four files of a data set."""
+    return root / DATASETS[name].torchvision / "raw"
+
+
+def _read(info: DatasetInfo, root: Path) -> list[np.ndarray]:
+    """Training images and labels, test images and labels, all uint8."""
+    arrays = [_read_idx(info, root, file) for file in info.files]
+    # QMNIST's labels are rows of eight numbers on each image and its writer, of which the first is the class.
+    return [array if array.ndim in (1, 3) else array[:, 0].astype(np.uint8) for array in arrays]
+
+
+def _command(info: DatasetInfo, root: Path) -> str:
+    """What gets a data set again, for the end of a sentence."""
+    return f"python -m fmnist data download --dataset {info.id} --data {root}"
+
+
+def _dataset(name: str, *arrays: np.ndarray) -> Dataset:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    train_images, train_labels, test_images, test_labels = arrays
+    return Dataset(
+        name,
+        train_images,
+        train_labels.astype(np.int64),
+        test_images,
+        test_labels.astype(np.int64),
+        digest.hexdigest(),
+    )
+
+
+def _listed(files: list[str]) -> str:
+    return ", ".join(files[:-1]) + " and " + files[-1] if len(files) > 1 else files[0]
+
+
+def _forms(folder: Path, file: File) -> tuple[Path, ...]:
+    """The forms of a file that can be checked: as it is downloaded, and before that, for it is faster to read, as
+    torchvision leaves it after unpacking, where the sum of that is known."""
+    packed = folder / f"{file.name}.gz"
+    return (folder / file.name, packed) if file.sha256 else (packed,)
+
+
+def _read_idx(info: DatasetInfo, root: Path, file: File) -> np.ndarray:
+    """One file of the IDX format (yann.lecun.com/exdb/mnist, "the IDX file format"), packed or not."""
+    path = next(form for form in _forms(raw_folder(info.id, root), file) if form.exists())
+    remedy = f"Delete it and get it again: {_command(info, root)}"
+    try:
+        packed = content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(packed)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{path} is damaged or cut off: it can't be unpacked. {remedy}") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror or error}.") from None
+    # Magic number: two zero bytes, the type, the number of dimensions; then each dimension's size.
+    dtype = IDX_TYPES.get(content[:3])
+    dimensions = content[3] if dtype and len(content) > 3 else 0
+    start = 4 + 4 * dimensions
+    if not dimensions or len(content) < start:
+        raise DataError(f"{path} is not a file of the IDX format. {remedy}")
+    shape = struct.unpack(f">{dimensions}I", content[4:start])
+    expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
+    if len(content) != expected:
+        raise DataError(f"{path} has {len(content):,} bytes where its header promises {expected:,}. {remedy}")
+    if file.sha256:
+        kind, right = "SHA-256", hashlib.sha256(content).hexdigest() == file.sha256
+    else:
+        kind, right = "MD5", hashlib.md5(packed, usedforsecurity=False).hexdigest() == file.md5
+    if not right:
+        raise DataError(f"{path} is not the published {info.title} file: its {kind} sum differs. {remedy}")
+    return np.frombuffer(content, dtype, offset=start).reshape(shape)
+
+
+def _load_sample(info: DatasetInfo, cache: Path) -> Dataset:
+    path = cache / f"sample-{sample.VERSION}.npz"
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return _dataset(SAMPLE, *(stored[name] for name in names))
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
+        pass  # Not there yet, or damaged: it is drawn again, always the same.
+    train, test = (sample.draw(count, seed) for count, seed in zip((info.train, info.test), SAMPLE_SEEDS, strict=True))
+    arrays = [array.astype(np.uint8) for array in (*train, *test)]
+    if settings.read_only():
+        return _dataset(SAMPLE, *arrays)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
+            complete = Path(folder) / path.name
+            np.savez(complete, **dict(zip(names, arrays, strict=True)))
+            complete.replace(path)
+    except OSError:
+        pass  # A cache is a convenience: without it the data are drawn again next time.
+    return _dataset(SAMPLE, *arrays)
+
+
+# --- Download: torchvision fetches and verifies, in a process of its own (it imports torch) --------------
+
+_TORCHVISION = """
+import socket, sys
+socket.setdefaulttimeout(30)  # seconds without a byte; torchvision itself would wait for ever
+import torchvision
+for train in (True, False):  # Most classes fetch both at once, QMNIST what it is asked for.
+    getattr(torchvision.datasets, sys.argv[2])(sys.argv[1], train=train, download=True)
+"""
+
+
+def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
+    """Fetch a data set into `root`, yielding the bytes that have arrived, out of its `download_bytes`.
+
+    The files come into a temporary folder inside `root` and are moved into place once their sums are right, so
+    an interrupted download leaves nothing that looks like data. Closing the generator ends the download.
+
+    Raises:
+        DataError: no network, no space, a folder that can't be written, or a read-only dashboard.
+    """
+    if settings.read_only():
+        raise DataError(settings.READ_ONLY)
+    info = DATASETS[name]
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=root, ignore_cleanup_errors=True) as temporary:
+            yield from _fetch(info, Path(temporary), poll_seconds)
+            _read(info, Path(temporary))
+            raw_folder(name, root).mkdir(parents=True, exist_ok=True)
+            for path in raw_folder(name, Path(temporary)).iterdir():
+                path.replace(raw_folder(name, root) / path.name)
+    except OSError as error:
+        raise DataError(f"{info.title} can't be saved in {root}: {error.strerror or error}.") from None
+
+
+def downloaded(name: str, root: Path) -> int:
+    """Bytes that a download into `root` has fetched so far."""
+    return sum(path.stat().st_size for path in root.glob(f".download-*/{DATASETS[name].torchvision}/raw/*.gz"))
+
+
+def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int]:
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _TORCHVISION, str(folder), info.torchvision],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            while process.poll() is None:
+                yield downloaded(info.id, folder.parent)
+                try:
+                    process.wait(poll_seconds)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").strip().splitlines() or ["no reason was given"]
+            if any("No space left" in line for line in lines):
+                raise OSError(28, "no space left on the device")
+            reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
+            raise DataError(
+                f"{info.title} could not be downloaded ({reason[:200]}). "
+                "Check the network connection and try again, or train on the sample data, which needs no download."
+            )
+    yield info.download_bytes

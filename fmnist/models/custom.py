@@ -1,0 +1,330 @@
+"""The user's own models: finds them, has them tried, and puts the good ones among the others. No torch, no Streamlit.
+
+They stand in files that the environment names (`FMNIST_MODELS`, several as in PATH) and in modules that installed
+packages name as entry points (group `fmnist.models`). Nothing else ever names a file that is executed, no page and no
+store.
+
+A file is first executed in `fmnist.models.custom_check`, a process of its own with a time limit, which says of each
+model how it is shown or what is wrong with it. What it says is kept, so this happens once for each change of a file.
+Then it is only executed where a model is trained or asked, from the very text that was tried
+(`registry.CustomBuild`), which goes to workers with their orders.
+A model's id has the version of its code in it: an edited model is another model to recipes,
+keys and queue, so what was asked for is what is trained, and old and new results are never taken for the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any
+
+from fmnist import settings
+from fmnist.models.registry import ARCHITECTURES, Architecture, CustomBuild, ModelError, Source
+
+GROUP = "fmnist.models"
+CHECK_VERSION = 1
+"""Raise it when a model has to do more, or other things are said of it."""
+CHECK_SECONDS = 60.0
+"""For a file: importing torch takes two seconds, ten on a busy machine."""
+MAX_BYTES = 10**6
+MAX_KEPT = 50
+FAULTY_SECONDS = 60.0
+"""How long another process believes that a file is faulty: the fault may be a package that is installed meanwhile."""
+
+LOOKS = (
+    *(("#EE3377", "triangle-up"), ("#AA4499", "cross"), ("#999933", "x"), ("#33BBEE", "star")),
+    *(("#CC3311", "triangle-down"), ("#997700", "hexagon"), ("#CC6677", "pentagon"), ("#228833", "hourglass")),
+)
+"""Colours and markers for models that name none: of Tol's schemes, and other than those of the project's models."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a model, or with a whole file."""
+
+    source: str  # the file's name
+    sentence: str
+    id: str | None = None  # of the model; None for the file
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """For people, whoever asks."""
+        return f"{self.name} ({self.source}): {self.sentence}" if self.name else self.sentence
+
+
+_lock = threading.Lock()
+_seen: dict[str, tuple[tuple[int, int], Source]] = {}  # By path: when it was changed, and what was read then.
+_answers: dict[Source, list[dict[str, Any]]] = {}
+_faults: list[Fault] = []
+
+
+def faults() -> list[Fault]:
+    """What is wrong with the user's models, as they were when they were last looked at."""
+    return _faults
+
+
+def refresh(
+    cache: Path,
+    *,
+    keep_former: bool = False,
+    trying: bool = True,
+    waiting: Callable[[], AbstractContextManager] = nullcontext,
+) -> None:
+    """Bring `ARCHITECTURES` and `faults` up to date with the user's files: a look at their times, if none has changed.
+
+    Args:
+        cache: the folder of the store, where it is kept what was said of files.
+        keep_former: go on knowing the models that were there before, for a queue that may still ask for them.
+        trying: have files tried of which nothing is known; else they are left out until another process has done it.
+        waiting: stands around the seconds that trying a file takes.
+    """
+    with _lock:
+        sources, wrong = _sources()
+        if unknown := [source for source in sources if source not in _answers]:
+            kept = _read_kept(cache, whatever_age=not trying)
+            _answers.update({source: kept[_sum(source)] for source in unknown if _sum(source) in kept})
+            if trying and (untried := [source for source in unknown if source not in _answers]):
+                with waiting():
+                    _answers.update({source: check(source) for source in untried})
+                _keep(cache, untried)
+        models, more = _put_together([source for source in sources if source in _answers])
+        _faults[:] = wrong + more
+        ARCHITECTURES.install(models, keep_former=keep_former)
+
+
+def files() -> set[str]:
+    """The files that the environment and installed packages name, whether they can be read or not."""
+    return {*map(str, settings.model_files()), *(path for path, _ in _installed())}
+
+
+# --- Where they are ---
+
+
+def _sources() -> tuple[list[Source], list[Fault]]:
+    """The files' texts, and what is wrong with those that can't be read. No file is executed."""
+    found, wrong = {}, []
+    places = [(path, "", f"{settings.MODELS} names {path}") for path in settings.model_files()]
+    places += [(Path(path), package, f"An installed package names {path}") for path, package in _installed()]
+    for path, package, named in places:
+        try:
+            found[str(path)] = _read(path, package)
+        except SyntaxError as error:  # Of the declared encoding too.
+            wrong.append(Fault(path.name, f"{path.name} can't be read: {error.msg} (line {error.lineno or 1})."))
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            wrong.append(Fault(path.name, f"{named}, which can't be read: {why}."))
+    return list(found.values()), wrong
+
+
+def _read(path: Path, package: str) -> Source:
+    """A file's text, read again when it has been changed.
+
+    Raises:
+        OSError, ValueError: there is none.
+    """
+    status = path.stat()
+    changed = status.st_mtime_ns, status.st_size
+    if str(path) not in _seen or _seen[str(path)][0] != changed:
+        if status.st_size > MAX_BYTES:
+            raise ValueError("it is larger than a megabyte")
+        text = importlib.util.decode_source(path.read_bytes())
+        _check_syntax(text, path)
+        source = Source(str(path), text, package)
+        if _answers.get(source) and _is_faulty(_answers[source]):
+            del _answers[source]  # Whoever touches a file wants it tried again.
+        _seen[str(path)] = changed, source
+    return _seen[str(path)][1]
+
+
+def _check_syntax(text: str, path: Path) -> None:
+    """Raise a SyntaxError for a text of which no version could be told."""
+    compile(text, str(path), "exec", dont_inherit=True)
+
+
+@lru_cache(maxsize=1)
+def _installed() -> list[tuple[str, str]]:
+    """The files of the modules that installed packages name, and the packages in which these are."""
+    found = []
+    for point in entry_points(group=GROUP):
+        path, package = _locate(point.module)
+        found.append((path or point.module, package))
+    return sorted(found)
+
+
+def _locate(module: str) -> tuple[str | None, str]:
+    """The file of a module, and its package; nothing is imported for it, as packages may import torch or fail."""
+    names, path, spec = module.split("."), None, None
+    for place in range(len(names)):
+        name = ".".join(names[: place + 1])
+        specs = (finder.find_spec(name, path) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+        spec = next(filter(None, specs), None)
+        if spec is None:
+            return None, ""
+        path = spec.submodule_search_locations
+    return spec.origin, spec.name if path is not None else spec.parent or ""
+
+
+# --- What is wrong with them ---
+
+
+def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
+    """What `fmnist.models.custom_check` says of a file's models, or of the file: see there; without "trying" and "end".
+
+    Args:
+        seconds: the time limit; `CHECK_SECONDS` if it is not given.
+    """
+    seconds = CHECK_SECONDS if seconds is None else seconds
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as text:
+        json.dump(asdict(source), text)
+        text.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, *settings.module("fmnist.models.custom_check")],
+            stdin=text,
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+            cwd=settings.start_folder(),
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(seconds)
+            ended = f"ended the process (exit code {code})"
+        except subprocess.TimeoutExpired:
+            ended = f"did not come to an end within {seconds:g} seconds"
+        finally:
+            with suppress(OSError, AttributeError):  # Also what it may have started; AttributeError: Windows.
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            process.wait()
+        output.seek(0)
+        said = [json.loads(line) for line in output.read().splitlines() if line.endswith("}")]
+    answers = [answer for answer in said if "fault" in answer or "layers" in answer]
+    if said and "end" in said[-1]:
+        return answers
+    if said and "trying" in said[-1]:
+        model = {"id": said[-1]["trying"], "name": said[-1]["name"]}
+        return [*answers, model | {"fault": f"It {ended} when it was tried."}]
+    return answers or [{"fault": f"{source.name} can't be read: it {ended}."}]
+
+
+def _is_faulty(answers: Sequence[dict[str, Any]]) -> bool:
+    return any("fault" in answer for answer in answers)
+
+
+def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[Fault]]:
+    """The good models of all files with their looks, and what is wrong with the others."""
+    good: list[tuple[Source, dict[str, Any]]] = []
+    wrong: list[Fault] = []
+    for source in sources:
+        for answer in _answers[source]:
+            fault = answer.get("fault")
+            for other, known in good:
+                if answer.get("id") == known["id"] or answer.get("name", "").casefold() == known["name"].casefold():
+                    fault = f"Its id or name is taken by a model of {other.name}: choose others."
+            if fault:
+                wrong.append(Fault(source.name, fault, answer.get("id"), answer.get("name")))
+            else:
+                good.append((source, answer))
+    looks = _looks({answer["id"]: (answer["color"], answer["symbol"]) for _, answer in good})
+    return [
+        Architecture(
+            f"{answer['id']}@{source.version}",
+            answer["name"],
+            answer["layers"],
+            *looks[answer["id"]],
+            CustomBuild(source, answer["id"]),
+            answer["channels_last"],
+            answer["parts"],
+        )
+        for source, answer in good
+    ], wrong
+
+
+def _looks(chosen: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """A colour and a marker for each id; what was chosen stays.
+
+    The others get the look that their id falls on, or the next free one: so it is seldom another one when models come
+    or go, and never when only their order changes.
+    """
+    taken = set(chosen.values())
+    found = {}
+    for id in sorted(chosen):
+        first = int(hashlib.sha256(id.encode()).hexdigest(), 16)
+        looks = [LOOKS[(first + step) % len(LOOKS)] for step in range(len(LOOKS))]
+        color, symbol = next((look for look in looks if look not in taken), looks[0])
+        found[id] = (chosen[id][0] or color, chosen[id][1] or symbol)
+        taken.add((color, symbol))
+    return found
+
+
+# --- What was said of them before ---
+
+
+def _sum(source: Source) -> str:
+    """Of all that decides what is said of a file."""
+    parts = [str(CHECK_VERSION), sys.version, version("torch"), *asdict(source).values()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _file(cache: Path) -> Path:
+    return cache / "own-models.json"
+
+
+def _kept(cache: Path) -> dict[str, dict[str, Any]]:
+    try:
+        kept = json.loads(_file(cache).read_text())
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _read_kept(cache: Path, whatever_age: bool) -> dict[str, list[dict[str, Any]]]:
+    """What processes have said of files, by `_sum`, as far as it can be believed."""
+    found = {}
+    for sum_, entry in _kept(cache).items():
+        with suppress(KeyError, TypeError, ModelError):
+            answers = [_checked(answer) for answer in entry["answers"]]
+            if whatever_age or not _is_faulty(answers) or 0 <= time.time() - entry["at"] < FAULTY_SECONDS:
+                found[sum_] = answers
+    return found
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer with the fields that it must have, and no others.
+
+    Raises:
+        KeyError, TypeError: one is missing, or not what it should be.
+    """
+    if "fault" in answer:
+        fields = {"fault": str} | ({"id": str, "name": str} if "id" in answer else {})
+    else:
+        fields = dict.fromkeys(("id", "name", "layers", "color", "symbol"), str) | {"channels_last": bool, "parts": int}
+    for name, kind in fields.items():
+        if not isinstance(answer[name], kind):
+            raise TypeError(name)
+    return {name: answer[name] for name in fields}
+
+
+def _keep(cache: Path, sources: Sequence[Source]) -> None:
+    """Keep what was said of files, for other processes. Where nothing can be written each of them tries them itself."""
+    new = {_sum(source): {"at": time.time(), "answers": _answers[source]} for source in sources}
+    entries = list((_kept(cache) | new).items())[-MAX_KEPT:]
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=cache, prefix="own-models-", delete=False) as file:
+            json.dump(dict(entries), file)
+        Path(file.name).replace(_file(cache))

@@ -1,0 +1,1 @@
+"""From a picture or a drawing to what the models answer, and why."""

@@ -1,0 +1,234 @@
+"""Is an image like those that the models learned from? And which training images are nearest to it? No torch.
+
+A model answers whatever it is shown, and is often sure of it: the share of 100% that it gives a class is no sign that
+the image is of their kind at all. So the image itself is measured here, in five ways that can be told in a sentence
+(`MEASURES`). How high a measure may be is learned from training images that were held out.
+
+Checked (tests/predict/test_unfamiliar.py) with images of which nothing here has learned. It is silent for 96.1% of
+FashionMNIST's test images: from 91.5% of the bags, the most varied class, to 99.8% of the sneakers. It speaks for
+all noise, blank and inverted images, for 98% of crops of photos, for 94% of letters that were converted as drawings
+are (the others are mostly bars, I, i, j, l and t, which resemble trousers), and for all letters that are small in the
+image. Clothes under noise with a deviation of 20 grey levels: 81%; of 40: 99.7%. On other data sets: docs/datasets.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from fmnist.data.catalog import Subject
+from fmnist.data.files import Dataset
+
+HELD_OUT = 20  # Each twentieth training image sets the limits; the others are what an image is compared with.
+FALSE_ALARMS = 0.04  # Of held-out images. The test images then give less than 5%, with room for chance.
+COMPONENTS = 50
+PCA_IMAGES = 12_000  # More change nothing that matters, and take longer.
+CHUNK = 500  # Images that are turned into floats at a time: more do not fit the processor's cache.
+DISTANCES = 200  # Images whose distances to all others are held at a time: 43 MB.
+LIT = 12  # Of 255: a pixel over it is not background.
+
+
+# --- The measures: uint8 (N, 784) -> float (N,), high for what is unlike the training images ---
+
+
+def flatness(pixels: np.ndarray) -> np.ndarray:
+    """Minus the standard deviation of the pixels: an image of one shade has 0, the highest."""
+    return -_shares(pixels).std(axis=1)
+
+
+def grain(pixels: np.ndarray) -> np.ndarray:
+    """How much neighbouring pixels differ, beside how much all pixels do: the sum of the mean squared differences to
+    the right and the lower neighbour, over the variance. Noise in which every pixel is on its own has 4."""
+    images = _shares(pixels).reshape(-1, 28, 28)
+    right, down = np.diff(images, axis=2), np.diff(images, axis=1)
+    return ((right**2).mean(axis=(1, 2)) + (down**2).mean(axis=(1, 2))) / (images.var(axis=(1, 2)) + 1e-4)
+
+
+def lit_border(pixels: np.ndarray) -> np.ndarray:
+    """The share of the outermost ring of pixels that is not black."""
+    images = pixels.reshape(-1, 28, 28) > LIT
+    ring = np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
+    return ring.mean(axis=1)
+
+
+def smallness(pixels: np.ndarray) -> np.ndarray:
+    """How many rows and columns of the image the item leaves free in the dimension that it fills most."""
+    lit = pixels.reshape(-1, 28, 28) > LIT
+    return np.minimum(_free(lit.any(axis=1)), _free(lit.any(axis=2)))
+
+
+def _free(lit: np.ndarray) -> np.ndarray:
+    """How many places are before the first lit one and after the last: bool (N, 28) -> int (N,); 0 if none is lit."""
+    return lit.argmax(axis=1) + lit[:, ::-1].argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Space:
+    """The training images by their `COMPONENTS` principal components.
+
+    Scaled by the fourth root of the variances: unscaled, only the rough shape would count; with all variances alike,
+    as in a Mahalanobis distance, the weak components would count too much, and letters be missed.
+    """
+
+    mean: np.ndarray  # float32 (784,)
+    axes: np.ndarray  # float32 (784, COMPONENTS)
+    points: np.ndarray  # float32 (N, COMPONENTS): 200 bytes an image.
+    norms: np.ndarray  # float32 (N,): squared
+
+    def distance(self, pixels: np.ndarray) -> np.ndarray:
+        """From each image uint8 (N, 784) to the nearest training image, float (N,)."""
+        return np.concatenate([self._distance(chunk) for chunk in _chunks(pixels, DISTANCES)])
+
+    def _distance(self, pixels: np.ndarray) -> np.ndarray:
+        points = (_shares(pixels) - self.mean) @ self.axes
+        squared = (-2 * points) @ self.points.T
+        squared += self.norms
+        return np.sqrt(np.maximum(squared.min(axis=1) + (points**2).sum(axis=1), 0))
+
+
+def _space(pixels: np.ndarray) -> Space:
+    some = _shares(pixels[:: max(1, len(pixels) // PCA_IMAGES)])
+    mean = some.mean(axis=0)
+    some -= mean
+    strongest = [len(mean) - COMPONENTS, len(mean) - 1]
+    variances, axes = scipy.linalg.eigh(some.T @ some / len(some), subset_by_index=strongest)
+    axes = (axes / np.maximum(variances, 1e-6) ** 0.25).astype(np.float32)
+    points = np.concatenate([(_shares(chunk) - mean) @ axes for chunk in _chunks(pixels, CHUNK)])
+    return Space(mean, axes, points, (points**2).sum(axis=1))
+
+
+def _shares(pixels: np.ndarray) -> np.ndarray:
+    """0 to 255 -> float32, 0 to 1."""
+    return pixels.astype(np.float32) / 255
+
+
+def _chunks(pixels: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (pixels[start : start + size] for start in range(0, len(pixels), size))
+
+
+# --- The judgement ---
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A way of being unlike the training images."""
+
+    of: Callable[[np.ndarray, Space], np.ndarray]
+    weight: float  # Its part of the false alarms.
+    reason: str  # For people; {images} is the number of training images, {thing}, {things} and {side} what they show.
+
+
+MEASURES = (
+    # In the order in which reasons are looked for: noise has a light border, too, and is far from everything.
+    Measure(
+        lambda pixels, _: flatness(pixels),
+        0.5,
+        "It is almost of one shade: there is nothing to be seen in it.",
+    ),
+    Measure(
+        lambda pixels, _: grain(pixels),
+        0.5,
+        "It looks like noise: pixels differ much more from their neighbours than in pictures of {things}.",
+    ),
+    Measure(
+        lambda pixels, _: lit_border(pixels),
+        2,
+        "Its border is not black: there the {thing} stands on black, and hardly ever fills the whole square.",
+    ),
+    Measure(
+        lambda pixels, _: smallness(pixels),
+        0.5,
+        "The {thing} is small: there its longer side takes {side} of the image's 28 pixels.",
+    ),
+    Measure(
+        lambda pixels, space: space.distance(pixels),
+        5,
+        "It looks like none of the {images} training images: even the one that is most like it is far from it.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """What the training images of a data set look like: made by `learn`, 11 MB for FashionMNIST."""
+
+    images: int  # in the training data
+    subject: Subject  # what they show
+    space: Space
+    held_out: tuple[np.ndarray, ...]  # Each measure of the held-out images, float (N,), ascending.
+    limit: float
+
+    def reason(self, image: np.ndarray) -> str | None:
+        """Why an image uint8 (28, 28) is unlike the training data, in a sentence; None if it is like them."""
+        for measure, [share] in zip(MEASURES, self._shares(image[None]), strict=True):
+            if share < self.limit:
+                subject = self.subject
+                return measure.reason.format(
+                    images=f"{self.images:,}", thing=subject.thing, things=subject.things, side=subject.framing.side
+                )
+        return None
+
+    def is_unlike(self, images: np.ndarray) -> np.ndarray:
+        """Which images, uint8 (N, 28, 28), are unlike the training data: bool (N,)."""
+        return self._shares(images).min(axis=0) < self.limit
+
+    def _shares(self, images: np.ndarray) -> np.ndarray:
+        pixels = images.reshape(len(images), -1)
+        return shares_as_high(self.held_out, [measure.of(pixels, self.space) for measure in MEASURES])
+
+
+def shares_as_high(held_out: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> np.ndarray:
+    """For each measure, the share of held-out images with such a value or a higher one, over the measure's weight.
+
+    Args:
+        held_out: of each measure, ascending, float (M,).
+        values: of each measure, float (N,).
+
+    Returns:
+        float (measures, N).
+    """
+    return np.array(
+        [
+            (1 - np.searchsorted(known, found) / len(known)) / measure.weight
+            for measure, known, found in zip(MEASURES, held_out, values, strict=True)
+        ]
+    )
+
+
+def learn(data: Dataset) -> Familiarity:
+    """Look at the training images of a data set."""
+    pixels = data.train_images.reshape(len(data.train_images), -1)
+    out = np.arange(len(pixels)) % HELD_OUT == 0
+    space = _space(pixels[~out])
+    values = [measure.of(pixels[out], space) for measure in MEASURES]
+    held_out = tuple(map(np.sort, values))
+    lowest = shares_as_high(held_out, values).min(axis=0)
+    return Familiarity(len(pixels), data.info.subject, space, held_out, float(np.quantile(lowest, FALSE_ALARMS)))
+
+
+# --- Neighbours ---
+
+
+def nearest(images: np.ndarray, image: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The images that are nearest to one, pixel by pixel: the nearest first, ties by their number.
+
+    Computed anew for each image, in float64, where sums of squares of whole numbers are exact: 30 ms for 60,000
+    images. Kept as floats, they would be quicker to compare, and take 188 MB.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        image: uint8 (28, 28).
+
+    Returns:
+        Their indices, int (count,), and their Euclidean distances in grey levels, float64 (count,).
+    """
+    squared = np.empty(len(images))
+    for start in range(0, len(images), CHUNK):
+        differences = images[start : start + CHUNK].reshape(-1, image.size).astype(np.float64)
+        differences -= image.ravel()
+        squared[start : start + CHUNK] = np.einsum("ij,ij->i", differences, differences)
+    order = np.argsort(squared, kind="stable")[:count]
+    return order, np.sqrt(squared[order])

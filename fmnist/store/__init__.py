@@ -1,0 +1,1 @@
+"""What is remembered: runs, curves, weights, logits, in one SQLite file."""

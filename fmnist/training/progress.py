@@ -1,0 +1,123 @@
+"""What is being trained, as far as a page shows it: of a sweep of a thousand runs only some are read. No Streamlit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+
+from fmnist.grid import SETTINGS, Factor, differing, distinguish
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.library import Library, estimate_seconds
+from fmnist.store.run import Run
+from fmnist.store.store import ACTIVE
+
+UNFINISHED = ("failed", "interrupted", "cancelled")
+
+
+class TrainingProgress:
+    """The own runs that were asked for together with the newest one, and all that are active, as they stand now.
+
+    Lists of runs are in training order.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._standings = library.own.newest_batch()
+        self._counts = Counter(standing.status for standing in self._standings)
+
+    def count(self, *statuses: str) -> int:
+        """How many runs there are, or how many with one of these statuses."""
+        return sum(self._counts[status] for status in statuses) if statuses else len(self._standings)
+
+    def ids(self, *statuses: str) -> list[int]:
+        """The runs with one of these statuses."""
+        return [standing.id for standing in self._standings if standing.status in statuses]
+
+    @property
+    def active(self) -> int:
+        """How many are queued or running."""
+        return self.count(*ACTIVE)
+
+    @property
+    def ended(self) -> int:
+        """How many are over, however they ended."""
+        return self.count() - self.active
+
+    @property
+    def begun(self) -> bool:
+        """Whether any has made a step."""
+        return any(standing.step for standing in self._standings)
+
+    # --- The runs that are shown ---
+
+    def running(self, most: int | None = None) -> list[Run]:
+        return self._runs(self.ids("running")[:most])
+
+    def queued(self, most: int) -> list[Run]:
+        """The next ones."""
+        return self._runs(self.ids("queued")[:most])
+
+    def unfinished(self, most: int) -> list[Run]:
+        """The ones that ended last without a result; failed ones before those that were stopped."""
+        ids = self._last("failed") + self._last("interrupted", "cancelled")
+        return self._runs(ids[:most])
+
+    def results(self, most: int) -> list[Run]:
+        """The ones that were done last."""
+        return self._runs(self._last("done")[:most])
+
+    def with_curves(self, most: int) -> list[Run]:
+        """The running ones, and those that ended last."""
+        return self._runs((self.ids("running") + self._last("done", *UNFINISHED))[:most])
+
+    def _last(self, *statuses: str) -> list[int]:
+        """Those with one of these statuses, the one that ended last before the others."""
+        ended = [standing for standing in self._standings if standing.status in statuses]
+        return [standing.id for standing in sorted(ended, key=lambda one: one.finished or 0, reverse=True)]
+
+    def _runs(self, ids: list[int]) -> list[Run]:
+        return self.library.own.by_ids(ids) if ids else []
+
+    # --- What is said of them ---
+
+    @cached_property
+    def factors(self) -> list[Factor]:
+        """In what the recipes of the whole batch differ besides model and seed."""
+        ids = tuple(standing.id for standing in self._standings)
+        # They stay what they are, so they are worked out once for all viewers.
+        return self.library.remember(
+            ("differing", ids), lambda: differing((run.recipe for run in self._runs(list(ids))), SETTINGS)
+        )
+
+    def name(self, run: Run) -> str:
+        """ "Model 2, seed 0", and in a sweep what else tells the run from the others: "Model 2, lr 0.01, seed 0"."""
+        words = distinguish(run.recipe, self.factors)
+        return f"{ARCHITECTURES[run.recipe.model].name}, {words}, seed {run.recipe.seed}" if words else run.name
+
+    def seconds_left(self, images: Callable[[str], int | None], slots: int) -> float | None:
+        """Roughly how long all of it will still take; None where nobody can say.
+
+        Args:
+            images: gives the number of training images of a data set; None where it is not there.
+            slots: how many runs are trained side by side.
+        """
+        running = [run.seconds_left or 0.0 for run in self._runs(self.ids("running"))]
+        queued = tuple(self.ids("queued"))
+
+        def estimate() -> float | None:
+            by_dataset: dict[str, list[Recipe]] = {}
+            for run in self._runs(list(queued)):
+                by_dataset.setdefault(run.recipe.dataset, []).append(run.recipe)
+            total = 0.0
+            for dataset, recipes in by_dataset.items():
+                count = images(dataset)
+                seconds = count and estimate_seconds(self.library, recipes, count, slots)
+                if seconds is None:
+                    return None
+                total += seconds
+            return total
+
+        waiting = self.library.remember(("seconds-left", queued, slots), estimate)
+        return None if waiting is None else waiting + max(running, default=0.0)

@@ -1,0 +1,324 @@
+"""A worker: a process that trains the runs that the trainer hands to it, one after the other.
+
+It never sees the store. `follow` turns the events of a training into what is to be written down, and the trainer
+writes it: so runs can be trained side by side, anywhere, with one writer. `fmnist.training.ray_cluster` takes the same
+orders and gives the same reports.
+
+torch is imported when the first run comes, or when the trainer says that one may come soon.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from fmnist.data import files
+from fmnist.models.registry import ARCHITECTURES, Architecture
+from fmnist.recipe import Recipe
+from fmnist.store.run import Point
+from fmnist.store.store import pack
+
+if TYPE_CHECKING:
+    from fmnist.training import loop
+
+REPORT_SECONDS = 0.2  # Between two reports of a run, which are also the looks for a wish to stop.
+
+log = logging.getLogger("fmnist.training.worker")
+
+
+# --- What trainer and worker say to each other ---
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Load what a run on these data will need."""
+
+    dataset: str
+    data_root: Path
+    cache: Path  # the folder of the store, where sample data are kept
+
+
+@dataclass(frozen=True)
+class Order:
+    """Train this."""
+
+    run: int  # its id, under which reports come back
+    recipe: Recipe
+    architecture: Architecture  # of its model; an own one with the code, so that a worker needs no file for it
+    data_root: Path
+    cache: Path
+    checkpoint: bytes | None  # `save_checkpoint`; go on from there
+    threads: int  # CPU threads that a step may use
+    log: Path  # where the details of a fault can be read, for the sentence about it
+
+
+@dataclass(frozen=True)
+class Stop:
+    """This run is no longer wanted. What it has reported stays."""
+
+    run: int
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What is known once the model stands on its device: the arguments of `Store.record_start`."""
+
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Grown:
+    """What is new since the last report: the arguments of `Store.record`."""
+
+    points: list[Point]
+    images_per_second: (
+        float | None
+    )  # mean since the beginning, of `Recipe.image_passes`: what the time left follows from
+    artifacts: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a run, with what was not reported yet: the arguments of `Store.finish`."""
+
+    status: str
+    error: str | None = None
+    points: list[Point] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The place where the run was trained is gone: it has to go on elsewhere. Only clusters lose runs."""
+
+    reason: str
+
+
+Report = Begun | Grown | Ended | Lost
+"""Comes with the id of its run: (id, report)."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of a cluster."""
+
+    name: str
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """A cluster as its trainer sees it; kept in the store as JSON, for the pages."""
+
+    address: str
+    nodes: tuple[Node, ...] = ()
+    problem: str | None = None  # why it can't be used, in a sentence
+
+    @property
+    def slots(self) -> int:
+        """How many runs find room, if each takes one core."""
+        return sum(node.cpus for node in self.nodes)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ClusterState:
+        values = json.loads(text)
+        return cls(values["address"], tuple(Node(**node) for node in values["nodes"]), values["problem"])
+
+
+# --- The process ---
+
+
+def serve(trainer: Connection) -> None:
+    """Do what the trainer says until it is gone."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # The trainer has ended, however it did: nobody would write anything down.
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        while True:
+            match trainer.recv():
+                case Prepare() as wanted:
+                    importlib.import_module("fmnist.training.preload")  # A forked worker has it already.
+                    with suppress(files.DataError):  # Whoever asks for a run is told.
+                        _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
+                case Order() as order:
+                    for report in follow(order, lambda: dataset(order), stopped=trainer.poll):
+                        trainer.send((order.run, report))
+                case Stop():
+                    pass  # The run had ended in the meantime.
+
+
+def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
+    """Train, and say a few times a second what is to be written down; at last an `Ended`, whatever happens.
+
+    Args:
+        load: gives the data; may raise `DataError`.
+        stopped: whether the run is no longer wanted; asked after each report.
+    """
+    try:
+        yield from _follow(order, load, stopped)
+    except files.DataError as error:
+        yield Ended("failed", str(error))
+    except Exception as error:
+        training = sys.modules.get("fmnist.training.loop")
+        if training and isinstance(error, training.TrainingError):
+            if error.__cause__:  # Of a model of the user's own: the log shows where in its code.
+                log.info("%s", order.recipe, exc_info=error.__cause__)
+            yield Ended("failed", str(error))
+        else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
+            log.exception("%s", order.recipe)
+            yield Ended("failed", f"The training ended by a fault of this program; the details are in {order.log}.")
+
+
+def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
+    ARCHITECTURES[order.recipe.model] = order.architecture
+    training = _load_training()
+    dataset = load()
+    checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
+    points: list[Point] = []
+    artifacts: dict[str, bytes] = {}
+    began, done, steps, reported = time.monotonic(), 0.0, 0, 0.0  # The first points are told at once: they are awaited.
+    for event in training.train(order.recipe, dataset, checkpoint, order.threads):
+        match event:
+            case training.Started():
+                began, steps = time.monotonic(), event.steps
+                done = order.recipe.image_passes(event.step, steps)
+                yield Begun(
+                    {
+                        "device": event.device,
+                        "threads": event.threads,
+                        "machine": machine(),
+                        "versions": versions(),
+                        "parameters": event.parameters,
+                        "multiply_adds": event.multiply_adds,
+                        "steps": event.steps,
+                        "step": event.step,
+                    }
+                )
+                continue
+            case training.Progress():
+                points.append(Point("train", event.step, event.epoch, event.train_seconds, event.loss, event.accuracy))
+            case training.EpochEnd():
+                points.append(
+                    Point("test", event.step, event.epoch, event.train_seconds, event.test_loss, event.test_accuracy)
+                )
+                artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
+                artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
+            case training.Finished():
+                yield _ended(event, points, artifacts)
+                return
+        if time.monotonic() - reported >= REPORT_SECONDS:
+            rate = (order.recipe.image_passes(event.step, steps) - done) / (time.monotonic() - began)
+            yield Grown(points, rate, artifacts)
+            points, artifacts, reported = [], {}, time.monotonic()
+            if stopped():
+                yield Ended("cancelled")
+                return
+
+
+def _ended(event: loop.Finished, points: list[Point], artifacts: dict[str, bytes]) -> Ended:
+    from safetensors.torch import save
+
+    result = {
+        "test_loss": event.test_loss,
+        "test_accuracy": event.test_accuracy,
+        "train_seconds": event.train_seconds,
+        "eval_seconds": event.eval_seconds,
+        "image_seconds": event.image_seconds,
+        "single_seconds": event.single_seconds,
+        "dead": event.dead,
+        "never_predicted": event.never_predicted,
+        "zero_layers": event.zero_layers,
+    }
+    artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)}
+    artifacts.pop("checkpoint", None)
+    return Ended("done", points=points, result=result, artifacts=artifacts)
+
+
+def _load_training() -> ModuleType:
+    try:
+        return importlib.import_module("fmnist.training.loop")
+    except (ImportError, OSError, RuntimeError) as error:
+        # What a torch raises that does not fit its libraries, its Python or the machine.
+        raise files.DataError(
+            f"PyTorch can't be loaded ({str(error).splitlines()[0]}): "
+            "install it again with pip install -r requirements.txt."
+        ) from error
+
+
+def dataset(order: Order) -> files.Dataset:
+    """What an order is to be trained on, from the files here; kept for the next one.
+
+    Raises:
+        DataError: as `files.load`.
+    """
+    return _dataset(order.recipe.dataset, order.data_root, order.cache)
+
+
+@lru_cache(maxsize=2)
+def _dataset(name: str, root: Path, cache: Path) -> files.Dataset:
+    return files.load(name, root, cache)
+
+
+def save_checkpoint(checkpoint: loop.Checkpoint) -> bytes:
+    """A checkpoint as a safetensors file, its numbers in the header."""
+    from safetensors.torch import save
+
+    numbers = {
+        "epoch": checkpoint.epoch,
+        "train_seconds": checkpoint.train_seconds,
+        "eval_seconds": checkpoint.eval_seconds,
+    }
+    return save(checkpoint.tensors, metadata={"numbers": json.dumps(numbers)})
+
+
+def load_checkpoint(saved: bytes) -> loop.Checkpoint:
+    from safetensors.torch import load
+
+    from fmnist.training.loop import Checkpoint
+
+    # A safetensors file: the header's length in 8 bytes, the header as JSON, the tensors.
+    header = json.loads(saved[8 : 8 + int.from_bytes(saved[:8], "little")])
+    return Checkpoint(**json.loads(header["__metadata__"]["numbers"]), tensors=load(saved))
+
+
+def machine() -> str:
+    """The processor's name, as well as the system tells it, and how many cores we may use: "AMD EPYC, 2 cores"."""
+    return f"{_processor()}, {cores()} core{'s' if cores() != 1 else ''}"
+
+
+def cores() -> int:
+    """How many cores of this machine we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # Not Linux.
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """What a result may depend on besides its recipe."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy")}

@@ -1,0 +1,1 @@
+"""Everything that imports Streamlit, for the dashboard and its pages."""

@@ -1,0 +1,63 @@
+"""What stands around every page. Nothing slow is imported here: the first visitor waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from fmnist.data.files import DataError
+from fmnist.models.registry import ModelError
+from fmnist.settings import SettingsError
+from fmnist.store.database import StoreError
+from fmnist.ui import login
+
+CSS = """
+<style>
+[data-testid="stSidebarNavLink"] span { text-transform: capitalize; }
+.block-container, [data-testid="stMainBlockContainer"] { padding-top: 3.2rem; max-width: 1400px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 14px 12px; }
+.tiles.ten { grid-template-columns: repeat(10, 1fr); }
+@media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
+.tiles.small { grid-template-columns: repeat(auto-fill, minmax(74px, 1fr)); }
+.tiles figure { margin: 0; font-size: 0.78rem; line-height: 1.35; }
+.tiles img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 4px; display: block; }
+.tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
+[data-testid="stHeading"] h4 { line-height: 1.35; }
+</style>
+"""
+
+
+@contextmanager
+def page(title: str, question: str) -> Iterator[None]:
+    """Everything around a page: who may look, its title, and a sentence where the store or the data can't be used.
+
+    Where a login is configured, whoever has not logged in gets no further than here.
+
+    Args:
+        title: for the browser's tab.
+        question: the question that the page answers, as its heading.
+    """
+    st.set_page_config(page_title=f"{title} · fmnist", page_icon="👟", layout="wide")
+    st.html(CSS)
+    try:
+        login.enter()
+    except SettingsError as error:
+        st.error(str(error), icon=":material/lock:")
+        st.stop()
+    st.title(question, anchor=False)
+    with explained():
+        yield
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Say in a sentence that the store, the data or a model can't be used, or that it is not known what is allowed.
+
+    Around a page, and as a decorator around what Streamlit runs without the page: fragments and dialogs.
+    """
+    try:
+        yield
+    except (SettingsError, DataError, ModelError, StoreError) as error:
+        st.error(str(error), icon=":material/error:")

@@ -1,0 +1,203 @@
+"""The panel with which a page has models timed again: started by one viewer, seen by all, one at a time.
+
+The work is that of `python -m fmnist time`, in a process of its own: the server does not import torch for it, and what
+it does for its viewers does not wait for what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO
+
+import pandas as pd
+import streamlit as st
+
+from fmnist import settings
+from fmnist.store.library import Group, Library, identity
+from fmnist.store.store import ACTIVE, StoreError
+from fmnist.training import timing
+from fmnist.training.timing import Timing
+from fmnist.ui import widgets
+
+Subject = tuple  # What is timed: the store's path, and `identity` of the groups.
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out, and when."""
+
+    timings: list[Timing]
+    at: datetime
+
+
+@dataclass
+class Clock:
+    """What is being timed, and what came out before; shared by all sessions."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    process: subprocess.Popen | None = None
+    groups: Sequence[Group] = ()
+    subject: Subject = ()
+    turns: int = 1  # that the process will report
+    output: IO[bytes] | None = None
+    reports: IO[bytes] | None = None
+    measured: dict[Subject, Measured] = field(default_factory=dict)
+    faults: dict[Subject, str] = field(default_factory=dict)
+
+    def start(self, subject: Subject, library: Library, groups: Sequence[Group], steps: int, rounds: int) -> None:
+        """Begin, unless somebody else has begun in the meantime.
+
+        Raises:
+            StoreError: the dashboard is read-only: timing would take the machine from those who predict.
+        """
+        if settings.read_only():
+            raise StoreError(settings.READ_ONLY)
+        with self.lock:
+            if self.process:
+                return
+            self.output, self.reports = _file(), _file()
+            command = [sys.executable, *settings.module("fmnist"), "time", *(group.id for group in groups), "--json"]
+            command += ["--steps", str(steps), "--rounds", str(rounds)]
+            command += ["--runs", str(library.own.path), "--data", str(library.own.data_root(groups[0].recipe.dataset))]
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=self.reports,
+                cwd=settings.start_folder(),
+                env=settings.environment(),
+            )
+            self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
+            self.faults.pop(subject, None)
+
+    def running(self) -> bool:
+        """Whether something is being timed; if it has just ended, what came out is kept."""
+        with self.lock:
+            if self.process and self.process.poll() is not None:
+                self._end(self.process.returncode)
+            return self.process is not None
+
+    def _end(self, code: int) -> None:
+        lines = _lines(self.reports)
+        if code == 0:
+            self.measured[self.subject] = Measured(_read(_lines(self.output), self.groups), datetime.now())
+        elif lines and lines[-1].startswith("fmnist: "):
+            self.faults[self.subject] = lines[-1].removeprefix("fmnist: ")
+        else:
+            self.faults[self.subject] = "The timing ended unexpectedly: try it again."
+        self.process = self.output = self.reports = None
+
+    def progress(self) -> tuple[float, str]:
+        """How far it is, as a share of 1, and in words."""
+        with self.lock:
+            lines = _lines(self.reports) if self.process else []
+        return min(1.0, len(lines) / self.turns), lines[-1] if lines else "The models are being loaded …"
+
+
+def _file() -> IO[bytes]:
+    """For what the process writes. It appends: what is read here does not move the place where it goes on."""
+    return tempfile.TemporaryFile("a+b")
+
+
+def _lines(file: IO[bytes] | None) -> list[str]:
+    if file is None:
+        return []
+    file.seek(0)
+    return file.read().decode(errors="replace").splitlines()
+
+
+def _read(lines: list[str], groups: Sequence[Group]) -> list[Timing]:
+    """What `fmnist time --json` has written."""
+    rows = json.loads("\n".join(lines))
+    return [
+        Timing(group.recipe, row["device"], row["threads"], row["steps_per_epoch"], tuple(row["seconds_per_step"]))
+        for group, row in zip(groups, rows, strict=True)
+    ]
+
+
+@st.cache_resource
+def _clock() -> Clock:
+    return Clock()
+
+
+def time_again(
+    library: Library, groups: Sequence[Group], *, steps: int = timing.STEPS, rounds: int = timing.ROUNDS
+) -> None:
+    """A button that has the groups' recipes timed under the same conditions, how far that is, and what came out.
+
+    Args:
+        groups: on one data set, at least one.
+    """
+    if settings.read_only():
+        return
+    clock, subject = _clock(), (str(library.own.path), identity(groups))
+    running = clock.running()
+    if subject in clock.faults:
+        st.error(clock.faults[subject], icon=":material/timer_off:")
+    if subject in clock.measured and not (running and clock.subject == subject):
+        _show(clock.measured[subject], [group.title for group in groups])
+    active = len(library.own.runs(*ACTIVE))
+    why = ""
+    if running and clock.subject != subject:
+        why = "Other models are being timed at the moment."
+    elif active:
+        why = f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: times need an idle machine."
+    if st.button(
+        "Time them again",
+        icon=":material/timer:",
+        help=f"Some hundred steps of each, in turn, over {rounds} rounds on this machine; nothing is kept as a run.",
+        disabled=running or bool(active),
+    ):
+        clock.start(subject, library, groups, steps, rounds)
+        st.rerun()
+    if why:
+        st.caption(why)
+    if running:
+        st.fragment(_show_progress, run_every=0.5)(clock)
+
+
+def _show_progress(clock: Clock) -> None:
+    if not clock.running():
+        st.rerun()
+    share, words = clock.progress()
+    st.progress(share, widgets.escape(words))
+
+
+def _show(measured: Measured, names: Sequence[str]) -> None:
+    timings = measured.timings
+    said = timing.sentences(timings, names)
+    for sentence in said:
+        st.markdown(f"- {widgets.escape(sentence)}")
+    if disturbed := timing.unsteady(timings):
+        st.warning(disturbed, icon=":material/warning:")
+    milliseconds = st.column_config.NumberColumn(format="%.3f ms")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "name": names,
+                "median": [1000 * found.median for found in timings],
+                "quickest round": [1000 * min(found.seconds_per_step) for found in timings],
+                "slowest round": [1000 * max(found.seconds_per_step) for found in timings],
+                "an epoch": [found.epoch for found in timings],
+                "batch size": [found.recipe.batch_size for found in timings],
+                "threads": [found.threads for found in timings],
+                "device": ["CPU" if found.device == "cpu" else found.device for found in timings],
+            }
+        ),
+        column_config={
+            **dict.fromkeys(("median", "quickest round", "slowest round"), milliseconds),
+            "an epoch": st.column_config.NumberColumn(format="%.2f s"),
+        },
+        hide_index=True,
+        alt="Time per step. " + " ".join(said),
+    )
+    st.caption(
+        f"Timed on {measured.at:%Y-%m-%d at %H:%M}: time per step, and of an epoch's training, without evaluation."
+    )

@@ -1,0 +1,577 @@
+"""The command line: output, exit codes, and one line on standard error when something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import Answer, check_refused, only_trainer, unpack_all, wait_for
+from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, running_run
+from PIL import Image
+
+import fmnist as fmnist_package
+from fmnist import __main__ as cli
+from fmnist import metrics, settings
+from fmnist.commands import options, progress
+from fmnist.data import files
+from fmnist.data.catalog import CLOTHES
+from fmnist.predict.conversion import to_png
+from fmnist.recipe import Recipe
+from fmnist.store.library import Library
+from fmnist.store.run import Point
+from fmnist.training import loop
+
+TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
+COMPARED = {
+    *("model", "dataset", "source", "recipe", "seeds", "accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"),
+    *("dead", "train_seconds", "eval_seconds", "image_seconds", "single_seconds"),
+    *("parameters", "device", "conditions"),
+}
+
+
+@pytest.fixture
+def shirt(tmp_path: Path, small_data) -> Path:
+    """A test image as a file."""
+    path = tmp_path / "shirt.png"
+    path.write_bytes(to_png(small_data.test_images[0]))
+    return path
+
+
+# train
+
+
+def test_train_and_train_again(fmnist, store, small_sample):
+    first = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1")
+    assert first.code == 0
+    runs = store.runs()
+    expected = [f"Model 0, seed {run.recipe.seed}: {run.result['test_accuracy']:.2%}, " for run in runs]
+    assert [line[: len(start)] for line, start in zip(first.out.splitlines(), expected, strict=True)] == expected
+    *_, alone = loop.train(Recipe("0", 1, "sample", 1, device="cpu"), small_sample)
+    assert runs[1].result["test_accuracy"] == alone.test_accuracy
+
+    second = fmnist(*TRAIN, "--models", "0", "--seeds", "1,0")
+    assert second.code == 0
+    assert second.out.count("(trained before)") == 2
+    assert store.runs() == runs  # nothing was done
+
+    third = fmnist(*TRAIN, "--models", "0", "--again")
+    assert third.code == 0 and "trained before" not in third.out
+    assert len(store.runs("done")) == 3
+
+
+def test_lists_are_a_sweep(fmnist, store, small_sample):
+    lists = ["--models", "0", "--lr", "0.1, 1e-2", "--batch-size", "32,64", "--optimizer", "adam", "--seeds", "0-1"]
+    dry = fmnist(*TRAIN, *lists, "--dry-run")
+    assert dry.code == 0 and store.runs() == []
+    assert dry.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
+    assert len(dry.out.splitlines()) == 1 + 4  # A line for each setting.
+
+    answer = fmnist(*TRAIN, *lists)
+    assert answer.code == 0
+    assert answer.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
+    done = store.runs("done")
+    assert {(run.recipe.learning_rate, run.recipe.batch_size, run.recipe.seed) for run in done} == {
+        (rate, size, seed) for rate in (0.1, 0.01) for size in (32, 64) for seed in (0, 1)
+    }
+    assert len(answer.out.splitlines()) == 8
+    assert f"Model 0, seed 1, {Recipe('0', 1, 'sample', 1, 64, 0.01, 'adam').describe()}: " in answer.out
+    # Seeds of a setting were trained one after the other or side by side, never between those of another one.
+    began = [run.recipe.group() for run in sorted(done, key=lambda run: (run.started, run.id))]
+    assert len([pair for pair in pairwise(began) if pair[0] != pair[1]]) == 3
+
+    known = fmnist(*TRAIN, *lists, "--dry-run")
+    assert "All of it is trained already" in known.err
+
+
+def test_a_grid_that_is_too_large_is_refused(fmnist, store):
+    refused = fmnist(*TRAIN, "--seeds", "0-999", "--lr", "0.1,0.01")
+    check_refused(refused, "6,000 runs", "1,000")
+    assert store.runs() == []
+
+
+def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeypatch):
+    recipes = [Recipe("0", seed, "sample") for seed in range(12)]
+    ids = [id for id, _ in store.enqueue([(recipe, recipe.key("x")) for recipe in recipes], Path("/"))]
+    drawn = []
+
+    class Bar:
+        def __init__(self, desc, position, **options) -> None:
+            self.desc, self.line, self.leave = desc, position, options.get("leave", True)
+            self.n, self.total = 0, options.get("total")
+            drawn.append(self)
+
+        def refresh(self) -> None:
+            assert sum(bar.line == self.line for bar in drawn) == 1, "two bars in one line"
+
+        def close(self) -> None:
+            drawn.remove(self)
+            kept.extend([self] if self.leave else [])
+
+    kept: list[Bar] = []
+    seen = []
+
+    def trains(_: object) -> bool:
+        """A trainer that has two runs at work, and ends one of them between two looks."""
+        seen.append(sorted(bar.line for bar in drawn))
+        for run in store.runs("running")[:1]:
+            store.finish(run.id, "done", result={})
+        while len(store.runs("running")) < 2 and store.claim():
+            pass
+        return True
+
+    monkeypatch.setattr(progress, "tqdm", Bar)
+    monkeypatch.setattr(progress, "FOLLOW_SECONDS", 0)
+    monkeypatch.setattr("fmnist.training.scheduler.is_alive", trains)
+    progress.follow(store, ids, None, progress.Bars(len(ids)))
+    assert max(seen, key=len) == [0, 1, 2] and not drawn
+    [whole] = kept
+    assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)
+
+
+def test_train_says_what_failed(fmnist, store, small_sample):
+    answer = fmnist(*TRAIN, "--models", "2", "--lr", "100")
+    assert answer.code == 1
+    assert answer.out.startswith("Model 2, seed 0: failed. The loss is not a finite number")
+
+
+def test_ctrl_c_stops_the_training(store, small_sample):
+    command = [sys.executable, "-m", "fmnist", "train", "--dataset", "sample", "--models", "0", "--epochs", "1000"]
+    command += ["--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
+    # A process group of its own, to which a terminal would send Ctrl-C.
+    process = subprocess.Popen(command, cwd=settings.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
+    try:
+        wait_for(lambda: any(run.step for run in store.runs()))
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    said = "fmnist: stopped; what was trained so far is kept. To go on: python -m fmnist runs resume 1"
+    assert err.splitlines()[-1] == said and "Traceback" not in err
+    wait_for(lambda: store.runs()[0].status == "cancelled")
+    assert only_trainer(store.path.parent)  # Ctrl-C has not reached it
+
+
+def test_a_log_file_tells_how_it_goes(store, small_sample):
+    """What a terminal shows by bars."""
+    command = [sys.executable, "-m", "fmnist", *TRAIN, "--models", "0", "--seeds", "0-1", "--runs", str(store.path)]
+    process = subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0
+    plan, *lines = process.stderr.splitlines()
+    assert plan.startswith("fmnist: 2 runs, roughly")
+    for run in store.runs("done"):
+        begun = lines.index(f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) begins ({run.recipe.describe()}).")
+        ended = (
+            f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) is done with {run.result['test_accuracy']:.2%};"
+        )
+        [end] = [place for place, line in enumerate(lines) if line.startswith(ended)]
+        assert begun < end
+    assert lines[-1].endswith("2 of 2 runs have ended.")
+    assert len(process.stdout.splitlines()) == 2
+
+
+def test_a_log_file_tells_of_epochs_now_and_then(store, small_data, capsys, monkeypatch):
+    id = running_run(store, Recipe("0", 0, "sample", 4), small_data, epochs=2)
+    lines = progress.Lines(store, [id])
+    for _ in range(2):  # It is looked at more often than it changes.
+        lines.update(store.by_ids([id], "running"), 1)
+    assert capsys.readouterr().err.splitlines() == [
+        f"fmnist: Run {id} (Model 0, seed 0) begins (SGD, lr 0.1, batch 32, 4 epochs).",
+        f"fmnist: Run {id} (Model 0, seed 0): epoch 2 of 4, 50.00% of the test images right.",
+    ]
+    for seconds, told in ((1e6, 0), (0, 1)):
+        monkeypatch.setattr(progress, "LINE_SECONDS", seconds)
+        point = Point("test", 3 * STEPS_PER_EPOCH, 3, 1.0, 1.0, 0.75)
+        store.record(id, [point], images_per_second=None, artifacts={})
+        lines.update(store.by_ids([id], "running"), 1)
+        assert capsys.readouterr().err.count("epoch 3 of 4, 75.00%") == told
+
+
+def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_data, capsys):
+    ids = [finished_run(store, Recipe("0", seed, "sample"), small_data).id for seed in (0, 1)]
+    ids.append(queued_run(store, Recipe("0", 2, "sample"), small_data))
+    lines = progress.Lines(store, ids)
+    lines.update([], 1)
+    store.request_stop(ids)
+    lines.update([], 0)
+    assert [line.split(") ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"is done with {store.run(ids[0]).result['test_accuracy']:.2%}; 1 of 3 runs have ended.",
+        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"is done with {store.run(ids[1]).result['test_accuracy']:.2%}; 2 of 3 runs have ended.",
+        "is cancelled; 3 of 3 runs have ended.",
+    ]
+
+
+def test_quiet_leaves_the_results(fmnist, store, small_sample):
+    answer = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1", "-q")
+    assert (answer.code, answer.err) == (0, "") and len(answer.out.splitlines()) == 2
+
+
+def test_results_of_train_for_programs(fmnist, trained):
+    arguments = [*TRAIN, "--models", "0,1", "--seeds", "0", "--quiet"]
+    rows = json.loads(fmnist(*arguments, "--format", "json").out)
+    assert fmnist(*arguments, "--json").out == fmnist(*arguments, "--format", "json").out
+    assert [(row["id"], row["status"], row["trained_before"]) for row in rows] == [(1, "done", True), (3, "done", True)]
+    assert rows[0]["result"] == trained.run(1).result
+    table = list(csv.DictReader(io.StringIO(fmnist(*arguments, "--format", "csv").out)))
+    assert [(row["model"], float(row["accuracy"])) for row in table] == [
+        (run.recipe.model, run.result["test_accuracy"]) for run in (trained.run(1), trained.run(3))
+    ]
+
+
+def test_a_plan_for_programs(fmnist, store, small_sample):
+    arguments = [*TRAIN, "--models", "0,2", "--lr", "0.1,0.01", "--seeds", "0-2", "--dry-run", "-q"]
+    rows = json.loads(fmnist(*arguments, "--json").out)
+    assert [(row["model"], row["learning_rate"], row["seeds"]) for row in rows] == [
+        (model, rate, 3) for rate in ("0.1", "0.01") for model in ("Model 0", "Model 2")
+    ]
+    assert all(row["seconds"] > 0 for row in rows)
+    assert fmnist(*arguments).err == ""
+
+
+def test_a_plan_of_unknown_time_prints_no_empty_line(fmnist, store, small_sample, monkeypatch):
+    monkeypatch.setattr("fmnist.commands.options.Library", lambda own: Library(own, reference=None))
+    answer = fmnist(*TRAIN, "--models", "0,2", "--dry-run", "--format", "table")
+    assert answer.err == ""
+    assert [line.split()[-1] for line in answer.out.splitlines()] == ["seconds", "?", "?"]
+
+
+def test_train_without_data(fmnist, tmp_path):
+    check_refused(fmnist("train", "--data", tmp_path / "nothing"), tmp_path / "nothing", "FashionMNIST")
+
+
+# compare
+
+
+def test_compare_as_json(fmnist, trained):
+    answer = fmnist("compare", "--format", "json")
+    assert answer.code == 0
+    rows = json.loads(answer.out)
+    assert all(set(row) == COMPARED for row in rows)
+    two, one = sorted(rows, key=lambda row: row["model"])
+    accuracies = [run.result["test_accuracy"] for run in trained.runs() if run.recipe.model == "0"]
+    assert (two["model"], two["dataset"], two["source"], two["seeds"]) == ("0", "sample", "own", [0, 1])
+    assert two["accuracy_mean"] == pytest.approx(np.mean(accuracies))
+    assert two["accuracy_std"] == pytest.approx(np.std(accuracies, ddof=1))
+    assert (two["accuracy_min"], two["accuracy_max"]) == (min(accuracies), max(accuracies))
+    assert (two["parameters"], two["dead"], two["device"]) == (7_850, 0, "CPU")
+    assert two["recipe"] == "SGD, lr 0.1, batch 32, 1 epoch"
+    assert one["seeds"] == [0] and one["accuracy_std"] is None
+
+
+def test_compare_as_csv(fmnist, trained):
+    answer = fmnist("compare", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert answer.code == 0 and len(rows) == 2
+    assert set(rows[0]) == COMPARED
+    assert {row["model"]: row["seeds"] for row in rows} == {"0": "0 1", "1": "0"}
+    assert {row["model"]: row["accuracy_std"] == "" for row in rows} == {"0": False, "1": True}
+
+
+def test_compare_as_a_table(fmnist, trained):
+    answer = fmnist("compare")
+    title, header, *lines = answer.out.splitlines()
+    assert answer.code == 0 and title == "Sample data"
+    assert header.split()[:6] == ["model", "seeds", "accuracy", "std", "training", "lowest"]
+    assert lines[0].startswith("Model 0      2  ") and lines[1].startswith("Model 1      1  ")
+    # What is the same in all rows is said once.
+    assert lines[2:4] == ["source: own", "recipe: SGD, lr 0.1, batch 32, 1 epoch"]
+    assert answer.out.count("%") == 2 * 4 - 1 and "nan" not in answer.out and "None" not in answer.out
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 240])
+def test_the_table_fits_the_terminal(fmnist, trained, small_data, monkeypatch, columns):
+    finished_run(trained, Recipe("2", 3, "fashion-mnist", 2, 64, 0.05, "sgd-momentum"), small_data)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = fmnist("compare", "--reference").out.splitlines()
+    assert max(map(len, lines)) <= columns
+    for needed in ("model", "source", "seeds", "accuracy", "training"):
+        assert needed in lines[1].split()
+    assert ("conditions" in lines[1].split()) == (columns == 240)
+    (wide,) = [line for line in lines if line.startswith("Model 2") and "own" in line]
+    recipe = "SGD, momentum 0.9, lr 0.05, batch 64, 2 epochs"
+    assert recipe in wide if columns >= 120 else f"{recipe[:8]}" in wide and "…" in wide
+
+
+def test_each_data_set_has_a_table_of_its_own(fmnist, store, small_data):
+    for name in ("mnist", "fashion-mnist", "kmnist"):
+        finished_run(store, Recipe("0", dataset=name), small_data)
+    tables = fmnist("compare").out.strip().split("\n\n")
+    assert [table.splitlines()[0] for table in tables] == ["FashionMNIST", "MNIST", "KMNIST"]
+    assert all(sum(line.startswith("Model ") for line in table.splitlines()) == 1 for table in tables)
+
+
+@pytest.mark.parametrize("format", ["json", "csv", "table"])
+def test_compare_nothing(fmnist, format):
+    answer = fmnist("compare", "--format", format)
+    assert answer.code == 0
+    if format == "json":
+        assert json.loads(answer.out) == []
+    elif format == "csv":
+        assert set(answer.out.strip().split(",")) == COMPARED
+    else:
+        assert "Nothing is trained yet" in answer.out
+
+
+# predict, convert
+
+
+def test_predict_as_json(fmnist, trained, shirt):
+    answer = fmnist("predict", shirt, shirt, "--dataset", "sample", "--format", "json")
+    rows = json.loads(answer.out)
+    assert answer.code == 0
+    assert [(row["file"], row["model"]) for row in rows] == [(str(shirt), "0"), (str(shirt), "1")] * 2
+    for row in rows:
+        assert len(row["probabilities"]) == 10 and sum(row["probabilities"]) == pytest.approx(1)
+        assert row["label"] == CLOTHES.classes[int(np.argmax(row["probabilities"]))]
+
+
+def test_predict_is_the_mean_over_seeds_of_what_the_stored_models_say(fmnist, trained, small_data, tmp_path):
+    item = next(image for image in small_data.test_images if image[0].any() and image[-1].any())
+    path = tmp_path / "item.png"
+    path.write_bytes(to_png(item))
+    (row, _) = json.loads(fmnist("predict", path, "--dataset", "sample", "--format", "json").out)
+    index = next(i for i, image in enumerate(small_data.test_images) if np.array_equal(image, item))
+    stored = [metrics.softmax(trained.logits(run.id))[index] for run in trained.runs() if run.recipe.model == "0"]
+    assert row["probabilities"] == pytest.approx(np.mean(stored, axis=0).tolist(), abs=0.02)
+
+
+def test_predict_as_a_table(fmnist, trained, shirt):
+    answer = fmnist("predict", shirt, "--dataset", "sample")
+    lines = answer.out.splitlines()
+    assert answer.code == 0 and len(lines) == 2
+    assert all(str(shirt) in line and "%" in line for line in lines)
+    assert "Model 0" in lines[0] and "Model 1" in lines[1]
+
+
+def test_predict_as_csv(fmnist, trained, shirt):
+    arguments = ("predict", shirt, "--dataset", "sample", "--format")
+    rows = list(csv.DictReader(io.StringIO(fmnist(*arguments, "csv").out)))
+    for row, answer in zip(rows, json.loads(fmnist(*arguments, "json").out), strict=True):
+        assert (row["file"], row["model"], row["label"]) == (str(shirt), answer["model"], answer["label"])
+        assert [float(row[name]) for name in CLOTHES.classes] == answer["probabilities"]
+
+
+def test_predict_without_a_model(fmnist, shirt, monkeypatch):
+    monkeypatch.setattr("fmnist.commands.options.Library", lambda own: Library(own, reference=None))
+    check_refused(fmnist("predict", shirt, "--dataset", "sample"), "python -m fmnist train")
+
+
+@pytest.mark.parametrize("command", ["predict", "convert"])
+@pytest.mark.parametrize("kind", ["missing", "text", "folder", "empty", "cut off"])
+def test_what_is_no_image(fmnist, tmp_path, shirt, command, kind):
+    path = tmp_path / "image.png"
+    if kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        path.write_bytes({"text": b"Dear diary", "empty": b"", "cut off": shirt.read_bytes()[:100]}[kind])
+    arguments = [command, path, *([tmp_path / "out.png"] if command == "convert" else [])]
+    check_refused(fmnist(*arguments), path.name)
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_convert(fmnist, tmp_path):
+    photo = Image.new("RGB", (300, 400), (250, 250, 250))
+    photo.paste((60, 70, 80), (100, 50, 200, 350))
+    photo.save(tmp_path / "photo.jpg")
+    answer = fmnist("convert", tmp_path / "photo.jpg", tmp_path / "out.png")
+    assert (answer.code, answer.out) == (0, "")
+    with Image.open(tmp_path / "out.png") as image:
+        assert (image.size, image.mode) == ((28, 28), "L")
+        assert np.asarray(image)[:, 14].min() > 100 and np.asarray(image)[14, 0] == 0
+
+
+def test_convert_to_where_nothing_can_be_written(fmnist, shirt, tmp_path):
+    check_refused(fmnist("convert", shirt, tmp_path / "none" / "out.png"), tmp_path / "none" / "out.png")
+
+
+# data
+
+
+def test_data_check(fmnist, idx_root):
+    packed = fmnist("data", "check", "--data", idx_root)
+    unpack_all(idx_root)
+    assert packed.code == 0 and "331 training and 100 test images" in packed.out
+    assert fmnist("data", "check", "--data", idx_root).out == packed.out
+
+
+def test_data_check_as_json(fmnist, idx_root, small_data):
+    facts = json.loads(fmnist("data", "check", "--data", idx_root, "--format", "json").out)
+    assert (facts["dataset"], facts["root"]) == ("fashion-mnist", str(idx_root))
+    assert (facts["train_images"], facts["test_images"]) == (331, 100)
+    assert facts["fingerprint"] == files.load("fashion-mnist", idx_root, idx_root).fingerprint
+
+
+def test_data_check_without_data(fmnist, tmp_path):
+    check_refused(fmnist("data", "check", "--data", tmp_path), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_download_has_nothing_to_do(fmnist, idx_root, monkeypatch):
+    monkeypatch.setattr(files, "_TORCHVISION", "raise SystemExit(1)")
+    assert fmnist("data", "download", "--data", idx_root).code == 0
+
+
+def test_data_download(fmnist, idx_root, tmp_path, monkeypatch):
+    script = f"import shutil, sys; shutil.copytree({str(idx_root)!r}, sys.argv[1], dirs_exist_ok=True)"
+    monkeypatch.setattr(files, "_TORCHVISION", script)
+    answer = fmnist("data", "download", "--data", tmp_path / "new")
+    assert answer.code == 0 and f"{tmp_path / 'new'}: complete" in answer.out
+
+
+def test_data_download_that_fails(fmnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_TORCHVISION", "raise RuntimeError('no route')")
+    check_refused(fmnist("data", "download", "--data", tmp_path / "new"), "no route")
+
+
+def test_a_store_that_is_broken(fmnist, runs_path):
+    runs_path.parent.mkdir()
+    runs_path.write_text("Dear diary, " * 100)
+    for command in (["compare"], ["runs", "list"], ["runs", "show", 1], TRAIN):
+        check_refused(fmnist(*command), runs_path)
+
+
+# As a process
+
+
+def call(*arguments: str, runs: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "fmnist", *arguments, "--runs", str(runs)]
+    return subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
+
+
+def test_an_error_reaches_the_shell(runs_path):
+    process = call("runs", "show", "5", runs=runs_path)
+    check_refused(Answer(process.returncode, process.stdout, process.stderr), "no run 5")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    command = [sys.executable, "-m", "fmnist", "runs", "list", "--runs", str(trained.path)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(command, cwd=settings.PROJECT, stdout=writer, stderr=-1, text=True, timeout=120)
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["train", "--models", "9"],
+        ["train", "--models", ""],
+        ["train", "--seeds", "a-b"],
+        ["train", "--seeds", "5-3"],
+        ["train", "--seeds", "0-999999"],
+        ["train", "--seeds", "-1"],
+        ["train", "--epochs", "many"],
+        ["train", "--epochs", "0"],
+        ["train", "--epochs", "1_0"],
+        ["train", "--batch-size", "-1"],
+        ["train", "--lr", "0"],
+        ["train", "--lr", "nan"],
+        ["train", "--lr", "0,05"],
+        ["train", "--seeds", "4000000000"],
+        ["train", "--lr", "0.1,fast"],
+        ["train", "--batch-size", "1.5"],
+        ["train", "--optimizer", "sgd,lion"],
+        ["train", "--dataset", "cifar10"],
+        ["train", "--optimizer", "lion"],
+        ["compare", "--format", "xml"],
+        ["predict"],
+        ["convert", "one.png"],
+        ["data"],
+        ["runs", "show"],
+        ["runs", "show", "first"],
+        ["runs", "delete"],
+        ["runs", "delete", "1", "two"],
+        ["runs", "resume", "5-3"],
+        ["runs", "list", "--status", "asleep"],
+        ["runs", "list", "--model", "9"],
+        ["runs", "list", "--dataset", "cifar10"],
+        ["verify", "--format", "csv"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(arguments, capsys):
+    assert cli.main(arguments) == 2
+    answer = capsys.readouterr()
+    assert answer.out == "" and answer.err.startswith("Usage: ")
+
+
+def test_every_command_has_help_in_80_columns():
+    def check(command: click.Command, *path: str) -> None:
+        answer = CliRunner().invoke(cli.program, [*path, "-h"], terminal_width=80)
+        assert answer.exit_code == 0 and answer.stdout.startswith("Usage: ")
+        assert max(map(len, answer.stdout.splitlines())) <= 80
+        for name, below in getattr(command, "commands", {}).items():
+            check(below, *path, name)
+
+    check(cli.program)
+
+
+def test_what_is_refused_has_its_exit_code_by_any_way_in(store):
+    answer = CliRunner().invoke(cli.program, ["runs", "show", "7", "--runs", str(store.path)])
+    check_refused(Answer(answer.exit_code, answer.stdout, answer.stderr), "no run 7")
+
+
+def test_the_version_is_that_of_the_distribution(fmnist, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", {"fmnist": "1.2.3"}.__getitem__)
+    assert (fmnist("--version").code, fmnist("--version").out) == (0, "fmnist 1.2.3\n")
+
+
+def test_the_version_of_a_checkout(fmnist, monkeypatch):
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert fmnist("--version").out == f"fmnist {fmnist_package.__version__}\n"
+
+
+def test_torch_and_streamlit_are_not_loaded_to_begin_with():
+    code = "import sys, fmnist.__main__; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=settings.PROJECT).returncode == 0
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_lists_fit_the_terminal(fmnist, trained, shirt, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    commands = [["runs", "list", "--reference"], ["runs", "show", 1, "--format", "table"]]
+    commands += [["predict", shirt, "--dataset", "sample"]]
+    commands += [[*TRAIN, "--optimizer", "adam,sgd-momentum", "--lr", "0.01,0.001", "--dry-run"]]
+    for command in commands:
+        answer = fmnist(*command)
+        assert answer.code == 0 and max(map(len, answer.out.splitlines())) <= columns, command
+
+
+@pytest.mark.parametrize(
+    "text, numbers",
+    [("0", [0]), ("0-4", [0, 1, 2, 3, 4]), ("3,1,3", [3, 1]), ("0,2,5-7", [0, 2, 5, 6, 7]), ("1, 2", [1, 2])],
+)
+def test_lists_of_seeds(text, numbers):
+    assert options.numbers(text) == numbers
+
+
+@pytest.mark.parametrize("values, text", [([], ""), ([7], "7"), ([3, 1, 2], "1-3"), ([1, 2, 4, 6, 7, 8], "1-2,4,6-8")])
+def test_ranges_are_read_as_they_are_written(values, text):
+    assert options.as_ranges(values) == text
+    assert not text or options.numbers(text) == sorted(values)
+
+
+def test_lists_of_models():
+    assert options.names("2, 0,2") == ["2", "0"]

@@ -1,0 +1,142 @@
+"""What Compare, Home and the report show: on the reference runs, held against other code than theirs."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from helpers.making import finished_run
+from plotly.offline import get_plotlyjs
+from sklearn.metrics import precision_recall_fscore_support
+
+from fmnist.compare import report
+from fmnist.compare.charts import COSTS
+from fmnist.compare.comparison import Comparison
+from fmnist.recipe import Recipe
+from fmnist.store.library import Library, default_groups
+
+
+@pytest.fixture
+def library(store) -> Library:
+    return Library(store)
+
+
+@pytest.fixture
+def reference(library, real_data) -> Comparison:
+    """The three models with five seeds each."""
+    return Comparison(library, default_groups(library.groups("fashion-mnist", "reference")), real_data.test_labels)
+
+
+def logits_of(comparison: Comparison, library: Library, group: int) -> list[np.ndarray]:
+    return [library.logits(run).astype(np.float64) for run in comparison.groups[group].runs]
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"\d+\.\d+", text)]
+
+
+def test_means_and_intervals_are_scipys(reference, library, real_data):
+    for index, (_, row) in enumerate(reference.tables[0].iterrows()):
+        accuracies = [
+            np.mean(answers.argmax(axis=1) == real_data.test_labels) for answers in logits_of(reference, library, index)
+        ]
+        low, high = scipy.stats.t.interval(0.95, 4, np.mean(accuracies), scipy.stats.sem(accuracies))
+        assert (row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]) == pytest.approx(
+            (np.mean(accuracies), low, high)
+        )
+        assert f"{row['name']} {row['accuracy_mean']:.1%} (95%: {low:.1%} to {high:.1%})" in reference.accuracy().alt
+
+
+def test_a_curve_is_the_mean_over_seeds_with_its_interval(reference, library):
+    figure = reference.learning("loss", "test", "epoch").figure
+    runs = reference.groups[2].runs
+    history = library.history(runs, "test")
+    by_epoch = history.pivot(index="epoch", columns="run", values="loss").to_numpy()
+    [mean] = [trace for trace in figure.data if trace.name == "Model 2"]
+    assert mean.y == pytest.approx(by_epoch.mean(axis=1).tolist())
+    low, high = scipy.stats.t.interval(0.95, 4, by_epoch.mean(axis=1), scipy.stats.sem(by_epoch, axis=1))
+    assert numbers(mean.text[1]) == pytest.approx([by_epoch[1].mean(), low[1], high[1]], abs=5e-4)
+
+
+def test_the_seconds_of_a_mean_curve_are_mean_seconds(reference, library):
+    figure = reference.learning("accuracy", "train", "seconds").figure
+    history = library.history(reference.groups[0].runs, "train")
+    last = history[history["step"] == history["step"].max()]
+    [mean] = [trace for trace in figure.data if trace.name == "Model 0"]
+    assert mean.x[-1] == pytest.approx(last["seconds"].mean())
+    assert mean.y[-1] == pytest.approx(last["accuracy"].mean())
+
+
+def test_class_scores_are_scikit_learns(reference, library, real_data):
+    table = reference.class_table()
+    for index, group in enumerate(reference.groups):
+        scores = [
+            precision_recall_fscore_support(real_data.test_labels, logits.argmax(axis=1), zero_division=np.nan)
+            for logits in logits_of(reference, library, index)
+        ]
+        precision, recall, f1, _ = np.array(scores).swapaxes(0, 1)
+        rows = table[table["group"] == group.title]
+        assert rows["precision"].tolist() == pytest.approx(np.nanmean(precision, axis=0).tolist())
+        assert rows["recall"].tolist() == pytest.approx(recall.mean(axis=0).tolist())
+        assert rows["f1"].tolist() == pytest.approx(np.nan_to_num(f1).mean(axis=0).tolist())
+    assert reference.say_hardest().startswith("**Shirt** is the hardest class")
+
+
+def test_confidence_is_a_hand_count(reference, library, real_data):
+    for index, sentence in enumerate(reference.calibrated()):
+        confidence, right = [], []
+        for logits in logits_of(reference, library, index):
+            shares = scipy.special.softmax(logits, axis=1)
+            confidence += shares.max(axis=1).tolist()
+            right += (logits.argmax(axis=1) == real_data.test_labels).tolist()
+        table = pd.DataFrame({"confidence": confidence, "right": right})
+        table["bin"] = pd.cut(table["confidence"], np.linspace(0, 1, 16))
+        bins = table.groupby("bin", observed=True).agg(
+            confidence=("confidence", "mean"), right=("right", "mean"), images=("right", "size")
+        )
+        error = ((bins["confidence"] - bins["right"]).abs() * bins["images"]).sum() / len(table)
+        expected = [100 * np.mean(confidence), 100 * np.mean(right), 100 * error]
+        assert numbers(sentence) == pytest.approx(expected, abs=0.051)
+
+
+def test_what_is_worth_its_cost_is_what_nobody_beats(reference):
+    cost = COSTS["multiply_adds"]
+    assert reference.say_cost(cost) == (
+        "Worth their cost: **Model 0 (82.6% for 7,840)**, **Model 2 (88.3% for 1,133,860)**. "
+        "Another one is at least as accurate and costs no more than Model 1."
+    )
+    assert reference.fairness().empty and reference.apart() == []
+
+
+def test_leads_on_home_are_what_compare_says_of_means(reference):
+    said = [pair.sentence for pair in reference.pairs]
+    assert len(reference.leads) == 2
+    assert all(any(full.startswith(lead) for full in said) for lead in reference.leads)
+
+
+def test_what_differs_besides_the_model_is_named(library, store, small_data):
+    finished_run(store, Recipe("0", epochs=2), small_data)
+    finished_run(store, Recipe("2", 1), small_data, machine="Another processor")
+    differing = Comparison(library, library.groups("fashion-mnist", "own")).fairness().set_index("what")
+    assert set(differing.index) == {"Epochs", "Seeds", "Times measured on"}
+    assert differing.loc["Epochs"].iloc[:2].tolist() == ["2", "3"]
+    assert differing.loc["Times measured on", "so"] == "Their times can't be compared."
+
+
+def test_the_report_says_what_the_page_says_and_needs_no_network(reference):
+    page = report.write(reference, with_images=True)
+    assert len(page.encode()) < 10_000_000
+    page = page.replace(get_plotlyjs(), "")
+    for pair in reference.pairs:
+        assert pair.sentence in page
+    assert page.count("Save as SVG") == len(re.findall(r'<figure role="group"', page)) >= 8
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)  # nothing is fetched
+
+
+def test_a_report_without_the_data_has_what_the_store_tells(library, store, small_data):
+    finished_run(store, Recipe("0", learning_rate=0.25), small_data)
+    page = report.write(Comparison(library, library.groups("fashion-mnist", "own")), with_images=False)
+    assert "lr 0.25" in page and "By class" not in page

@@ -1,0 +1,284 @@
+"""What is said of ill runs, and that nothing is said of healthy ones."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import is_one_sentence
+
+from fmnist.compare.diagnosis import Finding, diagnose, ends_in_relu, layer_words
+from fmnist.data.files import Dataset
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.store import REFERENCE, Store
+from fmnist.training import loop
+
+LABELS = np.repeat(np.arange(10), 100)
+RESULT = {"zero_layers": []}
+
+
+def good_logits(never: int | None = None, rectified: bool = False) -> np.ndarray:
+    """Right for all images but those of a class that is never the largest."""
+    logits = np.random.default_rng(0).normal(0, 1, (1000, 10))
+    logits[np.arange(1000), LABELS] += 12
+    if never is not None:
+        logits[:, never] = -1
+    return (np.maximum(logits, 0) if rectified else logits).astype(np.float16)
+
+
+def curves(train: list[float], test: list[float], accuracy: list[float], trained: list[float] | None = None):
+    """A history: training losses at every 25th step, spread over the epochs; after each epoch a test."""
+    per_epoch = len(train) // len(test)
+    trained = trained or accuracy
+    rows = [("train", 25 * (i + 1), i // per_epoch + 1, loss, trained[i // per_epoch]) for i, loss in enumerate(train)]
+    rows += [
+        ("test", 25 * per_epoch * (e + 1), e + 1, *values) for e, values in enumerate(zip(test, accuracy, strict=True))
+    ]
+    return pd.DataFrame(rows, columns=["split", "step", "epoch", "loss", "accuracy"])
+
+
+HEALTHY = curves([1, 0.8, 0.6, 0.5, 0.45, 0.44], [0.6, 0.5, 0.48], [0.78, 0.82, 0.83])
+
+
+def find(logits=None, history=HEALTHY, *, model="2", labels=LABELS, **run) -> list[Finding]:
+    logits = good_logits() if logits is None else logits
+    found = diagnose(Recipe(model), run.pop("result", RESULT), logits, labels, history, **run)
+    for finding in found:
+        for text in (finding.sentence, finding.evidence, finding.remedy):
+            assert is_one_sentence(text) and text.endswith(".") and text[0].isupper() and "*" not in text
+    return found
+
+
+def kinds(found: list[Finding]) -> list[str]:
+    return [finding.kind for finding in found]
+
+
+def test_a_healthy_run_gets_no_finding():
+    assert find() == []
+    assert find(good_logits(rectified=True), model="1") == []
+
+
+# The whole model
+
+
+def test_a_model_without_gradients_is_dead_and_its_layer_is_named():
+    logits = np.tile(np.arange(10, 0, -1), (1000, 1)).astype(np.float16)
+    train = [2.3, 2.1, 1.9, 1.2, 2.4, 2.31, 2.30, 2.303, 2.302]
+    history = curves(train, [2.303] * 3, [0.1] * 3)
+    dead, layer = find(logits, history, result={"zero_layers": ["8"]})
+    assert dead.kind == "dead" and "all 1,000 images for class 0 (T-shirt/top)" in dead.sentence
+    assert "100 of 1,000 are right" in dead.evidence and dead.label == 0
+    assert layer.kind == "zero-layer"
+    assert layer.sentence == (
+        "Every unit of the fourth convolution is zero after its ReLU for all 1,000 test images, since about step 150; "
+        "the loss stays at ln 10 (2.303), which is what guessing costs."
+    )
+
+
+@pytest.mark.parametrize(
+    "train, said",
+    [([2.3] * 6, "never below ln 10"), ([2, 1, 2.3, 2.3, 2.3, 2.7], "for all 1,000 test images.")],
+)
+def test_when_a_layer_died_is_only_said_where_the_curve_shows_it(train, said):
+    _, layer = find(np.ones((1000, 10)), curves(train, [2.3] * 2, [0.1] * 2), result={"zero_layers": ["3"]})
+    assert said in layer.sentence and "since" not in layer.sentence and "second convolution" in layer.sentence
+
+
+def test_a_dead_run_as_training_leaves_it(small_data: Dataset):
+    recipe = Recipe("1", seed=1, dataset="sample", learning_rate=2.0, device="cpu")
+    rows, end = [], None
+    for event in loop.train(recipe, small_data):
+        match event:
+            case loop.Progress():
+                rows.append(("train", event.step, event.epoch, event.loss, event.accuracy))
+            case loop.EpochEnd():
+                rows.append(("test", event.step, event.epoch, event.test_loss, event.test_accuracy))
+            case loop.Finished():
+                end = event
+    history = pd.DataFrame(rows, columns=HEALTHY.columns)
+    if not end.dead:  # Rounding may decide otherwise on another machine.
+        pytest.skip("This recipe lives on this machine.")
+    found = diagnose(recipe, {"zero_layers": end.zero_layers}, end.logits, small_data.test_labels, history)
+    assert kinds(found) == ["dead"] + ["zero-layer"] * len(end.zero_layers)
+    step = int(re.search(r"since about step (\d+)", found[1].sentence)[1])
+    train = history[history["split"] == "train"]
+    assert (abs(train[train["step"] >= step]["loss"] - np.log(10)) <= 0.05).all()
+    assert abs(train[train["step"] < step]["loss"].iloc[-1] - np.log(10)) > 0.05
+
+
+def test_a_model_that_has_not_begun_to_learn_is_told_from_a_dead_one():
+    logits = np.random.default_rng(0).normal(0, 0.01, (1000, 10))
+    logits[:, 4] += 1
+    (found,) = find(logits, curves([2.304, 2.303, 2.302], [2.302], [0.1]))
+    assert found.kind == "dead" and "not learnt yet" in found.sentence and "higher" in found.remedy
+    (found,) = find(logits, curves([1.0, 0.9, 2.8], [2.8], [0.1]))
+    assert "is dead" in found.sentence and "lower" in found.remedy
+
+
+def test_a_loss_that_is_not_finite():
+    error = (
+        "The loss is not a finite number any more at step 1,234 (epoch 1): the weights have run away. "
+        "A lower learning rate helps."
+    )
+    history = curves([2.3, 2.2, 9.5], [2.0], [0.1])
+    (found,) = diagnose(Recipe("0", learning_rate=50), None, None, None, history, status="failed", error=error)
+    assert found.kind == "not-finite" and "step 1,234 (epoch 1)" in found.sentence
+    assert "9.500 at step 75" in found.evidence and "such as 5." in found.remedy
+    (found,) = diagnose(Recipe("0"), None, None, None, history.iloc[:0], status="failed", error=error)
+    assert is_one_sentence(found.evidence)
+
+
+@pytest.mark.parametrize(
+    "status, error", [("cancelled", None), ("interrupted", None), ("failed", "There is no CUDA device.")]
+)
+def test_a_run_that_only_ended_early_is_not_ill(status, error):
+    assert diagnose(Recipe("2"), None, None, None, HEALTHY.iloc[:0], status=status, error=error) == []
+
+
+# Classes
+
+
+def test_a_class_held_at_zero_by_the_last_relu():
+    (found,) = find(good_logits(never=6, rectified=True), model="1")
+    assert (found.kind, found.label) == ("never", 6)
+    assert found.sentence == (
+        "Class 6 (Shirt) is never predicted: the ReLU after the last layer holds its logit at 0 for all 1,000 images."
+    )
+    assert "Leave out the last ReLU" in found.remedy
+
+
+def test_a_class_that_is_never_the_largest():
+    (found,) = find(good_logits(never=6))
+    assert found.sentence == "Class 6 (Shirt) is never predicted: its logit is never the largest."
+    assert "ReLU" not in found.remedy
+
+
+def test_a_class_held_at_zero_for_most_images():
+    logits = good_logits(never=6, rectified=True)
+    logits[:9, 6] = 0.25
+    (found,) = find(logits, model="1")
+    assert "at 0 for 991 of 1,000 images, and elsewhere another is larger" in found.sentence
+
+
+@pytest.mark.parametrize("times, kind", [(0, ["never"]), (4, ["rare"]), (5, [])])
+def test_a_class_that_is_hardly_ever_predicted(times, kind):
+    logits = good_logits(never=6)
+    logits[:times, 6] = 50
+    found = find(logits)
+    assert kinds(found) == kind
+    if times == 4:
+        assert "only 4 of 1,000 images" in found[0].sentence
+
+
+def test_images_for_which_nothing_is_chosen():
+    logits = good_logits(never=0, rectified=True)
+    logits[70:, 3] += 0.5  # Somewhere else something is chosen.
+    logits[:70] = 0
+    never, undecided = find(logits, model="1")
+    assert "Class 0 (T-shirt/top) is predicted only where all logits are equal" in never.sentence
+    assert undecided.kind == "undecided" and "For 70 of 1,000 images all logits are equal" in undecided.sentence
+
+
+def test_a_class_without_images_need_not_be_predicted():
+    kept = LABELS != 6
+    assert find(good_logits(never=6)[kept], labels=LABELS[kept]) == []
+    assert find(np.tile(np.arange(10), (5, 1)), labels=np.full(5, 9)) == []
+
+
+# Curves
+
+
+@pytest.mark.parametrize(
+    "losses, accuracies, ill",
+    [
+        ([1.0, 0.88], [0.6, 0.61], True),
+        ([1.0, 0.89], [0.6, 0.7], False),
+        ([1.0, 0.5], [0.6, 0.605], False),
+        ([1.0, 0.4, 0.39], [0.6, 0.8, 0.82], False),
+        ([1.0], [0.6], False),
+    ],
+)
+def test_still_falling_at_the_end(losses, accuracies, ill):
+    found = find(history=curves([1.0] * len(losses), losses, accuracies))
+    assert kinds(found) == ["unfinished"] * ill
+    if ill:
+        assert "fell by 12%" in found[0].sentence and "1.0 points" in found[0].evidence
+
+
+@pytest.mark.parametrize(
+    "losses, accuracies, trained, ill",
+    [
+        ([0.5, 0.4, 0.45], [0.8, 0.85, 0.85], [0.8, 0.9, 0.93], True),
+        ([0.5, 0.4, 0.39], [0.8, 0.85, 0.85], [0.8, 0.9, 0.93], False),  # the test loss still falls
+        ([0.5, 0.4, 0.45], [0.8, 0.85, 0.85], [0.8, 0.9, 0.895], False),  # under five points
+    ],
+)
+def test_overfitting(losses, accuracies, trained, ill):
+    found = find(history=curves([0.5] * 6, losses, accuracies, trained))
+    assert kinds(found) == ["overfitting"] * ill
+    if ill:
+        assert "8.0 points" in found[0].sentence and "93.0% to 85.0%" in found[0].evidence
+        assert "0.400 (epoch 2) to 0.450" in found[0].evidence
+        few = np.arange(0, 1000, 50)  # 20 images don't show eight points.
+        assert find(good_logits()[few], curves([0.5] * 6, losses, accuracies, trained), labels=LABELS[few]) == []
+
+
+# The reference runs, counted with other code
+
+
+@pytest.mark.parametrize("id", range(1, 16))
+def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id):
+    store = Store(REFERENCE, read_only=True)
+    run, logits, history = store.run(id), store.logits(id).tolist(), store.history([id])
+    found = find(
+        store.logits(id), history, model=run.recipe.model, result=run.result, labels=np.repeat(range(10), 1000)
+    )
+    said, undecided, zeros = [0] * 10, 0, [0] * 10
+    for row in logits:
+        zeros = [count + (value == 0) for count, value in zip(zeros, row, strict=True)]
+        if len(set(row)) == 1:
+            undecided += 1
+        else:
+            said[row.index(max(row))] += 1
+    assert [f.label for f in found if f.kind in ("never", "rare")] == [c for c in range(10) if said[c] < 50]
+    assert [f.label for f in found if f.kind == "never"] == run.result["never_predicted"]
+    for finding in found:
+        if finding.kind == "never":
+            count = zeros[finding.label]
+            shown = "all 10,000 images" if count == 10_000 else f"{count:,} of 10,000 images"
+            assert f"holds its logit at 0 for {shown}" in finding.sentence
+        if finding.kind == "rare":
+            assert f"only {said[finding.label]} of 10,000" in finding.sentence
+    assert [f"{undecided:,} of" in f.sentence for f in found if f.kind == "undecided"] == [True] * (undecided > 0)
+    before, last = (list(history[history["split"] == "test"]["loss"])[i] for i in (-2, -1))
+    assert ("unfinished" in kinds(found)) == (last / before < 0.88)
+    assert not {"overfitting", "dead", "zero-layer"} & set(kinds(found))
+    if run.recipe.model != "1":
+        assert found == []
+
+
+# Words
+
+
+@pytest.mark.parametrize("model", ARCHITECTURES)
+def test_layers_are_named_as_the_model_is_built(model):
+    modules = [type(module).__name__ for module in ARCHITECTURES[model].build()]
+    words = layer_words(ARCHITECTURES[model].layers)
+    assert sorted(map(int, words)) == [index for index, kind in enumerate(modules) if kind == "ReLU"]
+    assert ends_in_relu(model) == (modules[-1] == "ReLU")
+
+
+def test_layers_in_words():
+    assert layer_words(ARCHITECTURES["2"].layers) == {
+        "1": "first convolution", "3": "second convolution", "6": "third convolution", "8": "fourth convolution",
+    }  # fmt: skip
+    assert layer_words("Flatten, Linear(784, 10), ReLU, Linear(10, 10), ReLU")["4"] == "second linear layer"
+    assert layer_words("Conv2d(3), ReLU, Flatten, Linear(2, 3)") == {"1": "convolution"}
+
+
+def test_a_layer_with_an_unknown_name_keeps_it():
+    _, layer = find(np.ones((1000, 10)), result={"zero_layers": ["body.act"]})
+    assert "Every unit of layer body.act is zero" in layer.sentence

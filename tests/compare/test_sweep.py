@@ -1,0 +1,181 @@
+"""What a sweep shows, held against counts by hand, and its picture."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from helpers.making import ended_run, finished_run
+
+from fmnist.compare import sweep, sweep_chart
+from fmnist.compare.sweep import Sweep
+from fmnist.grid import FACTORS, Grid
+from fmnist.recipe import Recipe
+from fmnist.store.library import Library
+from fmnist.training.scheduler import Scheduler
+
+DEAD = tuple(range(1, 10))
+
+
+@pytest.fixture
+def library(store) -> Library:
+    return Library(store, None)
+
+
+def swept(library: Library) -> Sweep:
+    return Sweep(library, library.groups("fashion-mnist"), library.own.runs("failed"))
+
+
+@pytest.fixture
+def small(library, small_data) -> Sweep:
+    """Two learning rates and two batch sizes, the accuracies of which are these; a seed of one is dead, one failed."""
+    for rate, size, accuracies in (
+        (0.1, 32, (0.80, 0.84)),
+        (0.01, 32, (0.60, 0.62)),
+        (0.1, 64, (0.70,)),
+        (0.01, 64, (0.40, 0.99)),
+    ):
+        for seed, accuracy in enumerate(accuracies):
+            recipe = Recipe("0", seed, batch_size=size, learning_rate=rate)
+            finished_run(library.own, recipe, small_data, accuracy=accuracy, never=DEAD if accuracy == 0.99 else ())
+    ended_run(library.own, Recipe("0", 1, batch_size=64), small_data, "failed", "Why.")
+    ended_run(library.own, Recipe("0", 0, batch_size=128, learning_rate=5), small_data, "failed", "Why.")
+    return swept(library)
+
+
+def dead_accuracy(data) -> float:
+    """Of a run that says class 0 for every image."""
+    return float(np.mean(data.test_labels == 0))
+
+
+def test_each_group_is_a_row_and_what_failed_is_not_hidden(small, small_data):
+    table = small.table
+    dead = dead_accuracy(small_data)
+    assert list(zip(table["learning_rate"], table["batch_size"], strict=True)) == [
+        (0.1, 32),
+        (0.1, 64),
+        (0.01, 32),
+        (0.01, 64),
+        (5.0, 128),
+    ]
+    assert table["accuracy_mean"].tolist()[:4] == pytest.approx([0.82, 0.70, 0.61, (0.40 + dead) / 2])
+    assert math.isnan(table["accuracy_mean"][4]) and table["id"][4] == ""
+    assert table["accuracy_std"].tolist()[:1] == pytest.approx([0.04 / math.sqrt(2)])
+    assert table["seeds"].tolist() == [2, 1, 2, 2, 0]
+    assert table["dead"].tolist() == [0, 0, 0, 1, 0] and table["failed"].tolist() == [0, 1, 0, 0, 1]
+
+
+def test_a_seed_that_failed_once_and_went_well_another_time_has_not_failed(small, library, small_data):
+    finished_run(library.own, Recipe("0", 1, batch_size=64), small_data)
+    assert swept(library).table["failed"].sum() == 1
+
+
+def test_effects_are_ranges_where_all_else_is_equal(small, small_data):
+    worst = (0.40 + dead_accuracy(small_data)) / 2
+    effects = small.effects.set_index("factor")
+    assert list(effects.index) == ["learning_rate", "batch_size"]
+    assert effects.loc["learning_rate", "points"] == pytest.approx((0.82 - 0.61 + 0.70 - worst) / 2)
+    assert effects.loc["batch_size", "points"] == pytest.approx((0.82 - 0.70 + 0.61 - worst) / 2)
+    assert effects["sets"].tolist() == [2, 2]
+    assert effects["best"].tolist() == [0.1, 32]
+
+
+def test_the_answer_and_what_not_to_conclude(small):
+    assert small.answer() == (
+        "Best of 5: **Model 0, SGD, lr 0.1, batch 32, 3 epochs** with **82.0%** on average over 2 seeds."
+    )
+    assert small.say_effects().startswith("The **learning rate** matters most: all else equal, its best and its worst")
+    said = " ".join(small.caveats())
+    assert "best of 5 on the test images" in said
+    assert "1 of the groups has one seed alone" in said
+    assert "1 of the 7 finished runs is dead" in said and "2 runs failed" in said
+    assert small.best(2) == [small.table["id"][0], small.table["id"][1]] and len(small.best(99)) == 4
+
+
+def test_single_seeds_and_no_pair_that_differs_in_one_factor_alone(library, small_data):
+    finished_run(library.own, Recipe("0"), small_data)
+    finished_run(library.own, Recipe("2", epochs=1), small_data, accuracy=0.9)
+    lonely = swept(library)
+    assert "with its single seed" in lonely.answer() and lonely.say_effects() == ""
+    assert any("Every group has one seed alone" in sentence for sentence in lonely.caveats())
+
+
+def test_models_alone_are_no_sweep(library, small_data):
+    finished_run(library.own, Recipe("0"), small_data)
+    finished_run(library.own, Recipe("2", 3), small_data)
+    assert not sweep.is_sweep(library.groups("fashion-mnist"))
+    finished_run(library.own, Recipe("2", optimizer="adam"), small_data)
+    assert sweep.is_sweep(library.groups("fashion-mnist"))
+
+
+def lines(figure: go.Figure) -> list[tuple[float, float, str]]:
+    """Of each line of a picture where it begins and ends, and what is said of it. The best one is there twice."""
+    found = []
+    for trace in figure.data:
+        if trace.hovertemplate:
+            x, y = np.array(trace.x, float), np.array(trace.y, float)
+            ends = np.flatnonzero(x == np.nanmax(x))
+            starts = [0, *(ends[:-1] + 2)]  # Between two lines is a gap.
+            found += [(y[start], y[end], trace.text[end]) for start, end in zip(starts, ends, strict=True)]
+    return found
+
+
+def test_each_row_is_a_line_that_ends_at_its_accuracy(small):
+    picture = small.picture()
+    drawn = lines(picture.figure)
+    assert len(drawn) == 5 + 1
+    ends = {text: end for _, end, text in drawn}
+    order = sorted(ends, key=ends.get)
+    assert "1 failed" in order[0] and ends[order[0]] == 0  # Below the scale.
+    assert "<b>82.00%</b>, 2 seeds" in order[-1] and "1 dead" in order[1]
+    heights = [ends[text] for text in order[1:]]
+    means = sorted(small.table["accuracy_mean"].dropna())
+    scale = np.polyfit(means, heights, 1)
+    assert heights == pytest.approx(np.polyval(scale, means))  # The axis is linear.
+    texts = [annotation.text for annotation in picture.figure.layout.annotations]
+    assert {"0.1", "0.01", "5", "32", "64", "128"} <= {*texts} and "Epochs" not in " ".join(texts)
+    assert "lr 0.1, batch 32, 3 epochs 82.0%" in picture.alt
+
+
+def test_lines_through_one_value_lie_side_by_side_the_better_above(small):
+    starts = {text: start for start, _, text in lines(small.picture().figure)}
+    at_32 = sorted((height, text) for text, height in starts.items() if "lr 0.1," in text)
+    assert len(at_32) == len({height for height, _ in at_32}) == 2
+    assert "batch 32" in at_32[1][1]
+
+
+def test_a_thousand_lines_are_a_handful_of_traces():
+    table = swept_table(1000)
+    figure = sweep_chart.coordinates(table, [factor for factor in FACTORS if table[factor.field].nunique() > 1])
+    assert len(figure.data) <= sweep_chart.SHADES + 3
+    assert len(lines(figure)) == 1001
+
+
+def swept_table(count: int) -> pd.DataFrame:
+    """A table as of so many groups, one of which has failed."""
+    rates = [round(0.001 * 1.01**index, 6) for index in range(count)]
+    rows = [sweep._failed_row(Recipe("0", learning_rate=rates[0]), 1)]
+    for index, rate in enumerate(rates[1:], start=1):
+        recipe = Recipe("02"[index % 2], learning_rate=rate)
+        rows.append(sweep._failed_row(recipe, 0) | {"id": str(index), "seeds": 1, "accuracy_mean": index / count})
+    return pd.DataFrame(rows[::-1], columns=list(sweep.COLUMNS))
+
+
+def test_a_real_sweep_is_trained_and_shown(library, small_sample):
+    grid = Grid("0", range(2), [1, 2], [32], [0.1, 0.01], ["sgd", "adam"], "sample", "cpu")
+    keyed = [(recipe, recipe.key(small_sample.fingerprint)) for recipe in grid.recipes()]
+    library.own.enqueue(keyed, library.own.path.parent)
+    Scheduler(library.own).work(idle_seconds=0)
+    assert {run.status for run in library.own.runs()} == {"done"}, [
+        run.error for run in library.own.runs() if run.error
+    ]
+    groups = library.groups("sample")
+    assert len(groups) == grid.count / 2 and all(len(group.runs) == 2 for group in groups)
+    shown = Sweep(library, groups)
+    means = {group.id: np.mean([run.result["test_accuracy"] for run in group.runs]) for group in groups}
+    assert shown.table["accuracy_mean"].tolist() == pytest.approx(sorted(means.values(), reverse=True))
+    assert {factor.field for factor in shown.factors} == {"optimizer", "learning_rate", "epochs"}
+    assert shown.effects["sets"].tolist() == [4, 4, 4]

@@ -1,0 +1,448 @@
+"""Data: read as published or refused with a sentence that names the file; a user's folder is only read."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.server
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+from conftest import is_one_sentence, publish, unpack_all
+
+from fmnist import settings
+from fmnist.data import files, sample
+from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.data.files import DataError, DataMissing, Dataset
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+FASHION = DATASETS["fashion-mnist"]
+REAL = files.raw_folder("fashion-mnist", files.data_root())
+PUBLISHED = [info for info in DATASETS.values() if info.files]
+
+
+def listing(root: Path) -> dict[str, tuple]:
+    """Everything in a folder, with what a write would change."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        for path in [root, *root.rglob("*")]
+    }
+
+
+def same(one: Dataset, other: Dataset) -> bool:
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def refusal(root: Path, kind: type[DataError] = DataError) -> str:
+    """What is said about a folder that can't be used."""
+    before = listing(root)
+    with pytest.raises(DataError) as refused:
+        files.load("fashion-mnist", root, root / "cache")
+    assert type(refused.value) is kind
+    assert is_one_sentence(refused.value)
+    assert listing(root) == before
+    return str(refused.value)
+
+
+# Reading
+
+
+def test_files_hold_what_was_written(idx_root, small_data):
+    loaded = files.load("fashion-mnist", idx_root, idx_root)
+    assert same(loaded, small_data)
+    assert loaded.train_images.dtype == np.uint8 and loaded.train_labels.dtype == np.int64
+    assert loaded.info.title == "FashionMNIST"
+
+
+@pytest.mark.parametrize("info", PUBLISHED, ids=lambda info: info.id)
+def test_every_data_set_is_read_from_its_own_files(tmp_path, small_data, monkeypatch, info):
+    publish(info.id, small_data, tmp_path, monkeypatch)
+    before = listing(tmp_path)
+    loaded = files.load(info.id, tmp_path, tmp_path)
+    assert same(loaded, small_data)
+    assert (loaded.name, loaded.info.classes) == (info.id, info.classes)
+    assert loaded.train_labels.dtype == np.int64 and loaded.train_images.dtype == np.uint8
+    assert listing(tmp_path) == before
+    for other in PUBLISHED:
+        if other != info:
+            with pytest.raises(DataMissing, match=f"^{other.title} is not in"):
+                files.load(other.id, tmp_path, tmp_path)
+
+
+def test_packed_and_unpacked_are_the_same_data(idx_root):
+    packed = files.load("fashion-mnist", idx_root, idx_root)
+    unpack_all(idx_root)
+    unpacked = files.load("fashion-mnist", idx_root, idx_root)
+    assert same(packed, unpacked)
+    assert packed.fingerprint == unpacked.fingerprint
+
+
+def test_a_users_folder_is_only_read(idx_root, tmp_path):
+    before = listing(idx_root)
+    files.load("fashion-mnist", idx_root, tmp_path / "cache")
+    assert listing(idx_root) == before
+
+
+def test_the_fingerprint_changes_with_any_array(small_data):
+    arrays = [small_data.train_images, small_data.train_labels, small_data.test_images, small_data.test_labels]
+    arrays = [array.astype(np.uint8) for array in arrays]
+    fingerprints = {files._dataset("sample", *arrays).fingerprint}
+    for index in range(4):
+        changed = [array.copy() for array in arrays]
+        changed[index].flat[0] ^= 1
+        fingerprints.add(files._dataset("sample", *changed).fingerprint)
+    assert len(fingerprints) == 5
+
+
+def test_the_root_is_the_argument_then_the_variable_then_the_project(tmp_path, monkeypatch):
+    monkeypatch.setenv("FMNIST_DATA", str(tmp_path))
+    assert files.data_root("/elsewhere") == Path("/elsewhere")
+    assert files.data_root() == tmp_path
+    monkeypatch.delenv("FMNIST_DATA")
+    assert files.data_root() == settings.PROJECT / "data"
+
+
+# Files that can't be used
+
+
+@pytest.mark.parametrize("kept", [0, 5, 15, -9, -1], ids=lambda kept: f"to {kept}")
+@pytest.mark.parametrize("name", [IMAGES, LABELS])
+def test_a_packed_file_that_is_cut_off(idx_root, name, kept):
+    path = files.raw_folder("fashion-mnist", idx_root) / f"{name}.gz"
+    path.write_bytes(path.read_bytes()[:kept])
+    assert str(path) in refusal(idx_root)
+
+
+def test_a_packed_file_with_damage_inside(idx_root):
+    path = files.raw_folder("fashion-mnist", idx_root) / f"{IMAGES}.gz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    assert str(path) in refusal(idx_root)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 4, 15, 16, -1], ids=lambda kept: f"to {kept}")
+def test_an_unpacked_file_that_is_cut_off(idx_root, kept):
+    unpack_all(idx_root)
+    path = files.raw_folder("fashion-mnist", idx_root) / IMAGES
+    path.write_bytes(path.read_bytes()[:kept])
+    assert str(path) in refusal(idx_root)
+
+
+def test_a_file_with_other_contents(idx_root):
+    unpack_all(idx_root)
+    path = files.raw_folder("fashion-mnist", idx_root) / LABELS
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    message = refusal(idx_root)
+    assert str(path) in message and "SHA-256" in message
+    assert f"--data {idx_root}" in message  # the command that helps is for this folder
+
+
+def test_a_header_that_promises_another_size(idx_root):
+    unpack_all(idx_root)
+    path = files.raw_folder("fashion-mnist", idx_root) / LABELS
+    content = bytearray(path.read_bytes())
+    content[4:8] = (2**32 - 1).to_bytes(4, "big")
+    path.write_bytes(content)
+    message = refusal(idx_root)
+    assert str(path) in message
+    assert "108 bytes" in message and "promises 4,294,967,303" in message
+
+
+def test_a_packed_file_with_other_contents(tmp_path, small_data, monkeypatch):
+    publish("mnist", small_data, tmp_path, monkeypatch)
+    path = files.raw_folder("mnist", tmp_path) / f"{LABELS}.gz"
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[-1] ^= 1
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match="not the published MNIST file: its MD5 sum") as refused:
+        files.load("mnist", tmp_path, tmp_path)
+    assert is_one_sentence(refused.value)
+    assert str(path) in str(refused.value) and f"--dataset mnist --data {tmp_path}" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["mnist", "kmnist", "qmnist"])
+def test_unpacked_files_of_which_no_sums_are_published(tmp_path, small_data, monkeypatch, name):
+    info = publish(name, small_data, tmp_path, monkeypatch)
+    unpack_all(tmp_path)
+    with pytest.raises(DataMissing, match="only unpacked") as refused:
+        files.load(name, tmp_path, tmp_path)
+    assert is_one_sentence(refused.value)
+    assert all(f"{file.name}.gz" in str(refused.value) for file in info.files)
+    assert f"data download --dataset {name} --data {tmp_path}" in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"<html>not found</html>", b"\0\0\x0d\x01" + bytes(8), b"\0\0\x08\0"])
+def test_a_file_of_another_format(idx_root, content):
+    path = files.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz"
+    path.write_bytes(gzip.compress(content))
+    message = refusal(idx_root)
+    assert str(path) in message and "IDX" in message
+
+
+def test_a_page_of_html_instead_of_a_packed_file(idx_root):
+    path = files.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz"
+    path.write_bytes(b"<html>not found</html>")
+    assert str(path) in refusal(idx_root)
+
+
+def test_a_file_that_cannot_be_read(idx_root):
+    path = files.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz"
+    path.unlink()
+    path.mkdir()
+    message = refusal(idx_root)
+    assert str(path) in message and "can't be read" in message
+
+
+def test_missing_files_are_named(idx_root):
+    (files.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz").unlink()
+    message = refusal(idx_root, DataMissing)
+    assert LABELS in message and IMAGES not in message
+
+
+@pytest.mark.parametrize("root", ["empty", "not there", "a file"])
+def test_a_root_without_data(tmp_path, root):
+    path = tmp_path / root
+    if root == "empty":
+        path.mkdir()
+    elif root == "a file":
+        path.write_text("x")
+    before = listing(tmp_path)
+    with pytest.raises(DataMissing) as refused:
+        files.load("fashion-mnist", path, tmp_path / "cache")
+    assert is_one_sentence(refused.value) and str(path) in str(refused.value)
+    assert listing(tmp_path) == before
+
+
+def test_a_root_that_no_file_system_has(tmp_path):
+    with pytest.raises(DataError) as refused:
+        files.load("fashion-mnist", tmp_path / ("x" * 300), tmp_path)
+    assert is_one_sentence(refused.value)
+
+
+# Sample data
+
+
+@pytest.fixture
+def little(monkeypatch) -> None:
+    """Twenty sample images in place of thousands: how they are kept does not depend on it."""
+    monkeypatch.setitem(DATASETS, "sample", replace(DATASETS["sample"], train=20, test=10))
+
+
+@pytest.mark.usefixtures("little")
+def test_sample_data_are_kept(tmp_path, monkeypatch):
+    drawn = files.load("sample", tmp_path, tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [f"sample-{sample.VERSION}.npz"]
+    monkeypatch.setattr(sample, "draw", None)  # From here on they can only be read.
+    again = files.load("sample", tmp_path, tmp_path / "cache")
+    assert same(drawn, again)
+    assert drawn.fingerprint == again.fingerprint
+    assert drawn.info.title == "Sample data"
+
+
+def zip_directory(path: Path, offset: int) -> None:
+    """Damage one byte of the first entry in the archive's directory."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + offset] ^= 0x5D
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:2000]),
+        lambda path: path.write_bytes(path.read_bytes()[:1000] + b"?" + path.read_bytes()[1001:]),
+        lambda path: zip_directory(path, 6),
+        lambda path: zip_directory(path, 8),
+        lambda path: zip_directory(path, 10),
+        lambda path: np.savez(path, other=np.zeros(3)),
+    ],
+    ids=["empty", "cut off", "a byte", "zip version", "zip flags", "zip method", "other arrays"],
+)
+@pytest.mark.usefixtures("little")
+def test_damaged_sample_data_are_drawn_again(tmp_path, damage):
+    drawn = files.load("sample", tmp_path, tmp_path)
+    path = tmp_path / f"sample-{sample.VERSION}.npz"
+    whole = path.read_bytes()
+    damage(path)
+    assert path.read_bytes() != whole
+    assert files.load("sample", tmp_path, tmp_path).fingerprint == drawn.fingerprint
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
+    with np.load(path) as stored:
+        assert np.array_equal(stored["train_images"], drawn.train_images)
+
+
+@pytest.mark.usefixtures("little")
+def test_sample_data_need_no_cache(tmp_path):
+    (tmp_path / "file").write_text("x")
+    first, second = (files.load("sample", tmp_path, tmp_path / "file" / "cache") for _ in range(2))
+    assert first.fingerprint == second.fingerprint
+
+
+def test_sample_data_are_as_many_as_promised(tmp_path):
+    drawn = files.load("sample", tmp_path, tmp_path)
+    assert (len(drawn.train_images), len(drawn.test_images)) == (drawn.info.train, drawn.info.test)
+    assert not np.array_equal(drawn.train_images[:2000], drawn.test_images)
+
+
+# Download
+
+
+def test_a_download_without_network_says_so_and_leaves_nothing(tmp_path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DataError, match="could not be downloaded") as refused:
+        list(files.download("fashion-mnist", tmp_path / "data"))
+    assert is_one_sentence(refused.value)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def copying(source: Path) -> str:
+    """A script in torchvision's place: it "downloads" from a folder."""
+    return f"import shutil, sys; shutil.copytree({str(source)!r}, sys.argv[1], dirs_exist_ok=True)"
+
+
+def test_a_download_brings_the_files(idx_root, tmp_path, monkeypatch, small_data):
+    monkeypatch.setattr(files, "_TORCHVISION", copying(idx_root))
+    arrived = list(files.download("fashion-mnist", tmp_path / "new"))
+    assert arrived[-1] == FASHION.download_bytes and arrived == sorted(arrived)
+    assert same(files.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["FashionMNIST"]
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch) -> Iterator[Callable[[DatasetInfo], str]]:
+    """Makes the script that has the real torchvision fetch a data set's files from a server on this machine."""
+    monkeypatch.setenv("no_proxy", "localhost")
+    serve = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+
+    def script(info: DatasetInfo) -> str:
+        address = f"http://localhost:{server.server_address[1]}/{info.torchvision}/raw/"
+        resources = [(f"{file.name}.gz", file.md5) for file in info.files]
+        if info.id == "qmnist":  # torchvision keeps whole addresses of it, those of training and test images apart.
+            whole = [(address + name, md5) for name, md5 in resources]
+            resources = {"train": whole[:2], "test": whole[2:], "nist": []}
+        kind = f"torchvision.datasets.{info.torchvision}"
+        return f"import {kind.rpartition('.')[0]}\n{kind}.mirrors, {kind}.resources = {[address]}, {resources}\n{ours}"
+
+    ours = files._TORCHVISION
+    with http.server.ThreadingHTTPServer(("localhost", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield script
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["mnist", "qmnist"])
+def test_torchvision_fetches_what_we_read(tmp_path, monkeypatch, small_data, mirror, name):
+    info = publish(name, small_data, tmp_path / "mirror", monkeypatch)
+    monkeypatch.setattr(files, "_TORCHVISION", mirror(info))
+    assert list(files.download(name, tmp_path / "new"))[-1] == info.download_bytes
+    assert same(files.load(name, tmp_path / "new", tmp_path), small_data)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [info.torchvision]
+
+
+def test_a_download_repairs_damaged_files(idx_root, tmp_path, monkeypatch, small_data):
+    monkeypatch.setattr(files, "_TORCHVISION", copying(idx_root))
+    folder = files.raw_folder("fashion-mnist", tmp_path / "new")
+    folder.mkdir(parents=True)
+    (folder / f"{IMAGES}.gz").write_bytes(b"x")
+    list(files.download("fashion-mnist", tmp_path / "new"))
+    assert same(files.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
+
+
+def test_a_download_of_wrong_files_is_refused(idx_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_TORCHVISION", copying(idx_root))
+    images, *others = DATASETS["fashion-mnist"].files
+    wrong = replace(FASHION, files=(replace(images, sha256="0" * 64), *others))
+    monkeypatch.setitem(DATASETS, "fashion-mnist", wrong)
+    with pytest.raises(DataError, match="SHA-256"):
+        list(files.download("fashion-mnist", tmp_path / "new"))
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_download_that_is_closed_ends_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_TORCHVISION", "import time; time.sleep(1000)")
+    arriving = files.download("fashion-mnist", tmp_path)
+    assert next(arriving) == 0
+    assert len(list(tmp_path.iterdir())) == 1
+    arriving.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "script, said",
+    [
+        ("raise OSError(28, 'No space left on device')", "no space left"),
+        ("raise SystemExit(1)", "no reason"),
+        ("raise RuntimeError('Error downloading train-images-idx3-ubyte.gz')", "Error downloading train-images"),
+    ],
+)
+def test_a_download_that_fails_says_why(tmp_path, monkeypatch, script, said):
+    monkeypatch.setattr(files, "_TORCHVISION", script)
+    with pytest.raises(DataError, match=said) as refused:
+        list(files.download("fashion-mnist", tmp_path))
+    assert is_one_sentence(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_into_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError) as refused:
+        list(files.download("fashion-mnist", tmp_path / "file" / "data"))
+    assert is_one_sentence(refused.value) and str(tmp_path / "file") in str(refused.value)
+
+
+# The real files
+
+
+def test_the_published_data(real_data):
+    assert real_data.train_images.shape == (60_000, 28, 28)
+    assert real_data.test_images.shape == (10_000, 28, 28)
+    assert np.bincount(real_data.train_labels).tolist() == [6_000] * 10
+    assert np.bincount(real_data.test_labels).tolist() == [1_000] * 10
+
+
+@pytest.mark.parametrize("info", PUBLISHED, ids=lambda info: info.id)
+def test_files_sums_and_classes_are_torchvisions(info):
+    from torchvision import datasets
+
+    theirs = getattr(datasets, info.torchvision)
+    resources = theirs.resources
+    if isinstance(resources, dict):  # QMNIST's
+        resources = resources["train"] + resources["test"]
+    assert [(f"{file.name}.gz", file.md5) for file in info.files] == [
+        (address.rpartition("/")[2], md5) for address, md5 in resources
+    ]
+    assert list(info.classes) == [name.partition(" - ")[0] for name in theirs.classes]  # "0 - zero" is 0 here.
+
+
+def test_our_sums_are_of_what_is_in_torchvisions_files(real_data):
+    compared = 0
+    for file in FASHION.files:
+        path = REAL / f"{file.name}.gz"
+        if path.exists():  # Who has only the unpacked files compares nothing here.
+            packed = path.read_bytes()
+            assert hashlib.md5(packed, usedforsecurity=False).hexdigest() == file.md5
+            assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == file.sha256
+            compared += 1
+    if not compared:
+        pytest.skip(f"There are no packed files in {files.raw_folder('fashion-mnist', files.data_root())}.")
+
+
+def test_the_progress_bar_counts_to_what_is_downloaded(real_data):
+    packed = [REAL / f"{file.name}.gz" for file in FASHION.files]
+    if not all(path.exists() for path in packed):
+        pytest.skip(f"There are no packed files in {files.raw_folder('fashion-mnist', files.data_root())}.")
+    assert sum(path.stat().st_size for path in packed) == FASHION.download_bytes

@@ -1,0 +1,150 @@
+"""Runs for tests, made by a real store as the trainer makes them, but with invented answers instead of training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fmnist import metrics
+from fmnist.data.files import Dataset
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.run import Point, Run
+from fmnist.store.store import Store, pack
+
+STEPS_PER_EPOCH = 8
+
+
+def queued_run(store: Store, recipe: Recipe, data: Dataset, *, alone: bool = False) -> int:
+    """A run that waits for a trainer; its id.
+
+    Args:
+        alone: it was asked for by itself, not at once with the one before.
+    """
+    [(id, _)] = store.enqueue([(recipe, recipe.key(data.fingerprint))], store.path.parent, again=True)
+    if not alone:
+        with store._write() as db:
+            db.execute(
+                "UPDATE runs SET created = before.created FROM runs AS before "
+                "WHERE runs.id = ? AND before.id = runs.id - 1 AND before.created > runs.created - 60",
+                (id,),
+            )
+    return id
+
+
+def running_run(
+    store: Store,
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    epochs: int = 1,
+    seconds: float = 2.0,
+    device: str = "cpu",
+    machine: str = "A processor",
+    alone: bool = False,
+) -> int:
+    """A run in the middle of its training, with the curves of some epochs; its id. Only where no other is queued."""
+    id = queued_run(store, recipe, data, alone=alone)
+    claimed = store.claim()
+    assert claimed and claimed.id == id, "make running runs before queued ones"
+    store.record_start(
+        id,
+        device=device,
+        threads=1,
+        machine=machine,
+        versions={"python": "3.11", "torch": "2.15"},
+        parameters=7850,
+        multiply_adds=7840,
+        steps=recipe.epochs * STEPS_PER_EPOCH,
+        step=0,
+    )
+    curve = [
+        Point(split, step, -(-step // STEPS_PER_EPOCH), seconds * step / STEPS_PER_EPOCH / recipe.epochs, 2 / step, 0.5)
+        for step in range(1, epochs * STEPS_PER_EPOCH + 1)
+        for split in (("train", "test") if step % STEPS_PER_EPOCH == 0 else ("train",))
+    ]
+    store.record(id, curve, images_per_second=1000.0, artifacts={})
+    return id
+
+
+def ended_run(store: Store, recipe: Recipe, data: Dataset, status: str, error: str | None = None) -> int:
+    """A run that was cancelled or interrupted, or that failed, after its first epoch; its id."""
+    id = running_run(store, recipe, data)
+    store.finish(id, status, error=error)
+    return id
+
+
+def finished_run(
+    store: Store,
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    accuracy: float = 0.8,
+    never: tuple[int, ...] = (),
+    seconds: float = 2.0,
+    weights: bool = False,
+    **where: str,
+) -> Run:
+    """A finished run.
+
+    Args:
+        accuracy: the share of test images that it recognises, before `never`.
+        never: classes that it never predicts; nine of them make a dead run.
+        weights: give it the initial weights of its model, for predictions (imports torch).
+        where: device and machine, as of `running_run`.
+    """
+    logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
+    predictions = metrics.predict(logits)
+    id = running_run(store, recipe, data, epochs=recipe.epochs, seconds=seconds, **where)
+    store.finish(
+        id,
+        "done",
+        result={
+            "test_loss": metrics.cross_entropy(logits, data.test_labels),
+            "test_accuracy": metrics.accuracy(predictions, data.test_labels),
+            "train_seconds": seconds,
+            "eval_seconds": 0.1,
+            "image_seconds": 1e-5,
+            "single_seconds": 1e-4,
+            "dead": metrics.is_dead(predictions),
+            "never_predicted": metrics.never_predicted(predictions),
+            "zero_layers": [],
+        },
+        artifacts={
+            "logits": pack(logits),
+            "weights": initial_weights(recipe) if weights else b"",
+        },
+    )
+    run = store.run(id)
+    assert run
+    return run
+
+
+def three_models(store: Store, data: Dataset, *, weights: bool = False, **recipe: object) -> list[Run]:
+    """One finished run of each model."""
+    return [
+        finished_run(
+            store, Recipe(model, **recipe), data, accuracy=0.7 + index / 10, seconds=1 + index, weights=weights
+        )
+        for index, model in enumerate(ARCHITECTURES)
+    ]
+
+
+def invented_logits(labels: np.ndarray, accuracy: float, never: tuple[int, ...], seed: int) -> np.ndarray:
+    """Answers of a model that is right that often, float16 (N, 10)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(len(labels), 10))
+    wrong = (labels + rng.integers(1, 10, len(labels))) % 10
+    said = np.where(np.arange(len(labels)) < accuracy * len(labels), labels, wrong)
+    logits[np.arange(len(labels)), said] += 8
+    logits[:, list(never)] -= 100
+    return logits.astype(np.float16)
+
+
+def initial_weights(recipe: Recipe) -> bytes:
+    import torch
+    from safetensors.torch import save
+
+    from fmnist.training import loop
+
+    model = loop.build(recipe.model, recipe.seed, torch.device("cpu"))
+    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})

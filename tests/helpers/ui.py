@@ -1,0 +1,311 @@
+"""What the tests of pages, server and browser share."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import kill_trainers, wait_for
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.testing.v1 import AppTest
+
+from fmnist.models.registry import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page, WebSocket
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGES = (
+    "dashboard.py",
+    "pages/1_Train.py",
+    "pages/2_Compare.py",
+    "pages/3_Confusion.py",
+    "pages/4_Predict.py",
+    "pages/5_Data.py",
+)
+HOME, TRAIN, COMPARE, CONFUSION, PREDICT, DATA = PAGES
+RESULT_PAGES = (HOME, COMPARE, CONFUSION, PREDICT)
+SAMPLE = {"data": "Sample data"}
+"""The query of a page that shows them."""
+NOT_FASHION = "This is not FashionMNIST"
+
+
+def visit(page: str, **query: str) -> AppTest:
+    """A page as a visitor finds it who comes by a link with this query; it shows no traceback."""
+    at = AppTest.from_file(str(PROJECT / ("dashboard.py" if not query else page)), default_timeout=90)
+    if query:  # A page that is switched to loses its query in AppTest.
+        at.query_params.update(query)
+    elif page != "dashboard.py":
+        at.switch_page(page)
+    return again(at)
+
+
+def again(at: AppTest) -> AppTest:
+    """Run the page (after a click), and see that it shows no traceback."""
+    at.run()
+    assert not at.exception, at.exception[0].value
+    return at
+
+
+def texts(at: AppTest, *kinds: str) -> list[str]:
+    """What the page says in these kinds of elements."""
+    return [element.value for kind in kinds for element in getattr(at, kind)]
+
+
+def says(at: AppTest, words: str) -> bool:
+    """Whether some text on the page contains the words."""
+    kinds = ("title", "markdown", "caption", "info", "warning", "error", "success")
+    return any(words in text for text in texts(at, *kinds))
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+def charts(at: AppTest) -> dict[str, Any]:
+    """The protobuf message of each chart on the page, by the widget key."""
+    return {re.split(r"-[0-9a-f]{32}-", chart.proto.id)[-1]: chart.proto for chart in at.get("plotly_chart")}
+
+
+def live_curves(at: AppTest) -> dict[str, dict]:
+    """What the live curves on the page draw, by the data set."""
+    found = {}
+    for component in at.get("bidi_component"):
+        if component.proto.component_name == "fmnist_live":
+            found[component.proto.id.partition("-curves-")[2]] = json.loads(component.proto.json)
+    return found
+
+
+def traces(chart: Any) -> list[dict]:
+    return json.loads(chart.spec)["data"]
+
+
+def model_colors(key: str, chart: Any) -> dict[str, set[str]]:
+    """For each model that stands in a chart, the colours in which it is drawn, as #RRGGBB."""
+    found: dict[str, set[str]] = {}
+    known = {architecture.name for architecture in ARCHITECTURES.values()}
+    for trace in traces(chart):
+        marker, line = trace.get("marker", {}), trace.get("line", {})
+        if key.startswith("probabilities-"):
+            names, colors = [ARCHITECTURES[key[-1]].name] * 10, marker["color"]
+        elif isinstance(marker.get("color"), list):  # Bars: one each.
+            names, colors = trace["y"], marker["color"]
+        else:
+            names, colors = [trace.get("name") or ""] * 2, [marker.get("color"), line.get("color")]
+        for name, color in zip(names, colors, strict=True):
+            if color and (model := name.partition(" ·")[0].partition(",")[0]) in known:
+                found.setdefault(model, set()).add(_as_hex(color))
+    return found
+
+
+def _as_hex(color: str) -> str:
+    if color.startswith("#"):
+        return color.upper()
+    return "#{:02X}{:02X}{:02X}".format(*map(int, re.findall(r"\d+", color)[:3]))
+
+
+PORTS = itertools.count(10_000 + os.getpid() % 1_000 * 20)
+
+
+def free_port() -> int:
+    """A port for a server that is about to start, and may start again.
+
+    Not one that the system would hand out: it would hand it out again, to the next connection of whatever process,
+    between our look and the server's start. Processes that test at the same time look in different places.
+    """
+    for port in PORTS:
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("localhost", port))
+            return port
+    raise AssertionError("PORTS does not end")
+
+
+class Server:
+    """A real dashboard in a process of its own, on a free port.
+
+    Args:
+        runs: the folder of its store.
+        data: its data root.
+        script: that of an installation, which is served from the folder in which the test is; else the checkout's.
+        environment: further variables for it; None takes one away.
+    """
+
+    def __init__(self, runs: Path, data: Path, script: Path | None = None, **environment: str | None) -> None:
+        self.runs, self.data, self.script = runs, data, script
+        self.environment = {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(data)} | environment
+        self.port = free_port()
+        self.process: subprocess.Popen | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.runs.with_name(self.runs.name + "-server.log")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "-m", "streamlit", "run", str(self.script or "dashboard.py")]
+        command += ["--server.port", str(self.port), "--server.headless", "true"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=None if self.script else PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={name: value for name, value in (os.environ | self.environment).items() if value is not None},
+            )
+        wait_for(self._answers)
+
+    def _answers(self) -> bool:
+        assert self.process and self.process.poll() is None, self.log.read_text()
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:
+            return answer.status == 200
+        return False
+
+    def kill(self) -> None:
+        """End it at once, as `kill -9` does."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@contextmanager
+def served(runs: Path, data: Path, **environment: str | None) -> Iterator[Server]:
+    """A server for the time of a test or a file of tests; with it go its trainers."""
+    server = Server(runs, data, **environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        kill_trainers(runs)
+
+
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium; without one, or without Playwright, the tests are skipped."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """Somebody with a browser window, who notes what goes wrong in it."""
+
+    def __init__(self, browser: Browser, server: Server, **context: Any) -> None:
+        self.server = server
+        self.context = browser.new_context(**context)
+        self.context.set_default_timeout(60_000)
+        self.page = self.context.new_page()
+        self.faults: list[str] = []
+        self.connection: WebSocket | None = None  # The newest one to the server.
+        self.page.on("websocket", self._take)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._note)
+
+    def _take(self, connection: WebSocket) -> None:
+        if connection.url.endswith("/_stcore/stream"):
+            self.connection = connection
+
+    def _note(self, message: Any) -> None:
+        # A deep link makes Streamlit look for itself below the page's address first; that it is not there is no fault.
+        probe = "404" in message.text and "/_stcore/" in message.location.get("url", "")
+        if message.type == "error" and not probe:
+            self.faults.append(f"{message.text} ({message.location.get('url')})")
+
+    def open(self, path: str = "") -> Page:
+        """Go to a page of the dashboard and wait until it is drawn."""
+        self.page.goto(f"{self.server.url}/{path}")
+        self.page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
+        return self.settled()
+
+    def settled(self) -> Page:
+        """Wait until no script runs. The browser may have parts of the page still to draw, for which it loads code."""
+        self.page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
+        return self.page
+
+    @contextmanager
+    def answered(self) -> Iterator[None]:
+        """Wait until the page has answered what is done here: no script seems to run before one has been asked for."""
+        self.settled()
+        assert self.connection, "there is no connection to the server"
+        with self.connection.expect_event("framereceived", _has_run):
+            yield
+        self.settled()
+
+    def check(self) -> None:
+        """Nothing went wrong in the browser, and no page shows a traceback."""
+        assert not self.faults, self.faults
+        assert self.page.get_by_test_id("stException").count() == 0
+
+    def close(self) -> None:
+        self.context.close()
+
+
+def _has_run(frame: str | bytes) -> bool:
+    """Whether the server says that the page's script has run to its end."""
+    return isinstance(frame, bytes) and (
+        (message := ForwardMsg.FromString(frame)).WhichOneof("type") == "script_finished"
+        and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+    )
+
+
+def wait_until_it_rests(place: Locator) -> None:
+    """Wait until an element stays where it is: fonts and pictures come late, and move what is below them."""
+    place.evaluate(
+        """(element) => new Promise((rests) => {
+            let last = "", frames = 0;
+            const look = () => {
+                const box = element.getBoundingClientRect(), now = [box.left, box.top, box.width, box.height].join();
+                frames = now === last ? frames + 1 : 0;
+                last = now;
+                frames < 12 ? requestAnimationFrame(look) : rests();
+            };
+            look();
+        })"""
+    )
+
+
+def points_drawn(page: Page) -> dict[str, int]:
+    """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
+    traces = page.evaluate(
+        """() => {
+            const plot = document.querySelector(".live .accuracy.js-plotly-plot");
+            return (plot?.data ?? []).filter(line => line.mode === "lines").map(line => [line.name, line.x.length]);
+        }"""
+    )
+    return dict(traces)

@@ -1,0 +1,431 @@
+"""The whole story in a real browser, on a real server, with a real trainer and the generated sample data."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import numpy as np
+import pytest
+from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
+from helpers.ui import Server, Visitor, points_drawn, served, wait_until_it_rests
+
+from fmnist.data import files
+from fmnist.data.catalog import CLOTHES
+from fmnist.data.files import Dataset
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict.conversion import to_png
+from fmnist.store.run import Run
+from fmnist.store.store import REFERENCE, Store
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+REAL_DATA = files.data_root()
+SAMPLE = "data=Sample+data"
+PAGES = ("", "Train", "Compare", "Confusion", "Predict", "Predict?how=Test+image", "Data")
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iterator[Server]:
+    """A server with no data but a small part of the sample data: an epoch has 11 steps."""
+    folder = tmp_path_factory.mktemp("browser")
+    keep_as_sample(small_data, folder / "runs")
+    with served(folder / "runs", folder / "no-data") as started:
+        yield started
+
+
+@pytest.fixture
+def runs(server: Server) -> Iterator[Store]:
+    """What the server's store holds."""
+    store = Store(server.runs / "fmnist.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def ann(browser: Browser, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(browser, server, viewport={"width": 1400, "height": 1100})
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(browser, server, viewport={"width": 1400, "height": 1100})
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture(scope="module")
+def trained(browser: Browser, server: Server) -> list[Run]:
+    """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
+    ann, ben = Visitor(browser, server), Visitor(browser, server)
+    choose_recipe(ann, epochs=30)
+    press(ann.page, "Train")
+    store = Store(server.runs / "fmnist.db")
+    watchers = {ann: [], ben: []}
+
+    def look() -> None:
+        for visitor, seen in watchers.items():
+            if (points := points_drawn(visitor.page)) and points not in seen:
+                seen.append(points)
+
+    def all_is_drawn(*visitors: Visitor) -> bool:
+        look()
+        return all(sum(points_drawn(visitor.page).values()) == stored_points(store) for visitor in visitors)
+
+    def watched_to_the_end() -> bool:
+        ann.page.wait_for_timeout(200)  # To look all the time would cost the training its processor.
+        look()
+        return all(visitor.page.get_by_text("Last training").is_visible() for visitor in watchers)
+
+    wait_for(lambda: stored_points(store))
+    with standing_still(store):
+        ann.page.get_by_text("Training now").wait_for()
+        wait_for(lambda: all_is_drawn(ann))
+        before = stored_points(store)
+    wait_for(lambda: stored_points(store) > before)
+    with standing_still(store):
+        ben.open("Train")
+        ben.page.get_by_text("Training now").wait_for()
+        wait_for(lambda: all_is_drawn(ann, ben))
+    wait_for(watched_to_the_end, timeout=300)
+    wait_for(lambda: all_is_drawn(ann, ben))
+    assert len(watchers[ann]) > 2 and len(watchers[ben]) > 1, "the curves appeared, but did not grow"
+    for visitor, seen in watchers.items():
+        visitor.settled()
+        assert all(total >= earlier.get(name, 0) for earlier, later in pairwise(seen) for name, total in later.items())
+        assert {*points_drawn(visitor.page)} == {model.name for model in ARCHITECTURES.values()}
+        visitor.check()
+        visitor.close()
+    finished = store.runs("done")
+    store.close()
+    assert [run.recipe.model for run in finished] == sorted(ARCHITECTURES)
+    return finished
+
+
+def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
+    page = ann.open(f"?{SAMPLE}")
+    best = max(trained, key=lambda run: run.result["test_accuracy"])
+    page.get_by_text(f"{best.result['test_accuracy']:.1%}").first.wait_for()
+    cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
+
+    def has_all() -> bool:
+        numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
+        accuracies = [100 * run.result["test_accuracy"] for run in trained]
+        return all(any(abs(number - accuracy) < 0.01 for number in numbers) for accuracy in accuracies)
+
+    wait_for(has_all)
+    page = ann.open(f"Compare?{SAMPLE}")
+    for run in trained:
+        accuracy = run.result["test_accuracy"]
+        page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
+    page = ann.open(f"Confusion?{SAMPLE}")
+    for run in trained:
+        page.get_by_text(f"{run.result['test_accuracy']:.2%} right").first.wait_for()
+    ann.check()
+
+
+def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(trained, runs, small_data, ann, ben):
+    second = runs.logits(trained[1].id)
+    row, column, images = worst_cell(second, small_data)
+    page = ann.open(f"Confusion?{SAMPLE}")
+    assert page.locator("figure").count() == 0
+    click_cell(page, 1, row, column)
+    words = f"{title(trained[1])}: {CLOTHES.classes[row]} taken for {CLOTHES.classes[column]}, {len(images)} image"
+    page.get_by_text(words).wait_for()
+    wait_for(lambda: shown_images(page) == images)
+    with ann.answered():
+        click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
+    assert shown_images(page) == images
+    page.get_by_text("Share of the predicted class", exact=True).click()
+    page.get_by_text("is a larger share of the predicted class, on one scale for all").wait_for()
+    ann.settled()
+    choose(page, "Look closer at", f"#{images[0]}")
+    page.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
+    ann.settled()
+    copied = ben.open(page.url.removeprefix(f"{ann.server.url}/"))
+    copied.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
+    wait_for(lambda: shown_images(copied) == images)
+    ben.settled()
+    for window in (page, copied):
+        window.get_by_text(words).wait_for()
+        assert shown_images(window) == images
+        cells = window.get_by_role("radiogroup", name="Cells say")
+        cells.get_by_role("radio", name="Share of the predicted class", checked=True).wait_for()
+    copied.get_by_role("link", name="Open it in Predict").click()
+    copied.get_by_text("What the models see").wait_for()
+    copied.get_by_text(f"It is {CLOTHES.classes[row]}.").wait_for()
+    assert copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0])
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
+    page.get_by_text("How do they compare?").wait_for()
+    page.get_by_text("What went wrong").wait_for()
+    ann.settled()
+    assert "data=Sample data" in query(page), "what was chosen on the page before is not in the address"
+    ann.check()
+    ben.check()
+
+
+def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, runs, small_data, ann):
+    row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
+    page = ann.open(f"Confusion?{SAMPLE}")
+    for label, choice in {
+        "True class": CLOTHES.classes[row],
+        "Predicted class": CLOTHES.classes[column],
+        "Look closer at": f"#{images[-1]}",
+    }.items():
+        tab_to(page, label)
+        with ann.answered():
+            page.keyboard.type(choice)
+            page.keyboard.press("Enter")
+    page.get_by_text(f"Test image {images[-1]}: {CLOTHES.classes[row]}").wait_for()
+    wait_for(lambda: shown_images(page) == images)
+    for model in ARCHITECTURES.values():
+        page.locator(f"[data-testid=stPlotlyChart][aria-label^='{model.name}: ']").wait_for()
+    ann.check()
+
+
+def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data, ann):
+    labels = small_data.test_labels
+    before, after = (np.argmax(runs.logits(run.id), axis=1) for run in (trained[0], trained[2]))
+    fixed = [int(image) for image in np.flatnonzero((before != labels) & (after == labels))]
+    row, column = int(labels[fixed[0]]), int(before[fixed[0]])
+    page = ann.open(f"Confusion?{SAMPLE}&cells=Difference&{urlencode({'to': title(trained[2])})}")
+    click_cell(page, 0, row, column)
+    page.get_by_text(f"Put right by {title(trained[2])}: ").wait_for()
+    wait_for(lambda: {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)})
+    ann.check()
+
+
+def stored_points(store: Store) -> int:
+    """How many points the curves on the page Train have by now."""
+    return len(store.history([run.id for run in store.runs()], "train"))
+
+
+def title(run: Run) -> str:
+    """What the page Confusion calls a run that is not of the published recipe."""
+    return f"{ARCHITECTURES[run.recipe.model].name} · {run.recipe.describe()}, seed {run.recipe.seed}"
+
+
+def worst_cell(logits: np.ndarray, data: Dataset) -> tuple[int, int, list[int]]:
+    """The largest cell beside the diagonal, and its images as they are promised: the surest first."""
+    cells: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    for image, (true, row) in enumerate(zip(data.test_labels.tolist(), logits.astype(float).tolist(), strict=True)):
+        said = row.index(max(row))
+        if said != true:
+            sureness = 1 / sum(math.exp(value - row[said]) for value in row)
+            cells.setdefault((true, said), []).append((-sureness, image))
+    (true, said), images = max(cells.items(), key=lambda cell: len(cell[1]))
+    return true, said, [image for _, image in sorted(images)]
+
+
+def shown_images(page: Page) -> list[int]:
+    """The test images on the page, in their order."""
+    return [int(re.match(r"#(\d+)", text)[1]) for text in page.locator("figcaption").all_inner_texts()]
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    box = page.get_by_role("combobox", name=label)
+    box.scroll_into_view_if_needed()
+    wait_until_it_rests(box)  # Scrolling would close the list again.
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def tab_to(page: Page, label: str) -> None:
+    """Press Tab until a widget has the focus."""
+    page.get_by_role("combobox", name=label).wait_for()  # Tab goes round in what is drawn so far.
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")
+        if label in focused:
+            return
+    raise AssertionError(f"{label} is not reached by Tab")
+
+
+def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
+    page = ann.open(f"Predict?{SAMPLE}")
+    page.get_by_text("The models' answers appear here.").wait_for()
+    pad = page.locator(".pad canvas")
+    pad.scroll_into_view_if_needed()
+    wait_until_it_rests(pad)
+    box = pad.bounding_box()
+    for x in range(80, 220, 20):
+        page.mouse.move(box["x"] + x, box["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(box["x"] + x, box["y"] + 220, steps=5)
+        page.mouse.up()
+    assert_all_answer(ann)
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
+    page.get_by_text("What do they learn from?").wait_for()
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
+    page.get_by_text("What do they make of it?").wait_for()
+    assert_all_answer(ann)
+    press(page, "Clear")
+    page.get_by_text("The models' answers appear here.").wait_for()
+    ann.check()
+
+
+def test_an_uploaded_picture_is_answered_by_all_models(trained, small_data, ann):
+    page = ann.open(f"Predict?{SAMPLE}&how=Upload")
+    picture = to_png(small_data.test_images[0], 10)
+    page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
+    assert_all_answer(ann)
+    ann.check()
+
+
+def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, runs, ann, ben):
+    for visitor in (ann, ben):
+        choose_recipe(visitor, epochs=1)
+    for visitor in (ann, ben):
+        press(visitor.page, "Train")
+    wait_for(lambda: len(one_epoch(runs, "done")) == len(ARCHITECTURES), timeout=300)
+    for visitor in (ann, ben):
+        visitor.page.get_by_text("Last training").wait_for()
+        visitor.settled()
+        visitor.check()
+    assert sorted(run.recipe.model for run in one_epoch(runs)) == sorted(ARCHITECTURES)
+    assert only_trainer(server.runs)
+
+
+def one_epoch(store: Store, *statuses: str) -> list[Run]:
+    return [run for run in store.runs(*statuses) if run.recipe.epochs == 1]
+
+
+def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
+    choose_recipe(ann, epochs=40, models=("Model 2",))
+    press(ann.page, "Train")
+    wait_for(lambda: runs.runs("running"))
+    [run] = runs.runs("running")
+
+    def reached() -> int:
+        return runs.run(run.id).step
+
+    wait_for(lambda: runs.artifact(run.id, "checkpoint"))
+    with standing_still(runs):
+        step = reached()
+        ann.page.get_by_text(f"step {step:,} of 440").wait_for()
+        server.kill()
+    wait_for(lambda: reached() > step)
+    with standing_still(runs):
+        step = reached()
+        server.start()
+        page = ben.open("Train")
+        page.get_by_text(f"step {step:,} of 440").wait_for()
+    wait_for(lambda: reached() > step)
+    with standing_still(runs):
+        page.get_by_text(f"step {reached():,} of 440").wait_for()
+        kill_trainers(server.runs)
+    page.get_by_text("interrupted at step").wait_for()
+    assert runs.run(run.id).status == "interrupted"
+
+    press(page, "Resume")
+    wait_for(lambda: runs.run(run.id).status == "done", timeout=300)
+    page.get_by_text("Last training").wait_for()
+    page.get_by_text("interrupted at step").wait_for(state="detached")
+    history = runs.history([run.id])
+    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 41))
+    ben.check()
+    # Ann's tab was open all the time, and has found the new server.
+    ann.page.get_by_text("Last training").wait_for()
+
+
+def test_no_page_is_wider_than_a_phone(trained, server, browser):
+    check_looks(browser, server, 390, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES])
+
+
+@pytest.fixture(scope="module")
+def reference_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of somebody who has the real data, and has not trained anything yet."""
+    if not REFERENCE.exists():
+        pytest.skip(f"the reference runs are not there: {REFERENCE}")
+    folder = tmp_path_factory.mktemp("reference")
+    with served(folder / "runs", REAL_DATA) as started:
+        yield started
+
+
+def test_the_reference_runs_on_the_real_data(real_data, reference_server, browser):
+    check_looks(browser, reference_server, 1400, PAGES)
+
+
+def check_looks(browser: Browser, server: Server, width: int, pages: list[str] | tuple[str, ...]) -> None:
+    """Nothing overflows, and nothing is wrong, in the light and in the dark."""
+    visitor = Visitor(browser, server, viewport={"width": width, "height": 900}, color_scheme="dark")
+    for path in pages:
+        page = visitor.open(path)
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            visitor.settled()
+            for kind in ("stException", "stAlertContentError"):
+                assert page.get_by_test_id(kind).count() == 0, (path, page.get_by_test_id(kind).first.inner_text())
+            widths = "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
+            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= innerWidth)"), f"/{path} in {scheme}"
+            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= part.clientWidth)"), f"/{path}"
+    visitor.check()
+    visitor.close()
+
+
+# --- What a visitor does ---
+
+
+def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -> None:
+    """On the page Train: the sample data, so many epochs, and these models (all, if none is named)."""
+    page = visitor.open("Train")
+    page.get_by_test_id("stMain").get_by_text("Sample data", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")).wait_for()
+    visitor.settled()
+    for model in ARCHITECTURES.values():
+        if models and model.name not in models:
+            page.get_by_role("button", name=model.name, exact=True).click()
+            visitor.settled()
+    page.get_by_text("Recipe", exact=True).click()
+    field = page.get_by_label("Epochs")
+    field.fill(str(epochs))
+    field.press("Enter")
+    ending = "1 epoch." if epochs == 1 else f"{epochs} epochs."
+    page.get_by_text(f"Not the published recipe: SGD, lr 0.1, batch 32, {ending}").wait_for()
+    visitor.settled()
+
+
+def press(page: Page, button: str) -> None:
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+def click_cell(page: Page, plot: int, row: int, column: int) -> None:
+    """Click a cell of a confusion matrix where Plotly has drawn it."""
+    drawn = page.locator(".js-plotly-plot").nth(plot)
+    drawn.locator(".heatmaplayer").wait_for(state="attached")
+    drawn.scroll_into_view_if_needed()
+    wait_until_it_rests(drawn)
+    x, y = drawn.evaluate(
+        """(plot, [row, column]) => {
+            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+            return [box.left + xaxis._offset + xaxis.d2p(column), box.top + yaxis._offset + yaxis.d2p(row)];
+        }""",
+        [row, column],
+    )
+    page.mouse.move(x - 2, y)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def query(page: Page) -> list[str]:
+    return [f"{name}={value}" for name, value in parse_qsl(urlsplit(page.url).query)]
+
+
+def assert_all_answer(visitor: Visitor) -> None:
+    page = visitor.page
+    page.get_by_text("What the models see").wait_for()
+    for index, model in enumerate(ARCHITECTURES.values()):
+        bars = page.locator("table.bars").nth(index)
+        bars.wait_for()
+        assert bars.get_attribute("aria-label").startswith(model.name)
+    visitor.settled()

@@ -1,0 +1,109 @@
+"""The Compare page by AppTest: its tabs, and what they say."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.making import ended_run, finished_run, running_run, three_models
+from helpers.ui import COMPARE, again, charts, says, traces, visit
+
+from fmnist.data.files import Dataset
+from fmnist.recipe import Recipe
+from fmnist.store.store import Store
+
+pytestmark = pytest.mark.usefixtures("bare_pages", "started")
+
+
+def test_compare_says_how_sure_each_difference_is(store, small_data, fashion):
+    for seed in range(3):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=0.60 + seed / 100)
+        finished_run(store, Recipe("2", seed), small_data, accuracy=0.84 + seed / 50)
+    at = visit(COMPARE)
+    assert says(at, "Model 2 beats Model 0 by 25.0 points")
+    assert "differences" in charts(at)
+    assert not [button for button in at.button if button.key == "more-seeds"]
+
+
+TABS = ["How sure?", "Learning", "Time and size", "Confidence", "Classes", "What went wrong", "Table"]
+
+
+@pytest.mark.usefixtures("linkless")
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_of_compare_holds_with_a_dead_seed_a_lonely_one_and_other_devices(tab, store, small_data, fashion):
+    finished_run(store, Recipe("2", 0), small_data, never=tuple(range(1, 10)))
+    finished_run(store, Recipe("2", 1), small_data, accuracy=0.9)
+    finished_run(store, Recipe("0"), small_data)
+    finished_run(store, Recipe("1"), small_data, device="NVIDIA H100", machine="Another processor")
+    running_run(store, Recipe("0", 7), small_data)
+    at = visit(COMPARE, tab=tab)
+    assert all(chart.alt for chart in charts(at).values())
+    if tab == "How sure?":
+        assert says(at, "**Not only the models differ:** seeds and times measured on")
+    if tab == "Time and size":
+        assert says(at, "Model 1 was timed on NVIDIA H100, alone, not on CPU of A processor, alone.")
+        assert "Model 1" not in charts(at)["accuracy-against-cost"].alt
+        [bar] = traces(charts(at)["cost-bars"])
+        assert bar["marker"]["pattern"]["shape"] == ["", "/", ""]
+    if tab == "What went wrong":
+        assert says(at, "1 of 4 runs")
+
+
+def test_a_single_seed_is_said_to_show_little_and_more_are_offered(store, small_data, fashion):
+    three_models(store, small_data)
+    at = visit(COMPARE)
+    assert says(at, "Single runs can't show")
+    [link] = [link.proto for link in at.get("page_link") if "Train five seeds" in link.proto.label]
+    assert "models=0%2C1%2C2" in link.query_string and "seeds=5" in link.query_string
+
+
+def swept(store: Store, small_data: Dataset) -> None:
+    """Two models, two learning rates, two seeds; and one setting of which every run has failed."""
+    for model, rate, accuracy in (("0", 0.1, 0.6), ("0", 0.01, 0.7), ("2", 0.1, 0.8), ("2", 0.01, 0.9)):
+        for seed in (0, 1):
+            finished_run(store, Recipe(model, seed, learning_rate=rate), small_data, accuracy=accuracy)
+    ended_run(store, Recipe("2", learning_rate=10), small_data, "failed", "The loss is not a finite number any more.")
+
+
+def test_a_sweep_is_shown_with_its_best_group_and_what_matters(store, small_data, fashion):
+    swept(store, small_data)
+    at = visit(COMPARE)
+    at.session_state["tab"] = "Sweep"
+    again(at)
+    assert says(at, "2 of 4 settings are compared here")
+    assert says(at, "Best of 5: **Model 2, SGD, lr 0.01, batch 32, 3 epochs** with **90.0%** on average over 2 seeds.")
+    assert says(at, "The **model** matters most: all else equal, its best and its worst value lie 20.0 points apart")
+    assert says(at, "1 run failed") and says(at, "chosen as the best of 5 on the test images")
+    assert "Model 2, SGD, lr 0.01, batch 32, 3 epochs 90.0%" in charts(at)["sweep"].alt
+    [table] = [table.value for table in at.dataframe if "failed" in table.value]
+    assert table["accuracy_mean"].round().tolist()[:4] == [90, 80, 70, 60]
+    assert table["failed"].tolist() == [0, 0, 0, 0, 1]
+    [link] = [link.proto for link in at.get("page_link") if "Train the best" in link.proto.label]
+    assert "models=2" in link.query_string and "rate=0.01" in link.query_string and "seeds=7" in link.query_string
+    at.button(key="compare-best").click()
+    again(at)
+    assert at.multiselect[0].value == ["7", "5", "3", "1"]  # The most accurate first.
+    assert not says(at, "settings are compared here")
+    assert says(at, "**Model 2 · SGD, lr 0.01, batch 32, 3 epochs** is the most accurate")
+
+
+def test_without_a_sweep_there_is_no_tab_for_it(store, small_data, fashion):
+    three_models(store, small_data)
+    assert "Sweep" not in {tab.label for tab in visit(COMPARE).tabs}
+    finished_run(store, Recipe("0", epochs=1), small_data)
+    assert "Sweep" in {tab.label for tab in visit(COMPARE).tabs}
+
+
+def test_lonely_groups_of_several_recipes_get_a_link_each(store, small_data, fashion):
+    finished_run(store, Recipe("0", learning_rate=0.5), small_data)
+    finished_run(store, Recipe("2"), small_data)
+    at = visit(COMPARE)
+    links = [link.proto for link in at.get("page_link") if "Train five seeds" in link.proto.label]
+    assert ["rate=0.5" in link.query_string for link in links] == [True, False]
+
+
+def test_compare_names_what_went_wrong(store, small_data, fashion):
+    finished_run(store, Recipe("1"), small_data, never=(6,))
+    finished_run(store, Recipe("0"), small_data)
+    at = visit(COMPARE)
+    at.session_state["tab"] = "What went wrong"
+    again(at)
+    assert says(at, "1 of 2 runs") and says(at, "is never predicted")

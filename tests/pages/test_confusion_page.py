@@ -1,0 +1,166 @@
+"""The Confusion page by AppTest: matrices, their cells, and the images behind them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from helpers import making
+from helpers.making import finished_run, three_models
+from helpers.ui import CONFUSION, again, charts, says, visit
+from streamlit.testing.v1 import AppTest
+
+from fmnist.data.catalog import CLOTHES
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.run import Run
+from fmnist.store.store import Store, pack
+
+pytestmark = pytest.mark.usefixtures("bare_pages", "started")
+
+
+def test_the_difference_of_two_matrices_opens_the_images_that_changed(store, small_data, fashion):
+    finished_run(store, Recipe("0"), small_data, accuracy=0.5)
+    finished_run(store, Recipe("2", 1), small_data, accuracy=0.9)
+    at = visit(CONFUSION, cells="Difference", true="Shirt", predicted="Shirt")
+    assert says(at, "recognises 40 more images")
+    assert "difference" in charts(at)
+    first, second = (np.argmax(store.logits(id), axis=1) == small_data.test_labels for id in (1, 2))
+    shirts = small_data.test_labels == CLOTHES.classes.index("Shirt")
+    fixed, both = (np.flatnonzero(shirts & second & before).tolist() for before in (~first, first))
+    assert len(fixed) > 1
+    assert says(at, f"Put right by Model 2, seed 1: **{len(fixed)}** · Broken by Model 2, seed 1: **0** · ")
+    assert {*shown_images(at)} == {*fixed}
+    at = visit(CONFUSION, cells="Difference", true="Shirt", predicted="Shirt", flip="Recognised by both")
+    assert {*shown_images(at)} == {*both}
+
+
+def test_a_model_against_itself_has_no_difference(store, small_data, fashion):
+    three_models(store, small_data)
+    at = visit(CONFUSION, cells="Difference", to="Model 0, seed 0", true="Shirt", predicted="Coat")
+    assert says(at, "**Model 0, seed 0** recognises as many images as **Model 0, seed 0**.")
+    assert says(at, "Nothing changed.")
+    assert says(at, "Put right by Model 0, seed 0: **0** · Broken by Model 0, seed 0: **0** · ")
+
+
+def shown_images(at: AppTest) -> list[int]:
+    """The test images on the page, in their order."""
+    tiles = "".join(block.proto.body for block in at.get("html") if "<figure>" in block.proto.body)
+    return [int(index) for index in re.findall(r"<figcaption>#(\d+)", tiles)]
+
+
+def confusion_page(runs: Sequence[str] = (), **query: str) -> AppTest:
+    return visit(CONFUSION, **({"runs-fashion-mnist-own": list(runs)} if runs else {}), **query)
+
+
+def test_seeds_are_summed_and_a_dead_one_is_named(store, small_data, fashion):
+    for seed in (0, 1):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=0.8 + seed / 10)
+    finished_run(store, Recipe("0", 2), small_data, never=tuple(range(1, 10)))
+    finished_run(store, Recipe("1", 0), small_data, device="NVIDIA H100")
+    at = confusion_page(["Model 0, all seeds"], true="Bag", predicted="T-shirt/top")
+    said = np.array([np.argmax(store.logits(id), axis=1) for id in (1, 2, 3)])
+    right = np.mean(said == small_data.test_labels)
+    assert says(at, f"**Model 0, all seeds** · {right:.2%} right on average over 3 seeds")
+    assert says(at, "seed 2 dead: it gives every image the same class")
+    bags = small_data.test_labels == CLOTHES.classes.index("Bag")
+    times = np.count_nonzero(said[:, bags] == 0)
+    assert says(at, f"**Bag** taken for **T-shirt/top** {times:,} times on {bags.sum()} images, the surest first.")
+    assert {*shown_images(at)} == {*np.flatnonzero(bags)}
+    assert at.multiselect[0].options == [
+        "Model 0, all seeds",
+        *(f"Model 0, seed {seed}" for seed in range(3)),
+        "Model 1, seed 0",
+    ]
+
+
+def keep_epochs(store: Store, run: Run, *answers: np.ndarray) -> None:
+    """Give a run's first epochs these answers."""
+    kept = {f"predictions/{epoch}": pack(said.astype(np.uint8)) for epoch, said in enumerate(answers, start=1)}
+    store.record(run.id, [], images_per_second=None, artifacts=kept)
+
+
+def test_epochs_are_replayed_and_stand_side_by_side(store, small_data, fashion):
+    labels = small_data.test_labels
+    keep_epochs(store, finished_run(store, Recipe("0"), small_data), (labels + 1) % 10, (labels + (labels < 5)) % 10)
+    at = confusion_page()
+    assert says(at, "80.00% right")
+    at.select_slider(key="epoch").set_value(1)
+    again(at)
+    assert says(at, "**Model 0, seed 0, after epoch 1** · 0.00% right")
+    at = confusion_page(epoch="2", beside=["1", "the end"], cells="Difference", true="Coat", predicted="Sandal")
+    assert at.selectbox(key="to").options == [
+        "Model 0, seed 0, after epoch 1",
+        "Model 0, seed 0, after epoch 2",
+        "Model 0, seed 0",
+    ]
+    assert says(at, f"recognises {np.count_nonzero(labels >= 5)} more images than")
+    assert says(at, "how sure a model is, is known of its end alone")
+
+
+def test_epochs_that_were_not_kept_are_named(store, small_data, fashion):
+    runs = three_models(store, small_data)
+    keep_epochs(store, runs[1], small_data.test_labels)
+    at = confusion_page(epoch="1")
+    assert says(at, "No answers are kept of Model 0, seed 0, after epoch 1 and Model 2, seed 0, after epoch 1.")
+    assert [*charts(at)] == ["matrix-2@1"]
+    assert says(at, "**Model 1, seed 0, after epoch 1** makes no error.")
+
+
+@pytest.mark.usefixtures("linkless")
+def test_a_link_restores_the_whole_page_of_confusions(store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, seed=seed)
+    compared = ["Model 2, all seeds", "Model 0, seed 1"]
+    query = {"cells": "Share of the predicted class", "true": "Bag", "predicted": "Bag", "of": compared[1]}
+    first = shown_images(confusion_page(compared, **query))[0]
+    at = confusion_page(compared, **query, image=f"#{first}")
+    assert says(at, "**Model 0, seed 1** · ")
+    assert says(at, f"Model 0, seed 1: **Bag** recognised, {len(shown_images(at))} images")
+    assert says(at, f"Test image {first}: **Bag**")
+    assert [key for key in charts(at) if key.startswith("probabilities")] == ["probabilities-all-3", "probabilities-4"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "All are wrong",
+        "All are wrong in the same way",
+        "Only Model 2, seed 0 is right",
+        "Seeds disagree: Model 1, all seeds",
+    ],
+)
+def test_who_is_right_where_shows_the_images_of_a_hand_count(pattern, store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, seed=seed)
+    said = np.array([np.argmax(store.logits(id), axis=1) for id in (1, 2, 3)])
+    right = said == small_data.test_labels
+    expected = {
+        "All are wrong": ~right.any(axis=0),
+        "All are wrong in the same way": ~right.any(axis=0) & (said == said[0]).all(axis=0),
+        "Only Model 2, seed 0 is right": right[2] & ~right[:2].any(axis=0),
+        "Seeds disagree: Model 1, all seeds": said[1] != np.argmax(store.logits(5), axis=1),
+    }[pattern]
+    assert expected.any()
+    at = confusion_page(view="Who is right where", pattern=pattern)
+    assert says(at, f"**{pattern}:** {expected.sum()} of 100 images.")
+    assert {*shown_images(at)} == {*np.flatnonzero(expected)}
+    assert not charts(at), "the matrices are worked out though they are not shown"
+
+
+def test_possible_wrong_labels_are_listed_for_download(store, small_data, fashion, monkeypatch):
+    wrong = (small_data.test_labels + (np.arange(100) < 3)) % 10
+    invented = making.invented_logits
+    monkeypatch.setattr(making, "invented_logits", lambda _, *args, **seed: invented(wrong, *args, **seed))
+    for model in ARCHITECTURES:
+        finished_run(store, Recipe(model), small_data, accuracy=1)
+    at = confusion_page(view="Who is right where", pattern="Possible wrong labels")
+    assert says(at, "**Possible wrong labels:** 3 of 100 images.")
+    assert says(at, "3 runs of Model 0, Model 1 and Model 2 were asked")
+    table = at.dataframe[0].value.set_index("image")
+    assert {*table.index} == {*shown_images(at)} == {0, 1, 2}
+    assert table.loc[0, "label"] == CLOTHES.classes[small_data.test_labels[0]]
+    assert table.loc[0, "answer"] == CLOTHES.classes[wrong[0]]
+    assert at.get("download_button")[0].proto.label == "Download as CSV"

@@ -1,0 +1,433 @@
+"""Every page in each of its states, by Streamlit's AppTest: real pages, a real store, no browser and no training."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import is_one_sentence
+from helpers.making import ended_run, finished_run, three_models
+from helpers.ui import (
+    COMPARE,
+    CONFUSION,
+    DATA,
+    HOME,
+    NOT_FASHION,
+    PAGES,
+    PREDICT,
+    RESULT_PAGES,
+    SAMPLE,
+    TRAIN,
+    again,
+    charts,
+    labels,
+    live_curves,
+    model_colors,
+    says,
+    texts,
+    visit,
+)
+from streamlit.testing.v1 import AppTest
+
+from fmnist import settings
+from fmnist.data import files
+from fmnist.data.catalog import CLOTHES
+from fmnist.data.files import Dataset
+from fmnist.export import FORMATS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.library import Library
+from fmnist.store.store import Store, store_path
+from fmnist.ui import export_panel, widgets
+
+pytestmark = pytest.mark.usefixtures("bare_pages", "started")
+REAL_DATA = files.data_root()  # Before a test puts another place there.
+
+
+@pytest.fixture
+def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Dataset) -> Path:
+    """A file with reference runs, two seeds of each model."""
+    path = tmp_path / "reference.db"
+    store = Store(path)
+    for seed in (0, 1):
+        three_models(store, small_data, weights=True, seed=seed)
+    store.close()
+    monkeypatch.setattr(widgets, "Library", lambda own: Library(own, path))
+    return path
+
+
+# --- Nothing, and what can't be used ---
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_without_runs_a_page_points_to_training(page):
+    at = visit(page)
+    assert says(at, "Nothing is trained yet")
+    assert at.get("page_link")[0].proto.label == "Train the three models"
+
+
+@pytest.mark.parametrize("page", [TRAIN, DATA])
+def test_without_data_a_page_offers_download_and_folder(page, monkeypatch):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setattr(settings, "home", lambda: store_path().parent)  # A `data/` beside the tests must not count.
+    at = visit(page)
+    [missing] = texts(at, "info")
+    assert missing.startswith("FashionMNIST is not in")
+    assert is_one_sentence(missing)
+    assert {"Download FashionMNIST", "Use this folder"} <= {*labels(at)}
+
+
+def test_without_data_training_is_possible_on_the_sample_data_alone(small_sample, started):
+    at = visit(TRAIN)
+    [train] = [button for button in at.button if button.label == "Train"]
+    assert train.disabled
+    at.button_group(key="dataset").set_value("sample")
+    again(at)
+    assert not at.button(key="train").disabled
+    assert not at.info
+
+
+@pytest.mark.parametrize("page", [TRAIN, DATA])
+def test_a_folder_without_the_files_is_refused_in_a_sentence(page, monkeypatch, tmp_path):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setattr(settings, "home", lambda: tmp_path)
+    for folder in (tmp_path / "nowhere", tmp_path, "a\0b"):
+        at = visit(page)
+        at.text_input[0].set_value(str(folder))
+        [use] = [button for button in at.button if button.label == "Use this folder"]
+        use.click()
+        again(at)
+        [error] = texts(at, "error")
+        assert is_one_sentence(error)
+        assert Store(store_path()).setting("data_root") is None
+
+
+def test_a_folder_with_the_files_is_used_by_all_pages(monkeypatch, idx_root, tmp_path):
+    monkeypatch.delenv("FMNIST_DATA")
+    monkeypatch.setattr(settings, "home", lambda: tmp_path / "project")
+    at = visit(DATA)
+    at.text_input[0].set_value(str(idx_root))
+    [use] = [button for button in at.button if button.label == "Use this folder"]
+    use.click()
+    again(at)
+    assert says(at, "331 images to learn from and 100 to be tested on")
+    assert not visit(TRAIN).button(key="train").disabled
+
+
+def not_a_database(path: Path) -> None:
+    path.write_text("These are not the runs you are looking for. " * 100)
+
+
+def of_another_program(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE recipes (soup TEXT)")
+    db.close()
+
+
+def from_the_future(path: Path) -> None:
+    Store(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+
+
+def torn(path: Path) -> None:
+    """The file's second half is lost, as by a disk that failed."""
+    Store(path).close()
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 4096)
+
+
+def below_a_file(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.write_text("a file where a folder is needed")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("spoil", [not_a_database, of_another_program, from_the_future, torn, below_a_file])
+def test_a_store_that_cannot_be_used_is_explained_in_a_sentence(page, spoil, runs_path):
+    runs_path.parent.mkdir()
+    spoil(runs_path)
+    at = visit(page)
+    [error] = texts(at, "error")
+    assert is_one_sentence(error)
+    assert str(runs_path.parent) in error
+    assert "FMNIST_RUNS" in error or "move it away" in error
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_runs_of_a_store_that_was_replaced_are_not_shown(page, store, small_data):
+    three_models(store, small_data, weights=True)
+    assert not says(visit(page), "Nothing is trained yet")
+    store.close()
+    for path in store.path.parent.glob("fmnist.db*"):
+        path.unlink()
+    assert says(visit(page), "Nothing is trained yet")
+
+
+# --- Results ---
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_reference_runs_are_shown_and_marked(page, reference, fashion):
+    at = visit(page)
+    [marked] = [text for text in texts(at, "caption") if "Reference runs" in text]
+    assert "SGD, lr 0.1, batch 32, 3 epochs" in marked
+    assert "A processor" in marked
+    assert not says(at, NOT_FASHION)
+    for architecture in ARCHITECTURES.values() if page != PREDICT else ():  # It has no image yet.
+        assert any(architecture.name in chart.alt for chart in charts(at).values())
+
+
+def test_reference_runs_need_no_data_but_where_images_are_shown(reference):
+    for page in (HOME, COMPARE, PREDICT):
+        assert says(visit(page), "Reference runs")
+    assert says(visit(CONFUSION), "A confusion matrix needs the test set")
+    assert "Download FashionMNIST" in labels(visit(CONFUSION))
+    assert "Download FashionMNIST" in labels(visit(PREDICT, how="Test image"))
+
+
+def test_without_runs_of_ones_own_train_has_nothing_to_show(reference, fashion):
+    at = visit(TRAIN)
+    assert says(at, "Nothing is trained yet on this machine")
+    assert not at.get("plotly_chart")
+
+
+@pytest.mark.parametrize("page", [HOME, COMPARE])
+def test_own_and_reference_runs_are_told_apart(page, reference, store, small_data):
+    three_models(store, small_data)
+    at = visit(page)
+    assert at.button_group(key="source").value == "own"
+    assert not says(at, "Reference runs")
+    at.button_group(key="source").set_value("both")
+    again(at)
+    if page == COMPARE:
+        titles = at.multiselect[0].options
+        assert {"Model 0", "Model 0 · reference"} <= {*titles}
+        at.multiselect[0].set_value([f"{id}" for id in ("1", "reference-1")])
+        again(at)
+        assert says(at, "Reference runs")
+
+
+def test_a_model_that_is_not_trained_yet_is_named_on_home(store, small_data):
+    finished_run(store, Recipe("1"), small_data)
+    at = visit(HOME)
+    assert says(at, "Model 0 and Model 2 not trained yet")
+
+
+def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fashion):
+    for seed, accuracy in enumerate((0.7, 0.75, 0.8)):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=accuracy)
+    finished_run(store, Recipe("0", epochs=5), small_data, accuracy=0.9)
+    finished_run(store, Recipe("2", 0), small_data, accuracy=0.9)
+    home = visit(HOME).dataframe[0].value.set_index("model")
+    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 seeds)"
+    assert home.loc["0", "accuracy"] == pytest.approx(75)
+
+    at = visit(COMPARE, tab="Table")
+    assert at.multiselect[0].options == ["Model 0", "Model 0 · SGD, lr 0.1, batch 32, 5 epochs", "Model 2"]
+    at.multiselect[0].set_value([*at.multiselect[0].value, "4"])
+    again(at)
+    table = at.dataframe[0].value.set_index("name")
+    assert table.loc["Model 0", "seeds"] == "0 1 2"
+    assert table.loc["Model 0", "accuracy_std"] == pytest.approx(0.05)
+    assert len(table) == 3
+
+
+def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
+    finished_run(store, Recipe("2", 0), small_data, never=tuple(range(1, 10)))
+    finished_run(store, Recipe("2", 1), small_data, accuracy=0.9)
+    finished_run(store, Recipe("1"), small_data, never=(2, 6))
+    for page in (HOME, COMPARE):
+        assert says(
+            visit(page), "1 of the runs is dead, giving one class for every image; without it Model 2 reaches 90."
+        )
+    remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
+    assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover, Shirt"}
+    assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
+    at = visit(CONFUSION, runs=["Model 2, seed 0"])
+    assert not at.exception
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_sample_data_is_never_mixed_with_fashion_mnist(page, store, small_data, small_sample, fashion):
+    fashion_runs = three_models(store, small_data, weights=True)
+    sample_runs = three_models(store, small_data, weights=True, dataset="sample", epochs=1)
+    at = visit(page)
+    assert not says(at, NOT_FASHION)
+    assert not shown_runs(at) & {run.address for run in sample_runs}
+    at.button_group(key="data").set_value("sample")
+    again(at)
+    assert says(at, NOT_FASHION)
+    assert not shown_runs(at) & {run.address for run in fashion_runs}
+
+
+def shown_runs(at: AppTest) -> set[str]:
+    """Addresses of runs that can be seen or chosen on a page."""
+    chosen = {value for box in at.multiselect for value in box.value}
+    tables = {value for table in at.dataframe if "id" in table.value for value in table.value["id"]}
+    return chosen | tables
+
+
+def test_the_data_page_marks_sample_data(small_sample):
+    at = visit(DATA, **SAMPLE)
+    assert says(at, NOT_FASHION)
+    assert says(at, "331 images to learn from")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, weights=True, seed=seed)
+    finished_run(store, Recipe("0", epochs=4), small_data, weights=True)
+    at = visit(page, how="Test image")
+    assert charts(at) or live_curves(at) or page == PREDICT  # Its bars are tables.
+    colored = 0
+    for curves in live_curves(at).values():
+        for run in curves["runs"]:
+            assert run["name"] in curves["alt"]
+            [architecture] = [known for known in ARCHITECTURES.values() if run["name"].startswith(known.name)]
+            assert run["color"] == architecture.color
+            colored += 1
+    for key, chart in charts(at).items():
+        assert len(chart.alt) > 20, key
+        for name, colors in model_colors(key, chart).items():
+            [architecture] = [known for known in ARCHITECTURES.values() if known.name == name]
+            assert colors == {architecture.color.upper()}, (key, name)
+            colored += 1
+    assert colored >= (3 if page not in (CONFUSION, PREDICT, DATA) else 0)  # Those draw classes, not models.
+    assert all(table.proto.alt for table in at.dataframe)
+
+
+# --- Addresses ---
+
+
+@pytest.mark.usefixtures("linkless")
+def test_a_link_restores_what_is_compared(store, small_data, fashion):
+    three_models(store, small_data)
+    compared = {"groups-fashion-mnist-own": ["Model 0", "Model 2"]}
+    at = visit(COMPARE, **compared, tab="Learning", split="Training images", axis="Seconds", lines="true")
+    assert at.multiselect[0].value == ["1", "3"]
+    assert says(at, "People (crowd) 83.5%")
+    assert charts(at)["learning-loss"].alt.startswith("Training loss by seconds")
+    at = visit(COMPARE, **compared, tab="Time and size", cost="Multiply-adds")
+    assert charts(at)["accuracy-against-cost"].alt.startswith("Test accuracy against multiply-adds")
+
+
+def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
+    runs = three_models(store, small_data)
+    at = visit(CONFUSION, cells="Share of the true class", true="Sneaker", predicted="Sandal")
+    assert at.button_group(key="cells").value == "shares"
+    row, column = CLOTHES.classes.index("Sneaker"), CLOTHES.classes.index("Sandal")
+    predictions = np.argmax(store.logits(runs[0].id), axis=1)
+    count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
+    assert count > 1
+    assert says(at, f"**Sneaker** taken for **Sandal**, {count} images")
+    [tiles] = [block.proto.body for block in at.get("html") if "<figure>" in block.proto.body]
+    assert tiles.count("<figure>") == count
+    assert tiles.count("✗ Model 0: Sandal") == 2 * count  # In the caption and in the text alternative.
+
+
+def test_a_link_restores_data_class_and_set(small_sample):
+    at = visit(DATA, **SAMPLE, split="Test", **{"class": "Bag"})
+    assert at.selectbox(key="class").value == "Bag"
+    assert at.button_group(key="split").value == "Test"
+    bags = np.flatnonzero(small_sample.test_labels == CLOTHES.classes.index("Bag"))
+    [shown] = [block.proto.body for block in at.get("html") if 'class="tiles small"' in block.proto.body]
+    assert shown.count("<figure>") == len(bags)
+    assert f"#{bags[0]}<" in shown
+
+
+@pytest.mark.usefixtures("linkless")
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data, fashion):
+    three_models(store, small_data, weights=True)
+    names = ("data", "source", "groups-fashion-mnist-own", "runs-fashion-mnist-own", "true", "index", "how", "class")
+    nonsense = dict.fromkeys(names, "no <such> thing")
+    at = visit(page, **nonsense)
+    assert not at.error
+    assert charts(at) or live_curves(at) or page == PREDICT
+
+
+# --- With the real images ---
+
+
+def test_the_data_page_shows_fashion_mnist(real_data, monkeypatch):
+    monkeypatch.setenv("FMNIST_DATA", str(REAL_DATA))
+    at = visit(DATA)
+    assert says(at, "60,000 images to learn from and 10,000 to be tested on: grey, 28 × 28 pixels, 6,000 and 1,000")
+    assert {*charts(at)} == {"counts"}
+
+
+# --- Taking runs elsewhere ---
+
+
+def make(at: AppTest, panel: str, form: str) -> AppTest:
+    """Choose a format on Compare or Train, and have the files made."""
+    at.selectbox(f"{panel}-format").set_value(form)
+    again(at)
+    at.button(f"{panel}-make").click()
+    return again(at)
+
+
+def test_compared_runs_are_exported_as_the_command_line_does(store, small_data, small_sample, fashion):
+    for seed in (0, 1):
+        finished_run(store, Recipe("0", seed, "sample"), small_data, weights=True)
+    at = make(visit(COMPARE), "compared", "csv")
+    [button] = [button for button in at.get("download_button") if "Save" in button.proto.label]
+    assert "fmnist-csv-1.zip" in button.proto.label
+    _, content, *_ = at.session_state[export_panel.KEPT]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = {Path(name).name for name in archive.namelist()}
+        assert names == {"runs.csv", "curves.csv", "predictions.csv", "classes.csv"}
+        runs = archive.read("fmnist-csv-1/runs.csv").decode()
+    assert len(runs.splitlines()) == 3 and all(run.key in runs for run in store.runs())
+    at.selectbox("compared-format").set_value("parquet")
+    again(at)
+    assert not [button for button in at.get("download_button") if "Save" in button.proto.label]  # Another format's.
+
+
+def test_chosen_rows_of_train_are_exported(store, small_data, started):
+    finished_run(store, Recipe("0"), small_data, weights=True)
+    ended_run(store, Recipe("1"), small_data, "failed", "No luck.")
+    at = visit(TRAIN)
+    at.session_state["all-runs"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
+    again(at)
+    assert "Make the files of 1 run" in labels(at)  # Of the finished one.
+
+
+def test_an_export_that_fails_is_said_in_a_sentence(store, small_data, small_sample, fashion):
+    run = finished_run(store, Recipe("0", 0, "sample"), small_data, weights=True)
+    at = visit(COMPARE)
+    with sqlite3.connect(store.path) as db:  # Behind the page's back.
+        db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'weights'", (run.id,))
+    make(at, "compared", "safetensors")
+    [error] = texts(at, "error")
+    assert is_one_sentence(error) and "weights" in error
+
+
+def test_mlflow_is_logged_to_what_the_environment_names_alone(store, small_data, small_sample, fashion, monkeypatch):
+    pytest.importorskip("mlflow")
+    finished_run(store, Recipe("0", 0, "sample"), small_data, weights=True)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    at = visit(COMPARE)
+    at.selectbox("compared-format").set_value("mlflow")
+    again(at)
+    assert [code.value for code in at.code] == ["python -m fmnist export 1 --to mlflow --tracking-uri URI"]
+    assert "compared-make" not in [button.key for button in at.button]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert "Log 1 run" in labels(again(at))
+
+
+def test_what_is_not_installed_is_named_in_its_place(store, small_data, small_sample, fashion, monkeypatch):
+    finished_run(store, Recipe("0", 0, "sample"), small_data, weights=True)
+    absent = replace(FORMATS["onnx"], needs=("no_such_package",))
+    monkeypatch.setitem(FORMATS, "onnx", absent)
+    at = visit(COMPARE)
+    at.selectbox("compared-format").set_value("onnx")
+    again(at)
+    assert says(at, "requirements\\-export") and "compared-make" not in [button.key for button in at.button]

@@ -1,0 +1,239 @@
+"""The Predict page by AppTest: images, pictures, drawings, and the answers to them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from conftest import is_one_sentence
+from helpers.making import three_models
+from helpers.ui import DATA, PREDICT, again, says, texts, visit
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from fmnist.data.catalog import CLOTHES
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict import conversion
+from fmnist.predict.conversion import to_png
+from fmnist.recipe import Recipe
+from fmnist.store.library import Group, Library
+from fmnist.ui import predict_answers
+
+pytestmark = pytest.mark.usefixtures("bare_pages", "started")
+
+
+def answers(at: AppTest) -> dict[str, str]:
+    """The answer that stands over the bars of each model."""
+    found = (re.fullmatch(r"(Model .*)  \n\*\*(.*)\*\*, \d+%", text) for text in texts(at, "markdown"))
+    return {match[1]: match[2] for match in found if match}
+
+
+def bars(at: AppTest) -> list[str]:
+    """The tables of probabilities, as HTML."""
+    return [part.proto.body for part in at.get("html") if 'class="bars"' in part.proto.body]
+
+
+EVERY_MODEL = {architecture.name for architecture in ARCHITECTURES.values()}
+
+
+def test_every_model_answers_for_a_test_image(store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, weights=True, seed=seed)
+    at = visit(PREDICT, how="Test image", index="7")
+    assert at.number_input(key="index").value == 7
+    assert says(at, f"It is **{CLOTHES.classes[small_data.test_labels[7]]}**.")
+    assert {*answers(at)} == EVERY_MODEL
+    assert says(at, "2 seeds say so") and says(at, " ms for 2 seeds")
+    at.button(key="surprise").click()
+    again(at)
+    assert 0 <= at.number_input(key="index").value < 100
+
+
+def test_the_bars_of_a_model_are_its_probabilities_in_its_colour(store, small_data, fashion):
+    runs = [*three_models(store, small_data, weights=True), *three_models(store, small_data, weights=True, seed=1)]
+    at = visit(PREDICT, how="Test image", index="3")
+    library = Library(store, None)
+    groups = library.groups("fashion-mnist")
+    from fmnist.predict import prediction
+
+    for group, table in zip(groups, bars(at), strict=True):
+        mean = prediction.probabilities(library, group, small_data.test_images[[3]]).mean(axis=0)[0]
+        assert ARCHITECTURES[group.recipe.model].color in table
+        assert re.findall(r"<td>(\d+%)</td>", table) == [f"{value:.0%}" for value in mean]
+        assert re.findall(r"<b style=\"width: ([\d.]+%)", table) == [f"{value:.1%}" for value in mean]
+        assert table.count('class="top"') == 1
+    assert len(runs) == 6 and len(groups) == 3
+
+
+def test_one_run_answers_alone_if_it_is_chosen(store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, weights=True, seed=seed)
+    at = visit(PREDICT, how="Test image", index="3")
+    library = Library(store, None)
+    group = library.groups("fashion-mnist")[0]
+    at.selectbox(key=f"run-{group.id}").set_value("Seed 1")
+    again(at)
+    from fmnist.predict import prediction
+
+    alone = prediction.probabilities(library, group, small_data.test_images[[3]])[1, 0]
+    assert re.findall(r"<td>(\d+%)</td>", bars(at)[0]) == [f"{value:.0%}" for value in alone]
+    assert answers(at)["Model 0"] == CLOTHES.classes[alone.argmax()]
+
+
+def test_a_test_image_is_found_by_class_and_by_who_gets_it_wrong(store, small_data, fashion):
+    [run, *_] = three_models(store, small_data, weights=True)
+    labels, said = small_data.test_labels, np.argmax(store.logits(run.id), axis=1)
+    at = visit(PREDICT, how="Test image", index="0")
+    at.selectbox(key="class").set_value("Bag")
+    again(at)
+    assert labels[at.number_input(key="index").value] == CLOTHES.classes.index("Bag")
+    at.selectbox(key="wrong").set_value("Model 0")
+    at.selectbox(key="class").set_value(None)
+    again(at)
+    for _ in range(3):
+        index = at.number_input(key="index").value
+        assert said[index] != labels[index]
+        at.button(key="surprise").click()
+        again(at)
+    assert at.button(key="surprise").label == f"Another of these {np.count_nonzero(said != labels)}"
+
+
+def test_a_link_holds_the_image_and_how_it_was_found(store, small_data, fashion):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Test image", index="9", **{"class": "Coat", "wrong": "Model 2"})
+    assert at.number_input(key="index").value == 9
+    assert (at.selectbox(key="class").value, at.selectbox(key="wrong").value) == ("Coat", "Model 2")
+
+
+def test_what_if_the_image_were_different(store, small_data, fashion):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Test image", index="3")
+    before = bars(at)
+    assert at.button(key="what-reset").disabled and not says(at, "Changed by the sliders")
+    at.slider(key="what-dx").set_value(9)
+    at.slider(key="what-angle").set_value(90)
+    at.toggle(key="what-invert").set_value(True)
+    again(at)
+    assert bars(at) != before and says(at, "Changed by the sliders")
+    library = Library(store, None)
+    from fmnist.predict import prediction
+
+    changed = conversion.change(small_data.test_images[3], dx=9, angle=90, invert=True)
+    mean = prediction.probabilities(library, library.groups("fashion-mnist")[0], changed[None])[0, 0]
+    assert re.findall(r"<td>(\d+%)</td>", bars(at)[0]) == [f"{value:.0%}" for value in mean]
+    at.button(key="what-reset").click()
+    again(at)
+    assert bars(at) == before
+
+
+def upload(at: AppTest, **files: bytes) -> AppTest:
+    at.file_uploader(key="file").set_value([(f"{name}.png", content, "image/png") for name, content in files.items()])
+    return again(at)
+
+
+def test_an_uploaded_picture_is_answered(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    assert says(at, "The models' answers appear here.")
+    upload(at, boot=to_png(small_data.test_images[0], 8))
+    assert {*answers(at)} == EVERY_MODEL
+
+
+def test_the_steps_of_the_conversion_are_shown_with_a_plain_resize(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload", conversion="true")
+    upload(at, boot=to_png(255 - small_data.test_images[0], 8))
+    strip = next(part.proto.body for part in at.get("html") if 'class="steps"' in part.proto.body)
+    names = re.findall(r"<figcaption>(.*?)</figcaption>", strip)
+    assert names == ["Picture", "Trimmed", "Resized", "Extended", "Negated", "Grey", "Stretched", "Plain resize"]
+    assert says(at, "From the plain resize, squashed and not negated: ")
+    before = bars(at)
+    at.get("button_group")[-1].set_value(["sharpen", "negate"])
+    again(at)
+    strip = next(part.proto.body for part in at.get("html") if 'class="steps"' in part.proto.body)
+    names = re.findall(r"<figcaption>(.*?)</figcaption>", strip)
+    assert names == ["Picture", "Squashed", "Sharpened", "Negated", "Grey", "Plain resize"]
+    assert bars(at) != before
+
+
+def test_many_pictures_are_answered_in_a_table(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    upload(at, one=to_png(small_data.test_images[0], 8), two=b"not a picture", three=to_png(small_data.test_images[1]))
+    assert says(at, "2 of 3 pictures answered")
+    table = at.dataframe[0].value
+    assert table["file"].tolist() == ["one.png", "two.png", "three.png"]
+    assert table["Model 2"].isna().tolist() == [False, True, False]
+    assert {*table["Model 2"].dropna()} <= {*CLOTHES.classes}
+    assert table["Model 2, probability"].dropna().between(0.1, 1).all()
+    assert is_one_sentence(table["remarks"][1])
+    [refused] = texts(at, "error")
+    assert refused.startswith("- two.png: ")
+    assert not answers(at)
+
+
+def test_a_drawing_is_answered_and_what_is_none_is_refused_in_a_sentence(store, small_data):
+    three_models(store, small_data, weights=True)
+    assert says(visit(PREDICT), "Draw one piece of clothing, and fill it")
+    box = {"kind": "box", "points": [[90, 40], [190, 240]], "shade": 34, "width": 24}
+    at = drawn([box])
+    assert {*answers(at)} == EVERY_MODEL
+    assert not says(at, "Draw one piece of clothing")
+    [error] = texts(drawn([box | {"kind": "spray"}]), "error")
+    assert is_one_sentence(error)
+
+
+def drawn(strokes: list[dict]) -> AppTest:
+    """The page Predict of somebody who has drawn this on an earlier visit."""
+    at = visit(DATA)
+    at.session_state["drawing"] = strokes
+    at.switch_page(PREDICT)
+    return again(at)
+
+
+def test_a_file_that_is_no_picture_is_refused_in_a_sentence(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = upload(visit(PREDICT, how="Upload"), boot=b"not a picture at all")
+    [error] = texts(at, "error")
+    assert is_one_sentence(error)
+    assert not answers(at)
+
+
+def test_an_empty_picture_is_refused_in_a_sentence(store, small_data, tmp_path):
+    three_models(store, small_data, weights=True)
+    Image.new("RGB", (60, 60), "white").save(tmp_path / "white.png")
+    at = upload(visit(PREDICT, how="Upload"), white=(tmp_path / "white.png").read_bytes())
+    [error] = texts(at, "error")
+    assert is_one_sentence(error)
+
+
+@pytest.mark.parametrize(
+    "tops, words",
+    [
+        ([[1, 1], [1, 1], [1, 1]], "All models say **Trouser**, with all their 6 seeds."),
+        ([[1, 1], [1, 2], [1, 1]], "All models say **Trouser**, with 5 of their 6 seeds."),
+        ([[1], [1], [1]], "All models say **Trouser**."),
+        ([[1], [1], [2]], "Two of three say **Trouser**, but Model 2 says **Pullover**."),
+        (
+            [[1], [2], [3]],
+            "They disagree: Model 0 says **Trouser**, Model 1 says **Pullover** and Model 2 says **Dress**.",
+        ),
+        ([[1], [2]], "They disagree: Model 0 says **Trouser** and Model 1 says **Pullover**."),
+        ([[1]], "Model 0 says **Trouser**."),
+    ],
+)
+def test_the_verdict_in_a_sentence(tops, words):
+    given = []
+    for model, seeds in enumerate(tops):
+        # The first seed is the surest: it decides what the mean says.
+        values = np.stack([np.eye(10)[top] * (0.9 - seed / 10) for seed, top in enumerate(seeds)])
+        group = Group("own", Recipe(str(model)), "", (), f"Model {model}")
+        given.append(predict_answers.Answer(group, values, 0.001))
+    assert predict_answers.verdict(given) == words
+    assert predict_answers.verdict(given, 8) == f"{words} It is **Bag**."
+
+
+@pytest.mark.parametrize("seconds, words", [(0.0004, "0.4 ms"), (0.0121, "12 ms"), (1.5, "1,500 ms")])
+def test_a_short_time_in_words(seconds, words):
+    assert predict_answers.milliseconds(seconds) == words

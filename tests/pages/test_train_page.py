@@ -1,0 +1,359 @@
+"""The Train page by AppTest: what is asked for, and what is shown of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import is_one_sentence
+from helpers import making
+from helpers.making import ended_run, finished_run, queued_run, running_run, three_models
+from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, live_curves, says, texts, visit
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
+
+from fmnist.data.files import Dataset
+from fmnist.recipe import Recipe
+from fmnist.store.store import Store
+from fmnist.training import scheduler
+
+pytestmark = pytest.mark.usefixtures("bare_pages", "started")
+
+
+def test_train_queues_each_chosen_model_and_seed_once(small_sample, started, store):
+    at = train_page_for_sample()
+    at.button_group(key="models").set_value(["0", "2"])
+    at.number_input(key="seeds").set_value(2)
+    at.text_input(key="epochs").set_value("1")
+    at.button_group(key="optimizer").set_value(["adam"])
+    at.text_input(key="rate").set_value("0.01")
+    again(at)
+    at.button(key="train").click()
+    again(at)
+    wanted = [
+        Recipe(model, seed, "sample", epochs=1, learning_rate=0.01, optimizer="adam")
+        for model in "02"
+        for seed in (0, 1)
+    ]
+    queued = store.runs("queued")
+    assert sorted((run.recipe for run in queued), key=lambda recipe: (recipe.model, recipe.seed)) == wanted
+    assert [run.key for run in queued] == [run.recipe.key(small_sample.fingerprint) for run in queued]
+    assert set(started) == {store.path}
+    assert says(at, "Queued: Model 0, seed 0")
+    at.button(key="train").click()
+    again(at)
+    assert len(store.runs()) == 4
+
+
+def test_what_is_trained_already_is_not_trained_again_unless_asked(small_sample, started, store):
+    three_models(store, small_sample, dataset="sample")
+    at = train_page_for_sample()
+    assert says(at, "All of it is trained already with this recipe")
+    at.button(key="train").click()
+    again(at)
+    assert len(store.runs()) == 3
+    assert says(at, "All of this is trained already")
+    at.toggle(key="again").set_value(True)
+    again(at)
+    assert says(at, "3 runs, roughly")
+    at.button(key="train").click()
+    again(at)
+    assert started
+    assert len(store.runs("queued")) == 3
+
+
+def test_what_is_left_of_a_recipe_is_promised(small_sample, started, store):
+    three_models(store, small_sample, dataset="sample")
+    at = train_page_for_sample()
+    at.number_input(key="seeds").set_value(3)
+    again(at)
+    assert says(at, "3 of 9 trained already, shown at once. 6 runs, roughly")
+
+
+def test_without_a_model_nothing_can_be_trained(small_sample):
+    at = train_page_for_sample()
+    at.button_group(key="models").set_value([])
+    again(at)
+    assert at.button(key="train").disabled
+    assert says(at, "Choose at least one model.")
+
+
+def test_another_recipe_than_the_published_one_is_named(small_sample):
+    at = train_page_for_sample()
+    assert not says(at, "Not the published recipe")
+    at.text_input(key="epochs").set_value("7")
+    again(at)
+    assert says(at, "Not the published recipe: SGD, lr 0.1, batch 32, 7 epochs.")
+
+
+def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, started, store):
+    three_models(store, small_sample, dataset="sample")
+    at = train_page_for_sample()
+    assert "grid" not in {expander.key for expander in at.expander if hasattr(expander, "key")}
+    at.button_group(key="models").set_value(["0", "2"])
+    at.text_input(key="rate").set_value("0.1, 1e-2, .01")
+    at.text_input(key="batch").set_value("32 64")
+    at.number_input(key="seeds").set_value(2)
+    again(at)
+    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 trained already")
+    assert says(at, "14 runs, roughly")
+    assert not store.runs("queued")
+    at.session_state["grid"] = True
+    again(at)
+    table = next(table.value for table in at.dataframe if "trained" in table.value)
+    assert len(table) == 8 and {*table["seeds"]} == {2} and table["trained"].sum() == 2
+    assert table["seconds"].notna().all()
+    at.button(key="train").click()
+    again(at)
+    queued = {run.recipe for run in store.runs("queued")}
+    assert len(queued) == 14
+    assert {(r.model, r.learning_rate, r.batch_size) for r in queued} == {
+        (model, rate, size) for model in "02" for rate in (0.1, 0.01) for size in (32, 64)
+    }
+    assert says(at, "Queued: Model 0, lr 0.1, batch 64, seed 0, ")
+
+
+@pytest.mark.parametrize(
+    "key, text, words",
+    [
+        ("rate", "0.1, fast", "is not a number"),
+        ("rate", "", "A value is missing"),
+        ("rate", "0.1, 0", "The learning rate must be over 0"),
+        ("batch", "32, 1.5", "is not a whole number"),
+        ("epochs", "0", "The number of epochs must be a whole number from 1"),
+        ("rate", "<b>", "is not a number"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_explained_in_a_sentence(key, text, words, small_sample, started, store):
+    at = train_page_for_sample()
+    at.text_input(key=key).set_value(text)
+    again(at)
+    [error] = texts(at, "error")
+    assert words in error and is_one_sentence(error)
+    assert at.button(key="train").disabled
+
+
+def test_a_grid_that_is_too_large_is_refused_in_a_sentence(small_sample):
+    at = train_page_for_sample()
+    at.number_input(key="seeds").set_value(20)
+    at.text_input(key="rate").set_value(", ".join(f"0.{n}" for n in range(10, 40)))
+    again(at)
+    [error] = texts(at, "error")
+    assert "1,800 runs" in error and is_one_sentence(error)
+    assert at.button(key="train").disabled
+
+
+def test_a_sweep_without_an_optimiser_cannot_be_trained(small_sample):
+    at = train_page_for_sample()
+    at.button_group(key="optimizer").set_value([])
+    again(at)
+    assert says(at, "Choose at least one optimiser.") and at.button(key="train").disabled
+
+
+def train_page_for_sample() -> AppTest:
+    at = visit(TRAIN)
+    at.button_group(key="dataset").set_value("sample")
+    return again(at)
+
+
+def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_work):
+    running_run(store, Recipe("0"), small_data)
+    queued_run(store, Recipe("2"), small_data)
+    at = visit(TRAIN)
+    [progress] = at.get("progress")
+    assert progress.proto.value == 33
+    assert "epoch 2 of 3 · step 8 of 24 · 1,000 images/s" in progress.proto.text
+    assert says(at, "Queued: Model 2, seed 0")
+    [drawn] = live_curves(at)["fashion-mnist"]["runs"][:1]
+    assert drawn["name"] == "Model 0, seed 0"
+    assert len(drawn["train"]["step"]) == making.STEPS_PER_EPOCH
+    assert drawn["test"]["accuracy"] == [0.5]
+    assert texts(at, "subheader") == ["Training now"]
+
+
+def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):
+    running_run(store, Recipe("0"), small_data)
+    assert not says(visit(TRAIN), NOT_FASHION)
+    running_run(store, Recipe("1", dataset="sample"), small_data)
+    at = visit(TRAIN)
+    assert says(at, NOT_FASHION)
+    drawn = {data: {run["name"] for run in curves["runs"]} for data, curves in live_curves(at).items()}
+    assert drawn == {"fashion-mnist": {"Model 0, seed 0"}, "sample": {"Model 1, seed 0"}}
+
+
+def test_stop_reaches_the_store(store, small_data, at_work):
+    running = running_run(store, Recipe("0"), small_data)
+    queued = queued_run(store, Recipe("2"), small_data)
+    at = visit(TRAIN)
+    at.button(key="stop-queued").click()
+    again(at)
+    assert store.run(queued).status == "cancelled"
+    assert not store.run(running).stop
+    at.button(key=f"stop-{running}").click()
+    again(at)
+    assert store.run(running).stop
+    assert at.button(key=f"stop-{running}").disabled
+    assert at.button(key=f"stop-{running}").label == "Stopping …"
+
+
+def test_stop_all_reaches_every_active_run(store, small_data, at_work):
+    running = running_run(store, Recipe("0"), small_data)
+    queued = [queued_run(store, Recipe(model), small_data) for model in "12"]
+    at = visit(TRAIN)
+    at.button(key="stop-all").click()
+    again(at)
+    assert store.run(running).stop
+    assert [store.run(id).status for id in queued] == ["cancelled", "cancelled"]
+
+
+@pytest.fixture
+def sweep(store: Store, small_data: Dataset, at_work: None) -> list[int]:
+    """Of a sweep of 1,000 runs 20 are done, 2 have failed, 2 are running; the ids of the others."""
+    recipes = [Recipe("0", seed, learning_rate=rate / 1000) for rate in range(1, 51) for seed in range(20)]
+    for recipe in recipes[:20]:
+        finished_run(store, recipe, small_data)
+    for recipe in recipes[20:22]:
+        ended_run(store, recipe, small_data, "failed", "The loss is not a finite number any more.")
+    for recipe in recipes[22:24]:
+        running_run(store, recipe, small_data)
+    queued = store.enqueue([(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes[24:]], Path("/"))
+    with store._write() as db:  # As if all of it had been asked for by one click, however slow this machine is.
+        db.execute("UPDATE runs SET created = 1.0")
+    return [id for id, _ in queued]
+
+
+def test_of_a_large_sweep_only_a_part_is_drawn_and_the_whole_is_said(store, small_data, sweep, fashion):
+    at = visit(TRAIN)
+    whole, *single = at.get("progress")
+    assert whole.proto.text.startswith("**22 of 1,000 runs** · 20 done · 2 running · 976 queued · 2 failed · roughly ")
+    assert whole.proto.value == 2
+    assert [bar.proto.text.partition(" · ")[0] for bar in single] == [
+        f"**Model 0, lr 0.002, seed {seed}**" for seed in (2, 3)
+    ]
+    assert says(at, "Queued: Model 0, lr 0.002, seed 4, ") and says(at, " and 968 more")
+    drawn = live_curves(at)["fashion-mnist"]["runs"]
+    assert len(drawn) == 12
+    assert {run["name"] for run in drawn[-2:]} == {f"Model 0, lr 0.002, seed {seed}" for seed in (2, 3)}
+    assert {run["group"] for run in drawn} == {"Model 0, lr 0.001", "Model 0, lr 0.002"}
+    [results] = [table.value for table in at.dataframe if "trouble" in table.value]
+    assert len(results) == 20
+
+
+def test_all_of_a_large_sweep_is_stopped_and_resumed_at_once(store, sweep, fashion, started):
+    at = visit(TRAIN)
+    at.button(key="stop-all").click()
+    again(at)
+    assert len(store.runs("cancelled")) == len(sweep) and all(run.stop for run in store.runs("running"))
+    assert says(at, "And 970 more that were stopped or went wrong.")
+    assert [button.key for button in at.button if button.key and button.key.startswith("resume-")][-1] == "resume-all"
+    at.button(key="resume-all").click()
+    again(at)
+    assert [run.id for run in store.runs("queued")] == sweep and set(started) == {store.path}
+
+
+def test_what_a_dead_trainer_left_is_interrupted_and_can_be_resumed(store, small_data, started):
+    id = running_run(store, Recipe("0"), small_data)  # Nobody holds the trainer's lock.
+    at = visit(TRAIN)
+    at = again(at)
+    assert says(at, "**Model 0, seed 0** · interrupted at step 8 of 24")
+    at.button(key=f"resume-{id}").click()
+    again(at)
+    assert store.run(id).status == "queued"
+    assert set(started) == {store.path}
+
+
+def test_ended_runs_say_how_and_why(store, small_data, started):
+    interrupted = ended_run(store, Recipe("0"), small_data, "interrupted", "The disk is full: *all* of it.")
+    cancelled = ended_run(store, Recipe("1"), small_data, "cancelled")
+    failed = ended_run(store, Recipe("2"), small_data, "failed", "The loss is not a finite number any more.")
+    at = visit(TRAIN)
+    assert says(at, r"interrupted at step 8 of 24 · The disk is full\: \*all\* of it.")
+    assert says(at, "**Model 1, seed 0** · stopped at step 8 of 24")
+    assert says(at, "failed at step 8 of 24 · The loss is not a finite number any more.")
+    keys = {button.key for button in at.button}
+    assert {f"resume-{interrupted}", f"resume-{cancelled}"} <= keys
+    assert f"resume-{failed}" not in keys
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES)
+def test_unfinished_runs_are_no_results(page, store, small_data, at_work):
+    for status in ("interrupted", "cancelled", "failed"):
+        ended_run(store, Recipe("0"), small_data, status)
+    running_run(store, Recipe("1"), small_data)
+    queued_run(store, Recipe("2"), small_data)
+    assert says(visit(page), "Nothing is trained yet")
+
+
+def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, started):
+    queued_run(store, Recipe("0"), small_data)
+    scheduler.log_path(store.path).write_text("one line\nPyTorch can't be loaded.\n")
+    at = visit(TRAIN)
+    assert says(at, "The trainer is starting. PyTorch can't be loaded.")
+    at.button(key="start-trainer").click()
+    again(at)
+    assert set(started) == {store.path}
+
+
+def test_deleting_asks_first_and_then_deletes(store, small_data):
+    runs = three_models(store, small_data)
+    at = visit(TRAIN)
+    assert delete_button(at).disabled
+    at = ask_to_delete(at, 0)  # The newest stands first.
+    assert says(at, "Delete Model 2, seed 0 with curves and weights?")
+    assert len(store.runs()) == 3
+    agree_to_delete(at)
+    assert [run.id for run in store.runs()] == [run.id for run in runs[:2]]
+
+
+def test_what_is_being_trained_is_not_deleted(store, small_data, at_work):
+    id = running_run(store, Recipe("0"), small_data)
+    at = agree_to_delete(ask_to_delete(visit(TRAIN), 0))
+    assert says(at, "can't be deleted while it is trained")
+    assert store.run(id).status == "running"
+
+
+def delete_button(at: AppTest) -> Button:
+    return next(button for button in at.button if button.label == "Delete" and button.key is None)
+
+
+def ask_to_delete(at: AppTest, *rows: int) -> AppTest:
+    at.session_state["all-runs"] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    again(at)
+    delete_button(at).click()
+    return again(at)
+
+
+def agree_to_delete(at: AppTest) -> AppTest:
+    delete_button(at).click()  # AppTest always runs the whole page, which has to open the dialog again.
+    at.button(key="really-delete").click()
+    return again(at)
+
+
+def test_an_address_fills_in_the_recipe(store, small_sample):
+    asked = {"models": "1,2", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
+    at = visit(TRAIN, **asked, optimizer="adam")
+    assert at.number_input(key="seeds").value == 5 and at.text_input(key="epochs").value == "7"
+    assert says(at, "Not the published recipe: Adam, lr 0.05, batch 64, 7 epochs.")
+
+
+def test_an_address_fills_in_lists(store, small_sample):
+    asked = {"models": "1,2", "dataset": "sample", "seeds": "1", "epochs": "1,3", "rate": "0.05, 0.5", "batch": "64"}
+    at = visit(TRAIN, **asked, optimizer="adam,sgd")
+    assert at.text_input(key="rate").value == "0.05, 0.5" and at.button_group(key="optimizer").value == ["adam", "sgd"]
+    assert says(at, "2 models × 2 optimisers × 2 learning rates × 2 numbers of epochs = 16 runs")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"models": "9"},
+        {"seeds": "1000"},
+        {"epochs": "many"},
+        {"rate": "nan"},
+        {"batch": ",".join(map(str, range(1, 999)))},
+    ],
+)
+def test_an_address_that_makes_no_recipe_is_ignored(store, small_data, fashion, wrong):
+    asked = {"models": "1", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
+    at = visit(TRAIN, **asked | wrong, optimizer="adam")
+    assert at.number_input(key="seeds").value == 1 and at.text_input(key="epochs").value == "3"

@@ -1,0 +1,724 @@
+"""Photo -> 28 x 28: each step by hand, each kind of file, each thing that can be wrong with one."""
+
+import io
+import os
+import random
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import is_one_sentence
+from PIL import Image, ImageDraw, ImageFont
+
+from fmnist.data.catalog import CENTRED, DATASETS, FILLING
+from fmnist.predict import conversion
+from fmnist.predict.conversion import ImageError, convert, open_image, to_png
+
+PROJECT = Path(__file__).resolve().parents[2]
+RED, WHITE, BLACK = (200, 30, 40), (255, 255, 255), (0, 0, 0)
+
+
+def canvas(size=(60, 80), colour=WHITE, box=(20, 10, 40, 70), item=RED) -> Image.Image:
+    """A rectangle on a plain background."""
+    image = Image.new("RGB", size, colour)
+    image.paste(item, box)
+    return image
+
+
+def encode(image: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def garment() -> np.ndarray:
+    """An image as in the data set, uint8 (28, 28): shaded, on black, over the full height, 20 wide."""
+    image = np.zeros((28, 28), np.uint8)
+    image[:, 4:24] = np.add.outer(np.arange(28) * 4, np.arange(20) * 4) + 71  # up to 255
+    return image
+
+
+def near(image: Image.Image, position, colour, tolerance=12) -> bool:
+    return np.abs(np.subtract(image.getpixel(position), colour)).max() <= tolerance
+
+
+# The steps
+
+
+def test_background_is_the_median_of_the_border():
+    image = canvas(colour=(240, 241, 242))
+    image.paste(BLACK, (0, 0, 30, 1))  # a dark line in a corner changes nothing
+    assert conversion.background(image).tolist() == [240, 241, 242]
+
+
+def test_foreground_is_more_than_five_percent_away_in_any_channel():
+    image = Image.new("RGB", (10, 10), (200, 200, 200))
+    image.putpixel((3, 4), (212, 188, 200))  # 12 is under .05 x 255 = 12.75
+    image.putpixel((5, 6), (200, 213, 200))
+    mask = conversion.foreground(image, np.array([200, 200, 200]))
+    assert np.argwhere(mask).tolist() == [[6, 5]]
+
+
+def test_single_pixels_of_noise_in_a_large_picture_are_not_foreground():
+    image = canvas((300, 300), box=(100, 120, 200, 220))
+    for x in range(0, 300, 7):
+        image.putpixel((x, (x * 31) % 300), BLACK)
+    mask = conversion.foreground(image, np.array(WHITE))
+    assert conversion.bounding_box(mask) == (100, 120, 200, 220)
+
+
+def test_bounding_box():
+    mask = np.zeros((50, 40), bool)
+    assert conversion.bounding_box(mask) is None
+    mask[7, 30] = mask[20, 12] = True
+    assert conversion.bounding_box(mask) == (12, 7, 31, 21)
+
+
+def test_bounding_box_ignores_dust_but_not_thin_parts():
+    mask = np.zeros((400, 300), bool)
+    mask[100:200, 100:200] = True
+    mask[5, 7] = True
+    assert conversion.bounding_box(mask) == (100, 100, 200, 200)
+    mask[40:100, 150:152] = True  # a strap two pixels wide
+    assert conversion.bounding_box(mask) == (100, 40, 200, 200)
+
+
+@pytest.mark.parametrize(
+    "size, fitted",
+    [
+        ((60, 20), (28, 9)),
+        ((20, 60), (9, 28)),
+        ((50, 50), (28, 28)),
+        ((7, 14), (14, 28)),
+        ((900, 3), (28, 1)),
+    ],
+)
+def test_fit_keeps_proportions(size, fitted):
+    assert conversion.fit(Image.new("RGB", size), 28).size == fitted
+
+
+@pytest.mark.parametrize("width, left", [(28, 0), (27, 1), (26, 1), (25, 2), (20, 4), (9, 10), (1, 14)])
+def test_pad_puts_the_spare_pixel_left_and_on_top(width, left):
+    for size, axis in (((width, 28), 1), ((28, width), 0)):
+        padded = np.asarray(conversion.pad(Image.new("RGB", size, RED), light=True))
+        is_item = (padded == RED).all(axis=2).all(axis=1 - axis)
+        assert np.flatnonzero(is_item).tolist() == list(range(left, left + width))
+        assert (padded[(padded != RED).any(axis=2)] == 255).all()
+    assert conversion.pad(Image.new("RGB", (1, 1), RED), light=False).getpixel((0, 0)) == BLACK
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_the_centre_of_mass_goes_to_the_middle(light):
+    paper, ink = (WHITE, BLACK) if light else (BLACK, WHITE)
+    image = Image.new("RGB", (12, 12), paper)
+    image.paste(ink, (4, 3, 7, 6))  # Nine pixels around (5, 4).
+    assert conversion.balanced(image, np.array(paper), light) == (9, 10)
+    image.paste(ink, (8, 7, 11, 10))  # And nine around (9, 8).
+    assert conversion.balanced(image, np.array(paper), light) == (7, 8)
+
+
+def test_nothing_is_cut_off_for_the_sake_of_the_middle():
+    image = Image.new("RGB", (20, 20), WHITE)
+    image.paste(BLACK, (0, 0, 20, 1))
+    image.paste(BLACK, (0, 0, 2, 20))
+    assert conversion.balanced(image, np.array(WHITE), light=True) == (8, 7)  # At (10, 7) it would be in balance.
+
+
+def test_grey_is_the_luminance():
+    # .212656 x 255 = 54.2, .715158 x 255 = 182.4, .072186 x 255 = 18.4
+    rgb = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [10, 20, 30]])
+    assert conversion.grey(rgb).tolist() == [54, 182, 18, 255, 19]
+    levels = np.arange(256)
+    assert (conversion.grey(np.stack([levels] * 3, axis=1)) == levels).all()
+
+
+def test_sharpening_by_hand():
+    image = Image.new("RGB", (5, 5), (100, 100, 100))
+    assert np.asarray(conversion.sharpen_outlines(image)).tolist() == np.asarray(image).tolist()
+    image.putpixel((2, 2), (150, 150, 150))
+    sharp = np.asarray(conversion.sharpen_outlines(image))[:, :, 0]
+    # 100 + 50 x 1.6609 = 183.05; beside it 100 - 50 x .1028 = 94.86; across 100 - 50 x .0624 = 96.88
+    assert sharp[1:4, 1:4].tolist() == [[97, 95, 97], [95, 183, 95], [97, 95, 97]]
+    assert (sharp[0] == 100).all()
+
+
+def test_stretch_by_hand():
+    levels = np.array([[5, 10, 35], [60, 85, 110]], np.uint8)
+    assert conversion.stretch(levels, 10).tolist() == [[0, 0, 64], [128, 191, 255]]  # (v - 10) x 2.55
+    assert conversion.stretch(np.array([[0, 128, 255]], np.uint8), 0).tolist() == [[0, 128, 255]]
+    assert conversion.stretch(np.array([[7, 7]], np.uint8), 7).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize(
+    "background, item, light",
+    [(255, 0, True), (0, 255, False), (250, 230, True), (5, 30, False), (110, 20, True), (160, 250, False)],
+)
+def test_the_lighter_of_background_and_item(background, item, light):
+    image = canvas(colour=(background,) * 3, item=(item,) * 3)
+    mask = conversion.foreground(image, np.array([background] * 3))
+    assert conversion.is_lighter(np.array([background] * 3), image, mask) is light
+
+
+@pytest.mark.parametrize("size, reduction", [((1, 1), 1), ((2048, 2047), 1), ((2048, 2048), 2), ((5472, 3648), 4)])
+def test_reduction(size, reduction):
+    assert conversion.reduction(size) == reduction
+
+
+# All steps together
+
+
+def test_an_item_fills_the_height_and_stands_in_the_middle():
+    result = convert(canvas())  # 20 x 60 pixels become 9 x 28, at x = 10
+    assert result.image.shape == (28, 28) and result.image.dtype == np.uint8
+    assert (result.image[:, 10:19] == 255).all()
+    assert result.image[:, :10].max() == result.image[:, 19:].max() == 0
+    assert result.remarks == ()
+    assert step_names(result) == "Picture, Trimmed, Resized, Extended, Negated, Grey, Stretched"
+    assert [step.size for _, step in result.steps] == [(60, 80), (20, 60), (9, 28)] + [(28, 28)] * 4
+    grey = dict(result.steps)["Grey"]
+    assert grey.getpixel((14, 14)) == round(0.212656 * 55 + 0.715158 * 225 + 0.072186 * 215)
+
+
+def step_names(result: conversion.Converted) -> str:
+    return ", ".join(dict(result.steps))
+
+
+def test_sharpening_is_left_out_unless_it_is_asked_for():
+    assert "Sharpened" in dict(convert(canvas(), without=()).steps)
+    assert "Sharpened" not in dict(convert(canvas()).steps)
+
+
+@pytest.mark.parametrize(
+    "left_out, steps",
+    [
+        ("trim", "Picture, Resized, Extended, Negated, Grey, Stretched"),
+        ("proportions", "Picture, Trimmed, Squashed, Negated, Grey, Stretched"),
+        ("negate", "Picture, Trimmed, Resized, Extended, Grey"),
+        ("stretch", "Picture, Trimmed, Resized, Extended, Negated, Grey"),
+    ],
+)
+def test_each_step_can_be_left_out(left_out, steps):
+    result = convert(canvas(), without={left_out, "sharpen"})
+    assert step_names(result) == steps
+    assert result.image.shape == (28, 28) and result.image.dtype == np.uint8
+    assert np.array_equal(result.image, np.asarray(result.steps[-1][1]))
+
+
+def test_what_each_step_does_when_it_is_left_out():
+    # The item is 20 x 60 at (20, 10) of 60 x 80. Untrimmed, all is 28 / 80 as large: 7 x 21 at (4 + 7, 3.5).
+    untrimmed = convert(canvas(), without={"trim", "sharpen"}).image
+    assert max(untrimmed[:, :10].max(), untrimmed[:, 19:].max()) < 8 and untrimmed[10, 12:17].min() > 220
+    assert untrimmed[:2].max() < 128 and untrimmed[26:].max() < 128  # 3.5 pixels of margin above and below
+    assert (convert(canvas(), without={"proportions", "sharpen"}).image == 255).all()  # It fills the square.
+    negative = convert(canvas(), without={"negate", "sharpen"}).image
+    assert (negative[:, :10] == 255).all() and (negative[:, 10:19] == conversion.grey(np.array(RED))).all()
+    unstretched = convert(canvas(), without={"stretch", "sharpen"}).image
+    assert (unstretched[:, 10:19] == conversion.grey(255 - np.array(RED))).all() and unstretched[:, :10].max() == 0
+
+
+def test_a_dark_background_is_stretched_though_negation_is_left_out():
+    dark = canvas(colour=BLACK)
+    assert (convert(dark, without={"negate", "sharpen"}).image == convert(dark).image).all()
+
+
+def test_of_an_image_of_28_pixels_only_negation_is_left_out():
+    shown = Image.fromarray(255 - garment())
+    assert (convert(shown, without=conversion.OPTIONAL).image == np.asarray(shown)).all()
+
+
+def test_a_step_that_cannot_be_left_out():
+    with pytest.raises(ValueError, match="'resize'"):
+        convert(canvas(), without={"resize"})
+
+
+def test_the_low_contrast_is_remarked_on_without_negation_too():
+    for without in (conversion.USUALLY_WITHOUT, {"negate", "sharpen"}):
+        (remark,) = convert(canvas(item=(235, 235, 235)), without=without).remarks
+        assert "almost as light as its background" in remark
+
+
+def test_a_naive_resize_squashes_and_does_not_negate():
+    picture = Image.new("RGB", (56, 28), WHITE)
+    picture.paste(RED, (0, 0, 28, 28))  # the left half
+    plain = conversion.naive(picture)
+    assert plain.shape == (28, 28) and plain.dtype == np.uint8
+    assert (abs(plain[:, :12].astype(int) - 67) <= 1).all()  # .212656 x 200 + .715158 x 30 + .072186 x 40 = 66.9
+    assert (plain[:, 16:] >= 254).all()
+    assert (conversion.naive(Image.fromarray(garment())) == garment()).all()
+
+
+# Changes
+
+
+def one_pixel(x: int, y: int, level: int = 200) -> np.ndarray:
+    image = np.zeros((28, 28), np.uint8)
+    image[y, x] = level
+    return image
+
+
+def lit(image: np.ndarray) -> dict[tuple[int, int], int]:
+    """The pixels that are not black: (x, y) and the level."""
+    return {(int(x), int(y)): int(image[y, x]) for y, x in np.argwhere(image)}
+
+
+def test_nothing_changes_without_a_change():
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+    changed = conversion.change(noise)
+    assert changed.dtype == np.uint8 and (changed == noise).all()
+
+
+@pytest.mark.parametrize(
+    "how, pixels",
+    [
+        ({"dx": 3, "dy": -2}, {(13, 6): 200}),
+        ({"dx": 0.5}, {(10, 8): 100, (11, 8): 100}),
+        ({"dy": 28}, {}),
+        # Around the middle, at 13.5: (10, 8) lies 3.5 left of it and 5.5 above. Clockwise, left becomes above.
+        ({"angle": 90}, {(19, 10): 200}),
+        ({"angle": -90}, {(8, 17): 200}),
+        ({"angle": 180}, {(17, 19): 200}),
+        # 3.5 left becomes 10.5, 5.5 above 16.5: outside.
+        ({"scale": 3}, {}),
+        ({"angle": 180, "dx": 1, "dy": 2}, {(18, 21): 200}),
+    ],
+)
+def test_moved_turned_and_scaled_by_hand(how, pixels):
+    assert lit(conversion.change(one_pixel(10, 8), **how)) == pixels
+
+
+def test_scaled_by_hand():
+    block = np.zeros((28, 28), np.uint8)
+    block[10:18, 12:16] = 255
+    larger = conversion.change(block, scale=2)
+    # Edges at 10 and 18 go to 6 and 22, at 12 and 16 to 10 and 18; half a pixel beside them is three quarters full.
+    assert (larger[7:21, 11:17] == 255).all() and (larger[10:18, [10, 17]] == 191).all()
+    assert (larger[10:18, [9, 18]] == 64).all() and larger[:, :9].max() == 0
+
+
+def test_blurred_by_hand():
+    changed = conversion.change(one_pixel(14, 14, 255), blur=1)
+    # 1 / (sum of exp(-k^2 / 2)) = 1 / 2.50663 = .39894; beside it .24197. Squared, x 255: 40.6; product: 24.6; 14.9.
+    assert changed[13:16, 13:16].tolist() == [[15, 25, 15], [25, 41, 25], [15, 25, 15]]
+    edge = conversion.change(np.full((28, 28), 200, np.uint8), blur=1)
+    assert edge[14, 14] == 200
+    assert edge[14, 0] == 140  # 200 x (.5 + .39894 / 2): beside the frame lies black
+
+
+def test_inverted_at_the_end():
+    assert (conversion.change(garment(), invert=True) == 255 - garment()).all()
+    moved = conversion.change(garment(), dx=5, invert=True)
+    assert (moved[:, :5] == 255).all()
+
+
+def test_every_setting_of_the_page_gives_an_image():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        changed = conversion.change(
+            garment(),
+            dx=rng.integers(-14, 15),
+            dy=rng.integers(-14, 15),
+            angle=rng.integers(-180, 181),
+            scale=rng.uniform(0.4, 2),
+            blur=rng.uniform(0, 3),
+            invert=bool(rng.integers(2)),
+        )
+        assert changed.shape == (28, 28) and changed.dtype == np.uint8
+
+
+def test_a_dark_background_is_not_negated():
+    result = convert(canvas(colour=(4, 4, 4)))
+    assert "Negated" not in dict(result.steps)
+    assert (result.image[:, 10:19] == 255).all() and result.image[:, :10].max() == 0
+
+
+@pytest.mark.parametrize("background", [0, 4, 60, 180, 245, 255])
+@pytest.mark.parametrize("options", [{"kind": "PNG"}, {"kind": "JPEG", "quality": 85}], ids=["PNG", "JPEG"])
+def test_a_data_set_image_comes_back_from_any_plain_canvas(background, options):
+    original = garment()
+    large = original.repeat(10, axis=0).repeat(10, axis=1)
+    share = large / 255  # how much of the item covers the canvas
+    ink = 255 if background < 128 else 0
+    photo = np.full((520, 400), background, float)
+    photo[111:391, 57:337] = share * ink + (1 - share) * background
+    image = Image.fromarray(np.rint(photo).astype(np.uint8)).convert("RGB")
+    result = convert(open_image(encode(image, **options)))
+    assert np.abs(result.image.astype(int) - original).mean() < 2
+    assert result.remarks == ()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_an_image_of_28_pixels_comes_back_bit_for_bit(mode):
+    for original in (garment(), np.pad(garment()[:, 4:24], ((0, 0), (4, 4)))):
+        for shown in (original, 255 - original):
+            png = encode(Image.fromarray(shown).convert(mode), "PNG")
+            assert (convert(open_image(png)).image == original).all()
+
+
+def test_an_image_of_28_pixels_that_fills_its_frame_is_not_negated():
+    bag = np.full((28, 28), 140, np.uint8)
+    bag[:3], bag[:, :4] = 0, 0
+    assert (convert(Image.fromarray(bag)).image == bag).all()
+
+
+def test_a_drawing():
+    strokes = np.zeros((280, 280, 4), np.uint8)
+    strokes[...] = 255
+    strokes[100:180, 60:220] = (0, 0, 0, 255)
+    result = convert(Image.fromarray(strokes).convert("RGB"))
+    assert (result.image[7:21] == 255).all() and result.image[:7].max() == result.image[21:].max() == 0
+
+
+@pytest.mark.parametrize("size", [(28, 28), (60, 80), (500, 400)])
+@pytest.mark.parametrize("colour", [WHITE, BLACK, (90, 120, 60)])
+def test_nothing_but_background(size, colour):
+    with pytest.raises(ImageError, match="nothing in the picture but background"):
+        convert(Image.new("RGB", size, colour))
+
+
+# Remarks
+
+
+def test_remark_on_an_item_at_the_edge():
+    (remark,) = convert(canvas(box=(20, 30, 40, 80))).remarks
+    assert "touches the edge" in remark
+
+
+def test_remark_on_a_busy_background():
+    noise = np.random.default_rng(0).integers(0, 256, (80, 60, 3), np.uint8)
+    remarks = convert(Image.fromarray(noise)).remarks
+    assert "background is busy" in remarks[0] and not any("edge" in remark for remark in remarks)
+
+
+def test_remark_on_low_contrast():
+    (remark,) = convert(canvas(item=(235, 235, 235))).remarks
+    assert "almost as light as its background" in remark
+
+
+def test_remark_on_a_small_item():
+    (remark,) = convert(canvas(box=(20, 10, 30, 37))).remarks
+    assert "smaller than 28 pixels" in remark
+
+
+# Kinds of files
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_each_format(kind, tmp_path):
+    data = encode(canvas(), kind)
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    for source in (data, path):
+        image = open_image(source)
+        assert (image.mode, image.size) == ("RGB", (60, 80))
+        assert near(image, (30, 40), RED) and near(image, (3, 3), WHITE)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F", "I;16"])
+def test_each_mode_of_tiff(mode):
+    image = canvas(item=BLACK).convert("L" if mode in ("I", "F") else "RGB")
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    image = open_image(encode(image if mode == "I;16" else image.convert(mode), "TIFF"))
+    assert near(image, (30, 40), BLACK) and near(image, (3, 3), WHITE)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_exif_rotation(kind, orientation):
+    upright = canvas(box=(0, 0, 30, 20))  # in the upper left corner
+    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's name of what a camera held like that does
+    stored = upright.transpose(Image.Transpose(turn[orientation])) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = open_image(encode(stored, kind, exif=exif))
+    assert image.size == (60, 80)
+    assert near(image, (5, 5), RED, 20) and all(near(image, p, WHITE) for p in [(55, 5), (5, 75), (55, 75)])
+
+
+def test_cmyk_jpeg():
+    image = open_image(encode(canvas(item=BLACK).convert("CMYK"), "JPEG"))
+    assert near(image, (30, 40), BLACK) and near(image, (3, 3), WHITE)
+
+
+def test_16_bit_png_is_scaled_not_clipped():
+    values = np.full((10, 10), 65535, np.uint16)
+    values[2:8, 2:8] = 32896  # 128 x 257
+    image = open_image(encode(Image.fromarray(values), "PNG"))
+    assert image.getpixel((0, 0)) == WHITE and image.getpixel((5, 5)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("white", [1e-44, 1e-3, 3e38])
+def test_floats_are_scaled_however_small_or_large(white, recwarn):
+    values = np.full((10, 10), white, np.float32)
+    values[2:8, 2:8] = 0
+    image = conversion.to_rgb(Image.fromarray(values))
+    assert image.getpixel((0, 0)) == WHITE and image.getpixel((5, 5)) == BLACK
+    assert not recwarn.list
+
+
+def test_transparency_is_flattened_on_white():
+    item = canvas().convert("RGBA")
+    item.paste((0, 0, 0, 0), (0, 0, 60, 10))
+    item.paste((0, 0, 0, 51), (0, 70, 60, 80))  # a fifth of black
+    image = open_image(encode(item, "PNG"))
+    assert [image.getpixel((3, y)) for y in (3, 40, 75)] == [WHITE, WHITE, (204, 204, 204)]
+    image = open_image(encode(item.convert("LA"), "PNG"))
+    assert [image.getpixel((3, y)) for y in (3, 40, 75)] == [WHITE, WHITE, (204, 204, 204)]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_palette_with_transparency(kind):
+    image = Image.new("P", (20, 20), 0)
+    image.putpalette([0, 0, 0, *RED])
+    image.paste(1, (5, 5, 15, 15))
+    image = open_image(encode(image, kind, transparency=0))
+    assert image.getpixel((0, 0)) == WHITE and image.getpixel((10, 10)) == RED
+
+
+def test_a_fully_transparent_picture_is_blank():
+    image = open_image(encode(Image.new("RGBA", (40, 40), (0, 0, 0, 0)), "PNG"))
+    with pytest.raises(ImageError, match="nothing in the picture"):
+        convert(image)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_an_animation_gives_its_first_frame(kind):
+    data = encode(canvas(), kind, save_all=True, append_images=[canvas(item=BLACK), canvas(colour=BLACK)])
+    assert near(open_image(data), (30, 40), RED)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "BMP"])
+def test_a_large_photo_comes_back_reduced(kind):
+    image = open_image(encode(canvas((2736, 1824), box=(1000, 300, 1500, 1500)), kind))
+    assert image.size == (1368, 912)
+    assert conversion.bounding_box(conversion.foreground(image, np.array(WHITE))) == (500, 150, 750, 750)
+
+
+# What can be wrong
+
+
+def refused(source: bytes | Path) -> str:
+    """The message with which a source is refused: one sentence in one line."""
+    with pytest.raises(ImageError) as caught:
+        open_image(source)
+    message = str(caught.value)
+    assert message.endswith(".") and message.count(". ") == 0 and "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_truncated_files(kind):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 60, 3), np.uint8))
+    data = encode(noise, kind)
+    assert "damaged or incomplete" in refused(data[: len(data) * 2 // 3])
+
+
+@pytest.mark.parametrize("data", [b"This is text.", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", b"\0" * 1000, b"<svg/>"])
+def test_not_a_picture(data):
+    assert "is not a picture that can be read" in refused(data)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
+def test_a_heic_photo_is_named(brand):
+    data = b"\0\0\0\x18ftyp" + brand + bytes(100)
+    assert "is a HEIC photo" in refused(data) and "save it as JPEG" in refused(data)
+
+
+def test_formats_that_are_not_asked_for_are_not_decoded():
+    assert "choose a JPEG, PNG, WebP, GIF, BMP or TIFF file" in refused(encode(canvas(), "PPM"))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    text = tmp_path / "notes.png"
+    text.write_text("not a picture")
+    (tmp_path / "empty.png").touch()
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "notes.png is not a picture" in refused(text)
+    assert "empty.png is empty" in refused(tmp_path / "empty.png")
+    assert "missing.png does not exist" in refused(tmp_path / "missing.png")
+    assert "notes.png cannot be read (Not a directory)" in refused(text / "notes.png")
+    assert "is a folder or a device" in refused(tmp_path)
+    assert "pipe.png is a folder or a device" in refused(tmp_path / "pipe.png")
+    assert "not a valid file name" in refused(Path("a\0b"))
+    assert "empty" in refused(b"")
+
+
+def test_a_file_without_permission(tmp_path):
+    path = tmp_path / "secret.png"
+    path.write_bytes(encode(canvas(), "PNG"))
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
+    assert "secret.png cannot be read (Permission denied)" in refused(path)
+
+
+def test_too_many_bytes_are_not_read(tmp_path):
+    path = tmp_path / "huge.png"
+    with path.open("wb") as file:
+        file.truncate(10 * conversion.MAX_BYTES)  # sparse
+    assert "huge.png is larger than 20 MB" in refused(path)
+    assert "larger than 20 MB" in refused(bytes(conversion.MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize("size", [(6400, 6251), (40_000, 40_000), (2**31 - 1, 2**31 - 1)])
+def test_too_many_pixels_are_not_decoded(size):
+    data = bytearray(encode(Image.new("1", (8, 8)), "BMP"))
+    data[18:26] = np.array(size, "<i4").tobytes()  # the header's width and height
+    assert "more than 40 million pixels" in refused(bytes(data))
+
+
+@pytest.mark.parametrize("size, accepted", [((8, 8), True), ((7, 8), False), ((500, 7), False), ((1, 1), False)])
+def test_the_smallest_side(size, accepted):
+    data = encode(Image.new("RGB", size), "PNG")
+    if accepted:
+        assert open_image(data).size == size
+    else:
+        assert f"has only {size[0]} x {size[1]} pixels" in refused(data)
+
+
+def hostile_files(count: int) -> Iterator[bytes]:
+    """Files of every kind that is read, each with a few bytes changed, most of them in the header; some cut short."""
+    rng = random.Random(0)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    image = canvas((30, 40), box=(5, 5, 20, 30))
+    files = [encode(image, kind) for kind in ("GIF", "BMP", "TIFF")]
+    files += [encode(image, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP", "TIFF")]
+    files += [encode(image.convert("P"), "PNG", transparency=0), encode(image.convert("CMYK"), "JPEG")]
+    files += [encode(image.convert("F"), "TIFF"), encode(image, "TIFF", compression="tiff_lzw")]
+    for index in range(count):
+        mutated = bytearray(files[index % len(files)])
+        for _ in range(rng.randint(1, 6)):
+            place = rng.randrange(min(len(mutated), rng.choice([100, 10**6])))
+            mutated[place] = rng.choice([0, 255, rng.randrange(256)])
+        yield bytes(mutated[: rng.randrange(len(mutated))] if rng.random() < 0.1 else mutated)
+
+
+def test_a_thousand_hostile_files_are_answered_or_refused_in_a_sentence(recwarn):
+    outcomes = {"image": 0, "refused": 0}
+    slowest = 0.0
+    for data in hostile_files(1000):
+        started = time.process_time()  # Ours alone, whatever else runs.
+        try:
+            result = convert(open_image(data)).image
+            assert result.shape == (28, 28) and result.dtype == np.uint8
+            outcomes["image"] += 1
+        except ImageError as error:
+            assert is_one_sentence(error)
+            outcomes["refused"] += 1
+        slowest = max(slowest, time.process_time() - started)
+    assert min(outcomes.values()) > 200, outcomes
+    assert slowest < 2, f"one took {slowest:.1f} s"
+    assert not recwarn.list
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "PA", "CMYK", "I;16", "F"])
+def test_the_largest_pictures_need_less_than_500_mb(mode, tmp_path):
+    path = tmp_path / "large.tiff"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # It is turned, too.
+    Image.new(mode, (6300, 6300)).save(path, compression="tiff_lzw", exif=exif)
+    code = """
+        import re, sys
+        from pathlib import Path
+        from fmnist.predict.conversion import open_image
+
+        assert open_image(Path(sys.argv[1])).size == (1050, 1050)
+        print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), path]
+    assert int(subprocess.run(command, check=True, capture_output=True, cwd=PROJECT).stdout) < 500 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak")
+def test_hostile_files_need_less_than_500_mb(tmp_path):
+    for index, data in enumerate(hostile_files(1000)):
+        (tmp_path / str(index)).write_bytes(data)
+    code = """
+        import re, sys
+        from contextlib import suppress
+        from pathlib import Path
+        from fmnist.predict.conversion import ImageError, convert, open_image
+
+        for path in Path(sys.argv[1]).iterdir():
+            with suppress(ImageError):
+                convert(open_image(path))
+        print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), tmp_path]
+    assert int(subprocess.run(command, check=True, capture_output=True, cwd=PROJECT).stdout) < 500 * 1024
+
+
+def test_pillow_warnings_stay_inside():
+    data = encode(canvas(), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")  # points past its end
+    with pytest.warns(UserWarning), Image.open(io.BytesIO(data)) as image:
+        image.getexif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert open_image(data).size == (60, 80)
+
+
+# The result as a file
+
+
+def test_to_png():
+    image = garment()
+    assert (np.asarray(Image.open(io.BytesIO(to_png(image)))) == image).all()
+    large = Image.open(io.BytesIO(to_png(image, scale=3)))
+    assert (large.mode, large.size) == ("L", (84, 84))
+    assert (np.asarray(large)[1::3, 1::3] == image).all() and (np.asarray(large)[2::3, ::3] == image).all()
+
+
+# Data sets that show their things otherwise
+
+
+def digit(sign: str) -> np.ndarray:
+    """A printed digit as MNIST has written ones, uint8 (28, 28): 20 pixels high, its centre of mass at (14, 14).
+
+    Inked more towards one corner: the centre of an even 0 would lie just between two pixels.
+    """
+    large = Image.new("L", (600, 600))
+    ImageDraw.Draw(large).text((100, 50), sign, fill=255, font=ImageFont.load_default(400))
+    large = large.crop(large.getbbox())
+    small = np.asarray(large.resize((max(1, round(20 * large.width / large.height)), 20), Image.Resampling.BOX), float)
+    rows, columns = (np.arange(edge) for edge in small.shape)
+    small *= np.add.outer(rows, columns) + 40
+    small *= 255 / small.max()
+    y, x = (round(14 - part / small.sum()) for part in (rows @ small.sum(axis=1), columns @ small.sum(axis=0)))
+    image = np.zeros((28, 28), np.uint8)
+    image[y : y + small.shape[0], x : x + small.shape[1]] = np.rint(small)
+    return image
+
+
+@pytest.mark.parametrize("light", [True, False], ids=["ink on paper", "chalk on a board"])
+@pytest.mark.parametrize("sign", "0123456789")
+def test_a_photo_of_one_of_mnists_digits_becomes_that_digit(sign, light):
+    original = digit(sign)
+    large = Image.fromarray(original).resize((280, 280), Image.Resampling.NEAREST)
+    photo = Image.new("L", (500, 400))
+    photo.paste(large, (190, 15))
+    shown = open_image(encode(Image.fromarray(255 - np.asarray(photo)) if light else photo, "JPEG", quality=92))
+    became = convert(shown, DATASETS["mnist"].subject.framing).image
+    off = np.abs(became.astype(int) - original).mean()
+    as_clothes = np.abs(convert(shown).image.astype(int) - original).mean()
+    assert off < 4 and as_clothes > 5 * off
+
+
+def test_the_steps_of_a_digit_are_those_that_are_shown():
+    steps = dict(convert(canvas(), CENTRED).steps)
+    assert list(steps) == ["Picture", "Trimmed", "Resized", "Centred", "Negated", "Grey", "Stretched"]
+    assert steps["Resized"].size == (7, 20) and steps["Centred"].size == (28, 28)
+    squashed = dict(convert(canvas(), CENTRED, without={"proportions", "sharpen"}).steps)
+    assert squashed["Squashed"].size == (20, 20) and squashed["Centred"].size == (28, 28)
+
+
+def test_what_fills_its_image_is_converted_as_fashion_mnist_is():
+    assert DATASETS["fashion-mnist"].subject.framing == DATASETS["kmnist"].subject.framing == FILLING
+    assert (convert(canvas()).image == convert(canvas(), FILLING).image).all()

@@ -1,0 +1,193 @@
+"""A real Ray cluster, several nodes as processes on this machine, works off the queue as this machine would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import is_one_sentence, wait_for
+from training.test_scheduler import ENDLESS, SMALL, ended, same_weights
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+
+from ray.cluster_utils import Cluster
+
+from fmnist.recipe import Recipe
+from fmnist.settings import PROJECT
+from fmnist.store.store import Store
+from fmnist.training import loop, ray_cluster, scheduler, worker
+from fmnist.training.ray_cluster import ClusterError
+
+CLOSED = "127.0.0.1:1"  # Nobody listens there.
+LONG = {"epochs": 3, "batch_size": 4, "learning_rate": 0.01, **SMALL}
+
+
+class Nodes:
+    """A cluster with a head that trains nothing, and nodes of one core each."""
+
+    def __init__(self, *names: str) -> None:
+        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        self._nodes: dict[str, Any] = {}
+        self.address = self._cluster.address
+        for name in names:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        self._nodes[name] = self._cluster.add_node(num_cpus=1, node_name=name)
+
+    def kill(self, name: str) -> None:
+        self._cluster.remove_node(self._nodes.pop(name), allow_graceful=False)
+
+    def pull_away(self) -> None:
+        """All at once, as when the network goes; a second time nothing."""
+        for name in [*self._nodes]:
+            self.kill(name)
+        if self._cluster.head_node:
+            self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Nodes]:
+    """A cluster for several tests, with one node."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # Tests run beside each other: with Ray's 15 it would starve.
+        found = Nodes("node-a")
+        yield found
+        found.pull_away()
+
+
+@pytest.fixture
+def nodes(shared: Nodes, monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    """The same; trainers that are started use it."""
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", shared.address)
+    return shared
+
+
+def queue(store: Store, *recipes: Recipe) -> list[int]:
+    """As pages do it, for the cluster, but with a key of our own for each."""
+    keyed = [(recipe, recipe.key("data")) for recipe in recipes]
+    return [id for id, _ in store.enqueue(keyed, store.path.parent, cluster=os.environ["FMNIST_RAY_ADDRESS"])]
+
+
+def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
+    nodes.add("node-b")
+    recipes = [Recipe(model, seed, **LONG) for model in ("0", "1", "2") for seed in range(4)]
+    ids = queue(store, *recipes)
+    scheduler.start(store)
+
+    def midway() -> bool:
+        """Both nodes train, and node-b has just finished the first epoch of a model that takes seconds."""
+        running = {run.node: run for run in store.runs("running")}
+        if not running.keys() >= {"node-a", "node-b"} or running["node-b"].recipe.model != "2":
+            return False
+        return store.history([running["node-b"].id], "test")["epoch"].tolist() == [1]
+
+    wait_for(midway, timeout=200)
+    nodes.kill("node-b")
+    runs = ended(store, *ids)
+    assert {run.status for run in runs} == {"done"}
+    assert "queued again: The node of the cluster that trained it is gone" in scheduler.log_path(store.path).read_text()
+    for recipe, run in zip(recipes, runs, strict=True):
+        *_, alone = loop.train(recipe, small_sample, threads=run.threads)
+        assert same_weights(store.weights(run.id), alone.weights)
+        assert (store.logits(run.id) == alone.logits).all()
+        assert store.history([run.id], "test")["epoch"].tolist() == [1, 2, 3]
+    wait_for(lambda: "node-b" not in {node.name for node in scheduler.cluster_state(store, nodes.address).nodes})
+
+
+def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(store, small_sample, nodes):
+    (endless,) = queue(store, ENDLESS)
+    scheduler.start(store)
+    wait_for(lambda: store.artifact(endless, "checkpoint"), timeout=120)
+    (other,) = queue(store, Recipe("0", 1, epochs=1, **SMALL))
+    store.request_stop([endless])
+    stopped, trained = ended(store, endless, other)
+    assert (stopped.status, trained.status) == ("cancelled", "done")
+    assert len(store.history([endless])) > 0 and store.artifact(endless, "checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (CLOSED, "does not answer"),
+        ("head.invalid:6379", "does not answer"),
+        ("head", "not the address of a Ray cluster"),
+        (":6379", "not the address of a Ray cluster"),
+        ("127.0.0.1:99999", "not the address of a Ray cluster"),
+        ("ray://127.0.0.1:10001", "ray start"),
+    ],
+)
+def test_an_address_without_a_cluster_is_told_in_a_sentence(address, words):
+    with pytest.raises(ClusterError, match=words) as refused:
+        ray_cluster.connect(address)
+    assert is_one_sentence(refused.value)
+
+
+def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(store, small_sample, monkeypatch):
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", CLOSED)
+    (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
+    scheduler.start(store)
+    address = os.environ["FMNIST_RAY_ADDRESS"]
+    assert "does not answer" in wait_for(lambda: scheduler.cluster_state(store, address).problem)
+    assert store.run(id).status == "queued"
+    store.move_to_local(address)
+    assert ended(store, id)[0].status == "done"
+
+
+def test_the_command_line_says_that_a_cluster_is_not_there_and_waits(store, small_sample):
+    command = [sys.executable, "-m", "fmnist", "train", "--ray", CLOSED, "--runs", str(store.path)]
+    command += ["--models", "0", "--dataset", "sample", "--epochs", "1", "--device", "cpu"]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = next(line for line in process.stderr if "does not answer" in line)
+    assert "wait until it is back" in said
+    store.move_to_local(CLOSED)
+    output, rest = process.communicate(timeout=120)
+    assert process.returncode == 0 and output.startswith("Model 0, seed 0: ") and "Traceback" not in rest
+
+
+def losing(_connection: Any, address: str) -> None:
+    """A cluster that takes each run and loses it."""
+    _connection.send(worker.ClusterState(address, (worker.Node("node", 1, 0),)))
+    while True:
+        match _connection.recv():
+            case worker.Order() as order:
+                _connection.send((order.run, worker.Lost("The node ran out of memory.")))
+
+
+def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, monkeypatch):
+    monkeypatch.setattr(scheduler, "serve_cluster", losing)
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", "a cluster")
+    (id,) = queue(store, Recipe("0", **SMALL))
+    scheduler.Scheduler(store).work(idle_seconds=0)
+    run = store.run(id)
+    assert run.status == "interrupted"
+    assert run.error.startswith("The node ran out of memory.") and f"{scheduler.MAX_LOSSES} times" in run.error
+
+
+# Last, for the cluster is gone then.
+
+
+def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, nodes):
+    recipe = Recipe("0", 4, **LONG | {"epochs": 30, "batch_size": 2})
+    (id,) = queue(store, recipe)
+    scheduler.start(store)
+    wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)
+    nodes.pull_away()
+    wait_for(lambda: store.run(id).status == "queued", timeout=120)
+    problem = wait_for(lambda: scheduler.cluster_state(store, nodes.address).problem)
+    assert is_one_sentence(problem) and nodes.address in problem
+    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    assert 0 < epoch < 30 and len(store.history([id])) > 0
+    assert scheduler.is_alive(store)  # and looks whether it comes back
+
+    store.move_to_local(nodes.address)
+    (run,) = ended(store, id)
+    assert (run.status, run.node) == ("done", None)
+    *_, alone = loop.train(recipe, small_sample)
+    assert same_weights(store.weights(id), alone.weights)
+    assert store.history([id], "test")["epoch"].tolist() == list(range(1, 31))

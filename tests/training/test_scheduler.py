@@ -1,0 +1,341 @@
+"""The trainer as a real process: it trains the queue, obeys, and loses nothing however it ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import (
+    commands,
+    is_one_sentence,
+    keep_as_sample,
+    kill_trainers,
+    only_trainer,
+    state_of,
+    trainer_at_work,
+    trainer_processes,
+    wait_for,
+)
+from safetensors.torch import load
+
+from fmnist import settings
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.run import Run
+from fmnist.store.store import ACTIVE, Store, StoreError
+from fmnist.training import loop, scheduler, worker
+
+SMALL = {"dataset": "sample", "device": "cpu"}
+ENDLESS = Recipe("0", epochs=1000, batch_size=1, **SMALL)
+"""Minutes of training, so that a test can step in; with a loss and an epoch's end every few moments."""
+
+
+def queue(store: Store, *recipes: Recipe, root: Path = Path("/nowhere")) -> list[int]:
+    """As pages do it, but with a key of our own for each."""
+    return [id for id, _ in store.enqueue([(recipe, recipe.key("data")) for recipe in recipes], root)]
+
+
+def ended(store: Store, *ids: int) -> list[Run]:
+    """The runs, once none is queued or running."""
+    wait_for(lambda: not any(store.run(id).status in ACTIVE for id in ids), timeout=120)
+    return [store.run(id) for id in ids]
+
+
+def finish(store: Store, *ids: int) -> list[Run]:
+    """Start a trainer and wait for the end of runs."""
+    scheduler.start(store)
+    return ended(store, *ids)
+
+
+def run_to_its_end(store: Store) -> subprocess.CompletedProcess:
+    """A trainer in the foreground, that ends as soon as there is nothing to do."""
+    command = [sys.executable, "-m", "fmnist.training.scheduler", "--runs", str(store.path), "--idle-seconds", "0"]
+    return subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
+
+
+def worker_processes(folder: Path) -> list[int]:
+    """The process ids of the workers of the trainer at work: forked by a server that it has, or spawned."""
+    trainer, known = trainer_at_work(folder), commands()
+    children = {pid: command for pid, (parent, command) in known.items() if parent == trainer}
+    servers = [pid for pid, command in children.items() if "multiprocessing.forkserver" in command]
+    spawned = [pid for pid, command in children.items() if "multiprocessing.spawn" in command]
+    return spawned + [pid for pid, (parent, _) in known.items() if parent in servers]
+
+
+def is_running(pid: int) -> bool:
+    return state_of(pid) not in ("", "Z")  # A zombie is only waited for by nobody.
+
+
+def same_weights(saved: bytes, weights: dict[str, torch.Tensor]) -> bool:
+    stored = load(saved)
+    return stored.keys() == weights.keys() and all(torch.equal(stored[name], weights[name]) for name in weights)
+
+
+# The usual way
+
+
+def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
+    recipes = [Recipe(model, 1, epochs=2, **SMALL) for model in ARCHITECTURES]
+    ids = queue(store, *recipes)
+    for recipe, run in zip(recipes, finish(store, *ids), strict=True):
+        events = list(loop.train(recipe, small_sample))
+        last, reports = events[-1], [event for event in events if isinstance(event, loop.Progress)]
+        assert (run.status, run.error, run.step, run.steps) == ("done", None, 22, 22)
+        assert run.result["test_accuracy"] == last.test_accuracy
+        assert run.result["test_loss"] == last.test_loss
+        assert run.result["never_predicted"] == last.never_predicted
+        assert (run.parameters, run.multiply_adds) == (events[0].parameters, events[0].multiply_adds)
+        assert run.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0] and run.machine
+        assert same_weights(store.weights(run.id), last.weights)
+        assert np.array_equal(store.logits(run.id), last.logits)
+        curves = store.history([run.id])
+        assert curves[curves["split"] == "train"]["loss"].tolist() == [event.loss for event in reports]
+        assert curves[curves["split"] == "test"]["step"].tolist() == [11, 22]
+        assert np.array_equal(store.predictions(run.id, 2), last.logits.argmax(axis=1))
+        assert store.artifact(run.id, "checkpoint") is None
+    assert scheduler.is_alive(store)  # it waits for more
+
+
+def test_a_trainer_takes_what_is_queued_while_it_lives(store, small_sample):
+    finish(store, *queue(store, Recipe("0", epochs=1, **SMALL)))
+    process = only_trainer(store.path.parent)
+    (later,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
+    assert later.status == "done"
+    assert only_trainer(store.path.parent) == process
+
+
+def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sample, monkeypatch):
+    monkeypatch.setattr(scheduler, "slots", lambda: 3)
+    recipes = [Recipe(model, seed, epochs=2, **SMALL) for seed in range(5) for model in ("0", "2")]
+    ids = queue(store, *recipes)
+    together: set[tuple[str, int]] = set()
+
+    def watched(store: Store, *arguments, **keywords) -> bool:
+        running = store.runs("running")
+        together.add(("".join(sorted({run.recipe.model for run in running})), len(running)))
+        return record(store, *arguments, **keywords)
+
+    record = Store.record
+    monkeypatch.setattr(Store, "record", watched)
+    scheduler.Scheduler(store).work(idle_seconds=0)
+    assert {models for models, _ in together} == {"0", "2"}  # never both
+    assert max(count for _, count in together) == 3
+    for recipe, id in zip(recipes, ids, strict=True):
+        run = store.run(id)
+        assert run.status == "done" and run.result["at_once"] in (1, 2, 3) and run.threads == 1
+        *_, alone = loop.train(recipe, small_sample)
+        assert same_weights(store.weights(id), alone.weights)
+        assert np.array_equal(store.logits(id), alone.logits)
+
+
+def test_a_single_run_gets_all_the_threads_that_its_model_can_use(store, small_sample, monkeypatch):
+    monkeypatch.setattr(scheduler, "slots", lambda: 2)
+    ids = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("2", epochs=1, **SMALL))
+    scheduler.Scheduler(store).work(idle_seconds=0)
+    assert [(store.run(id).threads, store.run(id).result["at_once"]) for id in ids] == [(1, 1), (2, 1)]
+
+
+def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at_the_end(
+    store, small_sample, monkeypatch
+):
+    monkeypatch.setattr(scheduler, "slots", lambda: 2)
+    ids = queue(store, *[Recipe("2", seed, epochs=1, **SMALL) for seed in range(3)])
+    scheduler.Scheduler(store).work(idle_seconds=0)
+    assert [store.run(id).threads for id in ids] == [2, 1, 1]
+    assert store.run(ids[0]).result["at_once"] == 1
+
+
+def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
+    (endless,) = queue(store, ENDLESS)
+    scheduler.start(store)
+    wait_for(lambda: store.artifact(endless, "checkpoint"))  # Of its first epoch: stopped before, it would have none.
+    (waiting,) = queue(store, Recipe("0", epochs=1, **SMALL))
+    store.request_stop([endless])
+    stopped, trained = ended(store, endless, waiting)
+    assert (stopped.status, stopped.result) == ("cancelled", None)
+    assert len(store.history([endless])) > 0 and store.artifact(endless, "checkpoint")
+    assert trained.status == "done"  # the queue goes on
+
+
+def test_it_ends_when_there_is_nothing_to_do(store, small_sample):
+    ids = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("1", epochs=1, **SMALL))
+    process = run_to_its_end(store)
+    assert process.returncode == 0
+    assert [store.run(id).status for id in ids] == ["done", "done"]
+    assert not scheduler.is_alive(store)
+
+
+def test_a_second_trainer_ends_at_once(store, small_sample):
+    (endless,) = queue(store, ENDLESS)
+    scheduler.start(store)
+    wait_for(lambda: store.run(endless).status == "running")
+    second = run_to_its_end(store)
+    assert (second.returncode, second.stdout) == (0, "")
+    assert only_trainer(store.path.parent)
+    scheduler.start(store)
+    assert store.run(endless).status == "running" and scheduler.is_alive(store)
+
+
+# Whatever happens to it
+
+
+def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, small_sample):
+    recipe = Recipe("0", 4, epochs=12, batch_size=1, optimizer="sgd-momentum", learning_rate=0.001, **SMALL)
+    (id,) = queue(store, recipe)
+    scheduler.start(store)
+    wait_for(lambda: store.history([id])["epoch"].max() >= 2)
+    kill_trainers(store.path.parent)
+    assert store.run(id).status == "running"  # nobody has looked yet
+    wait_for(lambda: not scheduler.is_alive(store))
+    assert store.run(id).status == "interrupted"
+    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    assert 0 < epoch < 12
+
+    assert store.resume(id)
+    (run,) = finish(store, id)
+    *_, alone = loop.train(recipe, small_sample)
+    assert run.status == "done"
+    assert same_weights(store.weights(id), alone.weights)
+    assert np.array_equal(store.logits(id), alone.logits)
+    curves = store.history([id])
+    assert curves[curves["split"] == "test"]["epoch"].tolist() == list(range(1, 13))
+    assert not curves.duplicated(["split", "step"]).any()
+    assert run.result["train_seconds"] == pytest.approx(curves["seconds"].max())
+
+
+def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_sample):
+    endless, waiting = queue(store, ENDLESS, Recipe("1", epochs=1, **SMALL))
+    scheduler.start(store)
+    wait_for(lambda: store.artifact(endless, "checkpoint"))
+    for pid in worker_processes(store.path.parent):
+        os.kill(pid, signal.SIGKILL)
+    interrupted, trained = ended(store, endless, waiting)
+    assert interrupted.status == "interrupted" and trained.status == "done"
+    assert is_one_sentence(interrupted.error) and "ended unexpectedly" in interrupted.error
+    assert store.resume(endless)
+    step = interrupted.step
+    wait_for(lambda: store.run(endless).step > step)
+
+
+def test_no_worker_outlives_a_killed_trainer(store, small_sample):
+    (endless,) = queue(store, ENDLESS)
+    scheduler.start(store)
+    wait_for(lambda: store.run(endless).step > 0)
+    workers = worker_processes(store.path.parent)
+    assert workers
+    kill_trainers(store.path.parent)
+    wait_for(lambda: not any(is_running(pid) for pid in workers))
+
+
+def test_what_a_dead_trainer_left_is_interrupted_and_the_rest_trained(store, small_sample):
+    left, waiting = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("0", 1, epochs=1, **SMALL))
+    assert store.claim().id == left  # by a trainer that is no more
+    assert run_to_its_end(store).returncode == 0
+    assert [store.run(id).status for id in (left, waiting)] == ["interrupted", "done"]
+
+
+def test_a_run_that_is_left_in_the_queue_is_taken_by_the_next_trainer(store, small_sample):
+    run_to_its_end(store)
+    (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
+    assert finish(store, id)[0].status == "done"
+
+
+def test_a_run_that_is_queued_while_the_trainer_ends_is_not_lost(store, small_sample, monkeypatch):
+    ids = []
+
+    def end_and_be_asked(self: scheduler.Scheduler, idle_seconds: float) -> None:
+        work(self, idle_seconds)
+        if not ids:  # Now it has seen an empty queue, and still holds the lock.
+            ids.extend(queue(store, Recipe("0", epochs=1, **SMALL)))
+            scheduler.start(store)
+            assert trainer_processes(store.path.parent) == []  # so nobody started another
+
+    work = scheduler.Scheduler.work
+    monkeypatch.setattr(scheduler.Scheduler, "work", end_and_be_asked)
+    assert scheduler.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 0
+    assert store.run(ids[0]).status == "done"
+
+
+def test_data_that_are_missing_fail_the_run_and_the_queue_goes_on(store, small_sample, tmp_path):
+    failing, good = queue(store, Recipe("0", device="cpu"), Recipe("1", epochs=1, **SMALL), root=tmp_path)
+    failed, trained = finish(store, failing, good)
+    assert failed.status == "failed" and trained.status == "done"
+    assert is_one_sentence(failed.error) and str(tmp_path) in failed.error
+
+
+def test_a_loss_that_runs_away_fails_the_run_and_the_queue_goes_on(store, small_sample):
+    runaway, good = queue(store, Recipe("2", learning_rate=100.0, **SMALL), Recipe("2", epochs=1, **SMALL))
+    failed, trained = finish(store, runaway, good)
+    assert failed.status == "failed" and trained.status == "done"
+    assert "lower learning rate" in failed.error
+
+
+def test_a_fault_of_the_program_fails_the_run_and_is_in_the_log(store, small_sample):
+    broken, good = queue(store, Recipe("0", **SMALL), Recipe("1", epochs=1, **SMALL))
+    with store._write() as db:
+        db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, b"not a checkpoint"))
+    failed, trained = finish(store, broken, good)
+    assert failed.status == "failed" and trained.status == "done"
+    assert is_one_sentence(failed.error) and str(scheduler.log_path(store.path)) in failed.error
+    assert "Traceback" in scheduler.log_path(store.path).read_text()
+
+
+def test_a_full_disk_ends_the_trainer_with_a_sentence(small_disk, small_data):
+    store = Store(small_disk / "fmnist.db")
+    keep_as_sample(small_data, small_disk)
+    (id,) = queue(store, ENDLESS)
+    filler = small_disk / "other files"
+    scheduler.start(store)
+    wait_for(lambda: store.run(id).step > 0)
+    with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1000))
+    wait_for(lambda: not trainer_processes(small_disk), timeout=120)
+    filler.unlink()
+    wait_for(lambda: not scheduler.is_alive(store))
+    run = store.run(id)
+    assert run.status == "interrupted" and len(store.history([id])) > 0
+
+
+def test_a_store_that_cannot_be_opened_ends_the_trainer_with_a_sentence(runs_path):
+    runs_path.parent.mkdir()
+    runs_path.write_text("Dear diary, " * 100)
+    command = [sys.executable, "-m", "fmnist.training.scheduler", "--runs", str(runs_path)]
+    process = subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 1
+    assert "not a store of this program" in process.stderr and "Traceback" not in process.stderr
+
+
+def test_a_folder_that_is_gone_is_told_in_a_sentence(store):
+    store.path.parent.rename(store.path.parent.with_name("moved"))
+    store.path.parent.write_text("x")
+    with pytest.raises(StoreError) as refused:
+        scheduler.start(store)
+    assert is_one_sentence(refused.value)
+
+
+def test_the_last_words_are_the_logs_last_line(store):
+    assert scheduler.last_words(store.path) == ""
+    scheduler.log_path(store.path).write_text("one\ntwo\n\n")
+    assert scheduler.last_words(store.path) == "two"
+
+
+# Clusters, where Ray is not installed
+
+
+def test_without_ray_a_cluster_is_told_off_in_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "fmnist.training.ray_cluster", raising=False)
+    monkeypatch.delattr("fmnist.training.ray_cluster", raising=False)
+    ours, theirs = multiprocessing.Pipe()
+    scheduler.serve_cluster(theirs, "head:6379")
+    state = ours.recv()
+    assert state.address == "head:6379" and not state.nodes
+    assert is_one_sentence(state.problem) and "requirements-ray.txt" in state.problem
