@@ -32,6 +32,7 @@ def show() -> None:
     widgets.say_where_from(dataset, groups)
     cost = COSTS["train_seconds"]
     picture = compared.cost(cost)
+    assert picture, "the time of training is known of each run"
     widgets.draw(picture, "accuracy-against-time")
     st.caption(
         "Up and to the left is better; the dotted line joins the models that no other beats on both. "

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from fmnist.store.store import ACTIVE, Store
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import Store
 
 
 def show(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

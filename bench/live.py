@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.browser import chromium, ready, server
 from bench.common import show, wait, wait_until_trained
 from fmnist.data import files
-from fmnist.store.store import ACTIVE, Store, store_path
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import Store, store_path
 from fmnist.training import scheduler
 
 UPDATES = 20

@@ -27,10 +27,10 @@ from bench.common import descendants, kill, show, wait
 from fmnist.data import files
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.run import Run
+from fmnist.store.run import Run, Status
 from fmnist.store.store import Store, store_path
 from fmnist.training import scheduler, worker
-from fmnist.training.worker import ClusterState, Ended, Grown, Node, Order, Report
+from fmnist.training.worker import ClusterState, EndReport, Node, Order, ProgressReport, Report
 
 BOUND = 0.3  # Seconds that a run may take more over Ray than here.
 STOP_BOUND = 2.0
@@ -81,8 +81,8 @@ def one_run(store: Store, address: str | None, recipe: Recipe, root: Path) -> fl
     id = ask(store, address, recipe, root)
     run = ended(store, id)
     taken = time.perf_counter() - started
-    assert run.status == "done", run.error
-    return taken - run.result["train_seconds"] - run.result["eval_seconds"]
+    assert run.status == Status.DONE, run.error
+    return taken - run.finished_result.train_seconds - run.finished_result.eval_seconds
 
 
 def stopping(store: Store, address: str, recipe: Recipe, root: Path) -> float:
@@ -91,7 +91,7 @@ def stopping(store: Store, address: str, recipe: Recipe, root: Path) -> float:
     wait(lambda: store.run(id).step, "the first steps", 120)
     started = time.perf_counter()
     store.request_stop([id])
-    assert ended(store, id).status == "cancelled"
+    assert ended(store, id).status == Status.CANCELLED
     return time.perf_counter() - started
 
 
@@ -126,7 +126,7 @@ def replay(listener: Connection, address: str) -> None:
     architecture = ARCHITECTURES[RECORDED.model]
     order = Order(0, RECORDED, architecture, Path(root), Path(root), None, 1, Path(os.devnull))
     begun, *reports = worker.follow(order, lambda: worker.dataset(order), stopped=lambda: False)
-    reports = [report for report in reports if isinstance(report, Grown)]
+    reports = [report for report in reports if isinstance(report, ProgressReport)]
     listener.send(ClusterState(address, (Node("recorded", int(count), 0),)))
     runs = [listener.recv().run for _ in range(int(count))]
     started = time.monotonic()
@@ -138,7 +138,7 @@ def replay(listener: Connection, address: str) -> None:
         time.sleep(max(0.0, due - time.monotonic()))
         listener.send((run, (due, reports[turn % len(reports)])))
     for run in runs:
-        listener.send((run, (time.monotonic(), Ended("cancelled"))))
+        listener.send((run, (time.monotonic(), EndReport(Status.CANCELLED))))
     with suppress(EOFError):
         listener.recv()  # Until the trainer ends.
 

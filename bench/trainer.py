@@ -20,7 +20,8 @@ from bench.common import descendants, kill, show
 from fmnist.data import files
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.store import ACTIVE, Store, store_path
+from fmnist.store.run import ACTIVE, Status
+from fmnist.store.store import Store, store_path
 from fmnist.training import scheduler
 
 SEEDS = 5
@@ -37,7 +38,7 @@ def train(store: Store, seeds: range, epochs: int, root: Path) -> tuple[float, d
     ended: dict[int, float] = {}
     active: set[int] = set()
     while True:
-        now, running = time.perf_counter(), store.runs("running")
+        now, running = time.perf_counter(), store.runs(Status.RUNNING)
         ended |= dict.fromkeys(active - {run.id for run in running}, now)
         active = {run.id for run in running}
         for run in running:
@@ -51,7 +52,7 @@ def train(store: Store, seeds: range, epochs: int, root: Path) -> tuple[float, d
     errors: dict[tuple[str, float], list[float]] = {}
     for (id, share), (when, left) in told.items():
         run = store.run(id)
-        assert run and run.status == "done", "the trainer failed: see its log"
+        assert run and run.status == Status.DONE, "the trainer failed: see its log"
         true = ended[id] - when
         errors.setdefault((run.recipe.model, share), []).append(abs(left - true) / true)
     return time.perf_counter() - started, errors

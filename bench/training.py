@@ -63,7 +63,7 @@ def usual(model_id: str, root: Path, threads: int) -> float:
 def ours(model_id: str, dataset: files.Dataset) -> float:
     """Seconds of an epoch of `loop.train`, evaluation included."""
     *_, finished = loop.train(Recipe(model_id, epochs=1, device="cpu"), dataset)
-    return finished.train_seconds + finished.eval_seconds
+    return finished.result.train_seconds + finished.result.eval_seconds
 
 
 def main() -> None:

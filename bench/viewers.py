@@ -31,8 +31,8 @@ from bench.browser import Server, server
 from bench.common import cpu_seconds, show, wait
 from fmnist.data import files
 from fmnist.recipe import Recipe
-from fmnist.store.run import Run
-from fmnist.store.store import ACTIVE, Store, store_path
+from fmnist.store.run import ACTIVE, Run, Status
+from fmnist.store.store import Store, store_path
 
 SLOWER, GROWTH = 0.10, 60  # Bounds; the latter in MB.
 MIN_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.
@@ -204,7 +204,7 @@ def train(store: Store, recipe: Recipe, root: Path, dashboard: Server) -> tuple[
 
     wait(done, "the trainer: see its log", LONGEST)
     run = store.run(id)
-    assert run and run.status == "done", f"the training {run and run.status}: see the trainer's log"
+    assert run and run.status == Status.DONE, f"the training {run and run.status}: see the trainer's log"
     return run, most
 
 
@@ -230,7 +230,7 @@ def measure(count: int, seed: int, root: Path) -> Measured:
     updates = min(watched.curves) / wall if count else 0.0
     if count and updates < MIN_UPDATES:
         raise RuntimeError(f"a viewer got only {updates:.1f} updates of the curves a second")
-    return Measured(run.result["train_seconds"], wall, most, most - before, used, watched.cpu_seconds, updates)
+    return Measured(run.finished_result.train_seconds, wall, most, most - before, used, watched.cpu_seconds, updates)
 
 
 def main() -> None:

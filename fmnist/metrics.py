@@ -137,6 +137,10 @@ GROUP = ["source", "dataset", "model", "recipe", "device"]
 """What makes runs one group. `device` is where they really ran: "CPU", or the GPU's name."""
 
 
+TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
+"""What depends on where a run was trained: fields of its result, and columns of the tables here."""
+
+
 def newest_per_seed(runs: pd.DataFrame) -> pd.DataFrame:
     """One finished run per group and seed: a recipe that was trained again counts once, with its newest result.
 
@@ -152,23 +156,16 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The columns of `GROUP`, and seeds (list), runs (list), accuracy_mean, accuracy_std (n - 1 in the denominator;
         NaN for one seed), accuracy_min, accuracy_max: shares of 1, over all seeds, dead ones
-        included; dead (their number), accuracy_alive (mean without them; NaN if none lives); train_seconds,
-        eval_seconds, image_seconds, single_seconds: means over the seeds that were timed under the conditions of most
-        seeds; conditions: those; timed: these seeds (list); parameters, multiply_adds.
+        included; dead (their number), accuracy_alive (mean without them; NaN if none lives); each of `TIMES`, means
+        over the seeds that were timed under the conditions of most seeds, which can be compared only between groups
+        with the same; conditions: those; timed: these seeds (list); parameters, multiply_adds.
     """
     runs = newest_per_seed(runs)
     common = runs.groupby(GROUP)["conditions"].transform(lambda conditions: conditions.mode().iloc[0])
     times = (
         runs[runs["conditions"] == common]
         .groupby(GROUP, as_index=False)
-        .agg(
-            train_seconds=("train_seconds", "mean"),
-            eval_seconds=("eval_seconds", "mean"),
-            image_seconds=("image_seconds", "mean"),
-            single_seconds=("single_seconds", "mean"),
-            conditions=("conditions", "first"),
-            timed=("seed", list),
-        )
+        .agg(**{name: (name, "mean") for name in TIMES}, conditions=("conditions", "first"), timed=("seed", list))
     )
     groups = runs.groupby(GROUP, sort=False, as_index=False)
     table = groups.agg(
@@ -184,10 +181,6 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     )
     alive = runs[~runs["dead"].astype(bool)].groupby(GROUP, as_index=False).agg(accuracy_alive=("accuracy", "mean"))
     return table.merge(alive, how="left", on=GROUP).merge(times, how="left", on=GROUP)
-
-
-TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
-"""Columns of `summarise` that can be compared only between groups with the same conditions."""
 
 
 def comparable(groups: pd.DataFrame) -> pd.Series:

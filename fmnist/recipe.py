@@ -51,15 +51,15 @@ class Recipe:
             ("device", self.device, DEVICES),
         ):
             if value not in known:
-                names = (known[name].short_id if known is ARCHITECTURES else name for name in known)
+                names = [model.short_id for model in known.values()] if known is ARCHITECTURES else known
                 raise RecipeError(f"There is no {field} {value!r}: choose from {', '.join(names)}.")
-        for field, value, low, high in (
+        for name, number, low, high in (
             ("seed", self.seed, 0, 2**31 - 1),
             ("number of epochs", self.epochs, 1, 1000),
             ("batch size", self.batch_size, 1, 10_000),
         ):
-            if not isinstance(value, int) or not low <= value <= high:
-                raise RecipeError(f"The {field} must be a whole number from {low:,} to {high:,}, not {value}.")
+            if not isinstance(number, int) or not low <= number <= high:
+                raise RecipeError(f"The {name} must be a whole number from {low:,} to {high:,}, not {number}.")
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 100):
             raise RecipeError(f"The learning rate must be over 0 and at most 100, not {self.learning_rate}.")
 

@@ -12,7 +12,7 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
-from fmnist.store.run import Run
+from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.store.store import TooManyRuns
 from fmnist.training import scheduler
 from fmnist.training.estimate import Plan
@@ -34,18 +34,10 @@ NUMBERS = (
     ("Learning rate", PUBLISHED.learning_rate, "rate"),
     ("TrainingProgress size", PUBLISHED.batch_size, "batch"),
 )
-STATUSES = {
-    "done": "done",
-    "running": "running",
-    "queued": "queued",
-    "failed": "failed",
-    "cancelled": "stopped",
-    "interrupted": "interrupted",
-}
-UNFINISHED = {
-    "failed": (":material/error:", "failed"),
-    "cancelled": (":material/stop_circle:", "stopped"),
-    "interrupted": (":material/power_off:", "interrupted"),
+ICONS = {
+    Status.FAILED: ":material/error:",
+    Status.CANCELLED: ":material/stop_circle:",
+    Status.INTERRUPTED: ":material/power_off:",
 }
 
 
@@ -222,12 +214,14 @@ def pace(batch: TrainingProgress) -> float:
 
 
 def show_training(library: Library, batch: TrainingProgress) -> None:
-    alive = scheduler.is_alive(library.own) if batch.active and not settings.read_only() else True
+    alive = not batch.active or settings.read_only() or scheduler.is_alive(library.own)
+    if not alive:
+        scheduler.recover(library.own)
     cluster_panel.show(library, batch)
     if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
-    running, queued = batch.running(MAX_ROWS), batch.count("queued")
+    running, queued = batch.running(MAX_ROWS), batch.count(Status.QUEUED)
     st.subheader("Training now" if batch.active else "Last training", anchor=False)
     if batch.active and not alive and not running:
         say_no_trainer(library)
@@ -235,7 +229,7 @@ def show_training(library: Library, batch: TrainingProgress) -> None:
         show_whole(batch)
     for run in running:
         show_running(library, batch, run)
-    if (more := batch.count("running") - len(running)) > 0:
+    if (more := batch.count(Status.RUNNING) - len(running)) > 0:
         st.caption(f"And {more} more are being trained.")
     if queued:
         show_queue(library, batch)
@@ -260,7 +254,8 @@ def say_no_trainer(library: Library) -> None:
 
 def show_whole(batch: TrainingProgress) -> None:
     """How far a training of many runs is, as a whole."""
-    counts = [f"{count:,} {word}" for status, word in STATUSES.items() if (count := batch.count(status))]
+    order = (Status.DONE, Status.RUNNING, Status.QUEUED, *UNFINISHED)
+    counts = [f"{count:,} {status.word}" for status in order if (count := batch.count(status))]
     text = f"**{batch.ended:,} of {batch.count():,} runs** · {' · '.join(counts)}"
     if batch.active and (seconds := seconds_left(batch)) is not None:
         text += f" · roughly {widgets.duration(seconds)} left"
@@ -304,29 +299,28 @@ def stop_button(library: Library, ids: list[int], key: str, label: str, *, disab
 
 
 def show_queue(library: Library, batch: TrainingProgress) -> None:
-    queued = batch.ids("queued")
+    queued = batch.ids(Status.QUEUED)
     with st.container(horizontal=True, vertical_alignment="center"):
         names = ", ".join(batch.name(run) for run in batch.queued(MAX_ROWS))
         more = f" and {len(queued) - MAX_ROWS:,} more" if len(queued) > MAX_ROWS else ""
         st.markdown(f":material/queue: Queued: {names}{more}")
         if len(queued) == 1:
             stop_button(library, queued, "stop-queued", "Take out")
-        stop_button(library, batch.ids("queued", "running"), "stop-all", "Stop all")
+        stop_button(library, batch.ids(*ACTIVE), "stop-all", "Stop all")
 
 
 def show_unfinished(library: Library, batch: TrainingProgress) -> None:
     """What was stopped or went wrong."""
     runs = batch.unfinished(MAX_ROWS)
     for run in runs:
-        icon, word = UNFINISHED[run.status]
         with st.container(horizontal=True, vertical_alignment="center"):
-            text = f"{icon} **{batch.name(run)}** · {word}"
+            text = f"{ICONS[run.status]} **{batch.name(run)}** · {run.status.word}"
             if run.steps:
                 text += f" at step {run.step:,} of {run.steps:,}"
             st.markdown(text + (f" · {widgets.escape(run.error)}" if run.error else ""))
-            if run.status != "failed":
+            if run.status in RESUMABLE:
                 resume_button(library, [run.id], f"resume-{run.id}", "Resume")
-    resumable = batch.ids("interrupted", "cancelled")
+    resumable = batch.ids(*RESUMABLE)
     with st.container(horizontal=True, vertical_alignment="center"):
         if (more := batch.count(*UNFINISHED) - len(runs)) > 0:
             st.caption(f"And {more:,} more that were stopped or went wrong.")
@@ -355,10 +349,10 @@ def show_results(batch: TrainingProgress, runs: list[Run]) -> None:
         [
             {
                 "run": batch.name(run),
-                "accuracy": 100 * run.result["test_accuracy"],
-                "loss": run.result["test_loss"],
-                "train": run.result["train_seconds"],
-                "evaluate": run.result["eval_seconds"],
+                "accuracy": 100 * run.finished_result.test_accuracy,
+                "loss": run.finished_result.test_loss,
+                "train": run.finished_result.train_seconds,
+                "evaluate": run.finished_result.eval_seconds,
                 "trouble": run.trouble,
             }
             for run in runs
@@ -373,16 +367,16 @@ def show_results(batch: TrainingProgress, runs: list[Run]) -> None:
         },
         hide_index=True,
         key=f"results-{runs[0].recipe.dataset}",
-        alt="; ".join(f"{batch.name(run)} {run.result['test_accuracy']:.2%}" for run in runs),
+        alt="; ".join(f"{batch.name(run)} {run.finished_result.test_accuracy:.2%}" for run in runs),
     )
-    if (done := batch.count("done")) > MAX_RESULTS:
+    if (done := batch.count(Status.DONE)) > MAX_RESULTS:
         st.caption(f"The {MAX_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
 
 
 def show_curves(library: Library, batch: TrainingProgress, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
     if live_chart.curves(library, runs, batch.factors):
-        queued = batch.count("queued")
+        queued = batch.count(Status.QUEUED)
         which = f"The {MAX_CURVES} newest of the runs. " if batch.count() - queued > MAX_CURVES else ""
         st.caption(
             f"{which}Thin lines: training, the mean since the line's last point. "
@@ -407,9 +401,9 @@ def show_all(library: Library) -> None:
                     "model": run.name,
                     "data": run.recipe.info.title,
                     "recipe": run.recipe.describe(),
-                    "status": run.status,
-                    "accuracy": 100 * run.result["test_accuracy"] if run.result else None,
-                    "seconds": run.result["train_seconds"] if run.result else None,
+                    "status": run.status.word,
+                    "accuracy": 100 * run.result.test_accuracy if run.result else None,
+                    "seconds": run.result.train_seconds if run.result else None,
                     "on": run.where,
                 }
                 for run in runs
@@ -427,7 +421,7 @@ def show_all(library: Library) -> None:
         if settings.read_only():
             return
         picked = [runs[row] for row in chosen.selection.rows if row < len(runs)]
-        finished = [run for run in picked if run.status == "done"]
+        finished = [run for run in picked if run.status == Status.DONE]
         with st.container(horizontal=True):
             with st.popover("Export", icon=":material/download:", disabled=not finished, help=CHOOSE_FIRST):
                 if finished:

@@ -13,6 +13,7 @@ from fmnist.grid import FACTORS, spanning
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS
 from fmnist.store.library import SOURCES, Group, Library
+from fmnist.store.run import Status
 from fmnist.ui import widgets
 from fmnist.ui.export_menu import take_along
 from fmnist.ui.timing_panel import time_again
@@ -94,7 +95,7 @@ def show(library: Library) -> None:
         "Table": (show_table, False),
     }
     if swept:
-        failed = library.own.runs("failed") if "own" in sources else []
+        failed = library.own.runs(Status.FAILED) if "own" in sources else []
         tabs["Sweep"] = (lambda library, _: show_sweep(Sweep(library, every, failed)), False)
     for tab, (content, looks_at_images) in zip(
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True

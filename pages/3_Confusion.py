@@ -1,6 +1,7 @@
 """Confusion: what each model takes for what, the images behind every cell, and who is right where."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -23,7 +24,6 @@ CELLS = {
     "difference": "Difference",
 }
 SUSPECTS = "Possible wrong labels"
-DISAGREE = "Seeds disagree: "
 TOGETHER = (
     "Of all seeds together, the answer is the class with the highest mean probability (after an earlier epoch: what "
     "most of them say); behind it stands how many of them say so."
@@ -370,13 +370,14 @@ def show_patterns(library: Library, shown: list[Answers], groups: list[Group], i
     if chosen == SUSPECTS:
         show_suspects(library, default_groups(groups), images)
         return
-    found, asked = library.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), patterns[chosen])
+    pattern = patterns[chosen]
+    found, asked = library.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), pattern.find)
     if not asked:
         st.info("Not all seeds have kept their answers after this epoch.", icon=":material/history_toggle_off:")
         return
     together = f" {TOGETHER}" if any(answers.seeds > 1 for answers in asked) else ""
     st.markdown(f"**{chosen}:** {len(found):,} of {len(images.test_labels):,} images.")
-    if chosen.startswith(DISAGREE):
+    if pattern.is_division:
         st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
         image_tiles.show(library, found, asked, images, lambda part: tallies(asked[0], part))
     else:
@@ -384,8 +385,14 @@ def show_patterns(library: Library, shown: list[Answers], groups: list[Group], i
         image_tiles.show(library, found, asked, images)
 
 
-Pattern = Callable[[], tuple[np.ndarray, list[Answers]]]
-"""Finds images, in the order in which they are shown, and says whose answers stand below them."""
+@dataclass(frozen=True)
+class Pattern:
+    """What can be asked about those compared."""
+
+    find: Callable[[], tuple[np.ndarray, list[Answers]]]
+    """Finds images, in the order in which they are shown, and says whose answers stand below them."""
+    is_division: bool = False
+    """Whether it is about the seeds of one group that disagree."""
 
 
 def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
@@ -393,14 +400,14 @@ def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict
     labels = images.test_labels
 
     def sorted_by_sureness(found: Callable[[], np.ndarray]) -> Pattern:
-        return lambda: (confusion.surest_answers_first(library, shown, found()), shown)
+        return Pattern(lambda: (confusion.surest_answers_first(library, shown, found()), shown))
 
     def disagreement(item: Item) -> Pattern:
         def find() -> tuple[np.ndarray, list[Answers]]:
             answers = confusion.answers(library, item, labels)
             return (confusion.seeds_disagree(answers), [answers]) if answers else (np.zeros(0, int), [])
 
-        return find
+        return Pattern(find, is_division=True)
 
     alone = len(shown) == 1
     found = {}
@@ -416,7 +423,7 @@ def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict
     for item in {answers.item.group.id: answers.item for answers in shown}.values():
         if len(item.group.runs) > 1:
             seeds = confusion.all_seeds(item.group).after(item.epoch)
-            found[f"{DISAGREE}{seeds.title}"] = disagreement(seeds)
+            found[f"Seeds disagree: {seeds.title}"] = disagreement(seeds)
     return found
 
 

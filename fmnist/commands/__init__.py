@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import click
+from fmnist.background import say as say
 
 
 class CommandError(Exception):
     """What was asked for can't be done. The message is a sentence for the user."""
-
-
-def say(text: str) -> None:
-    """Tell the user something that is no result: a line on standard error."""
-    click.echo(f"fmnist: {text}", err=True)

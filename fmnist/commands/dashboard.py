@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from fmnist import settings
-from fmnist.commands import CommandError, options
+from fmnist.commands import options
 from fmnist.commands.options import Places
 
 
@@ -24,14 +23,7 @@ def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
     named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
     if named or settings.named_data_root():
         environment["FMNIST_DATA"] = str(places.data)
-    command = [sys.executable, "-P", "-m", "streamlit", "run", str(_script()), *arguments]
+    command = [sys.executable, "-m", "streamlit", "run", str(settings.dashboard_script()), *arguments]
     if os.name == "nt":
         return subprocess.run(command, env=environment).returncode
     os.execve(sys.executable, command, environment)
-
-
-def _script() -> Path:
-    path = settings.dashboard_script()
-    if not path.is_file():
-        raise CommandError(f"The dashboard is not at {path}: install the project again, or run it from a checkout.")
-    return path

@@ -26,12 +26,13 @@ import torch
 from fmnist import metrics
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
+from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.database import APPLICATION_ID, SCHEMA_VERSION, StoreError
 from fmnist.store.library import Library
-from fmnist.store.run import Record
+from fmnist.store.run import Record, Result, Status
 from fmnist.training import loop
 
 MAX_BYTES = 256 * 2**20
@@ -95,9 +96,9 @@ def import_runs(library: Library, path: Path, load: Callable[[str], Dataset]) ->
     """
     with _opened(path) as source:
         checked = _Source(source, path, load)
-        imported = Imported(unfinished=checked.count("status != 'done'"))
+        imported = Imported(unfinished=checked.count(f"status != '{Status.DONE}'"))
         found = list(checked.check(imported))
-        taken = {}  # Of those that are in the file twice, the first.
+        taken: dict[str, int] = {}  # Of those that are in the file twice, the first.
         for id, key, identity in found:
             if not any(store.holds(key, identity) for store in library.stores.values()):
                 taken.setdefault(identity, id)
@@ -194,7 +195,7 @@ class _Source:
 
     def check(self, imported: Imported) -> Iterator[tuple[int, str, str]]:
         """Look at each finished run; of those that can be taken in, id, key and identity."""
-        for [id] in self._db.execute("SELECT id FROM runs WHERE status = 'done' ORDER BY id").fetchall():
+        for [id] in self._db.execute(f"SELECT id FROM runs WHERE status = '{Status.DONE}' ORDER BY id").fetchall():
             if not isinstance(id, int):
                 raise ImportRefused(f"{self._path} has a run without a number: nothing is taken in.")
             try:
@@ -349,18 +350,18 @@ def _recipe(text: str) -> Recipe:
     return recipe
 
 
-def _check_result(result: dict[str, Any]) -> None:
+def _check_result(fields: dict[str, Any]) -> None:
     taken = {*checksums.COLUMNS, "weights", "logits", "checkpoint", checksums.NAME}
-    _need(all(re.fullmatch(r"[a-z_]+", name) and name not in taken for name in result), "no result")
-    _need(_number(result.get("test_accuracy"), 0, 1) and _number(result.get("test_loss"), 0), "no test result")
-    for name in metrics.TIMES:
-        needed = name != "single_seconds"  # Not measured by earlier versions.
-        _need(_number(result.get(name), 0) or (not needed and name not in result), f"no {name}")
-    _need(_whole(result.get("at_once", 1), 1), "no number of runs at once")
-    _need(isinstance(result.get("dead"), bool), "no word on whether it is dead")
-    never, layers = result.get("never_predicted"), result.get("zero_layers")
-    good = isinstance(never, list) and all(_whole(label, 0, metrics.CLASSES - 1) for label in never)
-    _need(good and isinstance(layers, list) and all(isinstance(name, str) for name in layers), "no result")
+    _need(all(re.fullmatch(r"[a-z_]+", name) and name not in taken for name in fields), "no result")
+    try:
+        result = Result.from_fields(fields)
+    except ValueError as error:
+        raise _InvalidRun(str(error)) from None
+    _need(_number(result.test_accuracy, 0, 1) and _number(result.test_loss, 0), "no test result")
+    for name in TIMES:
+        _need(name not in fields or _number(fields[name], 0), f"no {name}")
+    _need(_whole(result.at_once, 1), "no number of runs at once")
+    _need(all(_whole(label, 0, metrics.CLASSES - 1) for label in result.never_predicted), "no never_predicted")
 
 
 def _unpack(data: bytes, what: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from fmnist import settings as settings_module
+from fmnist import settings
 from fmnist.commands import CommandError
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
@@ -21,6 +21,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
 from fmnist.store import store
 from fmnist.store.library import Library
+from fmnist.store.run import Status
 from fmnist.store.store import Store
 
 T = TypeVar("T")
@@ -28,13 +29,12 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MAX_RANGE = 1000
 """Numbers that a range may have, such as 0-999."""
-STATUSES = ("queued", "running", "done", "failed", "cancelled", "interrupted")
 
 
 # --- Readers of text ---
 
 
-class Read(click.ParamType):
+class Read(click.ParamType):  # type: ignore[type-arg]  # Not a generic class in earlier versions of Click.
     """Text as a function reads it. The message of its ValueError is told as wrong usage."""
 
     def __init__(self, name: str, function: Callable[[str], Any]) -> None:
@@ -102,7 +102,8 @@ def _of_recipes(field: str, read: Callable[[str], list[T]]) -> Callable[[str], l
 
     def checked(text: str) -> list[T]:
         for value in (values := read(text)):
-            Recipe("0", **{field: value})
+            given: dict[str, Any] = {field: value}
+            Recipe("0", **given)
         return values
 
     return checked
@@ -123,7 +124,7 @@ BATCH_SIZES = Read("LIST", _of_recipes("batch_size", whole_numbers))
 LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
 OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
 DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
-STATUS_LIST = Read("LIST", _one_of("status", STATUSES))
+STATUS_LIST = Read("LIST", _one_of("status", list(Status)))
 COUNT = click.IntRange(1, 100_000)
 
 
@@ -145,7 +146,7 @@ def ray_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--ray",
         "cluster",
         metavar="ADDRESS",
-        default=settings_module.ray_address,
+        default=settings.ray_address,
         callback=lambda _ctx, _param, address: address or None,
         help="Train on the Ray cluster at HOST:PORT, or auto.  [default: FMNIST_RAY_ADDRESS, else this machine]",
     )(function)
@@ -187,19 +188,19 @@ PLACES: list[click.Parameter] = [
         ["--runs"],
         type=Read("PATH", store.store_path),
         default=store.store_path,
-        help=f"The store's file, or its folder.  [default: FMNIST_RUNS, else {settings_module.home() / 'runs'}]",
+        help="The store's file, or its folder.  [default: FMNIST_RUNS, else runs/]",
     ),
     click.Option(
         ["--data"],
         type=Read("PATH", files.data_root),
         default=files.data_root,
-        help=f"The data root.  [default: FMNIST_DATA, else {settings_module.home() / 'data'}]",
+        help="The data root.  [default: FMNIST_DATA, else data/]",
     ),
 ]
 
 
 def command(
-    name: str, *, custom_models: bool = True, changes: bool = False, **settings: Any
+    name: str, *, custom_models: bool = True, changes: bool = False, **click_settings: Any
 ) -> Callable[[Callable[..., int | None]], click.Command]:
     """Make a command of a function, whose docstring is the help. It is called with `Places` and the options.
 
@@ -207,21 +208,22 @@ def command(
         custom_models: whether it may meet the user's own models, which take seconds to be tried.
         changes: whether it writes into the store or the data root: then a read-only dashboard's environment refuses it
             at once (what lies below would refuse it too, but later).
-        settings: for `click.command`.
+        click_settings: for `click.command`.
     """
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
         @wraps(function)
         def call(runs: Path, data: Path, **options: Any) -> int | None:
-            if changes and settings_module.read_only():
-                raise CommandError(settings_module.READ_ONLY)
+            if changes and settings.read_only():
+                raise CommandError(settings.READ_ONLY)
             if custom_models:
                 custom.refresh(runs.parent)
             if options.get("models"):
                 options["models"] = _full_ids(options["models"])
             return function(Places(runs, data), **options)
 
-        made = click.command(name, **settings)(call)
+        make: Callable[[Callable[..., int | None]], click.Command] = click.command(name, **click_settings)
+        made = make(call)
         made.params += PLACES
         return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,7 +42,7 @@ def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str)
         raise CommandError(f"No model is trained on {info.title} yet: python -m fmnist train --dataset {dataset}.")
     from fmnist.predict import prediction  # imports torch
 
-    answers = []
+    answers: list[dict[str, Any]] = []
     for path, image in zip(images, converted, strict=True):
         for group in groups:
             probabilities = prediction.probabilities(library, group, image.image[None]).mean(axis=0)[0]

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from fmnist.commands import CommandError, say
 from fmnist.commands.options import as_ranges
-from fmnist.store.run import Run
-from fmnist.store.store import ACTIVE, Store, store_path
+from fmnist.store.run import ACTIVE, Run, Status
+from fmnist.store.store import Store, store_path
 from fmnist.training import scheduler
 
 FOLLOW_SECONDS = 0.2
@@ -104,7 +104,7 @@ class Lines(Progress):
         if run.started:
             self._begin(run)  # It may have been quicker than we look.
         self._ended.add(run.id)
-        reached = f" with {run.result['test_accuracy']:.2%}" if run.result else ""
+        reached = f" with {run.result.test_accuracy:.2%}" if run.result else ""
         say(f"{_named(run)} is {run.status}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
 
 
@@ -139,7 +139,7 @@ def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet
 
 
 def _resume_command(store: Store, ids: Sequence[int]) -> str:
-    left = as_ranges(run.id for run in store.by_ids(ids) if run.status != "done")
+    left = as_ranges(run.id for run in store.by_ids(ids) if run.status != Status.DONE)
     where = "" if store.path == store_path() else f" --runs {shlex.quote(str(store.path))}"
     return f"python -m fmnist runs resume {left}{where}"
 
@@ -158,7 +158,7 @@ def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Prog
     try:
         while not interrupted:
             left = store.count_active(ids)
-            progress.update(store.by_ids(ids, "running"), left)
+            progress.update(store.by_ids(ids, Status.RUNNING), left)
             if not left:
                 return
             problem = cluster and scheduler.cluster_state(store, cluster).problem
@@ -167,10 +167,11 @@ def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Prog
             told = problem
             if scheduler.is_alive(store):
                 waited = time.monotonic()
-            elif time.monotonic() - waited > START_SECONDS:
-                raise CommandError(
-                    f"The trainer does not start, or has ended. {scheduler.last_words(store.path)}".strip()
-                )
+            else:
+                scheduler.recover(store)  # Else what it was training would be waited for without end.
+                if time.monotonic() - waited > START_SECONDS:
+                    words = scheduler.last_words(store.path)
+                    raise CommandError(f"The trainer does not start, or has ended. {words}".strip())
             time.sleep(FOLLOW_SECONDS)
         raise KeyboardInterrupt
     finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from fmnist.commands.tables import print_json, print_rows
-from fmnist.store.run import Run
+from fmnist.store.run import Run, Status
 from fmnist.store.store import Store
 
 FIELDS = (
@@ -21,21 +21,23 @@ TIMES = ("created", "started", "finished")
 
 def facts(run: Run) -> dict[str, Any]:
     """Everything that is known of a run, as JSON takes it."""
-    known = vars(run) | {"recipe": json.loads(run.recipe.to_json())} | _times(run)
+    known = asdict(run) | _times(run)
     return {name: value for name, value in known.items() if name not in ("updated", "stop")}
 
 
 def row(run: Run) -> dict[str, Any]:
     """What is asked of a run most often: `FIELDS`."""
-    result = run.result or {}
     known = vars(run) | vars(run.recipe) | {"device": run.device or run.recipe.device} | _times(run)
-    known |= {"accuracy": result.get("test_accuracy"), "train_seconds": result.get("train_seconds")}
+    known |= {
+        "accuracy": run.result.test_accuracy if run.result else None,
+        "train_seconds": run.result.train_seconds if run.result else None,
+    }
     return {name: known[name] for name in FIELDS}
 
 
 def standing(run: Run) -> str:
     """What a run has reached, in a word or two."""
-    return f"{run.result['test_accuracy']:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
+    return f"{run.result.test_accuracy:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
 
 
 def sentence(run: Run, *, known: bool, sweep: bool) -> str:
@@ -48,7 +50,7 @@ def sentence(run: Run, *, known: bool, sweep: bool) -> str:
     name = f"{run.name}, {run.recipe.describe()}" if sweep else run.name
     if run.result:
         cached = " (trained before)" if known else ""
-        return f"{name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s{cached}"
+        return f"{name}: {run.result.test_accuracy:.2%}, {run.result.train_seconds:.1f} s{cached}"
     return f"{name}: {run.status}. {run.error or ''}".strip()
 
 
@@ -70,7 +72,7 @@ def report(store: Store, asked: Sequence[tuple[int, bool]], format: str, *, swee
         print_rows([row(run) for run, _ in found if run], FIELDS, format)
     else:
         print_json([facts(run) | {"trained_before": not trained} for run, trained in found if run])
-    return int(not all(run and run.status == "done" for run, _ in found))
+    return int(not all(run and run.status == Status.DONE for run, _ in found))
 
 
 def _times(run: Run) -> dict[str, str | None]:

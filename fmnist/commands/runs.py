@@ -12,7 +12,7 @@ from fmnist.commands.options import Places
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import FIELDS, facts, report, row, standing
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
-from fmnist.store.store import ACTIVE
+from fmnist.store.run import ACTIVE, Status
 from fmnist.training import scheduler
 
 LISTED = (
@@ -46,7 +46,7 @@ def list_runs(
     wanted = [
         run
         for source in (stores if reference else ("own",))
-        for run in stores[source].runs(*(status or ()))
+        for run in stores[source].runs(*map(Status, status or ()))
         if models is None or run.recipe.model in models
         if datasets is None or run.recipe.dataset in datasets
         if seeds is None or run.recipe.seed in seeds
@@ -86,10 +86,10 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
     Without an ID all interrupted runs are resumed.
     """
     runs = places.library.own
-    scheduler.is_alive(runs)  # If it is not, what it has left behind is interrupted.
-    wanted = [existing(places.library, "own", id) for id in _each_once(ids)] or runs.runs("interrupted")
+    scheduler.recover(runs)  # What a trainer that is gone has left behind is interrupted.
+    wanted = [existing(places.library, "own", id) for id in _each_once(ids)] or runs.runs(Status.INTERRUPTED)
     for run in wanted:
-        if run.status == "failed":
+        if run.status == Status.FAILED:
             raise CommandError(f"Run {run.id} failed, and would fail again: {run.error or 'no reason was given.'}")
         if run.stop:
             raise CommandError(f"Run {run.id} is just being stopped: try again in a moment.")
@@ -97,7 +97,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
         say("no run was interrupted.")
         return 0
     runs.resume(*(run.id for run in wanted), cluster=cluster)
-    asked = [(run.id, run.status != "done") for run in wanted]
+    asked = [(run.id, run.status != Status.DONE) for run in wanted]
     train_queued(runs, [id for id, needed in asked if needed], cluster, quiet=quiet)
     return report(runs, asked, format, sweep=len({run.recipe.group() for run in wanted}) > 1)
 

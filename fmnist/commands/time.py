@@ -13,7 +13,8 @@ from fmnist.commands.options import Places
 from fmnist.commands.tables import print_json
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.store import ACTIVE, Store
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import Store
 from fmnist.training import scheduler, timing
 
 
@@ -46,7 +47,7 @@ def time_steps(
         raise CommandError("Runs on different data can't be timed together: name those on one data set.")
     names = _names(recipes)
     loaded = places.load(recipes[0].dataset)
-    scheduler.is_alive(runs)  # If it is not, what it has left behind is not being trained.
+    scheduler.recover(runs)  # What a trainer that is gone has left behind is not being trained.
     _check_idle(runs)
     from fmnist.training.loop import TrainingError
 

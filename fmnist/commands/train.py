@@ -95,9 +95,10 @@ def _print_plan(plan: Plan, format: str) -> None:
         print_rows(rows, PLAN, format)
         return
     titles = {"learning_rate": "lr", "batch_size": "batch"}
-    columns = [
-        Column(titles.get(field, field), lambda row, field=field: str(row[field]), field not in ("model", "optimizer"))
-        for field in PLAN[:-1]
-    ]
+
+    def column(field: str) -> Column:
+        return Column(titles.get(field, field), lambda row: str(row[field]), field not in ("model", "optimizer"))
+
+    columns = [column(field) for field in PLAN[:-1]]
     columns.append(Column("seconds", lambda row: "?" if row["seconds"] is None else f"{row['seconds']:.0f}", True))
     print(table(rows, columns, room()))

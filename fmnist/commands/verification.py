@@ -23,7 +23,7 @@ from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.predict import prediction
 from fmnist.store import checksums
 from fmnist.store.library import Library
-from fmnist.store.run import Run
+from fmnist.store.run import Result, Run
 from fmnist.store.store import Store, StoreError, unpack
 from fmnist.training import loop
 
@@ -104,6 +104,9 @@ def verify(library: Library, source: str, id: int, load: Callable[[str], Dataset
     if run:
         _check_run(check, library, run, load(run.recipe.dataset))
         _check_key(check, run, load(run.recipe.dataset), kept)
+    elif faults := Result.faults(contents):
+        for name in faults:
+            check.fail(name, f"stored {_text(contents.get(name))}, which no result has.", contents.get(name))
     elif kept and kept.get("recipe") == checksums.sums(contents)["recipe"]:
         check.remark("This program does not have its model: nothing could be computed again.")
     else:
@@ -237,7 +240,7 @@ def _check_logits(check: _Check, stored: np.ndarray, recomputed: np.ndarray, cla
     wrong = ~(difference <= LOGIT_STEPS * step)  # Also where one is not a number.
     if wrong.any():
         largest = np.where(wrong, np.nan_to_num(difference, nan=np.inf), -1).argmax()
-        image, label = np.unravel_index(largest, wrong.shape)
+        image, label = map(int, np.unravel_index(largest, wrong.shape))
         before, after = float(stored[image, label]), float(recomputed[image, label])
         count = np.count_nonzero(wrong)
         check.fail(
@@ -288,9 +291,9 @@ def _check_curves(check: _Check, steps: int, per_epoch: int) -> None:
     for split in ("train", "test"):
         prefix = checksums.point_name(split, "")
         points = {
-            int(step): values
+            int(place): values
             for name, values in check.contents.items()
-            if name.startswith(prefix) and (step := name.removeprefix(prefix)).isdecimal()
+            if name.startswith(prefix) and (place := name.removeprefix(prefix)).isdecimal()
         }
         before = 0.0
         for step, (epoch, seconds, loss, accuracy) in sorted(points.items()):

@@ -17,6 +17,7 @@ from plotly.subplots import make_subplots
 from fmnist import metrics
 from fmnist.compare import statistics
 from fmnist.compare.pairs import Pair
+from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
@@ -79,7 +80,7 @@ class Cost:
 
     @property
     def timed(self) -> bool:
-        return self.column in metrics.TIMES
+        return self.column in TIMES
 
 
 COSTS = {

@@ -21,6 +21,7 @@ from fmnist.compare.charts import Cost, Look
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
 from fmnist.data.catalog import DatasetInfo
+from fmnist.metrics import TIMES
 from fmnist.store.library import Group, Library, as_tables, identity
 from fmnist.store.run import Run
 
@@ -38,7 +39,7 @@ COLUMNS = (
     "accuracy_max",
     "dead",
     "accuracy_alive",
-    *metrics.TIMES,
+    *TIMES,
     "parameters",
     "multiply_adds",
     "conditions",
@@ -162,7 +163,7 @@ class Comparison:
         for group in self.groups:
             if len(group.runs) == 1 or len(self.groups) == 1:
                 run = group.runs[0]
-                right = round(run.result["test_accuracy"] * len(self.labels))
+                right = round(run.finished_result.test_accuracy * len(self.labels))
                 sentence = statistics.say_accuracy(right, len(self.labels))
                 said.append(f"{group.title}, seed {run.recipe.seed}: {sentence}")
         return said

@@ -150,7 +150,7 @@ def answers(library: Library, item: Item, labels: np.ndarray) -> Answers | None:
     if said is None:
         return None
     by_seed, together = said
-    matrix = sum(metrics.confusion_matrix(labels, part) for part in by_seed)
+    matrix = np.sum([metrics.confusion_matrix(labels, part) for part in by_seed], axis=0)
     return Answers(item, by_seed, together, matrix)
 
 
@@ -159,12 +159,9 @@ def at_the_end(library: Library, runs: Sequence[Run]) -> tuple[np.ndarray, np.nd
     if len(runs) == 1:
         said = library.predictions(runs[0])
         return said[None], said
-    by_seed, total = [], 0.0
-    for run in runs:
-        logits = library.logits(run)
-        by_seed.append(metrics.predict(logits))
-        total = total + metrics.softmax(logits)
-    return np.stack(by_seed), total.argmax(axis=1).astype(np.uint8)
+    logits = [library.logits(run) for run in runs]
+    together = sum(map(metrics.softmax, logits[1:]), metrics.softmax(logits[0]))
+    return np.stack([metrics.predict(each) for each in logits]), together.argmax(axis=1).astype(np.uint8)
 
 
 def after_epoch(library: Library, runs: Sequence[Run], epoch: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -271,12 +268,12 @@ def flips(
 
 
 def _by_judge(library: Library, judges: Sequence[Answers], images: np.ndarray, label: int) -> np.ndarray:
-    known = [mean_probabilities(library, judge.item, images) for judge in judges]
-    if any(part is None for part in known):
-        return images
-    sureness = [
-        np.where(judge.answer[images] == label, part[:, label], 0) for judge, part in zip(judges, known, strict=True)
-    ]
+    sureness = []
+    for judge in judges:
+        known = mean_probabilities(library, judge.item, images)
+        if known is None:
+            return images
+        sureness.append(np.where(judge.answer[images] == label, known[:, label], 0))
     return _descending(images, np.max(sureness, axis=0))
 
 
@@ -357,4 +354,4 @@ def possible_wrong_labels(logits: Iterable[np.ndarray], labels: np.ndarray) -> p
 
 def alive(groups: Sequence[Group]) -> list[Run]:
     """The runs of some groups that have not died: a dead one says the same of every image."""
-    return [run for group in groups for run in group.runs if run.result and not run.result["dead"]]
+    return [run for group in groups for run in group.runs if run.result and not run.result.dead]

@@ -1,4 +1,4 @@
-"""What went wrong with a run? From what the store holds of it: result, logits and curves. No torch, no Streamlit.
+"""What went wrong with a finished run? From what the store holds: result, logits and curves. No torch, no Streamlit.
 
 What is ill is counted over the test logits, so nothing here is a matter of taste but four thresholds, given below with
 their reasons. A healthy run gets no finding.
@@ -9,10 +9,9 @@ Throughout: logits are float (N, C), labels integer (N,).
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,14 +39,13 @@ test loss is above its lowest. The published recipe stays below .03."""
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 LAYERS = {"Conv2d": "convolution", "Linear": "linear layer"}
-NOT_FINITE = "not a finite number"  # In the sentence of training.TrainingError.
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong with a run; sentences without Markdown."""
 
-    kind: str  # "not-finite", "dead", "zero-layer", "never", "rare", "undecided", "unfinished" or "overfitting"
+    kind: str  # "dead", "zero-layer", "never", "rare", "undecided", "unfinished" or "overfitting"
     sentence: str
     evidence: str  # the numbers behind it
     remedy: str
@@ -56,28 +54,21 @@ class Finding:
 
 def diagnose(
     recipe: Recipe,
-    result: Mapping[str, Any] | None,
-    logits: np.ndarray | None,
-    labels: np.ndarray | None,
+    zero_layers: Sequence[str],
+    logits: np.ndarray,
+    labels: np.ndarray,
     curves: pd.DataFrame,
-    *,
-    status: str = "done",
-    error: str | None = None,
 ) -> list[Finding]:
-    """What is wrong with a run, the gravest first; empty for a healthy one, and for one that was only stopped.
+    """What is wrong with a finished run, the gravest first; empty for a healthy one.
 
     Args:
-        recipe, result, status, error: of the `Run`.
-        logits, labels: of the test images; None for a run that has not finished.
+        recipe: of the run.
+        zero_layers: of its `Result`.
+        logits, labels: of the test images.
         curves: `Store.history` of this run alone: columns split, step, epoch, loss, accuracy.
     """
     curves = curves.sort_values("step", kind="stable")
     train, test = curves[curves["split"] == "train"], curves[curves["split"] == "test"]
-    if status == "failed" and error and NOT_FINITE in error:
-        return [_not_finite(recipe, error, train)]
-    if logits is None or labels is None or len(labels) == 0:
-        return []
-    zero_layers = list((result or {}).get("zero_layers", ()))
     findings = [_zero_layer(recipe.model, name, logits, train) for name in zero_layers]
     dead = _dead(recipe, logits, labels, train, zero_layers)
     if dead:
@@ -91,24 +82,8 @@ def diagnose(
 # --- The whole model ---
 
 
-def _not_finite(recipe: Recipe, error: str, train: pd.DataFrame) -> Finding:
-    place = re.search(r"at (step [\d,]+ \(epoch [\d,]+\))", error)
-    where = f" at {place[1]}" if place else ""
-    finite = train[np.isfinite(train["loss"])]
-    evidence = "It was not finite when it was first looked at."
-    if len(finite):
-        last = finite.iloc[-1]
-        evidence = f"The last finite training loss was {last['loss']:.3f} at step {last['step']:,.0f}."
-    return Finding(
-        "not-finite",
-        f"The loss stopped being a finite number{where}: the weights have run away.",
-        evidence,
-        f"Train with a lower learning rate, such as {recipe.learning_rate / 10:g}.",
-    )
-
-
 def _dead(
-    recipe: Recipe, logits: np.ndarray, labels: np.ndarray, train: pd.DataFrame, zero_layers: list[str]
+    recipe: Recipe, logits: np.ndarray, labels: np.ndarray, train: pd.DataFrame, zero_layers: Sequence[str]
 ) -> Finding | None:
     """A model that gives all images one class, though they have several."""
     predictions = metrics.predict(logits)
@@ -132,8 +107,7 @@ def _dead(
 
 
 def _zero_layer(model: str, name: str, logits: np.ndarray, train: pd.DataFrame) -> Finding:
-    # What the layers of an own model are called in it, its description does not tell.
-    words = None if ARCHITECTURES[model].custom else layer_words(ARCHITECTURES[model].layers).get(name)
+    words = layer_words(ARCHITECTURES[model].modules).get(name)
     layer = f"the {words}" if words else f"layer {name}"
     guessing = f"ln {logits.shape[1]} ({math.log(logits.shape[1]):.3f}), which is what guessing costs"
     since = _since_guessing(train, logits.shape[1])
@@ -171,7 +145,7 @@ def _classes(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> list[Fin
     predictions, classes = metrics.predict(logits), logits.shape[1]
     images = np.bincount(labels, minlength=classes)
     chosen = np.bincount(predictions[~_undecided_images(logits)], minlength=classes)
-    rectified = ends_in_relu(recipe.model) and bool((logits >= 0).all())
+    rectified = ARCHITECTURES[recipe.model].rectified and bool((logits >= 0).all())
     findings = []
     for label in np.flatnonzero((images > 0) & (chosen < RARE * images)).tolist():
         kind = "rare" if chosen[label] else "never"
@@ -216,7 +190,7 @@ def _undecided(recipe: Recipe, logits: np.ndarray) -> list[Finding]:
     )
     zeros = int(np.count_nonzero((logits == 0).all(axis=1)))
     evidence = f"All {logits.shape[1]} logits are 0 for {_count(zeros, 'image')}."
-    if zeros and ends_in_relu(recipe.model):
+    if zeros and ARCHITECTURES[recipe.model].rectified:
         return [Finding("undecided", sentence, evidence, "Leave out the last ReLU: it makes every negative logit 0.")]
     return [Finding("undecided", sentence, evidence, "Try another seed or a lower learning rate.")]
 
@@ -275,38 +249,28 @@ def _overfitting(train: pd.DataFrame, test: pd.DataFrame, images: int) -> list[F
 # --- Words ---
 
 
-def layer_words(layers: str) -> dict[str, str]:
-    """The ReLUs of a model in words, by the name they have in its `nn.Sequential`.
+def layer_words(modules: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The ReLUs of a model in words, by their names in it.
 
     Args:
-        layers: `Architecture.layers`, such as "2 × [Conv2d(10), ReLU], Flatten, Linear(490, 10)".
+        modules: `Architecture.modules`.
 
     Returns:
         For each ReLU the layer before it: {"1": "first convolution", "3": "second convolution"}; without a number
-        if there is only one of the kind.
+        if there is only one of the kind. Nothing of a ReLU that an image passes more than once.
     """
-    kinds = _modules(layers)
-    words, counts, before = {}, dict.fromkeys(LAYERS, 0), None
-    for index, kind in enumerate(kinds):
+    kinds = [kind for _, kind in modules]
+    names = Counter(name for name, _ in modules)
+    words, counts, before = {}, Counter[str](), None
+    for name, kind in modules:
         if kind in LAYERS:
             number, total = counts[kind], kinds.count(kind)
             ordinal = ORDINALS[number] if number < len(ORDINALS) else f"{number + 1}th"
             before = LAYERS[kind] if total == 1 else f"{ordinal} {LAYERS[kind]}"
             counts[kind] += 1
-        elif kind == "ReLU" and before:
-            words[str(index)] = before
+        elif kind == "ReLU" and before and names[name] == 1:
+            words[name] = before
     return words
-
-
-def ends_in_relu(model: str) -> bool:
-    """Whether nothing comes after a model's last ReLU, so that no logit can be negative. Of own models nobody knows."""
-    return not ARCHITECTURES[model].custom and _modules(ARCHITECTURES[model].layers)[-1:] == ["ReLU"]
-
-
-def _modules(layers: str) -> list[str]:
-    """The classes of a model's modules in order, from its description; repeated blocks written out."""
-    written_out = re.sub(r"(\d+) × \[([^\]]*)\]", lambda match: ", ".join([match[2]] * int(match[1])), layers)
-    return re.findall(r"[A-Za-z]\w*", re.sub(r"\([^)]*\)", "", written_out))
 
 
 def _class(label: int, recipe: Recipe) -> str:

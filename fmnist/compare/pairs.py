@@ -61,7 +61,7 @@ def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None
 
 def accuracies(group: Group) -> dict[int, float]:
     """Test accuracy by seed."""
-    return {run.recipe.seed: run.result["test_accuracy"] for run in group.runs if run.result}
+    return {run.recipe.seed: run.result.test_accuracy for run in group.runs if run.result}
 
 
 def mean_accuracy(group: Group) -> float:

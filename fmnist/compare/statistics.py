@@ -501,8 +501,10 @@ def _number(share: float) -> str:
 
 
 def _turned(difference: Difference) -> Difference:
-    counts = {} if difference.paired else {"seeds": difference.seeds_second, "seeds_second": difference.seeds}
-    return replace(difference, mean=-difference.mean, low=-difference.high, high=-difference.low, **counts)
+    turned = replace(difference, mean=-difference.mean, low=-difference.high, high=-difference.low)
+    if difference.seeds_second is None:  # Paired: the seeds are those of both.
+        return turned
+    return replace(turned, seeds=difference.seeds_second, seeds_second=difference.seeds)
 
 
 def _swapped(flips: Flips) -> Flips:

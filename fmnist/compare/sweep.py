@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -206,8 +207,8 @@ class Sweep:
         return [id for id in self.table["id"].head(count) if id]
 
 
-def _row(group: Group, failed: int) -> dict:
-    accuracies = [run.result["test_accuracy"] for run in group.runs]
+def _row(group: Group, failed: int) -> dict[str, Any]:
+    accuracies = [run.finished_result.test_accuracy for run in group.runs]
     low, high = statistics.mean_interval(accuracies) or (math.nan, math.nan)
     return _values(group.recipe) | {
         "id": group.id,
@@ -221,18 +222,18 @@ def _row(group: Group, failed: int) -> dict:
         "accuracy_std": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else math.nan,
         "accuracy_min": min(accuracies),
         "accuracy_max": max(accuracies),
-        "dead": sum(bool(run.result["dead"]) for run in group.runs),
+        "dead": sum(bool(run.finished_result.dead) for run in group.runs),
         "failed": failed,
-        "train_seconds": float(np.mean([run.result["train_seconds"] for run in group.runs])),
+        "train_seconds": float(np.mean([run.finished_result.train_seconds for run in group.runs])),
     }
 
 
-def _failed_row(recipe: Recipe, failed: int) -> dict:
+def _failed_row(recipe: Recipe, failed: int) -> dict[str, Any]:
     name = f"{ARCHITECTURES[recipe.model].name} · {recipe.describe()}"
     return _values(recipe) | {"id": "", "name": name, "source": "own", "seeds": 0, "dead": 0, "failed": failed}
 
 
-def _values(recipe: Recipe) -> dict:
+def _values(recipe: Recipe) -> dict[str, Any]:
     return {factor.field: getattr(recipe, factor.field) for factor in FACTORS}
 
 

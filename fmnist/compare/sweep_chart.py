@@ -7,6 +7,7 @@ nothing of the line that is pointed at.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,12 +114,14 @@ def _vertices(heights: Sequence[np.ndarray], ends: np.ndarray) -> tuple[np.ndarr
     return np.array([*x, len(heights)], float), np.column_stack([*columns, ends])
 
 
-def _add_lines(figure: go.Figure, x: np.ndarray, y: np.ndarray, hover: np.ndarray, line: dict, opacity: float) -> None:
+def _add_lines(
+    figure: go.Figure, x: np.ndarray, y: np.ndarray, hover: np.ndarray, line: dict[str, Any], opacity: float
+) -> None:
     """Many lines as one trace, with gaps between them."""
     figure.add_scatter(
         x=np.tile([*x, np.nan], len(y)),
         y=np.column_stack([y, np.full(len(y), np.nan)]).ravel(),
-        text=np.where(np.isnan([*x, np.nan]), None, hover[:, None]).ravel().tolist(),
+        text=np.where(np.isnan([*x, np.nan]), np.array(None), hover[:, None]).ravel().tolist(),
         mode="lines+markers" if line["width"] > 1 else "lines",  # Ten thousand marks take the browser seconds.
         line=line,
         marker={"size": line["width"] + 1, "color": line["color"]},

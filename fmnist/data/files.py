@@ -10,23 +10,23 @@ import gzip
 import hashlib
 import re
 import struct
-import subprocess
-import sys
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fmnist import settings
+from fmnist.background import BackgroundProcess
 from fmnist.data import sample
 from fmnist.data.catalog import DATASETS, SAMPLE, DatasetInfo, File
 
 SAMPLE_SEEDS = (1, 2)
-IDX_TYPES = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
+IDX_TYPES: dict[bytes, np.dtype[Any]] = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
 """By the first three bytes of a file."""
 
 
@@ -35,7 +35,7 @@ class DataError(Exception):
 
 
 class DataMissing(DataError):
-    """The files are not there (yet): a page offers the download, where other errors only explain themselves."""
+    """The files are not there (yet). Any other `DataError` means that they are, and can't be used."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _command(info: DatasetInfo, root: Path) -> str:
 def _dataset(name: str, *arrays: np.ndarray) -> Dataset:
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     train_images, train_labels, test_images, test_labels = arrays
     return Dataset(
         name,
@@ -152,9 +152,9 @@ def _read_idx(info: DatasetInfo, root: Path, file: File) -> np.ndarray:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from None
     # Magic number: two zero bytes, the type, the number of dimensions; then each dimension's size.
     dtype = IDX_TYPES.get(content[:3])
-    dimensions = content[3] if dtype and len(content) > 3 else 0
+    dimensions = content[3] if len(content) > 3 else 0
     start = 4 + 4 * dimensions
-    if not dimensions or len(content) < start:
+    if not dtype or not dimensions or len(content) < start:
         raise DataError(f"{path} is not a file of the IDX format. {remedy}")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
@@ -185,7 +185,8 @@ def _load_sample(info: DatasetInfo, cache: Path) -> Dataset:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
             complete = Path(folder) / path.name
-            np.savez(complete, **dict(zip(names, arrays, strict=True)))
+            by_name: dict[str, Any] = dict(zip(names, arrays, strict=True))
+            np.savez(complete, **by_name)
             complete.replace(path)
     except OSError:
         pass  # A cache is a convenience: without it the data are drawn again next time.
@@ -233,31 +234,19 @@ def downloaded(name: str, root: Path) -> int:
 
 
 def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int]:
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _TORCHVISION, str(folder), info.torchvision],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+    process = BackgroundProcess("-P", "-c", _TORCHVISION, str(folder), info.torchvision)
+    try:
+        while process.wait(poll_seconds) is None:
+            yield downloaded(info.id, folder.parent)
+    finally:
+        process.stop()
+    if process.exit_code:
+        lines = process.reports or ["no reason was given"]
+        if any("No space left" in line for line in lines):
+            raise OSError(28, "no space left on the device")
+        reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
+        raise DataError(
+            f"{info.title} could not be downloaded ({reason[:200]}). "
+            "Check the network connection and try again, or train on the sample data, which needs no download."
         )
-        try:
-            while process.poll() is None:
-                yield downloaded(info.id, folder.parent)
-                try:
-                    process.wait(poll_seconds)
-                except subprocess.TimeoutExpired:
-                    continue
-        finally:
-            process.kill()
-            process.wait()
-        if process.returncode:
-            log.seek(0)
-            lines = log.read().decode(errors="replace").strip().splitlines() or ["no reason was given"]
-            if any("No space left" in line for line in lines):
-                raise OSError(28, "no space left on the device")
-            reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
-            raise DataError(
-                f"{info.title} could not be downloaded ({reason[:200]}). "
-                "Check the network connection and try again, or train on the sample data, which needs no download."
-            )
     yield info.download_bytes

@@ -276,7 +276,8 @@ def _footprint(heel: float) -> list[Point]:
 
 def _height(line: list[Point], x: float) -> float:
     """The y of a line at x."""
-    return float(np.interp(x, *zip(*line, strict=True)))
+    places, heights = zip(*line, strict=True)
+    return float(np.interp(x, places, heights))
 
 
 def _sole(rng: Generator, heel: float) -> list[Part]:

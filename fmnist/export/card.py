@@ -57,10 +57,10 @@ def _front_matter(chosen: Chosen) -> dict[str, Any]:
 
 def _index(group: Sequence[Run]) -> dict[str, Any]:
     """What a group reaches, as the Hub lists results."""
-    first, accuracies = group[0], [run.result["test_accuracy"] for run in group]
+    first, accuracies = group[0], [run.finished_result.test_accuracy for run in group]
     metrics = [
-        {"type": "accuracy", "value": run.result["test_accuracy"], "name": f"Test accuracy, seed {run.recipe.seed}"}
-        for run in group
+        {"type": "accuracy", "value": accuracy, "name": f"Test accuracy, seed {run.recipe.seed}"}
+        for run, accuracy in zip(group, accuracies, strict=True)
     ]
     if len(group) > 1:
         mean = sum(accuracies) / len(accuracies)
@@ -158,14 +158,14 @@ def _results(chosen: Chosen, group: Sequence[Run]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for run in group:
-        accuracy, count = run.result["test_accuracy"], len(chosen.library.logits(run))
+        accuracy, count = run.finished_result.test_accuracy, len(chosen.library.logits(run))
         low, high = statistics.wilson(round(accuracy * count), count)
         parts.append(
             f"| `{file_name(run)}.safetensors` | {run.recipe.seed} | {accuracy:.2%} | {low:.2%} to {high:.2%} | "
-            f"{run.result['test_loss']:.4f} | {run.result['train_seconds']:.1f} s | `{run.key}` |"
+            f"{run.finished_result.test_loss:.4f} | {run.finished_result.train_seconds:.1f} s | `{run.key}` |"
         )
     parts += ["", "The interval of a run is Wilson's: for other test images of the same kind, for this very model."]
-    accuracies = [run.result["test_accuracy"] for run in group]
+    accuracies = [run.finished_result.test_accuracy for run in group]
     if interval := statistics.mean_interval(accuracies):
         mean = sum(accuracies) / len(accuracies)
         parts += [

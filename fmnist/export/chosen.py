@@ -10,6 +10,7 @@ from functools import cached_property
 from fmnist import metrics
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
+from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 
@@ -29,7 +30,7 @@ class Chosen:
     @cached_property
     def groups(self) -> list[list[Run]]:
         """The runs, those together that differ in nothing but the seed, in order of the seed."""
-        groups: dict[tuple, list[Run]] = {}
+        groups: dict[tuple[str, Recipe, str], list[Run]] = {}
         for run in self.runs:
             groups.setdefault((run.source, run.recipe.group(), run.where), []).append(run)
         return [sorted(runs, key=lambda run: run.recipe.seed) for runs in groups.values()]

@@ -82,7 +82,7 @@ def _session(run: Run) -> Iterator[Event]:
     end = SessionEndInfo(status=api_pb2.STATUS_SUCCESS, end_time_secs=ended)
     yield _hparams(metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start), began)
     for tag in TIMES:
-        yield _scalar(tag, run.result[tag], run.steps or 0, ended)
+        yield _scalar(tag, getattr(run.finished_result, tag), run.steps or 0, ended)
     yield _hparams(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end), ended)
 
 

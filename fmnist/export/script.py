@@ -65,6 +65,6 @@ def _write_group(chosen: Chosen, group: list[Run], folder: Path) -> None:
         mean=", the mean over the seeds" if several else "",
         dataset=dataset_title(run),
         recipe=run.recipe.describe(),
-        accuracy=", ".join(f"{member.result['test_accuracy']:.2%} (seed {member.recipe.seed})" for member in group),
+        accuracy=", ".join(f"{one.finished_result.test_accuracy:.2%} (seed {one.recipe.seed})" for one in group),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")

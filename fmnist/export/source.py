@@ -46,10 +46,14 @@ def plain(text: str, name: str) -> str:
     """
     lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):
-        parts = [node] if _is_our_import(node) else getattr(node, "decorator_list", [])
-        for part in parts:
-            if part is node or _called(part) == "register":
-                lines[part.lineno - 1 : part.end_lineno] = [""] * (part.end_lineno - part.lineno + 1)
+        left_out: list[ast.stmt | ast.expr] = []
+        if isinstance(node, ast.Import | ast.ImportFrom) and _is_our_import(node):
+            left_out = [node]
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            left_out = [decorator for decorator in node.decorator_list if _called(decorator) == "register"]
+        for part in left_out:
+            last = part.end_lineno or part.lineno
+            lines[part.lineno - 1 : last] = [""] * (last - part.lineno + 1)
     kept = "\n".join(lines).strip() + "\n"
     try:
         uses_us = any(_imports_us(node) for node in ast.walk(ast.parse(kept)))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from fmnist import metrics
 from fmnist.export.chosen import Chosen, classes
+from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import Run
 
@@ -50,7 +51,7 @@ def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def row(run: Run) -> dict[str, object]:
     """All that is kept of a run besides its curves and answers: the recipe, where it ran, and the result."""
-    result = run.result or {}
+    result = run.finished_result
     recipe = vars(run.recipe) | {"device_asked": run.recipe.device}
     del recipe["device"]
     times = {
@@ -63,12 +64,11 @@ def row(run: Run) -> dict[str, object]:
         | {f"version_{name}": version for name, version in run.versions.items()}
         | {name: getattr(run, name) for name in ("parameters", "multiply_adds", "steps")}
         | times
-        | {name: result[name] for name in ("test_accuracy", "test_loss", "dead")}
-        | {name: result.get(name) for name in metrics.TIMES}
+        | {name: getattr(result, name) for name in ("test_accuracy", "test_loss", "dead", *TIMES)}
         | {
-            "runs_at_once": result.get("at_once", 1),
-            "never_predicted": " ".join(map(str, result.get("never_predicted", []))),
-            "zero_layers": " ".join(result.get("zero_layers", [])),
+            "runs_at_once": result.at_once,
+            "never_predicted": " ".join(map(str, result.never_predicted)),
+            "zero_layers": " ".join(result.zero_layers),
             "remarks": run.trouble,
         }
     )

@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from fmnist.export import ExportError, weights
 from fmnist.export.chosen import Chosen, dataset_title
+from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store import checksums
 from fmnist.store.run import Run
@@ -23,8 +24,7 @@ from fmnist.store.run import Run
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
 MAX_METRICS = 1000
-"""That MLflow takes at once (MLflow REST API, "Log TrainingProgress")."""
-RESULTS = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
+"""That MLflow takes at once (MLflow REST API, "Log Batch")."""
 
 
 def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
@@ -89,9 +89,9 @@ def _metrics(chosen: Chosen, run: Run) -> Iterator[Metric]:
             yield Metric(
                 f"{point.split}_{figure}", getattr(point, figure), _milliseconds(began + point.seconds), point.step
             )
-    for name in RESULTS:
-        if name in run.result:
-            yield Metric(name, run.result[name], _milliseconds(run.finished or began), run.steps or 0)
+    for name in TIMES:
+        if (seconds := getattr(run.finished_result, name)) is not None:
+            yield Metric(name, seconds, _milliseconds(run.finished or began), run.steps or 0)
 
 
 def _tags(run: Run) -> dict[str, str]:

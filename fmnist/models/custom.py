@@ -17,9 +17,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -33,10 +30,11 @@ from pathlib import Path
 from typing import Any
 
 from fmnist import settings
+from fmnist.background import BackgroundProcess
 from fmnist.models.registry import ARCHITECTURES, Architecture, CustomBuild, ModelError, Source
 
 GROUP = "fmnist.models"
-CHECK_VERSION = 1
+CHECK_VERSION = 2
 """Raise it when a model has to do more, or other things are said of it."""
 CHECK_SECONDS = 60.0
 """For a file: importing torch takes two seconds, ten on a busy machine."""
@@ -83,7 +81,7 @@ def refresh(
     *,
     keep_former: bool = False,
     trying: bool = True,
-    waiting: Callable[[], AbstractContextManager] = nullcontext,
+    waiting: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> None:
     """Bring `ARCHITECTURES` and `faults` up to date with the user's files: a look at their times, if none has changed.
 
@@ -168,14 +166,17 @@ def _installed() -> list[tuple[str, str]]:
 
 def _locate(module: str) -> tuple[str | None, str]:
     """The file of a module, and its package; nothing is imported for it, as packages may import torch or fail."""
-    names, path, spec = module.split("."), None, None
+    names = module.split(".")
+    spec, path = None, None
     for place in range(len(names)):
         name = ".".join(names[: place + 1])
         specs = (finder.find_spec(name, path) for finder in sys.meta_path if hasattr(finder, "find_spec"))
         spec = next(filter(None, specs), None)
         if spec is None:
-            return None, ""
+            break
         path = spec.submodule_search_locations
+    if spec is None:
+        return None, ""
     return spec.origin, spec.name if path is not None else spec.parent or ""
 
 
@@ -189,29 +190,16 @@ def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
         seconds: the time limit; `CHECK_SECONDS` if it is not given.
     """
     seconds = CHECK_SECONDS if seconds is None else seconds
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as text:
-        json.dump(asdict(source), text)
-        text.seek(0)
-        process = subprocess.Popen(
-            [sys.executable, *settings.module("fmnist.models.custom_check")],
-            stdin=text,
-            stdout=output,
-            stderr=subprocess.DEVNULL,
-            cwd=settings.start_folder(),
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(seconds)
-            ended = f"ended the process (exit code {code})"
-        except subprocess.TimeoutExpired:
-            ended = f"did not come to an end within {seconds:g} seconds"
-        finally:
-            with suppress(OSError, AttributeError):  # Also what it may have started; AttributeError: Windows.
-                os.killpg(process.pid, signal.SIGKILL)
-            process.kill()
-            process.wait()
-        output.seek(0)
-        said = [json.loads(line) for line in output.read().splitlines() if line.endswith("}")]
+    module = settings.module("fmnist.models.custom_check")
+    process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
+    try:
+        code = process.wait(seconds)
+    finally:
+        process.stop()
+    ended = f"did not come to an end within {seconds:g} seconds"
+    if code is not None:
+        ended = f"ended the process (exit code {code})"
+    said = [json.loads(line) for line in process.output.splitlines() if line.endswith("}")]
     answers = [answer for answer in said if "fault" in answer or "layers" in answer]
     if said and "end" in said[-1]:
         return answers
@@ -249,6 +237,8 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             CustomBuild(source, answer["id"]),
             answer["channels_last"],
             answer["parts"],
+            tuple((name, kind) for name, kind in answer["modules"]),
+            answer["rectified"],
         )
         for source, answer in good
     ], wrong
@@ -309,13 +299,18 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     Raises:
         KeyError, TypeError: one is missing, or not what it should be.
     """
+    fields: dict[str, type]
     if "fault" in answer:
-        fields = {"fault": str} | ({"id": str, "name": str} if "id" in answer else {})
+        fields = {"fault": str, "id": str, "name": str} if "id" in answer else {"fault": str}
     else:
-        fields = dict.fromkeys(("id", "name", "layers", "color", "symbol"), str) | {"channels_last": bool, "parts": int}
+        fields = {"id": str, "name": str, "layers": str, "color": str, "symbol": str}
+        fields |= {"channels_last": bool, "parts": int, "modules": list, "rectified": bool}
     for name, kind in fields.items():
         if not isinstance(answer[name], kind):
             raise TypeError(name)
+    for module in answer.get("modules", ()):
+        if not (isinstance(module, list) and len(module) == 2 and all(isinstance(word, str) for word in module)):
+            raise TypeError("modules")
     return {name: answer[name] for name in fields}
 
 

@@ -68,6 +68,7 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
         answer = {"id": id, "name": model.name}
         try:
             module = _try(model, source.path)
+            modules, rectified = _told("It can't be looked into", source.path, lambda: passed(module))  # noqa: B023
             if _settings() != settings:
                 raise ModelError("It changes a setting of PyTorch for all models, such as the default dtype or device.")
         except ModelError as error:
@@ -75,11 +76,12 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
             continue
         layers = model.layers or describe(module)
         shown = {"layers": layers, "color": model.color, "symbol": model.symbol}
-        yield answer | shown | {"channels_last": model.channels_last, "parts": model.parts}
+        made = {"channels_last": model.channels_last, "parts": model.parts, "modules": modules, "rectified": rectified}
+        yield answer | shown | made
     yield {"end": True}
 
 
-def _settings() -> tuple:
+def _settings() -> tuple[object, ...]:
     return torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(), torch.get_num_threads()
 
 
@@ -215,7 +217,33 @@ def _draws(module: nn.Module, images: torch.Tensor) -> bool:
     return not torch.equal(before, torch.get_rng_state())
 
 
-# --- Words ---
+# --- What it consists of ---
+
+
+@torch.inference_mode()
+def passed(module: nn.Module) -> tuple[list[tuple[str, str]], bool]:
+    """What an image passes: `Architecture.modules` and `Architecture.rectified`."""
+    names = {layer: name for name, layer in module.named_modules() if not any(layer.children())}
+    found: list[tuple[str, str]] = []
+    last: list[object] = []
+
+    def note(layer: nn.Module, _inputs: object, output: object) -> None:
+        found.append((names[layer], _kind(layer)))
+        last[:] = [output]
+
+    hooks = [layer.register_forward_hook(note) for layer in names]
+    with loop.evaluating(module):
+        logits = module(torch.zeros(1, 1, SIDE, SIDE))
+    for hook in hooks:
+        hook.remove()
+    return found, bool(last) and last[0] is logits and found[-1][1] == "ReLU"
+
+
+def _kind(layer: nn.Module) -> str:
+    """The class of a module; that of PyTorch's own for a class that somebody has derived from it."""
+    return next(
+        (kind.__name__ for kind in (nn.ReLU, nn.Conv2d, nn.Linear) if isinstance(layer, kind)), type(layer).__name__
+    )
 
 
 def describe(module: nn.Module) -> str:

@@ -68,6 +68,10 @@ class Architecture:
     """Convolutions on a CPU run faster with the channels as the innermost dimension."""
     parts: int
     """In how many parts, on as many CPU threads, a step is computed: 1 unless there is much arithmetic in it."""
+    modules: tuple[tuple[str, str], ...] = ()
+    """Name and class of each module that has no parts, in the order in which an image passes them: ("8", "ReLU")."""
+    rectified: bool = False
+    """Whether its logits are what a ReLU gives, so that none can be negative."""
 
     @property
     def custom(self) -> bool:
@@ -251,10 +255,13 @@ def _normalised(text: str) -> str:
     return ast.unparse(_Normaliser().visit(ast.parse(text)))
 
 
+Scope = TypeVar("Scope", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 class _Normaliser(ast.NodeTransformer):
     """Takes docstrings away, and from `@register(...)` what only tells how a model is shown."""
 
-    def _visit_scope(self, node: ast.AST) -> ast.AST:
+    def _visit_scope(self, node: Scope) -> Scope:
         self.generic_visit(node)
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:]
@@ -286,6 +293,7 @@ def register(
     symbol: str = "",
     channels_last: bool = False,
     parts: int = 1,
+    modules: Sequence[str] = (),
 ) -> Callable[[Builder], Builder]:
     """Make the decorated function, or class of a module, a model of the project.
 
@@ -296,6 +304,8 @@ def register(
         color: "#RRGGBB". Own models that leave it out get one that no other model has, and so with the symbol.
         symbol: one of `SYMBOLS`.
         channels_last, parts: see `Architecture`.
+        modules: of the project's models, each an `nn.Sequential`, the classes of its modules in order: what is said of
+            a run that went wrong needs them, where torch is not imported. Own models are looked at when they are tried.
 
     The decorated thing is called without arguments and gives a module that takes float32 (N, 1, 28, 28) in [0, 1] and
     returns logits (N, 10).
@@ -305,7 +315,9 @@ def register(
     """
 
     def add(build: Builder) -> Builder:
-        architecture = Architecture(id, name, layers, color, symbol, build, channels_last, parts)
+        named = tuple((str(index), kind) for index, kind in enumerate(modules))
+        rectified = tuple(modules[-1:]) == ("ReLU",)
+        architecture = Architecture(id, name, layers, color, symbol, build, channels_last, parts, named, rectified)
         found = _registering.get()
         if found is not None:
             _check(architecture, found)
@@ -348,7 +360,14 @@ def _check(new: Architecture, found: dict[str, Architecture]) -> None:
         raise ModelError("register must stand above a class or a function")
 
 
-@register("0", "Model 0", "Flatten, Linear(784, 10)", color="#0077BB", symbol="circle")
+@register(
+    "0",
+    "Model 0",
+    "Flatten, Linear(784, 10)",
+    color="#0077BB",
+    symbol="circle",
+    modules=("Flatten", "Linear"),
+)
 def linear() -> nn.Module:
     """Softmax regression: one weight per pixel and class. 7,850 parameters."""
     from torch import nn
@@ -362,6 +381,7 @@ def linear() -> nn.Module:
     "Flatten, Linear(784, 10), ReLU, Linear(10, 10), ReLU",
     color="#EE7733",
     symbol="square",
+    modules=("Flatten", "Linear", "ReLU", "Linear", "ReLU"),
 )
 def rectified() -> nn.Module:
     """Two layers with a ReLU after each. 7,960 parameters.
@@ -382,6 +402,7 @@ def rectified() -> nn.Module:
     symbol="diamond",
     channels_last=True,
     parts=2,
+    modules=(*(2 * ("Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d")), "Flatten", "Linear"),
 )
 def tiny_vgg() -> nn.Module:
     """TinyVGG (poloclub.github.io/cnn-explainer), padded, so that 28 x 28 halves twice to 7 x 7. 7,740 parameters."""

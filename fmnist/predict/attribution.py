@@ -120,7 +120,7 @@ def convolutions(model: nn.Module, image: np.ndarray) -> list[Layer]:
     names = {module: name for name, module in model.named_modules()}
     last: nn.Module | None = None
 
-    def watch(module: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+    def watch(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
         nonlocal last
         if isinstance(module, nn.Conv2d):
             rows, columns = module.kernel_size

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from fmnist.data.catalog import FILLING, Framing
 
@@ -84,7 +84,7 @@ def open_image(source: bytes | Path) -> Image.Image:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit is above ours, but is asked first
         raise _too_many_pixels(name) from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
             raise ImageError(f"{name} is a HEIC photo, which can't be read here: save it as JPEG.") from error
         kinds = "JPEG, PNG, WebP, GIF, BMP or TIFF"
@@ -277,7 +277,8 @@ def foreground(image: Image.Image, colour: np.ndarray) -> np.ndarray:
     """
     if max(image.size) >= 8 * SIDE:
         image = image.filter(ImageFilter.MedianFilter(3))
-    return (np.abs(np.asarray(image, np.int16) - colour.astype(np.int16)) > TOLERANCE).any(axis=2)
+    different = np.abs(np.asarray(image, np.int16) - colour.astype(np.int16)) > TOLERANCE
+    return np.any(different, axis=2)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:

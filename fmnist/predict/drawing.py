@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -58,7 +59,7 @@ def read(sent: object) -> list[Stroke]:
     return strokes
 
 
-def _stroke(sent: object) -> Stroke:
+def _stroke(sent: Any) -> Stroke:
     try:
         kind, shade, width = sent["kind"], int(sent["shade"]), float(sent["width"])
         points = tuple((float(x), float(y)) for x, y in sent["points"])

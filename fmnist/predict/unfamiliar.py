@@ -57,7 +57,7 @@ def lit_border(pixels: np.ndarray) -> np.ndarray:
 def smallness(pixels: np.ndarray) -> np.ndarray:
     """How many rows and columns of the image the item leaves free in the dimension that it fills most."""
     lit = pixels.reshape(-1, 28, 28) > LIT
-    return np.minimum(_free(lit.any(axis=1)), _free(lit.any(axis=2)))
+    return np.minimum(_free(np.any(lit, axis=1)), _free(np.any(lit, axis=2)))
 
 
 def _free(lit: np.ndarray) -> np.ndarray:
@@ -161,19 +161,16 @@ class Familiarity:
     held_out: tuple[np.ndarray, ...]  # Each measure of the held-out images, float (N,), ascending.
     limit: float
 
-    def reason(self, image: np.ndarray) -> str | None:
-        """Why an image uint8 (28, 28) is unlike the training data, in a sentence; None if it is like them."""
-        for measure, [share] in zip(MEASURES, self._shares(image[None]), strict=True):
-            if share < self.limit:
-                subject = self.subject
-                return measure.reason.format(
-                    images=f"{self.images:,}", thing=subject.thing, things=subject.things, side=subject.framing.side
-                )
-        return None
+    def reasons(self, images: np.ndarray) -> list[str | None]:
+        """Why each image, uint8 (N, 28, 28), is unlike the training data, in a sentence; None if it is like them."""
+        unlike = (self._shares(images) < self.limit).T
+        return [self._sentence(MEASURES[which.argmax()]) if which.any() else None for which in unlike]
 
-    def is_unlike(self, images: np.ndarray) -> np.ndarray:
-        """Which images, uint8 (N, 28, 28), are unlike the training data: bool (N,)."""
-        return self._shares(images).min(axis=0) < self.limit
+    def _sentence(self, measure: Measure) -> str:
+        subject = self.subject
+        return measure.reason.format(
+            images=f"{self.images:,}", thing=subject.thing, things=subject.things, side=subject.framing.side
+        )
 
     def _shares(self, images: np.ndarray) -> np.ndarray:
         pixels = images.reshape(len(images), -1)

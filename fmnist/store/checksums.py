@@ -10,14 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from dataclasses import fields
 from typing import Any
+
+from fmnist.store.run import Start
 
 NAME = "seal"
 """Of the artifact in which a run's seal is kept, as JSON."""
 
 COLUMNS = (
-    *("key", "recipe", "status", "created", "started", "updated", "finished", "device", "threads", "machine"),
-    *("versions", "parameters", "multiply_adds", "steps", "step", "images_per_second", "error"),
+    *("key", "recipe", "status", "created", "started", "updated", "finished"),
+    *(field.name for field in fields(Start) if field.name != "node"),
+    *("images_per_second", "error"),
 )
 """Of the table `runs`, all but where the data were read from, and what the queue needs."""
 

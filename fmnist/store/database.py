@@ -10,17 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fmnist import settings
+from fmnist.store.run import Status
 
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
 SCHEMA_VERSION = 2
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     key        TEXT NOT NULL,               -- Recipe.key: what the cache looks for
     recipe     TEXT NOT NULL,               -- JSON
     data_root  TEXT NOT NULL,               -- the folder from which its data are read
-    status     TEXT NOT NULL DEFAULT 'queued'
-               CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
+    status     TEXT NOT NULL DEFAULT '{Status.QUEUED}'
+               CHECK (status IN ('{"', '".join(Status)}')),
     priority   INTEGER NOT NULL,            -- smaller is trained first
     stop       INTEGER NOT NULL DEFAULT 0,  -- somebody asked the running run to stop
     created    REAL NOT NULL,               -- Unix times
@@ -64,6 +65,9 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 
 UPGRADES = {1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT")}
 """What makes a store of the next version of one of this version."""
+
+State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
+"""Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
 
 BUSY_SECONDS = 10  # To wait for another process that writes.
 
@@ -112,7 +116,7 @@ class Database:
         self.read_only = read_only
         self.writable = not read_only and not settings.read_only()
         self._mutex = threading.RLock()
-        self._valid_for: tuple | None = None  # The files' state for which the connection holds; None: for any.
+        self._valid_for: State | None = None  # The files' state for which the connection holds; None: for any.
         self._openings = 0
         with self._explained():
             self._db = self._open()
@@ -174,16 +178,16 @@ class Database:
             self._db.close()
             self._db = db
 
-    def _state(self) -> tuple:
-        """The file and SQLite's log beside it: None where there is none, else what changes when they do."""
-        found = []
-        for path in (self.path, self.path.with_name(self.path.name + "-wal")):
+    def _state(self) -> State:
+
+        def facts(path: Path) -> tuple[int, int, int] | None:
             try:
-                facts = path.stat()
-                found.append((facts.st_ino, facts.st_mtime_ns, facts.st_size))
+                status = path.stat()
             except FileNotFoundError:
-                found.append(None)
-        return tuple(found)
+                return None
+            return status.st_ino, status.st_mtime_ns, status.st_size
+
+        return facts(self.path), facts(self.path.with_name(self.path.name + "-wal"))
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         if self.writable and not db.execute("PRAGMA schema_version").fetchone()[0]:

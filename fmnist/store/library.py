@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ import pandas as pd
 from fmnist import metrics
 from fmnist.compare import diagnosis, statistics
 from fmnist.compare.diagnosis import Finding
+from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import CLOSING_SECONDS, Run
@@ -44,7 +45,7 @@ class Group:
         return self.runs[0].address
 
     @property
-    def rank(self) -> tuple:
+    def rank(self) -> tuple[bool, bool, float]:
         return self.source == "own", self.recipe.published, max(run.finished or 0 for run in self.runs)
 
 
@@ -55,12 +56,12 @@ class Library:
         self.own = own
         self.stores = {"own": own}
         if reference and reference.exists():
-            self.stores["reference"] = Store(reference, read_only=True)
+            self.stores["reference"] = Store(reference, read_only=True, source="reference")
         self._mutex = threading.RLock()
         self._changes: tuple[int, ...] | None = None
         self._finished_ids = ""
         self._models = ARCHITECTURES.generation
-        self._remembered: OrderedDict[Hashable, Future] = OrderedDict()
+        self._remembered: OrderedDict[Hashable, Future[Any]] = OrderedDict()
 
     def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
         """What follows from the finished runs, worked out once for all viewers.
@@ -125,7 +126,7 @@ class Library:
         table = self.finished(*sources)
         runs = metrics.newest_per_seed(table[table["dataset"] == dataset])
         mixed = runs["source"].nunique() > 1
-        members: dict[tuple, list[Run]] = {}
+        members: dict[tuple[str, ...], list[Run]] = {}
         for *kind, run in zip(*(runs[column] for column in metrics.GROUP), runs["run"], strict=True):
             members.setdefault(tuple(kind), []).append(run)
         places = Counter((source, recipe) for source, _, _, recipe, _ in members)
@@ -166,7 +167,7 @@ class Library:
             labels: the test labels, integer (N,).
         """
         curves = self.stores[run.source].history([run.id])
-        return diagnosis.diagnose(run.recipe, run.result, self.logits(run), labels, curves)
+        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, self.logits(run), labels, curves)
 
     def history(self, runs: Sequence[Run], split: str | None = None) -> pd.DataFrame:
         """The curves of runs of any store, with the column `run` holding addresses; all, or only "train" or "test"."""
@@ -220,8 +221,8 @@ def speeds(library: Library) -> dict[str, Speed]:
             for run in (runs if own.empty else own)["run"]:
                 threads = run.threads or 1
                 kind = run.recipe.optimizer, run.recipe.batch_size
-                steps[kind] = threads * max(run.result["train_seconds"], 1e-9) / run.steps
-                evaluation = threads * run.result["eval_seconds"] / run.recipe.epochs / run.recipe.info.test
+                steps[kind] = threads * max(run.finished_result.train_seconds, 1e-9) / run.steps
+                evaluation = threads * run.finished_result.eval_seconds / run.recipe.epochs / run.recipe.info.test
             found[model] = Speed(steps, evaluation)
         return found
 
@@ -256,24 +257,13 @@ def estimate_seconds(library: Library, recipes: Iterable[Recipe], images: int, s
 
 
 COLUMNS = (
-    *metrics.GROUP,
-    "seed",
-    "run",
-    "finished",
-    "accuracy",
-    "dead",
-    "train_seconds",
-    "eval_seconds",
-    "image_seconds",
-    "single_seconds",
-    "conditions",
-    "parameters",
-    "multiply_adds",
+    *(*metrics.GROUP, "seed", "run", "finished", "accuracy", "dead"),
+    *(*TIMES, "conditions", "parameters", "multiply_adds"),
 )
 
 
-def _row(run: Run) -> dict:
-    assert run.result is not None
+def _row(run: Run) -> dict[str, Any]:
+    result = run.finished_result
     return {
         "source": run.source,
         "dataset": run.recipe.dataset,
@@ -283,12 +273,9 @@ def _row(run: Run) -> dict:
         "seed": run.recipe.seed,
         "run": run,
         "finished": run.finished,
-        "accuracy": run.result["test_accuracy"],
-        "dead": run.result["dead"],
-        "train_seconds": run.result["train_seconds"],
-        "eval_seconds": run.result["eval_seconds"],
-        "image_seconds": run.result["image_seconds"],
-        "single_seconds": run.result.get("single_seconds", math.nan),  # Not measured by earlier versions.
+        "accuracy": result.test_accuracy,
+        "dead": result.dead,
+        **{name: math.nan if getattr(result, name) is None else getattr(result, name) for name in TIMES},
         "conditions": run.conditions,
         "parameters": run.parameters,
         "multiply_adds": run.multiply_adds,

@@ -1,14 +1,131 @@
-"""Run: what a store tells of a training, and the points of its curves."""
+"""Run: what a store tells of a training - how it stands, where it is trained, what came out - and of its curves."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
+from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 
+
+class Status(StrEnum):
+    """How a run stands. The words are those of the store's file."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def word(self) -> str:
+        """For people."""
+        return "stopped" if self is Status.CANCELLED else self.value
+
+
+ACTIVE = (Status.QUEUED, Status.RUNNING)
+"""A trainer works on it, or will."""
+RESUMABLE = (Status.CANCELLED, Status.INTERRUPTED)
+"""Ended before it was done, and can go on from its last finished epoch."""
+UNFINISHED = (Status.FAILED, *RESUMABLE)
+"""Ended without a result."""
+
 CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run is trained and what is known once its model stands there: columns of the table `runs`."""
+
+    device: str  # "cpu", or the GPU's name
+    threads: int  # CPU threads of one step
+    machine: str  # the processor's name
+    versions: dict[str, str]  # of python, torch ...
+    parameters: int
+    multiply_adds: int  # of one image's forward pass
+    steps: int  # of the whole run
+    step: int  # done before: more than 0 when resuming
+    node: str | None = None  # of a cluster
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a finished run: the JSON in the column `result`."""
+
+    test_loss: float
+    test_accuracy: float  # a share of 1
+    train_seconds: float  # of optimisation alone
+    eval_seconds: float  # of all evaluations
+    image_seconds: float  # inference time per image, in batches of 1,000
+    dead: bool  # whether it gives every test image the same class
+    single_seconds: float | None = None
+    """Inference time of one image alone, as when somebody asks about one. Not measured by earlier versions."""
+    never_predicted: tuple[int, ...] = ()  # classes
+    zero_layers: tuple[str, ...] = ()  # layers of which every unit is zero for every test image
+    at_once: int = 1  # the most runs that were trained at the same time on the same machine, itself included
+
+    def to_json(self) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+
+    @classmethod
+    def from_json(cls, text: str) -> Result:
+        """The result that was stored.
+
+        Raises:
+            ValueError: as `from_fields`, or it is no JSON.
+        """
+        fields = json.loads(text)
+        return cls.from_fields(fields if isinstance(fields, dict) else {})
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Result:
+        """A result from a mapping that has its fields, as JSON gives them, among others.
+
+        Raises:
+            ValueError: one of them is not what it should be.
+        """
+        if faults := cls.faults(fields):
+            raise ValueError(f"no {' or '.join(faults)}")
+        found: dict[str, Any] = {name: fields[name] for name in FIELDS if name in fields}
+        found |= {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+        return cls(**found)
+
+    @staticmethod
+    def faults(fields: Mapping[str, Any]) -> list[str]:
+        """The fields of a result that a mapping does not have, or with another type."""
+        return [
+            name for name, holds in FIELDS.items() if not (holds(fields[name]) if name in fields else name in OPTIONAL)
+        ]
+
+
+OPTIONAL = ("single_seconds", "never_predicted", "zero_layers", "at_once")
+"""Fields that results of earlier versions may not have."""
+
+
+def _is_number(value: object) -> bool:
+    """Also whether it is finite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+FIELDS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("test_loss", "test_accuracy", *TIMES), _is_number),
+    "dead": lambda value: isinstance(value, bool),
+    "never_predicted": lambda value: isinstance(value, list) and all(map(_is_whole, value)),
+    "zero_layers": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+    "at_once": _is_whole,
+}
+"""The fields of a `Result`, and what tells whether a value read from JSON can be one."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +136,7 @@ class Run:
     key: str
     recipe: Recipe
     data_root: str
-    status: str
+    status: Status
     stop: bool
     created: float
     started: float | None
@@ -34,7 +151,7 @@ class Run:
     steps: int | None
     step: int
     images_per_second: float | None
-    result: dict[str, Any] | None
+    result: Result | None
     error: str | None
     cluster: str | None = None  # the address of the Ray cluster that shall train it; None: this machine
     node: str | None = None  # where on the cluster it runs
@@ -64,13 +181,19 @@ class Run:
         return left / self.images_per_second + CLOSING_SECONDS
 
     @property
+    def finished_result(self) -> Result:
+        """The result of a run that is done; no other has one."""
+        assert self.result is not None, f"run {self.address} is {self.status}"
+        return self.result
+
+    @property
     def trouble(self) -> str:
         """What is wrong with a finished run, in a few words; nothing for a healthy one."""
-        result = self.result or {}
-        if result.get("dead"):
+        if self.result and self.result.dead:
             return "dead: it gives every image the same class"
-        if classes := result.get("never_predicted"):
-            return f"never predicts {', '.join(self.recipe.info.classes[index] for index in classes)}"
+        if self.result and self.result.never_predicted:
+            classes = self.recipe.info.classes
+            return f"never predicts {', '.join(classes[index] for index in self.result.never_predicted)}"
         return ""
 
     @property
@@ -79,7 +202,7 @@ class Run:
 
         A run that is alone has the whole machine, of which it uses as many threads as its model can.
         """
-        at_once = (self.result or {}).get("at_once", 1)
+        at_once = self.result.at_once if self.result else 1
         said = [f"{self.where} of {self.machine}" if self.device == "cpu" else self.where]
         said.append(f"{at_once} runs at once" if at_once > 1 else "alone")
         if self.device == "cpu" and at_once > 1:
@@ -91,7 +214,7 @@ class RunState(NamedTuple):
     """How a run stands, in a few numbers: of a thousand runs, more is read of those alone that are shown."""
 
     id: int
-    status: str
+    status: Status
     step: int
     finished: float | None
 
@@ -113,6 +236,6 @@ class Record:
     """All that a store holds of a finished run, to be put into another one."""
 
     columns: dict[str, Any]  # `checksums.COLUMNS`, and result: as they stand in the table `runs`
-    points: list[tuple]  # (split, step, epoch, seconds, loss, accuracy)
+    points: list[tuple[Any, ...]]  # (split, step, epoch, seconds, loss, accuracy)
     artifacts: dict[str, bytes]
     identity: str  # `checksums.identity`

@@ -23,23 +23,26 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.settings import Asker
 from fmnist.store import checksums
-from fmnist.store.database import Database, StoreError
-from fmnist.store.run import Point, Record, Run, RunState
+from fmnist.store.database import Database
+from fmnist.store.database import StoreError as StoreError
+from fmnist.store.run import ACTIVE, RESUMABLE, Point, Record, Result, Run, RunState, Start, Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
+KEPT = (*ACTIVE, Status.INTERRUPTED, Status.DONE)
+"""A recipe with a run that stands so is not asked for twice."""
+
 REFERENCE = Path(__file__).parents[1] / "reference" / "reference.db"
 
-ACTIVE = ("queued", "running")
-TRAINABLE = "status = 'queued' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
+TRAINABLE = f"status = '{Status.QUEUED}' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
 """In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
 
 # Made when it is first needed: a store in which nobody counts has none, nor has one of an earlier version.
 ASKERS = """
 CREATE TABLE IF NOT EXISTS askers (
     run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
-    who TEXT NOT NULL  -- access.Asker.who
+    who TEXT NOT NULL  -- settings.Asker.who
 )
 """
 
@@ -70,21 +73,36 @@ def _root_setting(dataset: str) -> str:
     return "data_root" if dataset == DEFAULT else f"data_root/{dataset}"
 
 
+def _sql(statuses: Iterable[Status]) -> str:
+    """Statuses in SQL, to stand after IN."""
+    return "('" + "', '".join(statuses) + "')"
+
+
+def _inserted(cursor: sqlite3.Cursor) -> int:
+    """The id of the row that a statement has inserted."""
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
 def _as_json(ids: Iterable[int]) -> str:
     """Ids for SQLite's json_each: they may be more than a statement can have parameters."""
     return json.dumps([int(id) for id in ids])
 
 
 class Store(Database):
-    """The runs in one file: what `Database` says of opening holds for it."""
+    """The runs in one file: what `Database` says of opening holds for it.
 
-    @property
-    def source(self) -> str:
-        return "reference" if self.read_only else "own"
+    Args:
+        source: whose runs they are, "own" or "reference": `Run.source` of each.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, source: str = "own") -> None:
+        super().__init__(path, read_only=read_only)
+        self.source = source
 
     # --- Reading ---
 
-    def runs(self, *statuses: str) -> list[Run]:
+    def runs(self, *statuses: Status) -> list[Run]:
         """All runs, or those with one of these statuses, the oldest first."""
         where = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
         with self._read() as db:
@@ -108,7 +126,7 @@ class Store(Database):
             # SQLite takes a bare column, here id, from the row that has the maximum.
             rows = db.execute(
                 "SELECT * FROM runs WHERE id IN "
-                "(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = 'done' "
+                f"(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = '{Status.DONE}' "
                 "GROUP BY json_remove(recipe, '$.device'), device)) ORDER BY id"
             ).fetchall()
         return [run for row in rows if (run := self._run(row))]
@@ -116,7 +134,7 @@ class Store(Database):
     def finished_ids(self) -> str:
         """Which runs are finished. They never change: as long as this is the same, so is all that follows from them."""
         with self._read() as db:  # From an index alone: 2 ms for 10,000 runs.
-            return db.execute("SELECT group_concat(id) FROM runs WHERE status = 'done'").fetchone()[0] or ""
+            return db.execute(f"SELECT group_concat(id) FROM runs WHERE status = '{Status.DONE}'").fetchone()[0] or ""
 
     def run(self, id: int) -> Run | None:
         with self._read() as db:
@@ -127,40 +145,34 @@ class Store(Database):
         values = dict(row)
         del values["priority"]
         try:
-            recipe = Recipe.from_json(values.pop("recipe"))
+            values["recipe"] = Recipe.from_json(values["recipe"])
+            values["result"] = Result.from_json(values["result"]) if values["result"] else None
         except (ValueError, TypeError):
-            return None  # Of a model that this program does not have: left alone, not shown.
-        versions = json.loads(values.pop("versions") or "{}")
-        result = values.pop("result")
-        stop = bool(values.pop("stop"))
-        return Run(
-            **values,
-            recipe=recipe,
-            versions=versions,
-            result=json.loads(result) if result else None,
-            stop=stop,
-            source=self.source,
-        )
+            return None  # Of a model that this program does not have, or damaged: left alone, not shown.
+        values["versions"] = json.loads(values["versions"] or "{}")
+        values["status"] = Status(values["status"])
+        values["stop"] = bool(values["stop"])
+        return Run(**values, source=self.source)
 
     def done_keys(self) -> set[str]:
         """The keys of all finished runs: what does not have to be trained again."""
         with self._read() as db:
-            return {row[0] for row in db.execute("SELECT key FROM runs WHERE status = 'done'")}
+            return {row[0] for row in db.execute(f"SELECT key FROM runs WHERE status = '{Status.DONE}'")}
 
     def newest_batch(self) -> list[RunState]:
         """The runs that were asked for together with the newest one, and all that are active; in training order."""
         with self._read() as db:
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
             rows = db.execute(
-                "SELECT id, status, step, finished FROM runs WHERE (status IN ('queued', 'running') OR id > coalesce(("
+                f"SELECT id, status, step, finished FROM runs WHERE (status IN {_sql(ACTIVE)} OR id > coalesce(("
                 "SELECT id FROM runs WHERE created < (SELECT created FROM runs ORDER BY id DESC LIMIT 1) "
                 "ORDER BY id DESC LIMIT 1), 0)) AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?))"
                 " ORDER BY priority, id",
                 (json.dumps(list(ARCHITECTURES)),),
             ).fetchall()
-        return [RunState(*row) for row in rows]
+        return [RunState(id, Status(status), step, finished) for id, status, step, finished in rows]
 
-    def by_ids(self, ids: Iterable[int], status: str | None = None) -> list[Run]:
+    def by_ids(self, ids: Iterable[int], status: Status | None = None) -> list[Run]:
         """Those of these runs that are there, or only those with a status; in training order."""
         with self._read() as db:
             rows = db.execute(
@@ -174,8 +186,7 @@ class Store(Database):
         """How many of these runs are queued or running."""
         with self._read() as db:
             return db.execute(
-                "SELECT count(*) FROM runs WHERE id IN (SELECT value FROM json_each(?)) "
-                "AND status IN ('queued', 'running')",
+                f"SELECT count(*) FROM runs WHERE id IN (SELECT value FROM json_each(?)) AND status IN {_sql(ACTIVE)}",
                 (_as_json(ids),),
             ).fetchone()[0]
 
@@ -242,7 +253,7 @@ class Store(Database):
         """The ids of all runs that are done, or were when they were sealed."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT id FROM runs WHERE status = 'done' "
+                f"SELECT id FROM runs WHERE status = '{Status.DONE}' "
                 "OR id IN (SELECT run FROM artifacts WHERE name = ?) ORDER BY id",
                 (checksums.NAME,),
             ).fetchall()
@@ -266,7 +277,7 @@ class Store(Database):
     def holds(self, key: str, identity: str) -> bool:
         """Whether this very run (`checksums.identity`) is here; one trained again by the same recipe is another one."""
         with self._read() as db:
-            rows = db.execute("SELECT id FROM runs WHERE key = ? AND status = 'done'", (key,)).fetchall()
+            rows = db.execute(f"SELECT id FROM runs WHERE key = ? AND status = '{Status.DONE}'", (key,)).fetchall()
             return any(checksums.identity(checksums.contents(db, row[0])) == identity for row in rows)
 
     def insert(self, records: Iterable[Record]) -> list[int]:
@@ -289,15 +300,16 @@ class Store(Database):
                     f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
                     tuple(values.values()),
                 )
-                added.append(cursor.lastrowid)
+                id = _inserted(cursor)
+                added.append(id)
                 db.executemany(
                     "INSERT INTO history (run, split, step, epoch, seconds, loss, accuracy) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [(cursor.lastrowid, *point) for point in record.points],
+                    [(id, *point) for point in record.points],
                 )
                 db.executemany(
                     "INSERT INTO artifacts (run, name, data) VALUES (?, ?, ?)",
-                    [(cursor.lastrowid, name, data) for name, data in record.artifacts.items()],
+                    [(id, name, data) for name, data in record.artifacts.items()],
                 )
         return added
 
@@ -336,23 +348,23 @@ class Store(Database):
         with self._write() as db:
             for recipe, key in recipes:
                 row = db.execute(
-                    "SELECT id, status FROM runs WHERE key = ? AND status IN "
-                    "('queued', 'running', 'interrupted', 'done') AND NOT stop ORDER BY status = 'done', id DESC",
+                    f"SELECT id, status FROM runs WHERE key = ? AND status IN {_sql(KEPT)} AND NOT stop "
+                    f"ORDER BY status = '{Status.DONE}', id DESC",
                     (key,),
                 ).fetchone()
-                if row and (row["status"] != "done" or not again):
-                    if row["status"] == "interrupted":
+                if row and (row["status"] != Status.DONE or not again):
+                    if row["status"] == Status.INTERRUPTED:
                         self._requeue(db, row["id"], cluster)
                         db.execute("UPDATE runs SET data_root = ? WHERE id = ?", (str(data_root), row["id"]))
                         added.append(row["id"])
-                    found.append((row["id"], row["status"] != "done"))
+                    found.append((row["id"], row["status"] != Status.DONE))
                     continue
                 cursor = db.execute(
                     "INSERT INTO runs (key, recipe, data_root, cluster, priority, created) VALUES (?, ?, ?, ?, ?, ?)",
                     (key, recipe.to_json(), str(data_root), cluster, ARCHITECTURES.place(recipe.model), now),
                 )
-                found.append((cursor.lastrowid, True))
-                added.append(cursor.lastrowid)
+                found.append((_inserted(cursor), True))
+                added.append(_inserted(cursor))
             self._put_down(db, asker, added)
         return found
 
@@ -378,7 +390,7 @@ class Store(Database):
         db.execute(ASKERS)
         db.executemany("INSERT OR REPLACE INTO askers (run, who) VALUES (?, ?)", [(id, asker.who) for id in ids])
         count = db.execute(
-            "SELECT count(*) FROM askers JOIN runs ON runs.id = run WHERE who = ? AND status IN ('queued', 'running')",
+            f"SELECT count(*) FROM askers JOIN runs ON runs.id = run WHERE who = ? AND status IN {_sql(ACTIVE)}",
             (asker.who,),
         ).fetchone()[0]
         if count > asker.limit:
@@ -391,8 +403,8 @@ class Store(Database):
     def _requeue(db: sqlite3.Connection, id: int, cluster: str | None) -> bool:
         return bool(
             db.execute(
-                "UPDATE runs SET status = 'queued', stop = 0, error = NULL, finished = NULL, node = NULL, cluster = ? "
-                "WHERE id = ? AND status IN ('interrupted', 'cancelled')",
+                f"UPDATE runs SET status = '{Status.QUEUED}', stop = 0, error = NULL, finished = NULL, node = NULL, "
+                f"cluster = ? WHERE id = ? AND status IN {_sql(RESUMABLE)}",
                 (cluster, id),
             ).rowcount
         )
@@ -400,7 +412,7 @@ class Store(Database):
     def move_to_local(self, cluster: str) -> None:
         """Train here what is queued for a cluster."""
         with self._write() as db:
-            db.execute("UPDATE runs SET cluster = NULL WHERE status = 'queued' AND cluster = ?", (cluster,))
+            db.execute(f"UPDATE runs SET cluster = NULL WHERE status = '{Status.QUEUED}' AND cluster = ?", (cluster,))
 
     def request_stop(self, ids: Iterable[int]) -> None:
         """Stop these runs: a queued one at once, a running one as soon as the trainer looks."""
@@ -408,17 +420,16 @@ class Store(Database):
         these = "id IN (SELECT value FROM json_each(?))"
         with self._write() as db:
             db.execute(
-                f"UPDATE runs SET status = 'cancelled', finished = ? WHERE status = 'queued' AND {these}",
+                f"UPDATE runs SET status = '{Status.CANCELLED}', finished = ? "
+                f"WHERE status = '{Status.QUEUED}' AND {these}",
                 (time.time(), wanted),
             )
-            db.execute(f"UPDATE runs SET stop = 1 WHERE status = 'running' AND {these}", (wanted,))
+            db.execute(f"UPDATE runs SET stop = 1 WHERE status = '{Status.RUNNING}' AND {these}", (wanted,))
 
     def delete(self, id: int) -> bool:
         """Delete a run with its curves and weights. A queued or running one has to be stopped first."""
         with self._write() as db:
-            return bool(
-                db.execute("DELETE FROM runs WHERE id = ? AND status NOT IN ('queued', 'running')", (id,)).rowcount
-            )
+            return bool(db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {_sql(ACTIVE)}", (id,)).rowcount)
 
     # --- What the trainer writes ---
 
@@ -452,7 +463,7 @@ class Store(Database):
         """
         with self._write() as db:
             row = db.execute(
-                "UPDATE runs SET status = 'running', stop = 0, started = coalesce(started, ?3), updated = ?3 "
+                f"UPDATE runs SET status = '{Status.RUNNING}', stop = 0, started = coalesce(started, ?3), updated = ?3 "
                 f"WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS ?4 "
                 "AND (?2 IS NULL OR json_remove(recipe, '$.seed') = json_remove(?2, '$.seed')) "
                 "ORDER BY priority, id LIMIT 1) RETURNING *",
@@ -464,45 +475,19 @@ class Store(Database):
         """Queue a running run again, whose place on a cluster is gone; one that shall stop is stopped."""
         with self._write() as db:
             db.execute(
-                "UPDATE runs SET status = CASE stop WHEN 1 THEN 'cancelled' ELSE 'queued' END, node = NULL, "
-                "finished = CASE stop WHEN 1 THEN ? END, stop = 0 WHERE id = ? AND status = 'running'",
+                f"UPDATE runs SET status = CASE stop WHEN 1 THEN '{Status.CANCELLED}' ELSE '{Status.QUEUED}' END, "
+                "node = NULL, finished = CASE stop WHEN 1 THEN ? END, stop = 0 "
+                f"WHERE id = ? AND status = '{Status.RUNNING}'",
                 (time.time(), id),
             )
 
-    def record_start(
-        self,
-        id: int,
-        *,
-        device: str,
-        threads: int,
-        machine: str,
-        versions: dict[str, str],
-        parameters: int,
-        multiply_adds: int,
-        steps: int,
-        step: int,
-        node: str | None = None,
-    ) -> None:
+    def record_start(self, id: int, start: Start) -> None:
         """Note where a run is trained; forget points after the step from which it goes on."""
+        values = vars(start) | {"versions": json.dumps(start.versions), "updated": time.time()}
         with self._write() as db:
-            db.execute(
-                "UPDATE runs SET device = ?, threads = ?, machine = ?, versions = ?, parameters = ?, "
-                "multiply_adds = ?, steps = ?, step = ?, node = ?, updated = ? WHERE id = ?",
-                (
-                    device,
-                    threads,
-                    machine,
-                    json.dumps(versions),
-                    parameters,
-                    multiply_adds,
-                    steps,
-                    step,
-                    node,
-                    time.time(),
-                    id,
-                ),
-            )
-            db.execute("DELETE FROM history WHERE run = ? AND step > ?", (id, step))
+            columns = ", ".join(f"{name} = ?" for name in values)
+            db.execute(f"UPDATE runs SET {columns} WHERE id = ?", (*values.values(), id))
+            db.execute("DELETE FROM history WHERE run = ? AND step > ?", (id, start.step))
 
     def record(
         self,
@@ -525,10 +510,10 @@ class Store(Database):
     def finish(
         self,
         id: int,
-        status: str,
+        status: Status,
         *,
         points: Sequence[Point] = (),
-        result: dict[str, Any] | None = None,
+        result: Result | None = None,
         artifacts: dict[str, bytes] | None = None,
         error: str | None = None,
     ) -> None:
@@ -537,9 +522,9 @@ class Store(Database):
             self._add(db, id, points, artifacts or {})
             db.execute(
                 "UPDATE runs SET status = ?, result = ?, error = ?, finished = ?, stop = 0 WHERE id = ?",
-                (status, json.dumps(result) if result else None, error, time.time(), id),
+                (status, result.to_json() if result else None, error, time.time(), id),
             )
-            if status == "done":
+            if status == Status.DONE:
                 db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'checkpoint'", (id,))
                 checksums.attach(db, id)
 
@@ -547,8 +532,8 @@ class Store(Database):
         """Mark runs that nobody trains any more; their number. Only for the holder of the trainer's lock."""
         with self._write() as db:
             return db.execute(
-                "UPDATE runs SET status = CASE stop WHEN 1 THEN 'cancelled' ELSE 'interrupted' END, stop = 0, "
-                "finished = ? WHERE status = 'running'",
+                f"UPDATE runs SET status = CASE stop WHEN 1 THEN '{Status.CANCELLED}' ELSE '{Status.INTERRUPTED}' END, "
+                f"stop = 0, finished = ? WHERE status = '{Status.RUNNING}'",
                 (time.time(),),
             ).rowcount
 

@@ -16,11 +16,7 @@ from fmnist.store.library import Library, estimate_seconds
 
 @dataclass(frozen=True)
 class Plan:
-    """A grid, and what of it is trained already.
-
-    Raises:
-        RecipeError: the grid has a value that can't be used, or too many runs.
-    """
+    """A grid, and what of it is trained already."""
 
     library: Library
     grid: Grid
@@ -28,12 +24,13 @@ class Plan:
     slots: int  # how many runs are trained side by side
     again: bool = False  # train also what is trained already
 
-    def __post_init__(self) -> None:
-        _ = self.keyed  # So that an unusable grid makes no plan.
-
     @cached_property
     def keyed(self) -> list[tuple[Recipe, str]]:
-        """Each recipe with its key, as `Store.enqueue` takes them."""
+        """Each recipe with its key, as `Store.enqueue` takes them.
+
+        Raises:
+            RecipeError: the grid has a value that can't be used, or too many runs.
+        """
         return [(recipe, recipe.key(self.data.fingerprint)) for recipe in self.grid.recipes()]
 
     @cached_property

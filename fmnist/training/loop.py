@@ -11,7 +11,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from fmnist import metrics
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.recipe import Recipe
+from fmnist.store.run import Result
 
 REPORTS_PER_EPOCH = 75
 EVALUATION_BATCH = 500  # Measured: faster than one batch of 10,000, which does not fit the cache.
@@ -79,19 +80,11 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Finished:
-    """The result of a run."""
+    """The end of a run."""
 
     weights: dict[str, torch.Tensor]
     logits: np.ndarray  # float16 (N, 10), of the test images
-    test_loss: float
-    test_accuracy: float
-    train_seconds: float
-    eval_seconds: float
-    image_seconds: float  # inference time per image, in batches of 1,000
-    single_seconds: float  # inference time of one image alone, as when somebody asks about one
-    dead: bool
-    never_predicted: list[int]
-    zero_layers: list[str]  # layers of which every unit is zero for every test image
+    result: Result
 
 
 @dataclass(frozen=True)
@@ -109,7 +102,7 @@ Event = Started | Progress | EpochEnd | Finished
 
 def train(
     recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None, threads: int | None = None
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Train by a recipe, yielding events: `Started`, then `Progress` and `EpochEnd` as they come, at last `Finished`.
 
     The weights depend on the recipe, the data and the machine alone, bit for bit; a run that goes on from a
@@ -179,14 +172,14 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
             seconds = _now(device) - clock
             step += len(some)
             train_seconds += seconds
-            _check(loss, step, epoch)
+            _check(loss, step, epoch, recipe)
             yield Progress(step, epoch, loss, accuracy, train_seconds, len(seen) / seconds)
 
         started = _now(device)
         logits = evaluate(model, test_images, threads)
         predictions = metrics.predict(logits)
         test_loss = metrics.cross_entropy(logits, data.test_labels)
-        _check(test_loss, step, epoch)
+        _check(test_loss, step, epoch, recipe)
         test_accuracy = metrics.accuracy(predictions, data.test_labels)
         eval_seconds += _now(device) - started
         state = Checkpoint(epoch, train_seconds, eval_seconds, _state(model, optimizer))
@@ -195,9 +188,7 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
     if logits is None:  # Interrupted between the last epoch and the result.
         logits = evaluate(model, test_images, threads)
     predictions = metrics.predict(logits)
-    yield Finished(
-        weights=as_plain(model.state_dict()),
-        logits=logits,
+    result = Result(
         test_loss=metrics.cross_entropy(logits, data.test_labels),
         test_accuracy=metrics.accuracy(predictions, data.test_labels),
         train_seconds=train_seconds,
@@ -205,9 +196,10 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
         image_seconds=_inference_seconds(model, test_images[:1000]) / len(test_images[:1000]),
         single_seconds=_inference_seconds(model, test_images[:1]),
         dead=metrics.is_dead(predictions),
-        never_predicted=metrics.never_predicted(predictions),
-        zero_layers=zero_layers(model, test_images),
+        never_predicted=tuple(metrics.never_predicted(predictions)),
+        zero_layers=tuple(zero_layers(model, test_images)),
     )
+    yield Finished(as_plain(model.state_dict()), logits, result)
 
 
 def build(model: str, seed: int, device: torch.device) -> nn.Module:
@@ -329,7 +321,7 @@ class Gradients:
             logits = [self._part(i, *part, len(images)) for i, part in enumerate(parts)]
         for parameters in self._parameters[1 : len(parts)]:
             for mine, other in zip(self._parameters[0], parameters, strict=True):
-                if mine.grad is not None:  # It is not frozen.
+                if mine.grad is not None and other.grad is not None:  # It is not frozen.
                     mine.grad.add_(other.grad)
         return torch.cat(logits)
 
@@ -355,11 +347,11 @@ def _sharing(model: nn.Module) -> nn.Module:
     return twin
 
 
-def _check(loss: float, step: int, epoch: int) -> None:
+def _check(loss: float, step: int, epoch: int, recipe: Recipe) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
-            f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): "
-            "the weights have run away. A lower learning rate helps."
+            f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): the weights have run away. "
+            f"Train with a lower learning rate, such as {recipe.learning_rate / 10:g}."
         )
 
 
@@ -456,7 +448,8 @@ def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torc
 
 
 def _restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    weights, moments = {}, {}
+    weights: dict[str, torch.Tensor] = {}
+    moments: dict[int, dict[str, torch.Tensor]] = {}
     parameters = list(model.parameters())
     for name, tensor in checkpoint.tensors.items():
         kind, _, rest = name.partition(".")
@@ -507,10 +500,10 @@ def zero_layers(model: nn.Module, images: torch.Tensor) -> list[str]:
 
     In a healthy model the first images show that there are none, and the rest need not be looked at.
     """
-    zero = {layer: name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)}
+    zero: dict[nn.Module, str] = {layer: name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)}
     used = set()
 
-    def watch(layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+    def watch(layer: nn.Module, _inputs: object, output: torch.Tensor) -> None:
         used.add(layer)
         if output.any():
             zero.pop(layer, None)

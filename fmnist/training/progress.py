@@ -10,10 +10,7 @@ from fmnist.grid import SETTINGS, Factor, differing, distinguish
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library, estimate_seconds
-from fmnist.store.run import Run
-from fmnist.store.store import ACTIVE
-
-UNFINISHED = ("failed", "interrupted", "cancelled")
+from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 
 
 class TrainingProgress:
@@ -27,11 +24,11 @@ class TrainingProgress:
         self._standings = library.own.newest_batch()
         self._counts = Counter(standing.status for standing in self._standings)
 
-    def count(self, *statuses: str) -> int:
+    def count(self, *statuses: Status) -> int:
         """How many runs there are, or how many with one of these statuses."""
         return sum(self._counts[status] for status in statuses) if statuses else len(self._standings)
 
-    def ids(self, *statuses: str) -> list[int]:
+    def ids(self, *statuses: Status) -> list[int]:
         """The runs with one of these statuses."""
         return [standing.id for standing in self._standings if standing.status in statuses]
 
@@ -53,26 +50,26 @@ class TrainingProgress:
     # --- The runs that are shown ---
 
     def running(self, most: int | None = None) -> list[Run]:
-        return self._runs(self.ids("running")[:most])
+        return self._runs(self.ids(Status.RUNNING)[:most])
 
     def queued(self, most: int) -> list[Run]:
         """The next ones."""
-        return self._runs(self.ids("queued")[:most])
+        return self._runs(self.ids(Status.QUEUED)[:most])
 
     def unfinished(self, most: int) -> list[Run]:
         """The ones that ended last without a result; failed ones before those that were stopped."""
-        ids = self._last("failed") + self._last("interrupted", "cancelled")
+        ids = self._last(Status.FAILED) + self._last(*RESUMABLE)
         return self._runs(ids[:most])
 
     def results(self, most: int) -> list[Run]:
         """The ones that were done last."""
-        return self._runs(self._last("done")[:most])
+        return self._runs(self._last(Status.DONE)[:most])
 
     def with_curves(self, most: int) -> list[Run]:
         """The running ones, and those that ended last."""
-        return self._runs((self.ids("running") + self._last("done", *UNFINISHED))[:most])
+        return self._runs((self.ids(Status.RUNNING) + self._last(Status.DONE, *UNFINISHED))[:most])
 
-    def _last(self, *statuses: str) -> list[int]:
+    def _last(self, *statuses: Status) -> list[int]:
         """Those with one of these statuses, the one that ended last before the others."""
         ended = [standing for standing in self._standings if standing.status in statuses]
         return [standing.id for standing in sorted(ended, key=lambda one: one.finished or 0, reverse=True)]
@@ -103,8 +100,8 @@ class TrainingProgress:
             images: gives the number of training images of a data set; None where it is not there.
             slots: how many runs are trained side by side.
         """
-        running = [run.seconds_left or 0.0 for run in self._runs(self.ids("running"))]
-        queued = tuple(self.ids("queued"))
+        running = [run.seconds_left or 0.0 for run in self._runs(self.ids(Status.RUNNING))]
+        queued = tuple(self.ids(Status.QUEUED))
 
         def estimate() -> float | None:
             by_dataset: dict[str, list[Recipe]] = {}

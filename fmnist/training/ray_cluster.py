@@ -29,8 +29,18 @@ import ray
 from ray import exceptions
 
 from fmnist.data import files
+from fmnist.store.run import Start, Status
 from fmnist.training import worker
-from fmnist.training.worker import Begun, ClusterState, Ended, Lost, Node, Order, Prepare, Report, Stop
+from fmnist.training.worker import (
+    ClusterState,
+    EndReport,
+    LostReport,
+    Node,
+    Order,
+    Prepare,
+    Report,
+    Stop,
+)
 
 LOOK_SECONDS = 0.05  # Between two looks at what the trainer says.
 HEAD_SECONDS = 1.0  # Between two looks whether the head is there.
@@ -134,7 +144,7 @@ class Driver:
         self._looked = 0.0
         self._tasks: dict[int, ray.ObjectRefGenerator] = {}  # by the run's id
         self._stopped: set[int] = set()
-        self._data: dict[str, ray.ObjectRef] = {}  # by the data's fingerprint
+        self._data: dict[str, ray.ObjectRef[files.Dataset]] = {}  # by the data's fingerprint
 
     def work(self) -> None:
         """Until the trainer is gone."""
@@ -173,7 +183,7 @@ class Driver:
                 try:
                     images = self._put(worker.dataset(message))
                 except files.DataError as error:
-                    self._trainer.send((message.run, Ended("failed", str(error))))
+                    self._trainer.send((message.run, EndReport(Status.FAILED, str(error))))
                     return
                 self._tasks[message.run] = _train.options(**self._needs(message)).remote(message, images)
             case Stop() if message.run in self._tasks:
@@ -183,7 +193,7 @@ class Driver:
                 with suppress(files.DataError):  # Whoever asks for a run is told.
                     self._put(files.load(message.dataset, message.data_root, message.cache))
 
-    def _put(self, images: files.Dataset) -> ray.ObjectRef:
+    def _put(self, images: files.Dataset) -> ray.ObjectRef[files.Dataset]:
         """The data in the cluster's object store: sent once, however many runs learn from them."""
         if images.fingerprint not in self._data:
             self._data[images.fingerprint] = ray.put(images)
@@ -201,7 +211,7 @@ class Driver:
         for task in ready:
             report = self._next(ids[task], task)
             self._trainer.send((ids[task], report))
-            if isinstance(report, Ended | Lost):
+            if isinstance(report, EndReport | LostReport):
                 del self._tasks[ids[task]]
                 self._stopped.discard(ids[task])
 
@@ -210,37 +220,37 @@ class Driver:
         try:
             report = ray.get(next(task))
         except StopIteration:
-            return Lost("Its training on the cluster ended without a result.")
+            return LostReport("Its training on the cluster ended without a result.")
         except exceptions.RayError as error:
-            return Ended("cancelled") if id in self._stopped else _end(error)
-        if isinstance(report, Begun):  # A task knows its node by the id alone.
-            node = report.facts["node"]
-            return Begun(report.facts | {"node": self._names.get(node, node[:6])})
+            return EndReport(Status.CANCELLED) if id in self._stopped else _end(error)
+        if isinstance(report, Start) and report.node:  # A task knows its node by the id alone.
+            return replace(report, node=self._names.get(report.node, report.node[:6]))
         return report
 
 
-def _end(error: exceptions.RayError) -> Ended | Lost:
+def _end(error: exceptions.RayError) -> EndReport | LostReport:
     """What an error of Ray means for a run: that it can't be trained, or that it has to go on elsewhere."""
     match error:
         case exceptions.RayTaskError():
             log.error("%s", error)
-            return Ended("failed", f"A node of the cluster can't train it ({_first_line(error.cause or error)}).")
+            reason = _first_line(error.cause or error)
+            return EndReport(Status.FAILED, f"A node of the cluster can't train it ({reason}).")
         case exceptions.RuntimeEnvSetupError():
             log.error("%s", error)
-            return Ended("failed", f"The cluster can't take over the program ({_first_line(error)}).")
+            return EndReport(Status.FAILED, f"The cluster can't take over the program ({_first_line(error)}).")
         case exceptions.NodeDiedError():
-            return Lost("The node of the cluster that trained it is gone.")
+            return LostReport("The node of the cluster that trained it is gone.")
         case exceptions.OutOfMemoryError():
-            return Lost("The node of the cluster that trained it ran out of memory.")
+            return LostReport("The node of the cluster that trained it ran out of memory.")
         case _:
-            return Lost(f"The cluster lost it ({_first_line(error)}).")
+            return LostReport(f"The cluster lost it ({_first_line(error)}).")
 
 
 @ray.remote(num_returns="streaming", max_retries=0)
 def _train(order: Order, images: files.Dataset) -> Iterator[Report]:
     """On a node of the cluster: train, and report. Ray interrupts it when it shall stop."""
     for report in worker.follow(order, lambda: images, stopped=lambda: False):
-        if isinstance(report, Begun):
-            yield Begun(report.facts | {"node": ray.get_runtime_context().get_node_id()})
+        if isinstance(report, Start):
+            yield replace(report, node=ray.get_runtime_context().get_node_id())
         else:
             yield report

@@ -17,28 +17,40 @@ import json
 import logging
 import multiprocessing
 import os
-import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from fmnist import settings
+from fmnist import background, settings
 from fmnist.data.catalog import DEFAULT
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.store.run import Run
+from fmnist.store.run import Run, Start, Status
 from fmnist.store.store import Store, StoreError, store_path
-from fmnist.training.worker import Begun, ClusterState, Ended, Grown, Lost, Order, Prepare, Report, Stop, cores, serve
+from fmnist.training.worker import (
+    ClusterState,
+    EndReport,
+    LostReport,
+    Order,
+    Prepare,
+    ProgressReport,
+    Report,
+    Stop,
+    cores,
+    serve,
+)
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
@@ -54,7 +66,7 @@ EXPECTED = "trainer_files"  # The setting of the store in which `_expected` stan
 SPAWNED = multiprocessing.get_context("spawn")
 # Forked from a process that has loaded torch and done nothing else: a worker more starts at once and shares its memory.
 # Linux alone: elsewhere there is no fork, or system libraries do not survive it.
-WORKERS = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+WORKERS = multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 WORKERS.set_forkserver_preload(["fmnist.training.preload"])
 
 log = logging.getLogger("fmnist.training.scheduler")
@@ -91,8 +103,9 @@ def _held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
         lock.release()
 
 
-def is_alive(store: Store) -> bool:
-    """Whether a trainer works on this store. If not, runs that it left behind are marked as interrupted.
+@contextmanager
+def _tried(store: Store) -> Iterator[bool]:
+    """Hold the lock of a store's trainer if no trainer does; tell whether.
 
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written: no lock can be tried.
@@ -100,9 +113,28 @@ def is_alive(store: Store) -> bool:
     if settings.read_only():
         raise StoreError(settings.READ_ONLY)
     with _held(_lock(store.path)) as free:
-        if free and store.runs("running"):
+        yield free
+
+
+def is_alive(store: Store) -> bool:
+    """Whether a trainer works on this store.
+
+    Raises:
+        StoreError: as `_tried`.
+    """
+    with _tried(store) as free:
+        return not free
+
+
+def recover(store: Store) -> None:
+    """Mark the runs as interrupted that a trainer has left behind; none while a trainer is alive.
+
+    Raises:
+        StoreError: as `_tried`, or the store can't be written.
+    """
+    with _tried(store) as free:
+        if free and store.runs(Status.RUNNING):
             store.interrupt_running()
-    return not free
 
 
 def start(store: Store) -> None:
@@ -114,27 +146,16 @@ def start(store: Store) -> None:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    command = [sys.executable, "-u", *settings.module("fmnist.training.scheduler"), "--runs", str(store.path)]
+    command = ["-u", *settings.module("fmnist.training.scheduler"), "--runs", str(store.path)]
     if is_alive(store):
         if custom.files() <= _expected(store):
             return
         store.set_setting(EXPECTED, json.dumps(sorted(custom.files())))
         command += ["--wait"]
     try:
-        with log_path(store.path).open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=settings.start_folder(),
-                env=settings.environment(),
-                start_new_session=True,  # Ctrl-C and the end of the server must not reach it.
-            )
+        background.detach(*command, log=log_path(store.path))
     except OSError as error:
         raise StoreError(f"The trainer can't be started ({error.strerror or error}).") from error
-    # Somebody has to take note of its end, else it stays in the process table as a zombie.
-    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def cluster_state(store: Store, address: str) -> ClusterState:
@@ -234,7 +255,9 @@ class Scheduler:
                 # Whoever asks for one has had it tried. Those of before a file was changed may still be in the queue.
                 custom.refresh(self.store.path.parent, keep_former=True, trying=False)
                 self._hand_out()
-                if self._take_reports() or self.store.waiting_for_clusters():  # One that is gone may come back.
+                busy = self._is_busy()  # Also if the last run ends with these reports.
+                self._take_reports()
+                if busy or self.store.waiting_for_clusters():  # A cluster that is gone may come back.
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since >= idle_seconds or self._is_followed():
                     return
@@ -246,13 +269,17 @@ class Scheduler:
                     log.info("run %d interrupted: %s", id, error)
                     # If not even that can be written, whoever looks next finds a running run without a trainer.
                     with suppress(StoreError):
-                        self.store.finish(id, "interrupted", error=str(error))
+                        self.store.finish(id, Status.INTERRUPTED, error=str(error))
             raise
         finally:
             self._end(self._all())
 
     def _all(self) -> list[Worker]:
         return [*self._workers, *self._clusters.values()]
+
+    def _is_busy(self) -> bool:
+        """Whether any run is being trained."""
+        return any(worker.jobs for worker in self._all())
 
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
@@ -306,11 +333,12 @@ class Scheduler:
             if time.monotonic() >= self._retries.get(address, 0):
                 self._connect(address)  # It tells how much room there is when it is connected.
             return
-        if not worker.cluster.nodes and time.monotonic() - worker.since > CONNECT_SECONDS:
+        cluster = worker.cluster or ClusterState(address)
+        if not cluster.nodes and time.monotonic() - worker.since > CONNECT_SECONDS:
             worker.cluster = ClusterState(address, problem=f"The Ray cluster at {address} does not answer.")
             worker.process.kill()  # Which shows when its report is awaited.
             return
-        free = worker.cluster.slots - worker.threads
+        free = cluster.slots - worker.threads
         for left in range(min(waiting, free), 0, -1):
             run = self.store.claim(cluster=address)
             if run is None:
@@ -334,15 +362,15 @@ class Scheduler:
 
     # --- From the workers to the store ---
 
-    def _take_reports(self) -> bool:
-        """Write down what comes within moments; whether any run was being trained."""
-        busy = any(worker.jobs for worker in self._all())
-        talking = {worker.connection: worker for worker in self._all() if worker.jobs or worker.cluster}
+    def _take_reports(self) -> None:
+        """Write down what comes within moments."""
+        talking = [worker for worker in self._all() if worker.jobs or worker.cluster]
         if not talking:
             time.sleep(POLL_SECONDS)
-        for connection in wait(list(talking), POLL_SECONDS):
-            self._listen(talking[connection])
-        return busy
+        heard = wait([worker.connection for worker in talking], POLL_SECONDS)
+        for worker in talking:
+            if worker.connection in heard:
+                self._listen(worker)
 
     def _listen(self, worker: Worker) -> None:
         """Write down all that a worker has said by now."""
@@ -362,13 +390,13 @@ class Scheduler:
         """Write down what is reported of a run, and stop it if it is no longer wanted."""
         run = job.run
         match report:
-            case Begun():
-                self.store.record_start(run.id, **report.facts)
-                job.node = report.facts.get("node")
+            case Start():
+                self.store.record_start(run.id, report)
+                job.node = report.node
                 beside = [other for other in worker.jobs.values() if other.node and other.node == job.node]
                 for other in beside:
                     other.at_once = max(other.at_once, len(beside))
-            case Grown():
+            case ProgressReport():
                 wanted = self.store.record(
                     run.id,
                     report.points,
@@ -379,18 +407,18 @@ class Scheduler:
                     self._losses.pop(run.id, None)
                 if not wanted:
                     worker.stop(job)
-            case Ended():
+            case EndReport():
                 self._finish(worker, job, report)
-            case Lost():
+            case LostReport():
                 self._losses[run.id] += 1
                 if self._losses[run.id] == MAX_LOSSES:
                     reason = f"{report.reason} It happened {MAX_LOSSES} times without an epoch being finished."
-                    self._finish(worker, job, Ended("interrupted", reason))
+                    self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
                 else:
                     self._give_back(worker, job, report.reason)
 
-    def _finish(self, worker: Worker, job: Job, end: Ended) -> None:
-        result = end.result and end.result | {"at_once": job.at_once}
+    def _finish(self, worker: Worker, job: Job, end: EndReport) -> None:
+        result = end.result and replace(end.result, at_once=job.at_once)
         self.store.finish(
             job.run.id, end.status, points=end.points, result=result, artifacts=end.artifacts, error=end.error
         )
@@ -420,7 +448,7 @@ class Scheduler:
                 "it may have run out of memory."
             )
             for job in list(worker.jobs.values()):
-                self._finish(worker, job, Ended("interrupted", reason))
+                self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
             return
         address = worker.cluster.address
         del self._clusters[address]
@@ -445,7 +473,9 @@ class Scheduler:
         self._clusters[address] = worker
         return worker
 
-    def _start(self, context: BaseContext, function: Callable, *arguments: str) -> Worker:
+    def _start(
+        self, context: SpawnContext | ForkServerContext, function: Callable[..., None], *arguments: str
+    ) -> Worker:
         ours, theirs = context.Pipe()
         # Daemons end with us in any orderly way; after any other they find that nobody listens.
         process = context.Process(target=function, args=(theirs, *arguments), daemon=True)
@@ -513,7 +543,7 @@ def main(arguments: list[str] | None = None) -> int:
                 store.interrupt_running()
                 trainer.work(options.idle_seconds)
             # Somebody may have queued a run just before the lock was given back, and have seen it still held.
-            if not store.runs("queued"):
+            if not store.runs(Status.QUEUED):
                 return 0
     except StoreError as error:
         log.error("%s", error)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from fmnist.data.files import Dataset
@@ -77,23 +78,21 @@ def _turn(recipe: Recipe, data: Dataset, steps: int) -> tuple[str, int, float]:
     from fmnist.training import loop
 
     long_enough = replace(recipe, epochs=1000)
-    events = loop.train(long_enough, data, threads=slots())
-    started, first = next(events), None
-    for event in events:
-        match event:
-            case loop.Progress() if first is None:
-                first = event  # The steps up to here are the turn's own warm-up.
-            case loop.Progress():
-                done, seconds = event.step - first.step, event.train_seconds - first.train_seconds
-                if done >= steps or seconds >= MAX_SECONDS:
-                    break
-    events.close()
-    return started.device, started.threads, seconds / done
-
-
-def measure(recipes: Sequence[Recipe], data: Dataset, steps: int = STEPS, rounds: int = ROUNDS) -> list[Timing]:
-    """All turns, and what came out: see `turns` and `timings`."""
-    return timings(recipes, data, list(turns(recipes, data, steps, rounds)))
+    device, threads, done, seconds = "", 0, 0, 0.0
+    first: loop.Progress | None = None
+    with closing(loop.train(long_enough, data, threads=slots())) as events:
+        for event in events:
+            match event:
+                case loop.Started():
+                    device, threads = event.device, event.threads
+                case loop.Progress():
+                    if first is None:
+                        first = event  # The steps up to here are the turn's own warm-up.
+                        continue
+                    done, seconds = event.step - first.step, event.train_seconds - first.train_seconds
+                    if done >= steps or seconds >= MAX_SECONDS:
+                        break
+    return device, threads, seconds / done
 
 
 def timings(recipes: Sequence[Recipe], data: Dataset, turns: Sequence[Turn]) -> list[Timing]:

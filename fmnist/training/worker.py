@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -24,12 +25,12 @@ from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fmnist.data import files
 from fmnist.models.registry import ARCHITECTURES, Architecture
 from fmnist.recipe import Recipe
-from fmnist.store.run import Point
+from fmnist.store.run import Point, Result, Start, Status
 from fmnist.store.store import pack
 
 if TYPE_CHECKING:
@@ -73,15 +74,11 @@ class Stop:
     run: int
 
 
-@dataclass(frozen=True)
-class Begun:
-    """What is known once the model stands on its device: the arguments of `Store.record_start`."""
-
-    facts: dict[str, Any]
+Message = Prepare | Order | Stop
 
 
 @dataclass(frozen=True)
-class Grown:
+class ProgressReport:
     """What is new since the last report: the arguments of `Store.record`."""
 
     points: list[Point]
@@ -92,24 +89,24 @@ class Grown:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndReport:
     """The end of a run, with what was not reported yet: the arguments of `Store.finish`."""
 
-    status: str
+    status: Status
     error: str | None = None
     points: list[Point] = field(default_factory=list)
-    result: dict[str, Any] | None = None
+    result: Result | None = None
     artifacts: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Lost:
+class LostReport:
     """The place where the run was trained is gone: it has to go on elsewhere. Only clusters lose runs."""
 
     reason: str
 
 
-Report = Begun | Grown | Ended | Lost
+Report = Start | ProgressReport | EndReport | LostReport
 """Comes with the id of its run: (id, report)."""
 
 
@@ -147,26 +144,52 @@ class ClusterState:
 # --- The process ---
 
 
+class Inbox:
+    """What the trainer has said and is not done yet, in its order."""
+
+    def __init__(self, trainer: Connection) -> None:
+        self._trainer = trainer
+        self._waiting: deque[Message] = deque()
+
+    def next(self) -> Message:
+        """The next message; waits for it.
+
+        Raises:
+            EOFError, OSError: the trainer is gone.
+        """
+        return self._waiting.popleft() if self._waiting else self._trainer.recv()
+
+    def is_stopped(self, run: int) -> bool:
+        """Whether the run that is being trained is no longer wanted. All other messages wait until it has ended."""
+        try:
+            while self._trainer.poll():
+                self._waiting.append(self._trainer.recv())
+        except (EOFError, OSError):  # Nobody is there any more who would write anything down.
+            return True
+        return Stop(run) in self._waiting
+
+
 def serve(trainer: Connection) -> None:
     """Do what the trainer says until it is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    inbox = Inbox(trainer)
     # The trainer has ended, however it did: nobody would write anything down.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         while True:
-            match trainer.recv():
+            match inbox.next():
                 case Prepare() as wanted:
                     importlib.import_module("fmnist.training.preload")  # A forked worker has it already.
                     with suppress(files.DataError):  # Whoever asks for a run is told.
                         _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
                 case Order() as order:
-                    for report in follow(order, lambda: dataset(order), stopped=trainer.poll):
+                    for report in follow(order, lambda: dataset(order), stopped=lambda: inbox.is_stopped(order.run)):
                         trainer.send((order.run, report))
                 case Stop():
                     pass  # The run had ended in the meantime.
 
 
 def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
-    """Train, and say a few times a second what is to be written down; at last an `Ended`, whatever happens.
+    """Train, and say a few times a second what is to be written down; at last an `EndReport`, whatever happens.
 
     Args:
         load: gives the data; may raise `DataError`.
@@ -175,16 +198,17 @@ def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[]
     try:
         yield from _follow(order, load, stopped)
     except files.DataError as error:
-        yield Ended("failed", str(error))
+        yield EndReport(Status.FAILED, str(error))
     except Exception as error:
         training = sys.modules.get("fmnist.training.loop")
         if training and isinstance(error, training.TrainingError):
             if error.__cause__:  # Of a model of the user's own: the log shows where in its code.
                 log.info("%s", order.recipe, exc_info=error.__cause__)
-            yield Ended("failed", str(error))
+            yield EndReport(Status.FAILED, str(error))
         else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
             log.exception("%s", order.recipe)
-            yield Ended("failed", f"The training ended by a fault of this program; the details are in {order.log}.")
+            sentence = f"The training ended by a fault of this program; the details are in {order.log}."
+            yield EndReport(Status.FAILED, sentence)
 
 
 def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
@@ -200,18 +224,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
             case training.Started():
                 began, steps = time.monotonic(), event.steps
                 done = order.recipe.image_passes(event.step, steps)
-                yield Begun(
-                    {
-                        "device": event.device,
-                        "threads": event.threads,
-                        "machine": machine(),
-                        "versions": versions(),
-                        "parameters": event.parameters,
-                        "multiply_adds": event.multiply_adds,
-                        "steps": event.steps,
-                        "step": event.step,
-                    }
-                )
+                yield Start(**vars(event), machine=machine(), versions=versions())
                 continue
             case training.Progress():
                 points.append(Point("train", event.step, event.epoch, event.train_seconds, event.loss, event.accuracy))
@@ -222,34 +235,23 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
                 artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
             case training.Finished():
-                yield _ended(event, points, artifacts)
+                yield _end(event, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
             rate = (order.recipe.image_passes(event.step, steps) - done) / (time.monotonic() - began)
-            yield Grown(points, rate, artifacts)
+            yield ProgressReport(points, rate, artifacts)
             points, artifacts, reported = [], {}, time.monotonic()
             if stopped():
-                yield Ended("cancelled")
+                yield EndReport(Status.CANCELLED)
                 return
 
 
-def _ended(event: loop.Finished, points: list[Point], artifacts: dict[str, bytes]) -> Ended:
+def _end(event: loop.Finished, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
     from safetensors.torch import save
 
-    result = {
-        "test_loss": event.test_loss,
-        "test_accuracy": event.test_accuracy,
-        "train_seconds": event.train_seconds,
-        "eval_seconds": event.eval_seconds,
-        "image_seconds": event.image_seconds,
-        "single_seconds": event.single_seconds,
-        "dead": event.dead,
-        "never_predicted": event.never_predicted,
-        "zero_layers": event.zero_layers,
-    }
     artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)}
     artifacts.pop("checkpoint", None)
-    return Ended("done", points=points, result=result, artifacts=artifacts)
+    return EndReport(Status.DONE, points=points, result=event.result, artifacts=artifacts)
 
 
 def _load_training() -> ModuleType:

@@ -40,7 +40,7 @@ def say_problem(library: Library, state: ClusterState, waiting: int) -> None:
     """Why a cluster trains nothing, what becomes of its runs, and the way out."""
     runs = "1 run waits" if waiting == 1 else f"{waiting:,} runs wait"
     kept = f" {runs} for it: what was begun goes on from its last finished epoch." if waiting else ""
-    st.warning(widgets.escape(state.problem) + kept, icon=":material/cloud_off:")
+    st.warning(widgets.escape(state.problem or "") + kept, icon=":material/cloud_off:")
     offered = waiting and not settings.read_only()
     if offered and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
         library.own.move_to_local(state.address)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import zipfile
@@ -15,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from fmnist import settings
+from fmnist.background import BackgroundProcess
 from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -24,8 +23,6 @@ MAX_RUNS = 40
 """At once from a page: the answers of so many runs are some 30 MB, which lie in the server's memory."""
 MAX_SECONDS = 300
 KEPT = "exported"
-SAID = "fmnist: "
-"""How a sentence of the command line begins on its standard error."""
 
 
 @st.cache_resource
@@ -109,27 +106,19 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
     """
     with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
         folder = Path(temporary) / "files"
-        command = [sys.executable, *settings.module("fmnist"), "export", *(run.address for run in runs)]
+        command = [*settings.module("fmnist"), "export", *(run.address for run in runs), "--to", form.id]
         root = library.own.data_root(runs[0].recipe.dataset)
-        command += ["--to", form.id, "--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
+        command += ["--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
+        process = BackgroundProcess(*command)
         try:
-            ended = subprocess.run(
-                command,
-                cwd=settings.start_folder(),
-                env=settings.environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=MAX_SECONDS,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except subprocess.TimeoutExpired:
-            raise ExportError(f"It took more than {MAX_SECONDS} s, and was given up: choose fewer runs.") from None
-        # What libraries write there besides is not for a page.
-        said = [line.removeprefix(SAID) for line in ended.stderr.splitlines() if line.startswith(SAID)]
-        if ended.returncode:
-            raise ExportError(said[-1] if said else "The export broke off: try it from the command line.")
-        return *_as_one_file(folder, form, runs), said
+            code = process.wait(MAX_SECONDS)
+        finally:
+            process.stop()
+        if code is None:
+            raise ExportError(f"It took more than {MAX_SECONDS} s, and was given up: choose fewer runs.")
+        if code:
+            raise ExportError(process.fault("The export broke off: try it from the command line."))
+        return *_as_one_file(folder, form, runs), process.sentences
 
 
 def _as_one_file(folder: Path, form: Format, runs: Sequence[Run]) -> tuple[bytes, str]:

@@ -6,6 +6,7 @@ import html
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -25,7 +26,7 @@ STEPS = {
     "negate": "Negate",
     "stretch": "Stretch the greys",
 }
-UNCHANGED = {"dx": 0, "dy": 0, "angle": 0, "scale": 100, "blur": 0.0, "invert": False}
+UNCHANGED: dict[str, Any] = {"dx": 0, "dy": 0, "angle": 0, "scale": 100, "blur": 0.0, "invert": False}
 """The settings of "What if", as its widgets have them: scale in per cent."""
 
 MAX_BESIDE = 4
@@ -139,14 +140,14 @@ def _choose_steps() -> frozenset[str]:
         list(STEPS),
         selection_mode="multi",
         default=[step for step in OPTIONAL if step not in USUALLY_WITHOUT],
-        format_func=STEPS.get,
+        format_func=STEPS.__getitem__,
         key="steps",
         bind="query-params",
     )
     return frozenset(OPTIONAL) - frozenset(chosen)
 
 
-def _choose_changes() -> dict:
+def _choose_changes() -> dict[str, Any]:
     """Sliders for `conversion.change`; their values."""
     left, right = st.columns(2, gap="medium")
     with left:

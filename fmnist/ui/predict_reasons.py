@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from fmnist.compare import diagnosis
 from fmnist.data.files import DataError, Dataset
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import unfamiliar
@@ -50,7 +49,8 @@ def warn_if_unfamiliar(library: Library, dataset: str, image: np.ndarray) -> Non
         known = widgets.dataset(dataset, library.own)
     except DataError:
         return
-    if reason := _familiarity(known.fingerprint, known).reason(image):
+    [reason] = _familiarity(known.fingerprint, known).reasons(image[None])
+    if reason:
         st.warning(
             f"**This is unlike the training images.** {reason} The models answer all the same, and may sound sure: "
             "do not rely on it.",
@@ -144,7 +144,7 @@ def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
 def _say_regions(pixels: np.ndarray, model: str) -> str:
     """Where most points come from and are lost, of nine parts of the image, in a sentence."""
     if not pixels.any():
-        because = ": the model's last ReLU holds these points at 0" if diagnosis.ends_in_relu(model) else ""
+        because = ": the model's last ReLU holds these points at 0" if ARCHITECTURES[model].rectified else ""
         return f"No pixel adds anything{because}."
     edges = np.linspace(0, SIDE, 4).round().astype(int)[:-1]
     sums = np.add.reduceat(np.add.reduceat(pixels, edges, axis=0), edges, axis=1)

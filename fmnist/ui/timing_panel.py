@@ -7,26 +7,24 @@ it does for its viewers does not wait for what is measured.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO
 
 import pandas as pd
 import streamlit as st
 
 from fmnist import settings
+from fmnist.background import BackgroundProcess
 from fmnist.store.library import Group, Library, identity
-from fmnist.store.store import ACTIVE, StoreError
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import StoreError
 from fmnist.training import timing
 from fmnist.training.timing import Timing
 from fmnist.ui import widgets
 
-Subject = tuple  # What is timed: the store's path, and `identity` of the groups.
+Subject = tuple[str, tuple[tuple[str, str], ...]]  # What is timed: the store's path, and `identity` of the groups.
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,10 @@ class Clock:
     """What is being timed, and what came out before; shared by all sessions."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    process: subprocess.Popen | None = None
+    process: BackgroundProcess | None = None
     groups: Sequence[Group] = ()
-    subject: Subject = ()
+    subject: Subject = ("", ())
     turns: int = 1  # that the process will report
-    output: IO[bytes] | None = None
-    reports: IO[bytes] | None = None
     measured: dict[Subject, Measured] = field(default_factory=dict)
     faults: dict[Subject, str] = field(default_factory=dict)
 
@@ -62,60 +58,37 @@ class Clock:
         with self.lock:
             if self.process:
                 return
-            self.output, self.reports = _file(), _file()
-            command = [sys.executable, *settings.module("fmnist"), "time", *(group.id for group in groups), "--json"]
+            command = [*settings.module("fmnist"), "time", *(group.id for group in groups), "--json"]
             command += ["--steps", str(steps), "--rounds", str(rounds)]
             command += ["--runs", str(library.own.path), "--data", str(library.own.data_root(groups[0].recipe.dataset))]
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=self.output,
-                stderr=self.reports,
-                cwd=settings.start_folder(),
-                env=settings.environment(),
-            )
+            self.process = BackgroundProcess(*command)
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
             self.faults.pop(subject, None)
 
     def running(self) -> bool:
         """Whether something is being timed; if it has just ended, what came out is kept."""
         with self.lock:
-            if self.process and self.process.poll() is not None:
-                self._end(self.process.returncode)
+            if self.process and self.process.exit_code is not None:
+                self._end(self.process)
             return self.process is not None
 
-    def _end(self, code: int) -> None:
-        lines = _lines(self.reports)
-        if code == 0:
-            self.measured[self.subject] = Measured(_read(_lines(self.output), self.groups), datetime.now())
-        elif lines and lines[-1].startswith("fmnist: "):
-            self.faults[self.subject] = lines[-1].removeprefix("fmnist: ")
+    def _end(self, process: BackgroundProcess) -> None:
+        if process.exit_code == 0:
+            self.measured[self.subject] = Measured(_read(process.output, self.groups), datetime.now())
         else:
-            self.faults[self.subject] = "The timing ended unexpectedly: try it again."
-        self.process = self.output = self.reports = None
+            self.faults[self.subject] = process.fault("The timing ended unexpectedly: try it again.")
+        self.process = None
 
     def progress(self) -> tuple[float, str]:
         """How far it is, as a share of 1, and in words."""
         with self.lock:
-            lines = _lines(self.reports) if self.process else []
+            lines = self.process.reports if self.process else []
         return min(1.0, len(lines) / self.turns), lines[-1] if lines else "The models are being loaded …"
 
 
-def _file() -> IO[bytes]:
-    """For what the process writes. It appends: what is read here does not move the place where it goes on."""
-    return tempfile.TemporaryFile("a+b")
-
-
-def _lines(file: IO[bytes] | None) -> list[str]:
-    if file is None:
-        return []
-    file.seek(0)
-    return file.read().decode(errors="replace").splitlines()
-
-
-def _read(lines: list[str], groups: Sequence[Group]) -> list[Timing]:
+def _read(output: str, groups: Sequence[Group]) -> list[Timing]:
     """What `fmnist time --json` has written."""
-    rows = json.loads("\n".join(lines))
+    rows = json.loads(output)
     return [
         Timing(group.recipe, row["device"], row["threads"], row["steps_per_epoch"], tuple(row["seconds_per_step"]))
         for group, row in zip(groups, rows, strict=True)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import html
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from fmnist import settings
+from fmnist.background import BackgroundProcess
 from fmnist.compare.comparison import Picture
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE, DatasetInfo
@@ -105,7 +105,7 @@ def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[st
 def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: Callable[[str], str]) -> str:
     """A choice that holds on the next page too, and stands in the address of each."""
     kept = st.session_state.get(key, st.session_state.get(f"chosen-{key}"))
-    if kept is not None and st.query_params.get(key) not in map(names, options):
+    if kept is not None and st.query_params.get(key) not in [names(option) for option in options]:
         st.session_state[key] = kept if kept in options else options[0]  # Not every page has every option.
     chosen = st.segmented_control(
         label,
@@ -118,6 +118,7 @@ def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: C
         key=key,
         bind="query-params",
     )
+    assert chosen is not None, "it is required"
     st.session_state[f"chosen-{key}"] = chosen
     return chosen
 
@@ -170,7 +171,7 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
     return [known[id] for id in chosen]
 
 
-def chart_config(name: str) -> dict:
+def chart_config(name: str) -> dict[str, Any]:
     """How a chart behaves; its camera saves it, in the browser, under this name."""
     form = st.session_state.get("picture-format", "png")
     return {
@@ -180,7 +181,7 @@ def chart_config(name: str) -> dict:
     }
 
 
-def picture_config(name: str) -> dict:
+def picture_config(name: str) -> dict[str, Any]:
     """The same for a chart that is not zoomed: only the camera."""
     return chart_config(name) | {"modeBarButtons": [["toImage"]]}
 
@@ -195,7 +196,7 @@ def choose_picture_format() -> None:
     st.segmented_control(
         "The camera on a chart saves it as",
         list(PICTURE_FORMATS),
-        format_func=PICTURE_FORMATS.get,
+        format_func=PICTURE_FORMATS.__getitem__,
         default="png",
         required=True,
         key="picture-format",
@@ -318,7 +319,7 @@ def spread(group: pd.Series) -> str:
 class Download:
     """A download that runs beside the pages, seen by all sessions."""
 
-    process: subprocess.Popen | None = None
+    process: BackgroundProcess | None = None
     message: str = ""
     root: Path = field(default_factory=Path)
 
@@ -364,34 +365,26 @@ def _use_folder(store: Store, name: str, folder: str) -> None:
 
 def _download_panel(info: DatasetInfo, root: Path) -> None:
     download = _download(info.id)
-    running = download.process is not None and download.process.poll() is None
+    running = download.process is not None and download.process.exit_code is None
     if download.process is not None and not running:
-        output = download.process.stderr.read().decode(errors="replace").strip() if download.process.stderr else ""
-        failed, download.process = download.process.returncode != 0, None
-        download.message = output.splitlines()[-1].removeprefix("fmnist: ") if failed and output else ""
-        if not failed:
+        ended, download.process = download.process, None
+        if not ended.exit_code:
             st.rerun()
+        download.message = ended.fault("The download broke off: try it again.")
     if download.message:
         st.error(download.message, icon=":material/cloud_off:")
     if running:
         st.fragment(_download_progress, run_every=0.5)(info, download)
     elif st.button(f"Download {info.title}", icon=":material/download:", type="primary"):
         download.message, download.root = "", root
-        command = [sys.executable, *settings.module("fmnist"), "data", "download"]
-        command += ["--dataset", info.id, "--data", str(root)]
-        download.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd=settings.start_folder(),
-            env=settings.environment(),
+        download.process = BackgroundProcess(
+            *settings.module("fmnist"), "data", "download", "--dataset", info.id, "--data", str(root)
         )
         st.rerun()
 
 
 def _download_progress(info: DatasetInfo, download: Download) -> None:
-    if download.process is None or download.process.poll() is not None:
+    if download.process is None or download.process.exit_code is not None:
         st.rerun()
     arrived = min(files.downloaded(info.id, download.root), info.download_bytes)
     st.progress(arrived / info.download_bytes, f"{arrived / 1e6:.0f} of {info.download_bytes / 1e6:.0f} MB")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import Answer, check_refused, only_trainer, unpack_all, wait_for
-from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, running_run
+from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, result, running_run
 from PIL import Image
 
 import fmnist as fmnist_package
@@ -30,7 +30,7 @@ from fmnist.data.catalog import CLOTHES
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
-from fmnist.store.run import Point
+from fmnist.store.run import Point, Status
 from fmnist.training import loop
 
 TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
@@ -56,10 +56,10 @@ def test_train_and_train_again(fmnist, store, small_sample):
     first = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1")
     assert first.code == 0
     runs = store.runs()
-    expected = [f"Model 0, seed {run.recipe.seed}: {run.result['test_accuracy']:.2%}, " for run in runs]
+    expected = [f"Model 0, seed {run.recipe.seed}: {run.result.test_accuracy:.2%}, " for run in runs]
     assert [line[: len(start)] for line, start in zip(first.out.splitlines(), expected, strict=True)] == expected
     *_, alone = loop.train(Recipe("0", 1, "sample", 1, device="cpu"), small_sample)
-    assert runs[1].result["test_accuracy"] == alone.test_accuracy
+    assert runs[1].result.test_accuracy == alone.result.test_accuracy
 
     second = fmnist(*TRAIN, "--models", "0", "--seeds", "1,0")
     assert second.code == 0
@@ -126,7 +126,7 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
         """A trainer that has two runs at work, and ends one of them between two looks."""
         seen.append(sorted(bar.line for bar in drawn))
         for run in store.runs("running")[:1]:
-            store.finish(run.id, "done", result={})
+            store.finish(run.id, Status.DONE, result=result())
         while len(store.runs("running")) < 2 and store.claim():
             pass
         return True
@@ -173,9 +173,7 @@ def test_a_log_file_tells_how_it_goes(store, small_sample):
     assert plan.startswith("fmnist: 2 runs, roughly")
     for run in store.runs("done"):
         begun = lines.index(f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) begins ({run.recipe.describe()}).")
-        ended = (
-            f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) is done with {run.result['test_accuracy']:.2%};"
-        )
+        ended = f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) is done with {run.result.test_accuracy:.2%};"
         [end] = [place for place, line in enumerate(lines) if line.startswith(ended)]
         assert begun < end
     assert lines[-1].endswith("2 of 2 runs have ended.")
@@ -208,9 +206,9 @@ def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_
     lines.update([], 0)
     assert [line.split(") ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
         "begins (SGD, lr 0.1, batch 32, 3 epochs).",
-        f"is done with {store.run(ids[0]).result['test_accuracy']:.2%}; 1 of 3 runs have ended.",
+        f"is done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
         "begins (SGD, lr 0.1, batch 32, 3 epochs).",
-        f"is done with {store.run(ids[1]).result['test_accuracy']:.2%}; 2 of 3 runs have ended.",
+        f"is done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
         "is cancelled; 3 of 3 runs have ended.",
     ]
 
@@ -225,10 +223,10 @@ def test_results_of_train_for_programs(fmnist, trained):
     rows = json.loads(fmnist(*arguments, "--format", "json").out)
     assert fmnist(*arguments, "--json").out == fmnist(*arguments, "--format", "json").out
     assert [(row["id"], row["status"], row["trained_before"]) for row in rows] == [(1, "done", True), (3, "done", True)]
-    assert rows[0]["result"] == trained.run(1).result
+    assert rows[0]["result"] == json.loads(trained.run(1).result.to_json())
     table = list(csv.DictReader(io.StringIO(fmnist(*arguments, "--format", "csv").out)))
     assert [(row["model"], float(row["accuracy"])) for row in table] == [
-        (run.recipe.model, run.result["test_accuracy"]) for run in (trained.run(1), trained.run(3))
+        (run.recipe.model, run.result.test_accuracy) for run in (trained.run(1), trained.run(3))
     ]
 
 
@@ -262,7 +260,7 @@ def test_compare_as_json(fmnist, trained):
     rows = json.loads(answer.out)
     assert all(set(row) == COMPARED for row in rows)
     two, one = sorted(rows, key=lambda row: row["model"])
-    accuracies = [run.result["test_accuracy"] for run in trained.runs() if run.recipe.model == "0"]
+    accuracies = [run.result.test_accuracy for run in trained.runs() if run.recipe.model == "0"]
     assert (two["model"], two["dataset"], two["source"], two["seeds"]) == ("0", "sample", "own", [0, 1])
     assert two["accuracy_mean"] == pytest.approx(np.mean(accuracies))
     assert two["accuracy_std"] == pytest.approx(np.std(accuracies, ddof=1))

@@ -222,7 +222,7 @@ RESULTS = {
 
 @pytest.mark.parametrize("field, value", each(RESULTS))
 def test_a_result_that_cannot_be_is_refused(field, value, take, theirs, store):
-    result = Store(theirs).run(2).result | {field: value}
+    result = json.loads(Store(theirs).run(2).result.to_json()) | {field: value}
     change(theirs, "UPDATE runs SET result = ? WHERE id = 2", json.dumps(result))
     assert "Run 2 of " in refuse(take, theirs, store)
 

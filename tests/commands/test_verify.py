@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import is_one_sentence, keep_as_sample
-from helpers.making import ended_run, running_run
+from helpers.making import ended_run, result, running_run
 from safetensors.torch import load, save
 
 from fmnist import __main__ as cli
 from fmnist import settings
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
+from fmnist.store.run import Status
 from fmnist.store.store import Store, StoreError, pack, unpack
 from fmnist.training.scheduler import Scheduler
 
@@ -150,7 +151,7 @@ def test_the_seal_comes_with_the_end_or_not_at_all(store, small_data, monkeypatc
 
     monkeypatch.setattr(checksums, "attach", fail)
     with pytest.raises(StoreError):
-        store.finish(id, "done", result={"dead": False})
+        store.finish(id, Status.DONE, result=result())
     assert store.run(id).status == "running" and store.contents(id)[1] is None
 
 

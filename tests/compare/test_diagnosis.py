@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from conftest import is_one_sentence
 
-from fmnist.compare.diagnosis import Finding, diagnose, ends_in_relu, layer_words
+from fmnist.compare.diagnosis import Finding, diagnose, layer_words
 from fmnist.data.files import Dataset
+from fmnist.models import custom_check
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.store import REFERENCE, Store
 from fmnist.training import loop
 
 LABELS = np.repeat(np.arange(10), 100)
-RESULT = {"zero_layers": []}
 
 
 def good_logits(never: int | None = None, rectified: bool = False) -> np.ndarray:
@@ -43,9 +43,9 @@ def curves(train: list[float], test: list[float], accuracy: list[float], trained
 HEALTHY = curves([1, 0.8, 0.6, 0.5, 0.45, 0.44], [0.6, 0.5, 0.48], [0.78, 0.82, 0.83])
 
 
-def find(logits=None, history=HEALTHY, *, model="2", labels=LABELS, **run) -> list[Finding]:
+def find(logits=None, history=HEALTHY, *, model="2", labels=LABELS, zero_layers=()) -> list[Finding]:
     logits = good_logits() if logits is None else logits
-    found = diagnose(Recipe(model), run.pop("result", RESULT), logits, labels, history, **run)
+    found = diagnose(Recipe(model), zero_layers, logits, labels, history)
     for finding in found:
         for text in (finding.sentence, finding.evidence, finding.remedy):
             assert is_one_sentence(text) and text.endswith(".") and text[0].isupper() and "*" not in text
@@ -68,7 +68,7 @@ def test_a_model_without_gradients_is_dead_and_its_layer_is_named():
     logits = np.tile(np.arange(10, 0, -1), (1000, 1)).astype(np.float16)
     train = [2.3, 2.1, 1.9, 1.2, 2.4, 2.31, 2.30, 2.303, 2.302]
     history = curves(train, [2.303] * 3, [0.1] * 3)
-    dead, layer = find(logits, history, result={"zero_layers": ["8"]})
+    dead, layer = find(logits, history, zero_layers=["8"])
     assert dead.kind == "dead" and "all 1,000 images for class 0 (T-shirt/top)" in dead.sentence
     assert "100 of 1,000 are right" in dead.evidence and dead.label == 0
     assert layer.kind == "zero-layer"
@@ -83,7 +83,7 @@ def test_a_model_without_gradients_is_dead_and_its_layer_is_named():
     [([2.3] * 6, "never below ln 10"), ([2, 1, 2.3, 2.3, 2.3, 2.7], "for all 1,000 test images.")],
 )
 def test_when_a_layer_died_is_only_said_where_the_curve_shows_it(train, said):
-    _, layer = find(np.ones((1000, 10)), curves(train, [2.3] * 2, [0.1] * 2), result={"zero_layers": ["3"]})
+    _, layer = find(np.ones((1000, 10)), curves(train, [2.3] * 2, [0.1] * 2), zero_layers=["3"])
     assert said in layer.sentence and "since" not in layer.sentence and "second convolution" in layer.sentence
 
 
@@ -99,10 +99,10 @@ def test_a_dead_run_as_training_leaves_it(small_data: Dataset):
             case loop.Finished():
                 end = event
     history = pd.DataFrame(rows, columns=HEALTHY.columns)
-    if not end.dead:  # Rounding may decide otherwise on another machine.
+    if not end.result.dead:  # Rounding may decide otherwise on another machine.
         pytest.skip("This recipe lives on this machine.")
-    found = diagnose(recipe, {"zero_layers": end.zero_layers}, end.logits, small_data.test_labels, history)
-    assert kinds(found) == ["dead"] + ["zero-layer"] * len(end.zero_layers)
+    found = diagnose(recipe, end.result.zero_layers, end.logits, small_data.test_labels, history)
+    assert kinds(found) == ["dead"] + ["zero-layer"] * len(end.result.zero_layers)
     step = int(re.search(r"since about step (\d+)", found[1].sentence)[1])
     train = history[history["split"] == "train"]
     assert (abs(train[train["step"] >= step]["loss"] - np.log(10)) <= 0.05).all()
@@ -116,26 +116,6 @@ def test_a_model_that_has_not_begun_to_learn_is_told_from_a_dead_one():
     assert found.kind == "dead" and "not learnt yet" in found.sentence and "higher" in found.remedy
     (found,) = find(logits, curves([1.0, 0.9, 2.8], [2.8], [0.1]))
     assert "is dead" in found.sentence and "lower" in found.remedy
-
-
-def test_a_loss_that_is_not_finite():
-    error = (
-        "The loss is not a finite number any more at step 1,234 (epoch 1): the weights have run away. "
-        "A lower learning rate helps."
-    )
-    history = curves([2.3, 2.2, 9.5], [2.0], [0.1])
-    (found,) = diagnose(Recipe("0", learning_rate=50), None, None, None, history, status="failed", error=error)
-    assert found.kind == "not-finite" and "step 1,234 (epoch 1)" in found.sentence
-    assert "9.500 at step 75" in found.evidence and "such as 5." in found.remedy
-    (found,) = diagnose(Recipe("0"), None, None, None, history.iloc[:0], status="failed", error=error)
-    assert is_one_sentence(found.evidence)
-
-
-@pytest.mark.parametrize(
-    "status, error", [("cancelled", None), ("interrupted", None), ("failed", "There is no CUDA device.")]
-)
-def test_a_run_that_only_ended_early_is_not_ill(status, error):
-    assert diagnose(Recipe("2"), None, None, None, HEALTHY.iloc[:0], status=status, error=error) == []
 
 
 # Classes
@@ -233,9 +213,8 @@ def test_overfitting(losses, accuracies, trained, ill):
 def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id):
     store = Store(REFERENCE, read_only=True)
     run, logits, history = store.run(id), store.logits(id).tolist(), store.history([id])
-    found = find(
-        store.logits(id), history, model=run.recipe.model, result=run.result, labels=np.repeat(range(10), 1000)
-    )
+    known = {"model": run.recipe.model, "zero_layers": run.result.zero_layers, "labels": np.repeat(range(10), 1000)}
+    found = find(store.logits(id), history, **known)
     said, undecided, zeros = [0] * 10, 0, [0] * 10
     for row in logits:
         zeros = [count + (value == 0) for count, value in zip(zeros, row, strict=True)]
@@ -244,7 +223,7 @@ def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id)
         else:
             said[row.index(max(row))] += 1
     assert [f.label for f in found if f.kind in ("never", "rare")] == [c for c in range(10) if said[c] < 50]
-    assert [f.label for f in found if f.kind == "never"] == run.result["never_predicted"]
+    assert [f.label for f in found if f.kind == "never"] == list(run.result.never_predicted)
     for finding in found:
         if finding.kind == "never":
             count = zeros[finding.label]
@@ -264,21 +243,23 @@ def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id)
 
 
 @pytest.mark.parametrize("model", ARCHITECTURES)
-def test_layers_are_named_as_the_model_is_built(model):
-    modules = [type(module).__name__ for module in ARCHITECTURES[model].build()]
-    words = layer_words(ARCHITECTURES[model].layers)
-    assert sorted(map(int, words)) == [index for index, kind in enumerate(modules) if kind == "ReLU"]
-    assert ends_in_relu(model) == (modules[-1] == "ReLU")
+def test_what_is_known_of_a_models_modules_is_how_it_is_built(model):
+    architecture = ARCHITECTURES[model]
+    assert (list(architecture.modules), architecture.rectified) == custom_check.passed(architecture.build())
 
 
 def test_layers_in_words():
-    assert layer_words(ARCHITECTURES["2"].layers) == {
+    assert layer_words(ARCHITECTURES["2"].modules) == {
         "1": "first convolution", "3": "second convolution", "6": "third convolution", "8": "fourth convolution",
     }  # fmt: skip
-    assert layer_words("Flatten, Linear(784, 10), ReLU, Linear(10, 10), ReLU")["4"] == "second linear layer"
-    assert layer_words("Conv2d(3), ReLU, Flatten, Linear(2, 3)") == {"1": "convolution"}
+    assert layer_words(ARCHITECTURES["1"].modules)["4"] == "second linear layer"
+    assert layer_words([("a", "Conv2d"), ("b", "ReLU"), ("c", "Linear")]) == {"b": "convolution"}
+
+
+def test_a_relu_that_is_used_twice_has_no_place():
+    assert layer_words([("a", "Linear"), ("r", "ReLU"), ("b", "Linear"), ("r", "ReLU")]) == {}
 
 
 def test_a_layer_with_an_unknown_name_keeps_it():
-    _, layer = find(np.ones((1000, 10)), result={"zero_layers": ["body.act"]})
+    _, layer = find(np.ones((1000, 10)), zero_layers=["body.act"])
     assert "Every unit of layer body.act is zero" in layer.sentence

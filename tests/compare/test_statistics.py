@@ -28,7 +28,7 @@ def reference() -> Store:
 
 
 def by_seed(store: Store, model: str) -> dict[int, float]:
-    return {run.recipe.seed: run.result["test_accuracy"] for run in store.runs() if run.recipe.model == model}
+    return {run.recipe.seed: run.result.test_accuracy for run in store.runs() if run.recipe.model == model}
 
 
 def numbers(sentence: str) -> list[float]:
@@ -284,7 +284,7 @@ def test_sentences_of_the_reference_runs_hold_up(reference):
 def test_accuracy_sentence(reference):
     assert statistics.say_accuracy(8298, 10_000) == "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."
     for run in reference.runs():
-        correct = round(run.result["test_accuracy"] * 10_000)
+        correct = round(run.result.test_accuracy * 10_000)
         low, high = proportion_confint(correct, 10_000, method="wilson")
         shown = numbers(statistics.say_accuracy(correct, 10_000))
         assert shown == pytest.approx([correct, 10_000, correct / 100, 95, 100 * low, 100 * high], abs=0.0501)

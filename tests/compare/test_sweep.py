@@ -175,7 +175,7 @@ def test_a_real_sweep_is_trained_and_shown(library, small_sample):
     groups = library.groups("sample")
     assert len(groups) == grid.count / 2 and all(len(group.runs) == 2 for group in groups)
     shown = Sweep(library, groups)
-    means = {group.id: np.mean([run.result["test_accuracy"] for run in group.runs]) for group in groups}
+    means = {group.id: np.mean([run.result.test_accuracy for run in group.runs]) for group in groups}
     assert shown.table["accuracy_mean"].tolist() == pytest.approx(sorted(means.values(), reverse=True))
     assert {factor.field for factor in shown.factors} == {"optimizer", "learning_rate", "epochs"}
     assert shown.effects["sets"].tolist() == [4, 4, 4]

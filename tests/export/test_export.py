@@ -167,7 +167,7 @@ def test_the_card_states_what_was_measured(chosen, small_data, tmp_path):
     _, front, text = (tmp_path / "README.md").read_text().split("---\n", 2)
     facts = yaml.safe_load(front)
     assert facts["pipeline_tag"] == "image-classification" and facts["license"] == "mit"
-    accuracies = [run.result["test_accuracy"] for run in chosen.runs]
+    accuracies = [run.result.test_accuracy for run in chosen.runs]
     of_model_0, of_model_2 = (index["results"][0]["metrics"] for index in facts["model-index"])
     assert [metric["value"] for metric in of_model_0] == [np.mean(accuracies[:2]), *accuracies[:2]]
     assert [metric["value"] for metric in of_model_2] == accuracies[2:]
@@ -198,7 +198,7 @@ def test_onnxruntime_gives_the_stored_predictions_for_1000_test_images(reference
         path = tmp_path / f"{file_name(run)}.onnx"
         assert str(PROJECT).encode() not in path.read_bytes() and b"site-packages" not in path.read_bytes()
         facts = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-        assert facts["key"] == run.key and float(facts["test_accuracy"]) == run.result["test_accuracy"]
+        assert facts["key"] == run.key and float(facts["test_accuracy"]) == run.result.test_accuracy
         assert tuple(facts["classes"].split("\n")) == CLOTHES.classes
         session = onnxruntime.InferenceSession(str(path))
         for batch in (images, images[:1]):  # The batch size is free.
@@ -368,15 +368,15 @@ def test_a_tensorboard_server_shows_curves_and_hyperparameters(chosen, tmp_path)
         run = chosen.runs[0]
         name = file_name(run)
         curve = ask(f"/plugin/scalars/scalars?run={name}%2Ftest&tag=accuracy")
-        assert curve[-1][1] == run.steps and curve[-1][2] == pytest.approx(run.result["test_accuracy"])
+        assert curve[-1][1] == run.steps and curve[-1][2] == pytest.approx(run.result.test_accuracy)
         asked = {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS"], "colParams": [], "startIndex": 0}
         groups = ask("/plugin/hparams/session_groups", asked | {"sliceSize": 10})["sessionGroups"]
         assert {group["name"] for group in groups} == {file_name(run) for run in chosen.runs}
         [group] = [group for group in groups if group["name"] == name]
         assert group["hparams"]["learning_rate"] == 0.1 and group["hparams"]["optimizer"] == "sgd"
         shown = {(value["name"].get("group", ""), value["name"]["tag"]): value for value in group["metricValues"]}
-        assert shown["test", "accuracy"]["value"] == pytest.approx(run.result["test_accuracy"])
-        assert shown["", "train_seconds"]["value"] == pytest.approx(run.result["train_seconds"])
+        assert shown["test", "accuracy"]["value"] == pytest.approx(run.result.test_accuracy)
+        assert shown["", "train_seconds"]["value"] == pytest.approx(run.result.train_seconds)
 
 
 # --- MLflow ---
@@ -413,8 +413,8 @@ def test_an_mlflow_server_has_each_run_once_with_its_numbers(chosen, tmp_path):
             )
             assert entry.data.params["learning_rate"] == "0.1" and entry.data.params["seed"] == str(run.recipe.seed)
             assert entry.data.tags["fmnist.key"] == run.key
-            assert entry.data.metrics["test_accuracy"] == run.result["test_accuracy"]
-            assert entry.data.metrics["train_seconds"] == run.result["train_seconds"]
+            assert entry.data.metrics["test_accuracy"] == run.result.test_accuracy
+            assert entry.data.metrics["train_seconds"] == run.result.train_seconds
             curve = chosen.library.history([run], "train")
             points = sorted(client.get_metric_history(entry.info.run_id, "train_loss"), key=lambda point: point.step)
             assert [(point.step, point.value) for point in points] == list(
@@ -451,7 +451,7 @@ def test_pandas_reads_the_tables_with_equal_numbers(form: str, read: Callable, c
     runs, curves, predictions, classes = (
         read(tmp_path / f"{name}.{form}") for name in ("runs", "curves", "predictions", "classes")
     )
-    assert list(runs["test_accuracy"]) == [run.result["test_accuracy"] for run in chosen.runs]
+    assert list(runs["test_accuracy"]) == [run.result.test_accuracy for run in chosen.runs]
     assert list(runs["seed"]) == [run.recipe.seed for run in chosen.runs]
     assert runs["learning_rate"].dtype == np.float64 and runs["seed"].dtype == np.int64 and runs["dead"].dtype == bool
     assert np.allclose(runs["finished"].astype("int64") / 1e9, [run.finished for run in chosen.runs], atol=1e-3)
@@ -462,7 +462,7 @@ def test_pandas_reads_the_tables_with_equal_numbers(form: str, read: Callable, c
     for run, (_, rows) in zip(chosen.runs, predictions.groupby("run", sort=False), strict=True):
         assert np.array_equal(rows["label"].astype(int), small_data.test_labels)
         assert np.array_equal(rows["predicted"], chosen.library.predictions(run))
-        assert (rows["label"] == rows["predicted"]).mean() == pytest.approx(run.result["test_accuracy"])
+        assert (rows["label"] == rows["predicted"]).mean() == pytest.approx(run.result.test_accuracy)
         probabilities = rows[[f"probability_{label}" for label in range(10)]].to_numpy()
         assert np.array_equal(probabilities, metrics.softmax(chosen.library.logits(run)))
     assert list(classes["name"]) == list(CLOTHES.classes)

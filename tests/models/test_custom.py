@@ -24,6 +24,7 @@ from helpers.ui import PAGES, PROJECT, again, says, texts, visit
 from torch import nn
 
 from fmnist import __main__ as cli
+from fmnist.compare.diagnosis import diagnose
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.export import FORMATS
@@ -33,7 +34,8 @@ from fmnist.predict import attribution, prediction
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe, RecipeError
 from fmnist.store.library import Library
-from fmnist.store.store import ACTIVE, Store
+from fmnist.store.run import ACTIVE
+from fmnist.store.store import Store
 from fmnist.training import loop, scheduler, worker
 from fmnist.training.loop import EpochEnd, Progress, TrainingError
 
@@ -225,6 +227,29 @@ def test_registering_takes_an_id_and_a_name_and_finds_the_rest(use):
     for field in ("color", "symbol"):
         assert len({getattr(model, field) for model in ARCHITECTURES.values()}) == 5
     assert list(ARCHITECTURES)[:3] == ARCHITECTURES.project == ["0", "1", "2"]
+
+
+def test_what_a_model_consists_of_is_found_in_the_order_of_its_forward_pass(use):
+    init = "self.act, self.first = nn.ReLU(), nn.Linear(784, 10)"
+    use(forward("return self.act(self.linear(self.act(self.first(x.flatten(1))).repeat(1, 79)[:, :784]))", init=init))
+    [model] = own()
+    assert model.modules == (("first", "Linear"), ("act", "ReLU"), ("linear", "Linear"), ("act", "ReLU"))
+    assert model.rectified
+    use(forward("return self.act(self.linear(x.flatten(1))) - 1", init=init))
+    [model] = own()
+    assert model.modules == (("linear", "Linear"), ("act", "ReLU"))  # The other one is never used.
+    assert not model.rectified
+
+
+def test_of_an_own_model_it_is_told_where_its_relus_are(use, small_data):
+    use(TINY.replace("nn.Linear(784, 10))", "nn.Linear(784, 10), nn.ReLU())"))
+    logits = np.eye(10, dtype=np.float16)[small_data.test_labels % 9]
+    history = pd.DataFrame(columns=["split", "step", "epoch", "loss", "accuracy"])
+    recipe = Recipe("tiny", dataset="sample")
+    found = diagnose(recipe, [], logits, small_data.test_labels, history)
+    assert "the ReLU after the last layer holds its logit at 0" in found[0].sentence
+    _, layer = diagnose(recipe, ["2"], np.ones_like(logits), small_data.test_labels, history)
+    assert "Every unit of the linear layer is zero" in layer.sentence
 
 
 def test_a_models_look_does_not_depend_on_the_order_of_the_files():
@@ -445,7 +470,7 @@ def test_unusual_models_are_trained_stored_and_explained(use, small_data, text):
     [architecture] = own()
     events = list(loop.train(Recipe(architecture.id, epochs=1, learning_rate=0.01, **SMALL), small_data))
     finished = events[-1]
-    assert finished.zero_layers == []
+    assert finished.result.zero_layers == ()
     assert events[0].parameters == 7850
     module = loop.build(architecture.id, 0, torch.device("cpu")).eval()
     from safetensors.torch import load, save

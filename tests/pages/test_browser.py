@@ -113,23 +113,23 @@ def trained(browser: Browser, server: Server) -> list[Run]:
 
 def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     page = ann.open(f"?{SAMPLE}")
-    best = max(trained, key=lambda run: run.result["test_accuracy"])
-    page.get_by_text(f"{best.result['test_accuracy']:.1%}").first.wait_for()
+    best = max(trained, key=lambda run: run.result.test_accuracy)
+    page.get_by_text(f"{best.result.test_accuracy:.1%}").first.wait_for()
     cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
 
     def has_all() -> bool:
         numbers = [float(text) for text in cells.all_text_contents() if re.fullmatch(r"[\d.]+", text)]
-        accuracies = [100 * run.result["test_accuracy"] for run in trained]
+        accuracies = [100 * run.result.test_accuracy for run in trained]
         return all(any(abs(number - accuracy) < 0.01 for number in numbers) for accuracy in accuracies)
 
     wait_for(has_all)
     page = ann.open(f"Compare?{SAMPLE}")
     for run in trained:
-        accuracy = run.result["test_accuracy"]
+        accuracy = run.result.test_accuracy
         page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
     page = ann.open(f"Confusion?{SAMPLE}")
     for run in trained:
-        page.get_by_text(f"{run.result['test_accuracy']:.2%} right").first.wait_for()
+        page.get_by_text(f"{run.result.test_accuracy:.2%} right").first.wait_for()
     ann.check()
 
 
@@ -163,7 +163,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     copied.get_by_role("link", name="Open it in Predict").click()
     copied.get_by_text("What the models see").wait_for()
     copied.get_by_text(f"It is {CLOTHES.classes[row]}.").wait_for()
-    assert copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0])
+    wait_for(lambda: copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0]))
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
     page.get_by_text("How do they compare?").wait_for()
     page.get_by_text("What went wrong").wait_for()

@@ -80,6 +80,7 @@ def test_every_method_that_changes_something_says_why_it_does_not(store, small_s
         lambda: reader.set_setting("data_root", "/"),
         lambda: scheduler.start(reader),
         lambda: scheduler.is_alive(reader),
+        lambda: scheduler.recover(reader),
         lambda: Clock().start((), None, [], 1, 1),
     ):
         with pytest.raises(StoreError) as refused:

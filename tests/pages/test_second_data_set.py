@@ -56,7 +56,7 @@ def test_it_is_trained_by_a_real_trainer_and_seen_on_every_page(small_mnist, sto
     assert not at.exception
     run = wait_for(lambda: next((run for run in store.finished() if run.recipe.dataset == "mnist"), None), 300)
     assert (run.recipe, run.error) == (Recipe("0", dataset="mnist", epochs=1), None)
-    assert 0 < run.result["test_accuracy"] <= 1 and len(store.logits(run.id)) == len(small_data.test_labels)
+    assert 0 < run.result.test_accuracy <= 1 and len(store.logits(run.id)) == len(small_data.test_labels)
     [curve] = live_curves(visit("pages/1_Train.py"))["mnist"]["runs"]
     assert curve["name"] == "Model 0, seed 0"
     for page in ("dashboard.py", "pages/2_Compare.py", "pages/3_Confusion.py", "pages/4_Predict.py"):
@@ -67,7 +67,7 @@ def test_it_is_trained_by_a_real_trainer_and_seen_on_every_page(small_mnist, sto
     assert len(visit("dashboard.py").dataframe[0].value) == 3  # FashionMNIST's
     at = visit("dashboard.py")
     at.button_group(key="data").set_value("mnist").run()
-    assert at.dataframe[0].value["accuracy"].tolist() == [100 * run.result["test_accuracy"]]
+    assert at.dataframe[0].value["accuracy"].tolist() == [100 * run.result.test_accuracy]
 
 
 def test_a_confusion_matrix_has_the_digits_on_its_axes(small_mnist, both):

@@ -10,7 +10,7 @@ import pytest
 from fmnist.recipe import Recipe
 from fmnist.store import library as library_module
 from fmnist.store.library import Library, as_tables, comparison, default_groups, estimate_seconds
-from fmnist.store.run import CLOSING_SECONDS, Point
+from fmnist.store.run import CLOSING_SECONDS, Point, Result, Start, Status
 from fmnist.store.store import Store, pack
 
 LOGITS = np.eye(10, dtype=np.float16)[[3, 1, 4]]
@@ -20,13 +20,13 @@ def done(store: Store, recipe: Recipe, accuracy: float = 0.8, threads: int = 1, 
     """A finished run."""
     ((id, _),) = store.enqueue([(recipe, recipe.key("data"))], Path("/"), again=True)
     assert store.claim().id == id
-    store.record_start(
-        id, device=device, threads=threads, machine="m", versions={}, parameters=5, multiply_adds=6, steps=100, step=0
-    )
-    times = {"train_seconds": 2.0, "eval_seconds": 1.0, "image_seconds": 1e-6}
-    result = {"test_accuracy": accuracy, "test_loss": 1.0, "dead": False} | times | result
+    store.record_start(id, Start(device, threads, "m", {}, parameters=5, multiply_adds=6, steps=100, step=0))
+    usual = {"test_loss": 1.0, "train_seconds": 2.0, "eval_seconds": 1.0, "image_seconds": 1e-6, "dead": False}
     points = [Point("train", 1, 1, 0.1, 2.0, 0.5)]
-    store.finish(id, "done", points=points, result=result, artifacts={"logits": pack(LOGITS), "weights": b"w"})
+    artifacts = {"logits": pack(LOGITS), "weights": b"w"}
+    store.finish(
+        id, Status.DONE, points=points, result=Result(test_accuracy=accuracy, **usual | result), artifacts=artifacts
+    )
     return id
 
 

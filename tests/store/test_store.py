@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import is_one_sentence, wait_for
+from helpers.making import result
 
 from fmnist.recipe import Recipe
 from fmnist.settings import PROJECT
-from fmnist.store.run import Point
+from fmnist.store.run import Point, Start, Status
 from fmnist.store.store import Store, StoreError, pack, store_path, unpack
 
 ROOT = Path("/data root")
@@ -30,17 +31,7 @@ def add(store: Store, *recipes: Recipe, **options) -> list[int]:
 
 
 def begin(store: Store, id: int, step: int = 0) -> None:
-    store.record_start(
-        id,
-        device="cpu",
-        threads=1,
-        machine="m",
-        versions={"torch": "2"},
-        parameters=5,
-        multiply_adds=6,
-        steps=30,
-        step=step,
-    )
+    store.record_start(id, Start("cpu", 1, "m", {"torch": "2"}, parameters=5, multiply_adds=6, steps=30, step=step))
 
 
 def point(step: int, split: str = "train", **changes) -> Point:
@@ -48,7 +39,7 @@ def point(step: int, split: str = "train", **changes) -> Point:
 
 
 def finish(store: Store, id: int, **changes) -> None:
-    values = {"result": {"test_accuracy": 0.5}, "artifacts": {"logits": pack(np.zeros((3, 10), np.float16))}} | changes
+    values = {"result": result(), "artifacts": {"logits": pack(np.zeros((3, 10), np.float16))}} | changes
     store.finish(id, "done", **values)
 
 
@@ -91,9 +82,9 @@ def test_a_run_from_queue_to_result(store):
     assert (running.parameters, running.multiply_adds, running.versions) == (5, 6, {"torch": "2"})
     logits = np.arange(30, dtype=np.float16).reshape(3, 10)
     artifacts = {"logits": pack(logits), "weights": b"w", "predictions/1": pack(np.arange(3, dtype=np.uint8))}
-    store.finish(id, "done", points=[point(30), point(30, "test")], result={"dead": False}, artifacts=artifacts)
+    store.finish(id, "done", points=[point(30), point(30, "test")], result=result(at_once=2), artifacts=artifacts)
     done = store.run(id)
-    assert (done.status, done.result, done.step) == ("done", {"dead": False}, 30)
+    assert (done.status, done.result, done.step) == (Status.DONE, result(at_once=2), 30)
     assert done.created <= done.started <= done.finished
     assert np.array_equal(store.logits(id), logits) and store.logits(id).dtype == np.float16
     assert store.weights(id) == b"w" and store.predictions(id, 1).tolist() == [0, 1, 2]
@@ -475,10 +466,17 @@ def test_a_read_only_store_leaves_its_folder_alone(reference):
     before = reference.read_bytes(), reference.stat().st_mtime_ns
     store = Store(reference, read_only=True)
     (run,) = store.runs("done")
-    assert (run.source, run.address) == ("reference", f"reference-{run.id}")
     assert store.logits(run.id).shape == (3, 10)
     assert list(reference.parent.iterdir()) == [reference]
     assert (reference.read_bytes(), reference.stat().st_mtime_ns) == before
+
+
+def test_runs_bear_the_name_of_their_store_however_it_is_opened(reference):
+    for read_only in (True, False):
+        (run,) = Store(reference, read_only=read_only).runs()
+        assert (run.source, run.address) == ("own", str(run.id))
+        (run,) = Store(reference, read_only=read_only, source="reference").runs()
+        assert (run.source, run.address) == ("reference", f"reference-{run.id}")
 
 
 def test_a_read_only_store_cannot_be_written(reference):

@@ -62,11 +62,12 @@ def test_events_come_in_order(model, small_data):
 
 def test_seconds_only_grow(small_data):
     events = [event for event in loop.train(recipe("0", epochs=2), small_data) if not isinstance(event, Started)]
-    seconds = [event.train_seconds for event in events]
+    *before, end = events
+    seconds = [*(event.train_seconds for event in before), end.result.train_seconds]
     assert seconds == sorted(seconds) and seconds[0] > 0
     finished = events[-1]
-    assert finished.eval_seconds > 0 and finished.image_seconds > 0
-    assert finished.single_seconds > finished.image_seconds  # Alone, an image pays for a whole pass.
+    assert finished.result.eval_seconds > 0 and finished.result.image_seconds > 0
+    assert finished.result.single_seconds > finished.result.image_seconds  # Alone, an image pays for a whole pass.
 
 
 def test_there_are_no_more_reports_than_a_curve_needs(small_data):
@@ -158,10 +159,10 @@ def test_the_result_is_counted_over_the_logits_that_are_kept(model, small_data):
     *_, end, finished = loop.train(recipe(model, epochs=1), small_data)
     assert finished.logits.dtype == np.float16 and finished.logits.shape == (100, 10)
     predictions = finished.logits.argmax(axis=1)
-    assert finished.test_accuracy == (predictions == small_data.test_labels).sum() / 100
-    assert finished.test_loss == metrics.cross_entropy(finished.logits, small_data.test_labels)
-    assert finished.never_predicted == sorted(set(range(10)) - set(predictions.tolist()))
-    assert (end.test_accuracy, end.test_loss) == (finished.test_accuracy, finished.test_loss)
+    assert finished.result.test_accuracy == (predictions == small_data.test_labels).sum() / 100
+    assert finished.result.test_loss == metrics.cross_entropy(finished.logits, small_data.test_labels)
+    assert list(finished.result.never_predicted) == sorted(set(range(10)) - set(predictions.tolist()))
+    assert (end.test_accuracy, end.test_loss) == (finished.result.test_accuracy, finished.result.test_loss)
     assert np.array_equal(end.predictions, predictions)
 
 
@@ -178,7 +179,7 @@ def test_the_weights_are_those_that_gave_the_logits(model, small_data):
 def test_logits_beyond_float16_are_kept_as_its_largest_numbers(small_data):
     finished = finish(recipe("0", "adam", learning_rate=100.0, epochs=3), small_data)
     assert np.abs(finished.logits).max() == np.finfo(np.float16).max
-    assert math.isfinite(finished.test_loss)
+    assert math.isfinite(finished.result.test_loss)
 
 
 # The same weights every time
@@ -206,7 +207,7 @@ def test_the_number_of_threads_changes_no_bit(model, small_data):
 def test_a_resumed_run_ends_with_the_same_weights(model, optimizer, small_data):
     chosen = recipe(model, optimizer, epochs=3)
     events = list(loop.train(chosen, small_data))
-    assert not events[-1].zero_layers
+    assert not events[-1].result.zero_layers
     for checkpoint in [event.checkpoint for event in events if isinstance(event, EpochEnd)]:
         stored = worker.load_checkpoint(worker.save_checkpoint(checkpoint))
         resumed = list(loop.train(chosen, small_data, stored))
@@ -214,7 +215,7 @@ def test_a_resumed_run_ends_with_the_same_weights(model, optimizer, small_data):
         assert sum(isinstance(event, EpochEnd) for event in resumed) == 3 - checkpoint.epoch
         assert same_weights(resumed[-1], events[-1])
         assert np.array_equal(resumed[-1].logits, events[-1].logits)
-        assert resumed[-1].train_seconds >= checkpoint.train_seconds
+        assert resumed[-1].result.train_seconds >= checkpoint.train_seconds
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no CUDA device.")
@@ -284,15 +285,15 @@ def test_a_dead_model_is_recognised(small_data, monkeypatch):
     dead = dataclasses.replace(ARCHITECTURES["1"], id="dead", build=stillborn)
     monkeypatch.setitem(ARCHITECTURES, "dead", dead)
     finished = finish(recipe("dead", epochs=1), small_data)
-    assert finished.dead
-    assert finished.zero_layers == ["2"]
-    assert len(finished.never_predicted) == 9
-    assert finished.test_accuracy == pytest.approx(0.1)
+    assert finished.result.dead
+    assert finished.result.zero_layers == ("2",)
+    assert len(finished.result.never_predicted) == 9
+    assert finished.result.test_accuracy == pytest.approx(0.1)
 
 
 def test_a_living_model_is_not_called_dead(small_data):
     finished = finish(recipe("1", epochs=2), small_data)
-    assert not finished.dead and finished.zero_layers == []
+    assert not finished.result.dead and finished.result.zero_layers == ()
 
 
 def test_a_layer_that_lets_something_through_for_any_image_is_not_called_zero():
@@ -318,7 +319,7 @@ def test_a_third_of_an_epoch_of_the_published_recipe(model, low, high, real_data
     images, labels = real_data.train_images[:20_000], real_data.train_labels[:20_000]
     third = dataclasses.replace(real_data, train_images=images, train_labels=labels, fingerprint="a third")
     finished = finish(Recipe(model, epochs=1, device="cpu"), third)
-    if finished.dead:  # Model 2 does that at times, and rounding alone decides when.
-        assert model == "2" and finished.zero_layers and finished.test_accuracy == 0.1
+    if finished.result.dead:  # Model 2 does that at times, and rounding alone decides when.
+        assert model == "2" and finished.result.zero_layers and finished.result.test_accuracy == 0.1
         finished = finish(Recipe(model, seed=1, epochs=1, device="cpu"), third)
-    assert low < finished.test_accuracy < high
+    assert low < finished.result.test_accuracy < high

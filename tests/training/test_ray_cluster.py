@@ -156,7 +156,7 @@ def losing(_connection: Any, address: str) -> None:
     while True:
         match _connection.recv():
             case worker.Order() as order:
-                _connection.send((order.run, worker.Lost("The node ran out of memory.")))
+                _connection.send((order.run, worker.LostReport("The node ran out of memory.")))
 
 
 def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, monkeypatch):

@@ -28,8 +28,8 @@ from safetensors.torch import load
 from fmnist import settings
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.run import Run
-from fmnist.store.store import ACTIVE, Store, StoreError
+from fmnist.store.run import ACTIVE, Run
+from fmnist.store.store import Store, StoreError
 from fmnist.training import loop, scheduler, worker
 
 SMALL = {"dataset": "sample", "device": "cpu"}
@@ -88,9 +88,9 @@ def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
         events = list(loop.train(recipe, small_sample))
         last, reports = events[-1], [event for event in events if isinstance(event, loop.Progress)]
         assert (run.status, run.error, run.step, run.steps) == ("done", None, 22, 22)
-        assert run.result["test_accuracy"] == last.test_accuracy
-        assert run.result["test_loss"] == last.test_loss
-        assert run.result["never_predicted"] == last.never_predicted
+        assert run.result.test_accuracy == last.result.test_accuracy
+        assert run.result.test_loss == last.result.test_loss
+        assert run.result.never_predicted == last.result.never_predicted
         assert (run.parameters, run.multiply_adds) == (events[0].parameters, events[0].multiply_adds)
         assert run.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0] and run.machine
         assert same_weights(store.weights(run.id), last.weights)
@@ -129,7 +129,7 @@ def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sampl
     assert max(count for _, count in together) == 3
     for recipe, id in zip(recipes, ids, strict=True):
         run = store.run(id)
-        assert run.status == "done" and run.result["at_once"] in (1, 2, 3) and run.threads == 1
+        assert run.status == "done" and run.result.at_once in (1, 2, 3) and run.threads == 1
         *_, alone = loop.train(recipe, small_sample)
         assert same_weights(store.weights(id), alone.weights)
         assert np.array_equal(store.logits(id), alone.logits)
@@ -139,7 +139,7 @@ def test_a_single_run_gets_all_the_threads_that_its_model_can_use(store, small_s
     monkeypatch.setattr(scheduler, "slots", lambda: 2)
     ids = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("2", epochs=1, **SMALL))
     scheduler.Scheduler(store).work(idle_seconds=0)
-    assert [(store.run(id).threads, store.run(id).result["at_once"]) for id in ids] == [(1, 1), (2, 1)]
+    assert [(store.run(id).threads, store.run(id).result.at_once) for id in ids] == [(1, 1), (2, 1)]
 
 
 def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at_the_end(
@@ -149,7 +149,7 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
     ids = queue(store, *[Recipe("2", seed, epochs=1, **SMALL) for seed in range(3)])
     scheduler.Scheduler(store).work(idle_seconds=0)
     assert [store.run(id).threads for id in ids] == [2, 1, 1]
-    assert store.run(ids[0]).result["at_once"] == 1
+    assert store.run(ids[0]).result.at_once == 1
 
 
 def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
@@ -180,6 +180,7 @@ def test_a_second_trainer_ends_at_once(store, small_sample):
     assert (second.returncode, second.stdout) == (0, "")
     assert only_trainer(store.path.parent)
     scheduler.start(store)
+    scheduler.recover(store)  # nothing is left behind
     assert store.run(endless).status == "running" and scheduler.is_alive(store)
 
 
@@ -194,6 +195,8 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     kill_trainers(store.path.parent)
     assert store.run(id).status == "running"  # nobody has looked yet
     wait_for(lambda: not scheduler.is_alive(store))
+    assert store.run(id).status == "running"  # to ask changes nothing
+    scheduler.recover(store)
     assert store.run(id).status == "interrupted"
     epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
     assert 0 < epoch < 12
@@ -207,7 +210,7 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     curves = store.history([id])
     assert curves[curves["split"] == "test"]["epoch"].tolist() == list(range(1, 13))
     assert not curves.duplicated(["split", "step"]).any()
-    assert run.result["train_seconds"] == pytest.approx(curves["seconds"].max())
+    assert run.result.train_seconds == pytest.approx(curves["seconds"].max())
 
 
 def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_sample):
@@ -300,6 +303,7 @@ def test_a_full_disk_ends_the_trainer_with_a_sentence(small_disk, small_data):
     wait_for(lambda: not trainer_processes(small_disk), timeout=120)
     filler.unlink()
     wait_for(lambda: not scheduler.is_alive(store))
+    scheduler.recover(store)
     run = store.run(id)
     assert run.status == "interrupted" and len(store.history([id])) > 0
 

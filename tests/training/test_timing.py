@@ -53,10 +53,10 @@ def test_seconds_per_step_are_those_of_the_training(small_data, monkeypatch):
     looks = itertools.count()
     monkeypatch.setattr(loop, "_now", lambda device: float(next(looks)))
     recipe = Recipe("0", dataset="sample", device="cpu", epochs=10)
-    (found,) = timing.measure([recipe], small_data, 5, 3)
+    (found,) = timing.timings([recipe], small_data, list(timing.turns([recipe], small_data, 5, 3)))
     *_, finished = loop.train(recipe, small_data)
     assert found.seconds_per_step == (1.0, 1.0, 1.0)
-    assert finished.train_seconds == 110
+    assert finished.result.train_seconds == 110
 
 
 def test_a_turn_of_slow_steps_ends_before_it_has_them_all(small_data, monkeypatch):
@@ -73,7 +73,7 @@ def test_a_turn_of_slow_steps_ends_before_it_has_them_all(small_data, monkeypatc
 
     train = loop.train
     monkeypatch.setattr(loop, "train", watched)
-    timing.measure([Recipe("0", dataset="sample", device="cpu")], small_data, steps=100_000, rounds=1)
+    list(timing.turns([Recipe("0", dataset="sample", device="cpu")], small_data, steps=100_000, rounds=1))
     assert max(steps) == 6  # One of them is the warm-up.
 
 

@@ -24,7 +24,7 @@ def test_runs_are_listed_shown_and_deleted(fmnist, trained):
     assert [line.split()[:2] for line in lines] == [["1", "done"], ["2", "done"], ["3", "done"]]
     shown = json.loads(fmnist("runs", "show", 3).out)
     assert (shown["id"], shown["status"], shown["recipe"]["model"]) == (3, "done", "1")
-    assert shown["result"] == trained.run(3).result
+    assert shown["result"] == json.loads(trained.run(3).result.to_json())
     assert fmnist("runs", "delete", 3).code == 0
     assert trained.run(3) is None and len(trained.runs()) == 2
     assert len(fmnist("runs", "list").out.splitlines()) == 2
@@ -85,7 +85,7 @@ def test_lists_for_programs(fmnist, store, small_data):
     listed = json.loads(fmnist("runs", "list", "--format", "json").out)
     assert listed == [json.loads(fmnist("runs", "show", id).out) for id in (1, 2)]
     done, failed = csv.DictReader(io.StringIO(fmnist("runs", "list", "--format", "csv").out))
-    assert (done["id"], done["model"], float(done["accuracy"])) == ("1", "0", store.run(1).result["test_accuracy"])
+    assert (done["id"], done["model"], float(done["accuracy"])) == ("1", "0", store.run(1).result.test_accuracy)
     assert (failed["status"], failed["seed"], failed["accuracy"], failed["error"]) == ("failed", "1", "", "It is over.")
     assert json.loads(fmnist("runs", "list", "--status", "queued", "--json").out) == []
 
@@ -140,7 +140,7 @@ def test_a_training_that_was_stopped_goes_on_by_the_command_that_it_names(store,
     )
     assert again.returncode == 0 and [run.status for run in store.runs()] == ["done", "done"]
     assert again.stdout.splitlines() == [
-        f"{run.name}: {run.result['test_accuracy']:.2%}, {run.result['train_seconds']:.1f} s" for run in store.runs()
+        f"{run.name}: {run.result.test_accuracy:.2%}, {run.result.train_seconds:.1f} s" for run in store.runs()
     ]
     # What was saved is not trained again: the first epoch has taken as long as it took the first time.
     assert store.history(begun, "test").groupby("run").first().equals(before)

@@ -59,9 +59,3 @@ def test_places_are_handed_on(fmnist, started, tmp_path, monkeypatch):
     assert first[-3:] == ["--server.port", "1", "-x"] and second[-1].endswith("dashboard.py")
     assert where["FMNIST_RUNS"] == str(tmp_path / "x" / "fmnist.db") and "FMNIST_DATA" not in where
     assert there["FMNIST_DATA"] == str(tmp_path / "y")
-
-
-def test_without_its_script_it_says_so(fmnist, started, monkeypatch, tmp_path):
-    monkeypatch.setattr(settings, "PROJECT", tmp_path)  # No checkout, and nothing is installed in ours.
-    answer = fmnist("dashboard")
-    assert answer.code == 1 and answer.err.startswith("fmnist: The dashboard is not at ") and not started

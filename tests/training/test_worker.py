@@ -1,0 +1,79 @@
+"""A worker as a real process, told what to do as the trainer does it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from fmnist.data.files import Dataset
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.training import worker
+from fmnist.training.worker import Order, Prepare, Stop
+
+SHORT = Recipe("0", epochs=2, dataset="sample", device="cpu")
+ENDLESS = Recipe("0", epochs=1000, batch_size=1, dataset="sample", device="cpu")
+
+
+@pytest.fixture
+def at_work() -> Iterator[Connection]:
+    """The trainer's end of the connection to a worker."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=worker.serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    yield ours
+    ours.close()
+    process.join(60)
+    assert process.exitcode == 0, "a worker ends by itself when the trainer is gone"
+
+
+def order(run: int, recipe: Recipe, folder: Path) -> Order:
+    return Order(run, recipe, ARCHITECTURES[recipe.model], folder, folder, None, 1, folder / "log")
+
+
+def end_of(run: int, connection: Connection) -> str:
+    """How the run that is being trained ends. Nothing is reported of another one before."""
+    while True:
+        assert connection.poll(120), f"run {run} does not end"
+        id, report = connection.recv()
+        assert id == run
+        if isinstance(report, worker.EndReport):
+            return report.status
+
+
+def test_only_a_wish_to_stop_this_run_stops_it(at_work: Connection, small_sample: Dataset, runs_path: Path) -> None:
+    folder = runs_path.parent
+    # All of it waits before the first look for a wish to stop.
+    at_work.send(order(1, SHORT, folder))
+    at_work.send(Prepare("sample", folder, folder))
+    at_work.send(order(2, SHORT, folder))
+    at_work.send(Stop(7))
+    assert end_of(1, at_work) == "done"
+    assert end_of(2, at_work) == "done"
+
+
+def test_a_run_that_is_no_longer_wanted_is_stopped_and_the_next_one_trained(
+    at_work: Connection, small_sample: Dataset, runs_path: Path
+) -> None:
+    folder = runs_path.parent
+    at_work.send(order(1, ENDLESS, folder))
+    at_work.send(order(2, SHORT, folder))
+    at_work.send(Stop(1))
+    assert end_of(1, at_work) == "cancelled"
+    assert end_of(2, at_work) == "done"
+
+
+def test_a_wish_to_stop_what_has_ended_stops_nothing_later(
+    at_work: Connection, small_sample: Dataset, runs_path: Path
+) -> None:
+    folder = runs_path.parent
+    at_work.send(order(1, SHORT, folder))
+    assert end_of(1, at_work) == "done"
+    at_work.send(Stop(1))
+    at_work.send(order(1, SHORT, folder))  # It was queued again.
+    assert end_of(1, at_work) == "done"
