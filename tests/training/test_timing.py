@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from fmnist import __main__ as cli
 from fmnist import settings
+from fmnist.background import BackgroundProcess
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
 from fmnist.training import loop, scheduler, timing
@@ -211,16 +212,15 @@ def page(store: Store, small_sample, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The panel over one finished run of Models 0 and 2. What it times does not outlive the test, and gets no further
     than `finish` lets it: nobody has to be quicker."""
 
-    def halted(*arguments, **options) -> subprocess.Popen:
-        process = popen(*arguments, **options)
-        process.send_signal(signal.SIGSTOP)
+    def halted(*arguments: str) -> BackgroundProcess:
+        process = BackgroundProcess(*arguments)
+        process._process.send_signal(signal.SIGSTOP)
         return process
 
-    popen = subprocess.Popen
     for model in ("0", "2"):
         finished_run(store, Recipe(model, dataset="sample"), small_sample)
     with monkeypatch.context() as context:
-        context.setattr("fmnist.ui.timing_panel.subprocess.Popen", halted)
+        context.setattr(timing_panel, "BackgroundProcess", halted)
         yield again(AppTest.from_function(panel, default_timeout=90))
     _let_go()
 
@@ -238,7 +238,7 @@ def finish(at: AppTest) -> None:
 
 def _let_go() -> None:
     if process := timing_panel._clock().process:
-        process.send_signal(signal.SIGCONT)
+        process._process.send_signal(signal.SIGCONT)
     wait_for(lambda: not timing_panel._clock().running())
 
 
