@@ -1,4 +1,4 @@
-"""The user's own models: finds them, has them tried, and puts the good ones among the others. No torch, no Streamlit.
+"""Custom models: finds the user's files, has them tried, and puts the good models among the others. No torch.
 
 They stand in files that the environment names (`FMNIST_MODELS`, several as in PATH) and in modules that installed
 packages name as entry points (group `fmnist.models`). Nothing else ever names a file that is executed, no page and no
@@ -6,10 +6,9 @@ store.
 
 A file is first executed in `fmnist.models.custom_check`, a process of its own with a time limit, which says of each
 model how it is shown or what is wrong with it. What it says is kept, so this happens once for each change of a file.
-Then it is only executed where a model is trained or asked, from the very text that was tried
-(`registry.CustomBuild`), which goes to workers with their orders.
-A model's id has the version of its code in it: an edited model is another model to recipes,
-keys and queue, so what was asked for is what is trained, and old and new results are never taken for the same.
+Then it is only executed where a model is trained or asked, from the very text that was tried (`CustomBuild`), which
+goes to workers with their orders. A model's id has the version of its code in it: an edited model is another model to
+recipes, keys and queue, so what was asked for is what is trained, and old and new results are never taken for the same.
 """
 
 from __future__ import annotations
@@ -27,11 +26,16 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fmnist import settings
 from fmnist.background import BackgroundProcess
-from fmnist.models.registry import ARCHITECTURES, Architecture, CustomBuild, ModelError, Source
+from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, in_short, registering
+from fmnist.models.source import Source
+
+if TYPE_CHECKING:
+    from torch import nn
 
 GROUP = "fmnist.models"
 CHECK_VERSION = 2
@@ -72,7 +76,7 @@ _faults: list[Fault] = []
 
 
 def faults() -> list[Fault]:
-    """What is wrong with the user's models, as they were when they were last looked at."""
+    """What is wrong with the custom models, as they were when they were last looked at."""
     return _faults
 
 
@@ -108,6 +112,43 @@ def refresh(
 def files() -> set[str]:
     """The files that the environment and installed packages name, whether they can be read or not."""
     return {*map(str, settings.model_files()), *(path for path, _ in _installed())}
+
+
+# --- Executing them ---
+
+
+@dataclass(frozen=True)
+class CustomBuild:
+    """Builds a model that a source registers. Unlike the function or class itself it can be pickled."""
+
+    source: Source
+    id: str  # as it was registered
+
+    def __call__(self) -> nn.Module:
+        return registered(self.source)[self.id].build()
+
+
+@lru_cache(maxsize=64)
+def registered(source: Source) -> dict[str, Architecture]:
+    """Execute a source; what it registers, with what it has left open empty. A second time nothing is executed.
+
+    Random numbers that it draws change nothing outside, and are the same each time.
+
+    Raises:
+        ModelError: it can't be executed.
+    """
+    import torch
+
+    module = ModuleType(f"fmnist_custom_models_{source.version}")
+    module.__file__, module.__package__ = source.path, source.package
+    sys.modules[module.__name__] = module  # Where dataclasses and torch look for what belongs to a class.
+    try:
+        with registering() as found, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            exec(compile(source.text, source.path, "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"{source.name} can't be read: {in_short(error, source.path)}.") from error
+    return found
 
 
 # --- Where they are ---
@@ -239,6 +280,7 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             answer["parts"],
             tuple((name, kind) for name, kind in answer["modules"]),
             answer["rectified"],
+            source,
         )
         for source, answer in good
     ], wrong

@@ -26,7 +26,7 @@ from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import DataMissing
 from fmnist.export import FORMATS, ExportError
 from fmnist.export.chosen import Chosen, file_name, widen
-from fmnist.models import registry
+from fmnist.models import networks
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
@@ -323,7 +323,7 @@ def test_the_code_of_each_model_stands_by_itself(model):
     names: dict[str, Any] = {}
     exec(code, names)
     assert str(names[name]()) == str(ARCHITECTURES[model].build())
-    assert registry.__name__ not in code
+    assert networks.__name__ not in code
 
 
 # --- TensorBoard ---

@@ -29,7 +29,8 @@ from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.export import FORMATS
 from fmnist.models import custom, custom_check, registry
-from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, Source
+from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError
+from fmnist.models.source import Source
 from fmnist.predict import attribution, prediction
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe, RecipeError
@@ -329,7 +330,7 @@ def test_what_was_said_of_a_file_is_kept_for_other_processes(use, tmp_path, monk
 def test_what_is_kept_is_not_trusted(use, tmp_path, monkeypatch, kept):
     use(TINY)
     monkeypatch.setattr(custom, "_answers", {})
-    (tmp_path / "runs" / "own-models.json").write_text(kept.replace("%s", custom._sum(own()[0].build.source)))
+    (tmp_path / "runs" / "own-models.json").write_text(kept.replace("%s", custom._sum(own()[0].source)))
     custom.refresh(tmp_path / "runs")
     assert [model.name for model in own()] == ["Tiny"]
 
@@ -677,7 +678,7 @@ def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, s
     )
     for model in ("0", "tiny", "odd"):
         finished_run(store, Recipe(model, dataset="sample"), small_sample, weights=True)
-    found = registry.registered(own()[0].build.source)
+    found = custom.registered(own()[0].source)
     sys.modules[found["odd"].build.__module__].LATER = True
     at = visit("pages/4_Predict.py", data="Sample data", how="Test image")
     assert any("Odd (models_0.py) has raised ValueError: No" in text for text in texts(at, "error"))
