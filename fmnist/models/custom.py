@@ -17,20 +17,20 @@ import hashlib
 import importlib.util
 import json
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fmnist import settings
 from fmnist.background import BackgroundProcess
+from fmnist.models import custom_answers
+from fmnist.models.custom_answers import Answer
 from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, in_short, registering
 from fmnist.models.source import Source
 
@@ -38,14 +38,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 GROUP = "fmnist.models"
-CHECK_VERSION = 2
-"""Raise it when a model has to do more, or other things are said of it."""
 CHECK_SECONDS = 60.0
 """For a file: importing torch takes two seconds, ten on a busy machine."""
 MAX_BYTES = 10**6
-MAX_KEPT = 50
-FAULTY_SECONDS = 60.0
-"""How long another process believes that a file is faulty: the fault may be a package that is installed meanwhile."""
 
 LOOKS = (
     *(("#EE3377", "triangle-up"), ("#AA4499", "cross"), ("#999933", "x"), ("#33BBEE", "star")),
@@ -71,7 +66,7 @@ class Fault:
 
 _lock = threading.Lock()
 _seen: dict[str, tuple[tuple[int, int], Source]] = {}  # By path: when it was changed, and what was read then.
-_answers: dict[Source, list[dict[str, Any]]] = {}
+_answers: dict[Source, list[Answer]] = {}
 _faults: list[Fault] = []
 
 
@@ -98,12 +93,13 @@ def refresh(
     with _lock:
         sources, wrong = _sources()
         if unknown := [source for source in sources if source not in _answers]:
-            kept = _read_kept(cache, whatever_age=not trying)
-            _answers.update({source: kept[_sum(source)] for source in unknown if _sum(source) in kept})
+            kept = custom_answers.read(cache, whatever_age=not trying)
+            sums = {source: custom_answers.checksum(source) for source in unknown}
+            _answers.update({source: kept[sum_] for source, sum_ in sums.items() if sum_ in kept})
             if trying and (untried := [source for source in unknown if source not in _answers]):
                 with waiting():
                     _answers.update({source: check(source) for source in untried})
-                _keep(cache, untried)
+                custom_answers.keep(cache, {source: _answers[source] for source in untried})
         models, more = _put_together([source for source in sources if source in _answers])
         _faults[:] = wrong + more
         ARCHITECTURES.install(models, keep_former=keep_former)
@@ -184,7 +180,7 @@ def _read(path: Path, package: str) -> Source:
         text = importlib.util.decode_source(path.read_bytes())
         _check_syntax(text, path)
         source = Source(str(path), text, package)
-        if _answers.get(source) and _is_faulty(_answers[source]):
+        if _answers.get(source) and custom_answers.is_faulty(_answers[source]):
             del _answers[source]  # Whoever touches a file wants it tried again.
         _seen[str(path)] = changed, source
     return _seen[str(path)][1]
@@ -224,7 +220,7 @@ def _locate(module: str) -> tuple[str | None, str]:
 # --- What is wrong with them ---
 
 
-def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
+def check(source: Source, seconds: float | None = None) -> list[Answer]:
     """What `fmnist.models.custom_check` says of a file's models, or of the file: see there; without "trying" and "end".
 
     Args:
@@ -250,13 +246,9 @@ def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
     return answers or [{"fault": f"{source.name} can't be read: it {ended}."}]
 
 
-def _is_faulty(answers: Sequence[dict[str, Any]]) -> bool:
-    return any("fault" in answer for answer in answers)
-
-
 def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[Fault]]:
     """The good models of all files with their looks, and what is wrong with the others."""
-    good: list[tuple[Source, dict[str, Any]]] = []
+    good: list[tuple[Source, Answer]] = []
     wrong: list[Fault] = []
     for source in sources:
         for answer in _answers[source]:
@@ -301,67 +293,3 @@ def _looks(chosen: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
         found[id] = (chosen[id][0] or color, chosen[id][1] or symbol)
         taken.add((color, symbol))
     return found
-
-
-# --- What was said of them before ---
-
-
-def _sum(source: Source) -> str:
-    """Of all that decides what is said of a file."""
-    parts = [str(CHECK_VERSION), sys.version, version("torch"), *asdict(source).values()]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _file(cache: Path) -> Path:
-    return cache / "own-models.json"
-
-
-def _kept(cache: Path) -> dict[str, dict[str, Any]]:
-    try:
-        kept = json.loads(_file(cache).read_text())
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def _read_kept(cache: Path, whatever_age: bool) -> dict[str, list[dict[str, Any]]]:
-    """What processes have said of files, by `_sum`, as far as it can be believed."""
-    found = {}
-    for sum_, entry in _kept(cache).items():
-        with suppress(KeyError, TypeError, ModelError):
-            answers = [_checked(answer) for answer in entry["answers"]]
-            if whatever_age or not _is_faulty(answers) or 0 <= time.time() - entry["at"] < FAULTY_SECONDS:
-                found[sum_] = answers
-    return found
-
-
-def _checked(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer with the fields that it must have, and no others.
-
-    Raises:
-        KeyError, TypeError: one is missing, or not what it should be.
-    """
-    fields: dict[str, type]
-    if "fault" in answer:
-        fields = {"fault": str, "id": str, "name": str} if "id" in answer else {"fault": str}
-    else:
-        fields = {"id": str, "name": str, "layers": str, "color": str, "symbol": str}
-        fields |= {"channels_last": bool, "parts": int, "modules": list, "rectified": bool}
-    for name, kind in fields.items():
-        if not isinstance(answer[name], kind):
-            raise TypeError(name)
-    for module in answer.get("modules", ()):
-        if not (isinstance(module, list) and len(module) == 2 and all(isinstance(word, str) for word in module)):
-            raise TypeError("modules")
-    return {name: answer[name] for name in fields}
-
-
-def _keep(cache: Path, sources: Sequence[Source]) -> None:
-    """Keep what was said of files, for other processes. Where nothing can be written each of them tries them itself."""
-    new = {_sum(source): {"at": time.time(), "answers": _answers[source]} for source in sources}
-    entries = list((_kept(cache) | new).items())[-MAX_KEPT:]
-    with suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=cache, prefix="own-models-", delete=False) as file:
-            json.dump(dict(entries), file)
-        Path(file.name).replace(_file(cache))

@@ -28,7 +28,7 @@ from fmnist.compare.diagnosis import diagnose
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.export import FORMATS
-from fmnist.models import custom, custom_check, registry
+from fmnist.models import custom, custom_answers, custom_check, registry
 from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError
 from fmnist.models.source import Source
 from fmnist.predict import attribution, prediction
@@ -321,7 +321,7 @@ def test_what_was_said_of_a_file_is_kept_for_other_processes(use, tmp_path, monk
     custom.refresh(tmp_path / "runs")
     assert (own(), custom.faults()) == expected
     monkeypatch.setattr(custom, "_answers", {})
-    monkeypatch.setattr(custom, "FAULTY_SECONDS", 0)
+    monkeypatch.setattr(custom_answers, "FAULTY_SECONDS", 0)
     custom.refresh(tmp_path / "runs", trying=False)  # As the trainer does, for whom nobody waits.
     assert (own(), custom.faults()) == expected
 
@@ -330,7 +330,8 @@ def test_what_was_said_of_a_file_is_kept_for_other_processes(use, tmp_path, monk
 def test_what_is_kept_is_not_trusted(use, tmp_path, monkeypatch, kept):
     use(TINY)
     monkeypatch.setattr(custom, "_answers", {})
-    (tmp_path / "runs" / "own-models.json").write_text(kept.replace("%s", custom._sum(own()[0].source)))
+    checksum = custom_answers.checksum(own()[0].source)
+    (tmp_path / "runs" / "custom-models.json").write_text(kept.replace("%s", checksum))
     custom.refresh(tmp_path / "runs")
     assert [model.name for model in own()] == ["Tiny"]
 
