@@ -30,10 +30,10 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parameter import is_lazy
 
 from fmnist import metrics
+from fmnist.data.catalog import SIDE
 from fmnist.models.custom import registered
 from fmnist.models.registry import MAX_LAYERS, Architecture, ModelError, in_short
 from fmnist.models.source import Source
-from fmnist.predict.conversion import SIDE
 from fmnist.training import loop
 
 T = TypeVar("T")

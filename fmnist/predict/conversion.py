@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from fmnist.data.catalog import FILLING, Framing
+from fmnist.data.catalog import SIDE as SIDE
 
-SIDE = 28
 MIN_SIDE = 8
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000
