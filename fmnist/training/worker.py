@@ -214,6 +214,8 @@ def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[]
 def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
     ARCHITECTURES[order.recipe.model] = order.architecture
     training = _load_training()
+    from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
+
     dataset = load()
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
     points: list[Point] = []
@@ -277,28 +279,6 @@ def dataset(order: Order) -> files.Dataset:
 @lru_cache(maxsize=2)
 def _dataset(name: str, root: Path, cache: Path) -> files.Dataset:
     return files.load(name, root, cache)
-
-
-def save_checkpoint(checkpoint: loop.Checkpoint) -> bytes:
-    """A checkpoint as a safetensors file, its numbers in the header."""
-    from safetensors.torch import save
-
-    numbers = {
-        "epoch": checkpoint.epoch,
-        "train_seconds": checkpoint.train_seconds,
-        "eval_seconds": checkpoint.eval_seconds,
-    }
-    return save(checkpoint.tensors, metadata={"numbers": json.dumps(numbers)})
-
-
-def load_checkpoint(saved: bytes) -> loop.Checkpoint:
-    from safetensors.torch import load
-
-    from fmnist.training.loop import Checkpoint
-
-    # A safetensors file: the header's length in 8 bytes, the header as JSON, the tensors.
-    header = json.loads(saved[8 : 8 + int.from_bytes(saved[:8], "little")])
-    return Checkpoint(**json.loads(header["__metadata__"]["numbers"]), tensors=load(saved))
 
 
 def machine() -> str:

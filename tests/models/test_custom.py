@@ -28,7 +28,7 @@ from fmnist.compare.diagnosis import diagnose
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.export import FORMATS
-from fmnist.models import custom, custom_answers, custom_check, registry
+from fmnist.models import custom, custom_answers, custom_check, inference, registry
 from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError
 from fmnist.models.source import Source
 from fmnist.predict import attribution, prediction
@@ -37,7 +37,8 @@ from fmnist.recipe import Recipe, RecipeError
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
-from fmnist.training import loop, scheduler, worker
+from fmnist.training import loop, scheduler
+from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 from fmnist.training.loop import EpochEnd, Progress, TrainingError
 
 EXAMPLE = PROJECT / "docs" / "my_models.py"
@@ -292,8 +293,8 @@ def test_an_edited_model_is_another_one(use, tmp_path):
     after = Recipe("tiny")
     assert before.model != after.model and before.key("data") != after.key("data")
     assert before.model not in ARCHITECTURES and ARCHITECTURES[before.model].name == "Tiny"  # For who still has it.
-    assert loop.build(before.model, 0, torch.device("cpu"))[1].bias is not None
-    assert loop.build(after.model, 0, torch.device("cpu"))[1].bias is None
+    assert inference.build(before.model, 0, torch.device("cpu"))[1].bias is not None
+    assert inference.build(after.model, 0, torch.device("cpu"))[1].bias is None
     with pytest.raises(RecipeError):
         Recipe.from_json(before.to_json())
     assert library.remember("places", lambda: ARCHITECTURES.place(before.model)) != places
@@ -398,7 +399,7 @@ def test_dropout_and_batch_norm_give_the_same_weights_each_time_and_after_a_brea
     assert same_weights(events[-1], again) and np.array_equal(events[-1].logits, again.logits)
     assert torch.equal(torch.rand(3), expected)  # A training leaves those of others alone.
     checkpoint = next(event.checkpoint for event in events if isinstance(event, EpochEnd))
-    resumed = finish(recipe, small_data, worker.load_checkpoint(worker.save_checkpoint(checkpoint)))
+    resumed = finish(recipe, small_data, load_checkpoint(save_checkpoint(checkpoint)))
     assert same_weights(resumed, again) and np.array_equal(resumed.logits, again.logits)
     assert not same_weights(again, finish(Recipe(model, 1, epochs=2, learning_rate=0.05, **SMALL), small_data))
 
@@ -406,10 +407,10 @@ def test_dropout_and_batch_norm_give_the_same_weights_each_time_and_after_a_brea
 def test_batch_norm_has_learnt_and_answers_by_what_it_has_learnt(example, small_data):
     finished = finish(Recipe("norm-cnn", epochs=1, **SMALL), small_data)
     assert finished.weights["features.1.num_batches_tracked"] == -(-331 // 32)
-    module = loop.build(ARCHITECTURES.full_id("norm-cnn"), 9, torch.device("cpu"))
+    module = inference.build(ARCHITECTURES.full_id("norm-cnn"), 9, torch.device("cpu"))
     module.load_state_dict(finished.weights)
-    images = loop.as_input(small_data.test_images)
-    assert np.array_equal(loop.evaluate(module, images), finished.logits)
+    images = inference.as_input(small_data.test_images)
+    assert np.array_equal(inference.evaluate(module, images), finished.logits)
     assert module.training and int(module.features[1].num_batches_tracked) == -(-331 // 32)
     with torch.inference_mode():
         one = torch.cat([module.eval()(image) for image in images.split(1)])
@@ -418,7 +419,7 @@ def test_batch_norm_has_learnt_and_answers_by_what_it_has_learnt(example, small_
 
 def test_what_behaves_otherwise_in_training_is_left_so_by_an_evaluation():
     module = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784).eval(), nn.Dropout(), nn.Linear(784, 10))
-    loop.evaluate(module, torch.zeros(3, 1, 28, 28))
+    inference.evaluate(module, torch.zeros(3, 1, 28, 28))
     assert [layer.training for layer in module] == [True, False, True, True]
 
 
@@ -474,22 +475,22 @@ def test_unusual_models_are_trained_stored_and_explained(use, small_data, text):
     finished = events[-1]
     assert finished.result.zero_layers == ()
     assert events[0].parameters == 7850
-    module = loop.build(architecture.id, 0, torch.device("cpu")).eval()
+    module = inference.build(architecture.id, 0, torch.device("cpu")).eval()
     from safetensors.torch import load, save
 
     module.load_state_dict(load(save(finished.weights)))
-    assert np.array_equal(loop.evaluate(module, loop.as_input(small_data.test_images)), finished.logits)
+    assert np.array_equal(inference.evaluate(module, inference.as_input(small_data.test_images)), finished.logits)
     found = attribution.contributions(module, small_data.test_images[0], 3)
     assert found.pixels.sum() == pytest.approx(found.logit - found.start, rel=0.01, abs=1e-4)
 
 
 def test_smooth_models_are_explained_too(example, small_data):
     for name in NAMES:
-        module = loop.build(ARCHITECTURES.full_id(name), 0, torch.device("cpu")).eval()
+        module = inference.build(ARCHITECTURES.full_id(name), 0, torch.device("cpu")).eval()
         found = attribution.contributions(module, small_data.test_images[0], 3)
         assert found.pixels.sum() == pytest.approx(found.logit - found.start, rel=0.01, abs=1e-4)
     layers = attribution.convolutions(
-        loop.build(ARCHITECTURES.full_id("norm-cnn"), 0, torch.device("cpu")).eval(), small_data.test_images[0]
+        inference.build(ARCHITECTURES.full_id("norm-cnn"), 0, torch.device("cpu")).eval(), small_data.test_images[0]
     )
     assert [layer.maps.shape for layer in layers] == [(16, 28, 28), (32, 14, 14)]
     assert min(layer.maps.min() for layer in layers) == 0  # Behind batch norm and ReLU.

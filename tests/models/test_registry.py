@@ -10,9 +10,9 @@ import sys
 import pytest
 import torch
 
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES, Architecture
 from fmnist.settings import PROJECT
-from fmnist.training import loop
 
 SIZES = {"0": (7_850, 7_840), "1": (7_960, 7_940), "2": (7_740, 1_133_860)}
 
@@ -22,7 +22,7 @@ def test_size_and_shape(model, parameters, multiply_adds):
     module = ARCHITECTURES[model].build()
     images = torch.rand(3, 1, 28, 28)
     assert sum(parameter.numel() for parameter in module.parameters()) == parameters
-    assert loop.multiply_adds(module, images[:1]) == multiply_adds
+    assert inference.multiply_adds(module, images[:1]) == multiply_adds
     assert module(images).shape == (3, 10)
 
 

@@ -20,6 +20,7 @@ from fmnist.recipe import Recipe
 from fmnist.settings import PROJECT
 from fmnist.store.store import Store
 from fmnist.training import loop, ray_cluster, scheduler, worker
+from fmnist.training.checkpoint import load_checkpoint
 from fmnist.training.ray_cluster import ClusterError
 
 CLOSED = "127.0.0.1:1"  # Nobody listens there.
@@ -181,7 +182,7 @@ def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_
     wait_for(lambda: store.run(id).status == "queued", timeout=120)
     problem = wait_for(lambda: scheduler.cluster_state(store, nodes.address).problem)
     assert is_one_sentence(problem) and nodes.address in problem
-    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    epoch = load_checkpoint(store.artifact(id, "checkpoint")).epoch
     assert 0 < epoch < 30 and len(store.history([id])) > 0
     assert scheduler.is_alive(store)  # and looks whether it comes back
 

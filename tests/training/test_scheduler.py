@@ -30,7 +30,8 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import ACTIVE, Run
 from fmnist.store.store import Store, StoreError
-from fmnist.training import loop, scheduler, worker
+from fmnist.training import loop, scheduler
+from fmnist.training.checkpoint import load_checkpoint
 
 SMALL = {"dataset": "sample", "device": "cpu"}
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, **SMALL)
@@ -198,7 +199,7 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     assert store.run(id).status == "running"  # to ask changes nothing
     scheduler.recover(store)
     assert store.run(id).status == "interrupted"
-    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    epoch = load_checkpoint(store.artifact(id, "checkpoint")).epoch
     assert 0 < epoch < 12
 
     assert store.resume(id)

@@ -37,7 +37,7 @@ def timed(model: str, *milliseconds: float, batch_size: int = 32, threads: int =
 
 def test_recipes_are_timed_in_turn_after_a_warm_up(small_data, monkeypatch):
     # By processor time: whoever else is at work here can't make the small model seem the slower one.
-    monkeypatch.setattr(loop, "_now", lambda device: time.process_time())
+    monkeypatch.setattr(loop, "now", lambda device: time.process_time())
     recipes = [Recipe("0", dataset="sample", device="cpu"), Recipe("2", dataset="sample", device="cpu")]
     turns = list(timing.turns(recipes, small_data, steps=3, rounds=2))
     assert [(turn.round, turn.index) for turn in turns] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
@@ -51,7 +51,7 @@ def test_recipes_are_timed_in_turn_after_a_warm_up(small_data, monkeypatch):
 def test_seconds_per_step_are_those_of_the_training(small_data, monkeypatch):
     """By a clock that goes on by a second whenever it is looked at, which is before and after each report's steps."""
     looks = itertools.count()
-    monkeypatch.setattr(loop, "_now", lambda device: float(next(looks)))
+    monkeypatch.setattr(loop, "now", lambda device: float(next(looks)))
     recipe = Recipe("0", dataset="sample", device="cpu", epochs=10)
     (found,) = timing.timings([recipe], small_data, list(timing.turns([recipe], small_data, 5, 3)))
     *_, finished = loop.train(recipe, small_data)
@@ -62,7 +62,7 @@ def test_seconds_per_step_are_those_of_the_training(small_data, monkeypatch):
 def test_a_turn_of_slow_steps_ends_before_it_has_them_all(small_data, monkeypatch):
     """By the same clock: a step takes a second."""
     looks = itertools.count()
-    monkeypatch.setattr(loop, "_now", lambda device: float(next(looks)))
+    monkeypatch.setattr(loop, "now", lambda device: float(next(looks)))
     monkeypatch.setattr(timing, "MAX_SECONDS", 5)
     steps = []
 
