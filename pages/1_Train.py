@@ -14,7 +14,7 @@ from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.store.store import TooManyRuns
-from fmnist.training import scheduler
+from fmnist.training import launcher
 from fmnist.training.estimate import Plan
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import cluster_panel, live_chart, login, widgets
@@ -99,7 +99,7 @@ def ask(library: Library) -> None:
         )
         return
     cluster = settings.ray_address()
-    plan = Plan(library, grid, images, scheduler.slots_of(library.own, cluster)) if grid else None
+    plan = Plan(library, grid, images, launcher.slots_of(library.own, cluster)) if grid else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
         if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
@@ -117,7 +117,7 @@ def ask(library: Library) -> None:
             st.warning(str(error), icon=":material/front_hand:")
             return
         if any(needed for _, needed in queued):
-            scheduler.start(library.own)
+            launcher.start(library.own)
             st.session_state["pressed"] = True
             st.rerun()
         st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
@@ -214,9 +214,9 @@ def pace(batch: TrainingProgress) -> float:
 
 
 def show_training(library: Library, batch: TrainingProgress) -> None:
-    alive = not batch.active or settings.read_only() or scheduler.is_alive(library.own)
+    alive = not batch.active or settings.read_only() or launcher.is_alive(library.own)
     if not alive:
-        scheduler.recover(library.own)
+        launcher.recover(library.own)
     cluster_panel.show(library, batch)
     if not batch.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
@@ -245,11 +245,11 @@ def show_training(library: Library, batch: TrainingProgress) -> None:
 
 def say_no_trainer(library: Library) -> None:
     """Runs are queued, and nobody takes them: either the trainer is just starting, or it can't."""
-    words = scheduler.last_words(library.own.path)
+    words = launcher.last_words(library.own.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f":material/hourglass_top: The trainer is starting. {widgets.escape(words)}")
         if st.button("Start it again", key="start-trainer"):
-            scheduler.start(library.own)
+            launcher.start(library.own)
 
 
 def show_whole(batch: TrainingProgress) -> None:
@@ -271,7 +271,7 @@ def seconds_left(batch: TrainingProgress) -> float | None:
         except DataError:
             return None
 
-    return batch.seconds_left(images, scheduler.slots_of(batch.library.own, settings.ray_address()))
+    return batch.seconds_left(images, launcher.slots_of(batch.library.own, settings.ray_address()))
 
 
 def show_running(library: Library, batch: TrainingProgress, run: Run) -> None:
@@ -337,7 +337,7 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
         except TooManyRuns as error:
             st.toast(str(error), icon=":material/front_hand:")
             return
-        scheduler.start(library.own)
+        launcher.start(library.own)
         st.rerun()
 
 
@@ -460,4 +460,4 @@ with widgets.page("Train", "How do they learn?" if settings.read_only() else "Tr
     st.fragment(watch, run_every=st.session_state["pace"])(library)
     show_all(library)
     if not settings.read_only():
-        scheduler.start(library.own)  # So that it has loaded what it needs when somebody presses Train.
+        launcher.start(library.own)  # So that it has loaded what it needs when somebody presses Train.

@@ -37,7 +37,7 @@ from fmnist.recipe import Recipe, RecipeError
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
-from fmnist.training import loop, scheduler
+from fmnist.training import launcher, loop
 from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 from fmnist.training.loop import EpochEnd, Progress, TrainingError
 
@@ -511,14 +511,14 @@ def ask(store: Store, *recipes: Recipe) -> list[int]:
 def test_a_warm_trainer_trains_each_version_as_it_was_asked_for(use, store, small_sample):
     path = use(TINY)
     (first,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
-    scheduler.start(store)
+    launcher.start(store)
     [run] = ended(store, first)
     assert (run.status, run.parameters) == ("done", 7850)
     process = only_trainer(store.path.parent)
 
     path.write_text(TINY.replace("784, 10", "784, 10, bias=False"))
     custom.refresh(store.path.parent)
-    scheduler.start(store)
+    launcher.start(store)
     (second,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
     [run] = ended(store, second)
     assert (run.status, run.parameters) == ("done", 7840)
@@ -527,13 +527,13 @@ def test_a_warm_trainer_trains_each_version_as_it_was_asked_for(use, store, smal
 
 
 def test_a_trainer_that_knows_nothing_of_the_models_is_followed_by_one_that_does(use, store, small_sample, monkeypatch):
-    scheduler.start(store)
-    wait_for(lambda: store.setting(scheduler.EXPECTED))
+    launcher.start(store)
+    wait_for(lambda: store.setting(launcher.EXPECTED))
     process = only_trainer(store.path.parent)
     use(TINY)
     (id,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
-    scheduler.start(store)
-    scheduler.start(store)  # As every visit of the Train page does: nobody else comes to wait.
+    launcher.start(store)
+    launcher.start(store)  # As every visit of the Train page does: nobody else comes to wait.
     [run] = ended(store, id)
     assert run.status == "done"
     assert only_trainer(store.path.parent) != process

@@ -20,7 +20,7 @@ from fmnist import __main__ as cli
 from fmnist import settings
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
-from fmnist.training import loop, scheduler, timing
+from fmnist.training import hardware, launcher, loop, timing
 from fmnist.training.timing import Timing
 from fmnist.ui import timing_panel
 
@@ -44,7 +44,7 @@ def test_recipes_are_timed_in_turn_after_a_warm_up(small_data, monkeypatch):
     linear, vgg = timing.timings(recipes, small_data, turns)
     assert linear.seconds_per_step == tuple(turn.seconds_per_step for turn in turns[2::2])
     assert (linear.steps_per_epoch, linear.device, linear.threads) == (11, "cpu", 1)
-    assert vgg.threads == min(2, scheduler.slots())
+    assert vgg.threads == min(2, hardware.slots())
     assert 0 < linear.median < vgg.median and vgg.epoch == vgg.median * 11
 
 
@@ -155,7 +155,7 @@ def test_runs_on_the_command_line(call, store, small_sample):
 @pytest.mark.parametrize("state", [queued_run, running_run])
 def test_a_busy_machine_is_not_timed(call, store, small_sample, state):
     state(store, Recipe("0", dataset="sample"), small_sample)
-    with scheduler._held(scheduler._lock(store.path)):  # A trainer seems to work on the store.
+    with launcher.held(launcher.lock(store.path)):  # A trainer seems to work on the store.
         code, out, err = call()
     assert (code, out) == (1, "") and "1 run is queued or being trained" in err and is_one_sentence(err.strip())
 
