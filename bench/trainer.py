@@ -22,7 +22,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import ACTIVE, Status
 from fmnist.store.store import Store, store_path
-from fmnist.training import hardware, launcher
+from fmnist.training import estimate, hardware, launcher
 
 SEEDS = 5
 LONGEST = 1200.0  # Seconds that all of it may take.
@@ -43,8 +43,9 @@ def train(store: Store, seeds: range, epochs: int, root: Path) -> tuple[float, d
         active = {run.id for run in running}
         for run in running:
             for share in SHARES:
-                if run.steps and run.seconds_left is not None and run.step >= share * run.steps:
-                    told.setdefault((run.id, share), (now, run.seconds_left))
+                left = estimate.seconds_left(run)
+                if run.steps and left is not None and run.step >= share * run.steps:
+                    told.setdefault((run.id, share), (now, left))
         if not store.runs(*ACTIVE):
             break
         assert now - started < LONGEST, "the trainer does not come to an end: see its log"

@@ -14,8 +14,8 @@ from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.store.store import TooManyRuns
-from fmnist.training import launcher
-from fmnist.training.estimate import Plan
+from fmnist.training import estimate, launcher
+from fmnist.training.plan import Plan
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import cluster_panel, live_chart, login, widgets
 from fmnist.ui.export_panel import export_panel
@@ -279,11 +279,12 @@ def show_running(library: Library, batch: TrainingProgress, run: Run) -> None:
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     where = f" on {widgets.escape(run.node)}" if run.node else ""
     text = f"**{batch.name(run)}**{where} · preparing"
-    if run.seconds_left is not None:
+    left = estimate.seconds_left(run)
+    if left is not None:
         text = (
             f"**{batch.name(run)}**{where} · epoch {epoch} of {run.recipe.epochs} · "
             f"step {run.step:,} of {run.steps:,} · "
-            f"{run.images_per_second:,.0f} images/s · {widgets.duration(run.seconds_left)} left"
+            f"{run.images_per_second:,.0f} images/s · {widgets.duration(left)} left"
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.progress(share, text)

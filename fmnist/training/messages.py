@@ -52,7 +52,7 @@ class ProgressReport:
 
     points: list[Point]
     images_per_second: float | None
-    """Mean since the beginning, of `Recipe.image_passes`: the time left follows from it."""
+    """Mean since the beginning, of `estimate.image_passes`: the time left follows from it."""
     artifacts: dict[str, bytes]
 
 

@@ -26,6 +26,7 @@ from fmnist.data import files
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import Point, Start, Status
 from fmnist.store.store import pack
+from fmnist.training.estimate import image_passes
 from fmnist.training.hardware import machine, versions
 from fmnist.training.messages import EndReport, Message, Order, Prepare, ProgressReport, Report, Stop
 
@@ -118,7 +119,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
         match event:
             case training.Started():
                 began, steps = time.monotonic(), event.steps
-                done = order.recipe.image_passes(event.step, steps)
+                done = image_passes(order.recipe, event.step, steps)
                 yield Start(**vars(event), machine=machine(), versions=versions())
                 continue
             case training.Progress():
@@ -133,7 +134,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 yield _end(event, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
-            rate = (order.recipe.image_passes(event.step, steps) - done) / (time.monotonic() - began)
+            rate = (image_passes(order.recipe, event.step, steps) - done) / (time.monotonic() - began)
             yield ProgressReport(points, rate, artifacts)
             points, artifacts, reported = [], {}, time.monotonic()
             if stopped():
