@@ -68,8 +68,8 @@ def show() -> None:
 
 with page.page("Home", "Which model should I pick?"):
     # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
-    from fmnist.compare.charts import COSTS
     from fmnist.compare.comparison import Comparison
+    from fmnist.compare.cost_charts import COSTS
     from fmnist.models.registry import ARCHITECTURES
     from fmnist.store.library import default_groups
     from fmnist.ui import live_chart, widgets

@@ -25,7 +25,7 @@ from fmnist.commands.verify import verify
 from fmnist.data.files import DataError
 from fmnist.export import ExportError
 from fmnist.models.registry import ModelError
-from fmnist.predict.conversion import ImageError
+from fmnist.predict.picture_file import ImageError
 from fmnist.recipe import RecipeError
 from fmnist.store.store import StoreError
 

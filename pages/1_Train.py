@@ -12,8 +12,8 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
+from fmnist.store.queue import TooManyRuns
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
-from fmnist.store.store import TooManyRuns
 from fmnist.training import estimate, launcher
 from fmnist.training.plan import Plan
 from fmnist.training.progress import TrainingProgress
@@ -32,7 +32,7 @@ LONGEST_LIST = 300  # characters
 NUMBERS = (
     ("Epochs", PUBLISHED.epochs, "epochs"),
     ("Learning rate", PUBLISHED.learning_rate, "rate"),
-    ("TrainingProgress size", PUBLISHED.batch_size, "batch"),
+    ("Batch size", PUBLISHED.batch_size, "batch"),
 )
 ICONS = {
     Status.FAILED: ":material/error:",

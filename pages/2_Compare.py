@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from fmnist import metrics
-from fmnist.compare import charts, sweep
-from fmnist.compare.charts import COSTS
+from fmnist.compare import sweep
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
+from fmnist.compare.learning_chart import AXES
+from fmnist.compare.published import PUBLISHED_RESULTS
 from fmnist.compare.sweep import Sweep
 from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import DataError
@@ -80,9 +81,7 @@ def show(library: Library) -> None:
         )
     if known:
         st.caption(
-            " · ".join(
-                f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in metrics.REFERENCE_LINES
-            )
+            " · ".join(f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in PUBLISHED_RESULTS)
         )
     # A tab, and whether it looks at single test images, for which the data are needed.
     tabs = {
@@ -159,7 +158,7 @@ def show_learning(library: Library, compared: Comparison) -> None:
         )
         axis = st.segmented_control(
             "By",
-            list(charts.AXES),
+            list(AXES),
             format_func=lambda axis: axis.capitalize(),
             default="epoch",
             required=True,

@@ -9,7 +9,7 @@ from fmnist.compare import confusion
 from fmnist.data.catalog import DATASETS, SAMPLE
 from fmnist.data.files import DataError
 from fmnist.predict import conversion, drawing
-from fmnist.predict.conversion import ImageError
+from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library, default_groups
 from fmnist.ui import drawing_pad, predict_answers, widgets
 
@@ -92,7 +92,7 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: object) 
         f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
         TYPES,
         accept_multiple_files=True,
-        max_upload_size=conversion.MAX_BYTES // 2**20,
+        max_upload_size=MAX_BYTES // 2**20,
         key="file",
     )
     if len(files) < 2:
@@ -112,7 +112,7 @@ def photograph(library: Library, dataset: str, groups: list[Group], beside: obje
 def opened(file: object, preview: bool = True) -> Image.Image | None:
     """An uploaded picture, shown; or what is wrong with it, said."""
     try:
-        picture = conversion.open_image(file.getvalue())
+        picture = open_image(file.getvalue())
     except ImageError as error:
         st.error(str(error), icon=":material/broken_image:")
         return None
@@ -170,7 +170,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: list) -> i
 def converted(file: bytes, dataset: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The image, uint8 (28, 28), with remarks; or None, and what is wrong with the file."""
     try:
-        result = conversion.convert(conversion.open_image(file), DATASETS[dataset].subject.framing)
+        result = conversion.convert(open_image(file), DATASETS[dataset].subject.framing)
     except ImageError as error:
         return None, (str(error),)
     return result.image, result.remarks

@@ -13,7 +13,8 @@ from helpers.ui import PAGES, again, says, visit
 from fmnist import settings
 from fmnist.recipe import Recipe
 from fmnist.settings import Asker, SettingsError
-from fmnist.store.store import Store, StoreError, TooManyRuns
+from fmnist.store.queue import TooManyRuns
+from fmnist.store.store import Store, StoreError
 from fmnist.training import launcher
 from fmnist.ui import login
 

@@ -26,14 +26,14 @@ import torch
 from fmnist import metrics
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
-from fmnist.metrics import TIMES
 from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
-from fmnist.store.database import APPLICATION_ID, SCHEMA_VERSION, StoreError
+from fmnist.store.database import StoreError
 from fmnist.store.library import Library
-from fmnist.store.run import Record, Result, Status
+from fmnist.store.run import TIMES, Record, Result, Status
+from fmnist.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 MAX_BYTES = 256 * 2**20
 """Of one thing in the file, packed or not."""
@@ -365,7 +365,7 @@ def _check_result(fields: dict[str, Any]) -> None:
 
 
 def _unpack(data: bytes, what: str) -> np.ndarray:
-    """An array as `store.pack` packs it; never more than `MAX_BYTES`, whatever it unpacks to."""
+    """An array as `arrays.pack` packs it; never more than `MAX_BYTES`, whatever it unpacks to."""
     try:
         unpacking = zlib.decompressobj()
         content = unpacking.decompress(data, MAX_BYTES)

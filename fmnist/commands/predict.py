@@ -12,7 +12,8 @@ from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
 from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict.conversion import convert, open_image, to_png
+from fmnist.predict.conversion import convert, to_png
+from fmnist.predict.picture_file import open_image
 from fmnist.store.library import default_groups
 
 COLUMNS = (

@@ -23,9 +23,10 @@ from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.predict import prediction
 from fmnist.store import checksums
+from fmnist.store.arrays import unpack
 from fmnist.store.library import Library
 from fmnist.store.run import Result, Run
-from fmnist.store.store import Store, StoreError, unpack
+from fmnist.store.store import Store, StoreError
 
 LOGIT_STEPS = 2
 """By how many float16 steps, those at an image's largest logit, a logit may differ from what the weights give here.

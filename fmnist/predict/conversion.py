@@ -10,25 +10,15 @@ stands there (`Framing`).
 import base64
 import io
 import math
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter, ImageOps
 
 from fmnist.data.catalog import FILLING, Framing
 from fmnist.data.catalog import SIDE as SIDE
-
-MIN_SIDE = 8
-MAX_BYTES = 20 * 2**20
-MAX_PIXELS = 40_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-
-# Larger pictures are reduced to between one and four million pixels before anything else. One of those is some
-# 1/40 of a pixel of the result if the item fills its picture, and every later step is fast and needs little memory.
-WORKING_PIXELS = 2**20
+from fmnist.predict.picture_file import ImageError, to_rgb
 
 TOLERANCE = 0.05 * 255  # the paper: a colour within 5% of full scale of the background's is background
 BUSY = 0.3  # share of the border that is not background; an item cut along one whole edge reaches .25
@@ -48,10 +38,6 @@ USUALLY_WITHOUT = frozenset({"sharpen"})
 converted, Model 2 got 88.6% right without it and 88.1% with it."""
 
 
-class ImageError(ValueError):
-    """A picture cannot be used; the message is one sentence for the user: what is wrong, and what to do."""
-
-
 @dataclass(frozen=True)
 class Converted:
     """What became of a picture.
@@ -64,114 +50,6 @@ class Converted:
     image: np.ndarray
     remarks: tuple[str, ...]
     steps: tuple[tuple[str, Image.Image], ...]
-
-
-def open_image(source: bytes | Path) -> Image.Image:
-    """Decode a picture file, upright and opaque, in mode RGB; of an animation the first frame.
-
-    Pictures of four million pixels and more come back reduced (see WORKING_PIXELS). Raises ImageError, and
-    nothing else, whatever the bytes.
-    """
-    name = "The picture" if isinstance(source, bytes) else source.name or str(source)
-    data = source if isinstance(source, bytes) else _read(source, name)
-    if not data:
-        raise ImageError(f"{name} is empty: choose another file.")
-    if len(data) > MAX_BYTES:
-        raise ImageError(f"{name} is larger than {MAX_BYTES // 2**20} MB: save it smaller.")
-    try:
-        return _decode(data, name)
-    except ImageError:
-        raise
-    except Image.DecompressionBombError as error:  # Pillow's own limit is above ours, but is asked first
-        raise _too_many_pixels(name) from error
-    except UnidentifiedImageError as error:
-        if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-            raise ImageError(f"{name} is a HEIC photo, which can't be read here: save it as JPEG.") from error
-        kinds = "JPEG, PNG, WebP, GIF, BMP or TIFF"
-        raise ImageError(f"{name} is not a picture that can be read: choose a {kinds} file.") from error
-    except Exception as error:
-        # Pillow's decoders trust what a header says. Damaged files make them raise OSError, SyntaxError,
-        # ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError, struct.error,
-        # zlib.error ...: no list of these is ever complete, and each means the same to the user.
-        raise ImageError(f"{name} is damaged or incomplete: save or send it again and retry.") from error
-
-
-def _read(path: Path, name: str) -> bytes:
-    """The file's bytes; one more than MAX_BYTES at most, however large it is."""
-    if "\0" in str(path):  # the one thing that makes open() raise something else than OSError
-        raise ImageError("This is not a valid file name: check the path.")
-    try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
-            raise ImageError(f"{name} is a folder or a device: choose a picture file.")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ImageError(f"{name} does not exist: check the path.") from error
-    except OSError as error:
-        raise ImageError(f"{name} cannot be read ({error.strerror}): check path and permissions.") from error
-
-
-def _decode(data: bytes, name: str) -> Image.Image:
-    with warnings.catch_warnings():
-        # Pillow's warnings alone: filters belong to the whole process, and a server has other threads.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:  # reads the header, no pixels yet
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise _too_many_pixels(name)
-            if min(width, height) < MIN_SIDE:
-                least = f"{MIN_SIDE} x {MIN_SIDE}"
-                raise ImageError(f"{name} has only {width} x {height} pixels: choose one of {least} or more.")
-            factor = reduction(image.size)
-            image.draft(None, (width // factor, height // factor))  # a JPEG decodes to 1/2, 1/4 or 1/8: faster
-            ImageOps.exif_transpose(image, in_place=True)
-            return _reduced(image)
-
-
-def _too_many_pixels(name: str) -> ImageError:
-    return ImageError(f"{name} has more than {MAX_PIXELS // 10**6} million pixels: save it smaller.")
-
-
-def reduction(size: tuple[int, int]) -> int:
-    """The whole factor by which a picture of that size is reduced: 1 for less than four million pixels."""
-    return max(1, math.isqrt(size[0] * size[1] // WORKING_PIXELS))
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    """The picture in mode RGB, reduced; strip by strip, as a large one in two modes at once takes half a gigabyte."""
-    if image.mode[0] in "IF":
-        image = _to_8_bits(image)
-    factor, (width, height) = reduction(image.size), image.size
-    rows = 256 * factor
-    strips = (image.crop((0, top, width, min(top + rows, height))) for top in range(0, height, rows))
-    return Image.fromarray(np.concatenate([np.asarray(to_rgb(strip).reduce(factor)) for strip in strips]))
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB: 16 bits and floats scaled to 8 bits, transparency flattened on white."""
-    if image.mode[0] in "IF":
-        image = _to_8_bits(image)
-    if image.has_transparency_data:
-        image = _in_mode(image, "RGBA")
-        flat = Image.new("RGB", image.size, "white")
-        flat.paste(image, mask=image.getchannel("A"))
-        return flat
-    return _in_mode(image, "RGB")
-
-
-def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    return image if image.mode == mode else image.convert(mode)  # convert() would copy: up to 160 MB
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Modes I;16, I and F -> L, where Pillow's own conversion would clip at 255."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))  # 65535 / 255 = 257
-    # 32-bit integers and floats do not say where black and white lie: the lowest and the highest value do.
-    image = image.reduce(reduction(image.size))
-    values = np.nan_to_num(np.asarray(image), posinf=0, neginf=0).astype(np.float64)
-    low, high = values.min(), values.max()
-    return Image.fromarray(np.rint((values - low) / ((high - low) or 1) * 255).astype(np.uint8))
 
 
 def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collection[str] = USUALLY_WITHOUT) -> Converted:

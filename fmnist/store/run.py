@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 
@@ -36,6 +35,12 @@ RESUMABLE = (Status.CANCELLED, Status.INTERRUPTED)
 """Ended before it was done, and can go on from its last finished epoch."""
 UNFINISHED = (Status.FAILED, *RESUMABLE)
 """Ended without a result."""
+
+TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
+"""What depends on where a run was trained: fields of its result, and columns of the tables of runs."""
+
+SIZES = ("parameters", "multiply_adds")
+"""Of the model: fields of a run, and columns of the tables of runs."""
 
 
 @dataclass(frozen=True)

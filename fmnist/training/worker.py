@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 
 from fmnist.data import files
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.arrays import pack
 from fmnist.store.run import Point, Start, Status
-from fmnist.store.store import pack
 from fmnist.training.estimate import image_passes
 from fmnist.training.hardware import machine, versions
 from fmnist.training.messages import EndReport, Message, Order, Prepare, ProgressReport, Report, Stop

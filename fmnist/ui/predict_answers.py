@@ -15,7 +15,8 @@ from PIL import Image
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
-from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted, ImageError
+from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted
+from fmnist.predict.picture_file import ImageError
 from fmnist.store.library import Group, Library
 from fmnist.ui import widgets
 

@@ -1,40 +1,16 @@
-"""Photo -> 28 x 28: each step by hand, each kind of file, each thing that can be wrong with one."""
+"""Photo -> 28 x 28: each step by hand, and all of them together."""
 
 import io
-import os
-import random
-import subprocess
-import sys
-import textwrap
-import time
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence
+from helpers.pictures import BLACK, RED, WHITE, canvas, encode
 from PIL import Image, ImageDraw, ImageFont
 
 from fmnist.data.catalog import CENTRED, DATASETS, FILLING
 from fmnist.predict import conversion
-from fmnist.predict.conversion import ImageError, convert, open_image, to_png
-
-PROJECT = Path(__file__).resolve().parents[2]
-RED, WHITE, BLACK = (200, 30, 40), (255, 255, 255), (0, 0, 0)
-
-
-def canvas(size=(60, 80), colour=WHITE, box=(20, 10, 40, 70), item=RED) -> Image.Image:
-    """A rectangle on a plain background."""
-    image = Image.new("RGB", size, colour)
-    image.paste(item, box)
-    return image
-
-
-def encode(image: Image.Image, kind: str, **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
+from fmnist.predict.conversion import convert, to_png
+from fmnist.predict.picture_file import ImageError, open_image
 
 
 def garment() -> np.ndarray:
@@ -42,10 +18,6 @@ def garment() -> np.ndarray:
     image = np.zeros((28, 28), np.uint8)
     image[:, 4:24] = np.add.outer(np.arange(28) * 4, np.arange(20) * 4) + 71  # up to 255
     return image
-
-
-def near(image: Image.Image, position, colour, tolerance=12) -> bool:
-    return np.abs(np.subtract(image.getpixel(position), colour)).max() <= tolerance
 
 
 # The steps
@@ -163,11 +135,6 @@ def test_the_lighter_of_background_and_item(background, item, light):
     image = canvas(colour=(background,) * 3, item=(item,) * 3)
     mask = conversion.foreground(image, np.array([background] * 3))
     assert conversion.is_lighter(np.array([background] * 3), image, mask) is light
-
-
-@pytest.mark.parametrize("size, reduction", [((1, 1), 1), ((2048, 2047), 1), ((2048, 2048), 2), ((5472, 3648), 4)])
-def test_reduction(size, reduction):
-    assert conversion.reduction(size) == reduction
 
 
 # All steps together
@@ -403,266 +370,6 @@ def test_remark_on_low_contrast():
 def test_remark_on_a_small_item():
     (remark,) = convert(canvas(box=(20, 10, 30, 37))).remarks
     assert "smaller than 28 pixels" in remark
-
-
-# Kinds of files
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_each_format(kind, tmp_path):
-    data = encode(canvas(), kind)
-    path = tmp_path / "picture"
-    path.write_bytes(data)
-    for source in (data, path):
-        image = open_image(source)
-        assert (image.mode, image.size) == ("RGB", (60, 80))
-        assert near(image, (30, 40), RED) and near(image, (3, 3), WHITE)
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F", "I;16"])
-def test_each_mode_of_tiff(mode):
-    image = canvas(item=BLACK).convert("L" if mode in ("I", "F") else "RGB")
-    if mode == "I;16":
-        image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
-    image = open_image(encode(image if mode == "I;16" else image.convert(mode), "TIFF"))
-    assert near(image, (30, 40), BLACK) and near(image, (3, 3), WHITE)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_exif_rotation(kind, orientation):
-    upright = canvas(box=(0, 0, 30, 20))  # in the upper left corner
-    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's name of what a camera held like that does
-    stored = upright.transpose(Image.Transpose(turn[orientation])) if orientation > 1 else upright
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    image = open_image(encode(stored, kind, exif=exif))
-    assert image.size == (60, 80)
-    assert near(image, (5, 5), RED, 20) and all(near(image, p, WHITE) for p in [(55, 5), (5, 75), (55, 75)])
-
-
-def test_cmyk_jpeg():
-    image = open_image(encode(canvas(item=BLACK).convert("CMYK"), "JPEG"))
-    assert near(image, (30, 40), BLACK) and near(image, (3, 3), WHITE)
-
-
-def test_16_bit_png_is_scaled_not_clipped():
-    values = np.full((10, 10), 65535, np.uint16)
-    values[2:8, 2:8] = 32896  # 128 x 257
-    image = open_image(encode(Image.fromarray(values), "PNG"))
-    assert image.getpixel((0, 0)) == WHITE and image.getpixel((5, 5)) == (128, 128, 128)
-
-
-@pytest.mark.parametrize("white", [1e-44, 1e-3, 3e38])
-def test_floats_are_scaled_however_small_or_large(white, recwarn):
-    values = np.full((10, 10), white, np.float32)
-    values[2:8, 2:8] = 0
-    image = conversion.to_rgb(Image.fromarray(values))
-    assert image.getpixel((0, 0)) == WHITE and image.getpixel((5, 5)) == BLACK
-    assert not recwarn.list
-
-
-def test_transparency_is_flattened_on_white():
-    item = canvas().convert("RGBA")
-    item.paste((0, 0, 0, 0), (0, 0, 60, 10))
-    item.paste((0, 0, 0, 51), (0, 70, 60, 80))  # a fifth of black
-    image = open_image(encode(item, "PNG"))
-    assert [image.getpixel((3, y)) for y in (3, 40, 75)] == [WHITE, WHITE, (204, 204, 204)]
-    image = open_image(encode(item.convert("LA"), "PNG"))
-    assert [image.getpixel((3, y)) for y in (3, 40, 75)] == [WHITE, WHITE, (204, 204, 204)]
-
-
-@pytest.mark.parametrize("kind", ["PNG", "GIF"])
-def test_palette_with_transparency(kind):
-    image = Image.new("P", (20, 20), 0)
-    image.putpalette([0, 0, 0, *RED])
-    image.paste(1, (5, 5, 15, 15))
-    image = open_image(encode(image, kind, transparency=0))
-    assert image.getpixel((0, 0)) == WHITE and image.getpixel((10, 10)) == RED
-
-
-def test_a_fully_transparent_picture_is_blank():
-    image = open_image(encode(Image.new("RGBA", (40, 40), (0, 0, 0, 0)), "PNG"))
-    with pytest.raises(ImageError, match="nothing in the picture"):
-        convert(image)
-
-
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
-def test_an_animation_gives_its_first_frame(kind):
-    data = encode(canvas(), kind, save_all=True, append_images=[canvas(item=BLACK), canvas(colour=BLACK)])
-    assert near(open_image(data), (30, 40), RED)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "BMP"])
-def test_a_large_photo_comes_back_reduced(kind):
-    image = open_image(encode(canvas((2736, 1824), box=(1000, 300, 1500, 1500)), kind))
-    assert image.size == (1368, 912)
-    assert conversion.bounding_box(conversion.foreground(image, np.array(WHITE))) == (500, 150, 750, 750)
-
-
-# What can be wrong
-
-
-def refused(source: bytes | Path) -> str:
-    """The message with which a source is refused: one sentence in one line."""
-    with pytest.raises(ImageError) as caught:
-        open_image(source)
-    message = str(caught.value)
-    assert message.endswith(".") and message.count(". ") == 0 and "\n" not in message
-    return message
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_truncated_files(kind):
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 60, 3), np.uint8))
-    data = encode(noise, kind)
-    assert "damaged or incomplete" in refused(data[: len(data) * 2 // 3])
-
-
-@pytest.mark.parametrize("data", [b"This is text.", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", b"\0" * 1000, b"<svg/>"])
-def test_not_a_picture(data):
-    assert "is not a picture that can be read" in refused(data)
-
-
-@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
-def test_a_heic_photo_is_named(brand):
-    data = b"\0\0\0\x18ftyp" + brand + bytes(100)
-    assert "is a HEIC photo" in refused(data) and "save it as JPEG" in refused(data)
-
-
-def test_formats_that_are_not_asked_for_are_not_decoded():
-    assert "choose a JPEG, PNG, WebP, GIF, BMP or TIFF file" in refused(encode(canvas(), "PPM"))
-
-
-def test_files_that_cannot_be_read(tmp_path):
-    text = tmp_path / "notes.png"
-    text.write_text("not a picture")
-    (tmp_path / "empty.png").touch()
-    os.mkfifo(tmp_path / "pipe.png")
-    assert "notes.png is not a picture" in refused(text)
-    assert "empty.png is empty" in refused(tmp_path / "empty.png")
-    assert "missing.png does not exist" in refused(tmp_path / "missing.png")
-    assert "notes.png cannot be read (Not a directory)" in refused(text / "notes.png")
-    assert "is a folder or a device" in refused(tmp_path)
-    assert "pipe.png is a folder or a device" in refused(tmp_path / "pipe.png")
-    assert "not a valid file name" in refused(Path("a\0b"))
-    assert "empty" in refused(b"")
-
-
-def test_a_file_without_permission(tmp_path):
-    path = tmp_path / "secret.png"
-    path.write_bytes(encode(canvas(), "PNG"))
-    path.chmod(0)
-    if os.access(path, os.R_OK):
-        pytest.skip("this user may read everything")
-    assert "secret.png cannot be read (Permission denied)" in refused(path)
-
-
-def test_too_many_bytes_are_not_read(tmp_path):
-    path = tmp_path / "huge.png"
-    with path.open("wb") as file:
-        file.truncate(10 * conversion.MAX_BYTES)  # sparse
-    assert "huge.png is larger than 20 MB" in refused(path)
-    assert "larger than 20 MB" in refused(bytes(conversion.MAX_BYTES + 1))
-
-
-@pytest.mark.parametrize("size", [(6400, 6251), (40_000, 40_000), (2**31 - 1, 2**31 - 1)])
-def test_too_many_pixels_are_not_decoded(size):
-    data = bytearray(encode(Image.new("1", (8, 8)), "BMP"))
-    data[18:26] = np.array(size, "<i4").tobytes()  # the header's width and height
-    assert "more than 40 million pixels" in refused(bytes(data))
-
-
-@pytest.mark.parametrize("size, accepted", [((8, 8), True), ((7, 8), False), ((500, 7), False), ((1, 1), False)])
-def test_the_smallest_side(size, accepted):
-    data = encode(Image.new("RGB", size), "PNG")
-    if accepted:
-        assert open_image(data).size == size
-    else:
-        assert f"has only {size[0]} x {size[1]} pixels" in refused(data)
-
-
-def hostile_files(count: int) -> Iterator[bytes]:
-    """Files of every kind that is read, each with a few bytes changed, most of them in the header; some cut short."""
-    rng = random.Random(0)
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "maker"
-    image = canvas((30, 40), box=(5, 5, 20, 30))
-    files = [encode(image, kind) for kind in ("GIF", "BMP", "TIFF")]
-    files += [encode(image, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP", "TIFF")]
-    files += [encode(image.convert("P"), "PNG", transparency=0), encode(image.convert("CMYK"), "JPEG")]
-    files += [encode(image.convert("F"), "TIFF"), encode(image, "TIFF", compression="tiff_lzw")]
-    for index in range(count):
-        mutated = bytearray(files[index % len(files)])
-        for _ in range(rng.randint(1, 6)):
-            place = rng.randrange(min(len(mutated), rng.choice([100, 10**6])))
-            mutated[place] = rng.choice([0, 255, rng.randrange(256)])
-        yield bytes(mutated[: rng.randrange(len(mutated))] if rng.random() < 0.1 else mutated)
-
-
-def test_a_thousand_hostile_files_are_answered_or_refused_in_a_sentence(recwarn):
-    outcomes = {"image": 0, "refused": 0}
-    slowest = 0.0
-    for data in hostile_files(1000):
-        started = time.process_time()  # Ours alone, whatever else runs.
-        try:
-            result = convert(open_image(data)).image
-            assert result.shape == (28, 28) and result.dtype == np.uint8
-            outcomes["image"] += 1
-        except ImageError as error:
-            assert is_one_sentence(error)
-            outcomes["refused"] += 1
-        slowest = max(slowest, time.process_time() - started)
-    assert min(outcomes.values()) > 200, outcomes
-    assert slowest < 2, f"one took {slowest:.1f} s"
-    assert not recwarn.list
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak")
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "PA", "CMYK", "I;16", "F"])
-def test_the_largest_pictures_need_less_than_500_mb(mode, tmp_path):
-    path = tmp_path / "large.tiff"
-    exif = Image.Exif()
-    exif[0x0112] = 6  # It is turned, too.
-    Image.new(mode, (6300, 6300)).save(path, compression="tiff_lzw", exif=exif)
-    code = """
-        import re, sys
-        from pathlib import Path
-        from fmnist.predict.conversion import open_image
-
-        assert open_image(Path(sys.argv[1])).size == (1050, 1050)
-        print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code), path]
-    assert int(subprocess.run(command, check=True, capture_output=True, cwd=PROJECT).stdout) < 500 * 1024
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak")
-def test_hostile_files_need_less_than_500_mb(tmp_path):
-    for index, data in enumerate(hostile_files(1000)):
-        (tmp_path / str(index)).write_bytes(data)
-    code = """
-        import re, sys
-        from contextlib import suppress
-        from pathlib import Path
-        from fmnist.predict.conversion import ImageError, convert, open_image
-
-        for path in Path(sys.argv[1]).iterdir():
-            with suppress(ImageError):
-                convert(open_image(path))
-        print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code), tmp_path]
-    assert int(subprocess.run(command, check=True, capture_output=True, cwd=PROJECT).stdout) < 500 * 1024
-
-
-def test_pillow_warnings_stay_inside():
-    data = encode(canvas(), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")  # points past its end
-    with pytest.warns(UserWarning), Image.open(io.BytesIO(data)) as image:
-        image.getexif()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert open_image(data).size == (60, 80)
 
 
 # The result as a file

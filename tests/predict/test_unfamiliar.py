@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fmnist.data.files import Dataset
 from fmnist.predict import conversion, unfamiliar
-from fmnist.predict.conversion import ImageError
+from fmnist.predict.picture_file import ImageError
 from fmnist.predict.unfamiliar import Familiarity
 
 LETTERS = string.ascii_letters + string.digits

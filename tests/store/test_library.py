@@ -9,9 +9,10 @@ import pytest
 
 from fmnist.recipe import Recipe
 from fmnist.store import library as library_module
-from fmnist.store.library import Library, as_tables, comparison, default_groups
+from fmnist.store.arrays import pack
+from fmnist.store.library import Library, default_groups
 from fmnist.store.run import Point, Result, Start, Status
-from fmnist.store.store import Store, pack
+from fmnist.store.store import Store
 
 LOGITS = np.eye(10, dtype=np.float16)[[3, 1, 4]]
 
@@ -54,10 +55,8 @@ def described(groups: list) -> list[tuple]:
 def test_an_empty_library(store):
     library = Library(store, None)
     assert library.finished().empty and library.groups("fashion-mnist") == []
-    assert comparison(library).empty and default_groups([]) == []
+    assert default_groups([]) == []
     assert library.history([]).empty
-    groups, runs = as_tables([])
-    assert groups.empty and runs.empty
 
 
 def test_a_project_without_reference_runs(store, tmp_path):
@@ -143,24 +142,6 @@ def test_what_runs_left_behind_comes_from_their_store(library):
         assert library.predictions(run).tolist() == [3, 1, 4]
         assert np.array_equal(library.logits(run), LOGITS)
         assert library.weights(run) == b"w"
-
-
-def test_tables_for_charts(library):
-    done(library.own, Recipe("1"), 0.7)
-    done(library.own, Recipe("1", 1), 0.1, dead=True)
-    chosen = library.groups("fashion-mnist")[::-1]
-    groups, runs = as_tables(chosen)
-    assert groups["id"].tolist() == [group.id for group in chosen]
-    assert groups["name"].tolist() == [group.title for group in chosen]
-    own = groups.set_index("model").loc["1"]
-    assert (own["seeds"], own["dead"], own["accuracy_mean"]) == ([0, 1], 1, pytest.approx(0.4))
-    assert runs.groupby("group").size().to_dict() == {group.id: len(group.runs) for group in chosen}
-
-
-def test_comparison_has_names_for_people(library):
-    row = comparison(library, "reference").set_index("model").loc["0"]
-    assert (row["name"], row["described"]) == ("Model 0", "SGD, lr 0.1, batch 32, 3 epochs")
-    assert row["source"] == "reference" and row["device"] == "CPU"
 
 
 def test_what_follows_from_finished_runs_is_worked_out_once_until_there_are_others(library):
