@@ -212,15 +212,12 @@ def register(
     """
 
     def add(build: Builder) -> Builder:
-        found = _registering.get()
-        if into is None and found is None:
-            return build
         named = tuple((str(index), kind) for index, kind in enumerate(modules))
         rectified = tuple(modules[-1:]) == ("ReLU",)
         architecture = Architecture(id, name, layers, color, symbol, build, channels_last, parts, named, rectified)
         if into is not None:
             into[id] = architecture
-        elif found is not None:
+        elif (found := _registering.get()) is not None:
             _check(architecture, found)
             found[id] = architecture
         return build
@@ -248,7 +245,7 @@ def _check(new: Architecture, found: dict[str, Architecture]) -> None:
     if not (isinstance(new.layers, str) and len(new.layers) <= MAX_LAYERS and (new.layers + "x").isprintable()):
         raise ModelError(f"layers must be a line of at most {MAX_LAYERS} characters")
     if not (isinstance(new.color, str) and (not new.color or COLOR.fullmatch(new.color))):
-        raise ModelError(f"{new.color!r} is no colour such as '#AA4499'")
+        raise ModelError(f"{new.color!r} is not a colour such as '#AA4499'")
     if new.symbol and new.symbol not in SYMBOLS:
         raise ModelError(f"there is no symbol {new.symbol!r}: choose from {', '.join(SYMBOLS)}")
     if not isinstance(new.channels_last, bool):

@@ -1,5 +1,5 @@
-"""The user's own models: what is said of those that can't be used, and that the example of the docs does all that the
-project's own models do."""
+"""Custom models: what is said of those that can't be used, and that the example of the docs does all that the project's
+models do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from export.test_export import alone, write_idx
 from helpers import ui
 from helpers.making import finished_run
 from helpers.ui import PAGES, PROJECT, again, says, texts, visit
-from torch import nn
 
 from fmnist import __main__ as cli
 from fmnist.compare.diagnosis import diagnose
@@ -159,7 +158,7 @@ def test_a_model_that_cannot_be_used_is_told_in_a_sentence(text, said):
         (TINY.replace('"tiny"', '"a,b"'), "'a,b' can't be an id"),
         (TINY.replace('"tiny"', '"a@b"'), "'a@b' can't be an id"),
         (TINY.replace('"Tiny"', '"<b>Tiny"'), "can't be a name"),
-        (TINY.replace('"Tiny"', '"Tiny", color="red"'), "'red' is no colour"),
+        (TINY.replace('"Tiny"', '"Tiny", color="red"'), "'red' is not a colour"),
         (TINY.replace('"Tiny"', '"Tiny", symbol="heart"'), "no symbol 'heart'"),
         (TINY.replace('"Tiny"', '"Tiny", parts=99'), "parts must be"),
         (TINY.replace('"Tiny"', '"Tiny", channels_last="no"'), "channels_last must be"),
@@ -415,12 +414,6 @@ def test_batch_norm_has_learnt_and_answers_by_what_it_has_learnt(example, small_
     with torch.inference_mode():
         one = torch.cat([module.eval()(image) for image in images.split(1)])
     np.testing.assert_allclose(one.numpy(), finished.logits, rtol=0.01, atol=0.02)
-
-
-def test_what_behaves_otherwise_in_training_is_left_so_by_an_evaluation():
-    module = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784).eval(), nn.Dropout(), nn.Linear(784, 10))
-    inference.evaluate(module, torch.zeros(3, 1, 28, 28))
-    assert [layer.training for layer in module] == [True, False, True, True]
 
 
 def test_a_single_image_left_for_batch_norm_is_told_before_training(use, small_data):
