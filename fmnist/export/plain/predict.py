@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
 # <facts>
-from fmnist.models.registry import tiny_vgg as build
+from fmnist.models.networks import tiny_vgg as build
 
 CLASSES = tuple("0123456789")
 LAYOUT = torch.channels_last
