@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fmnist.background import printable
+
 GAP = "  "
 MIN_SHORTENED = 8
 """Characters that are left of a text where there is no room."""
@@ -25,6 +27,10 @@ class Column:
     right: bool = False  # whether it is aligned on the right, as numbers are
     shortens: bool = False  # whether its longest texts may be cut where there is no room
     optional: bool = False  # whether it may be left out where there is no room
+
+    def shown(self, row: Any) -> str:
+        """The text of a row as a terminal can show it in a line."""
+        return printable(self.text(row))
 
 
 def room() -> int | None:
@@ -60,7 +66,7 @@ def table(rows: Sequence[Any], columns: Sequence[Column], room: int | None, *, h
             break
         widths[widest] -= 1
     lines = [[column.title for column in columns]] if header else []
-    lines += [[column.text(row) for column in columns] for row in rows]
+    lines += [[column.shown(row) for column in columns] for row in rows]
     return "\n".join(
         GAP.join(
             _cut(text, width).rjust(width) if column.right else _cut(text, width).ljust(width)
@@ -86,7 +92,7 @@ def print_json(value: Any) -> None:
 
 def _widths(rows: Sequence[Any], columns: Sequence[Column], header: bool = True) -> list[int]:
     return [
-        max([len(column.title) if header else 0, *(len(column.text(row)) for row in rows)], default=0)
+        max([len(column.title) if header else 0, *(len(column.shown(row)) for row in rows)], default=0)
         for column in columns
     ]
 
