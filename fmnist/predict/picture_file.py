@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import re
 import warnings
 from pathlib import Path
@@ -12,6 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MIN_SIDE = 8
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000
+ENDINGS = frozenset(
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
+)
+"""Of pictures in a folder. The last three can't be read; who has some shall be told so."""
 MAX_SCANS = 40  # of a JPEG: encoders write ten unless they are told otherwise; 40 of 40 million pixels take a second
 MAX_SEGMENTS = 2000  # of a JPEG: a large profile or map of depths comes in some hundreds
 MAX_FILL = 1000  # bytes between segments of a JPEG
@@ -38,13 +43,36 @@ class ImageError(ValueError):
     """A picture cannot be used; the message is one sentence for the user: what is wrong, and what to do."""
 
 
+def pictures_in(path: Path) -> list[Path]:
+    """The picture files in a folder and in the folders in it, by their endings and in order; a file itself.
+
+    Raises:
+        ImageError: there is none in the folder, or it can't be read.
+    """
+    if not path.is_dir():
+        return [path]
+
+    def refuse(error: OSError) -> None:
+        raise ImageError(f"{error.filename} cannot be read ({error.strerror}): check path and permissions.") from error
+
+    found = [
+        Path(folder, name)
+        for folder, _, names in os.walk(path, onerror=refuse)
+        for name in names
+        if Path(name).suffix.lower() in ENDINGS and not name.startswith(".")
+    ]
+    if not found:
+        raise ImageError(f"There are no pictures in the folder {path}: choose another one.")
+    return sorted(found)
+
+
 def open_image(source: bytes | Path) -> Image.Image:
     """Decode a picture file, upright and opaque, in mode RGB; of an animation the first frame.
 
     Pictures of four million pixels and more come back reduced (see WORKING_PIXELS). Raises ImageError, and
-    nothing else, whatever the bytes.
+    nothing else, whatever the bytes; its message names a file as it was given.
     """
-    name = "The picture" if isinstance(source, bytes) else source.name or str(source)
+    name = "The picture" if isinstance(source, bytes) else str(source)
     data = source if isinstance(source, bytes) else _read(source, name)
     if not data:
         raise ImageError(f"{name} is empty: choose another file.")
