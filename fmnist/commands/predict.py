@@ -15,6 +15,7 @@ from fmnist.commands import CommandError, options, say
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
 from fmnist.data.catalog import DATASETS, Framing
+from fmnist.export.folder import write_file
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import convert_file, to_png
 from fmnist.predict.picture_file import ImageError, pictures_in
@@ -103,13 +104,13 @@ def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]
 @options.command("convert", custom_models=False)
 @click.argument("image", type=IMAGE)
 @click.argument("output", type=IMAGE, metavar="OUT.png")
+@click.option("--force", is_flag=True, help="Replace OUT.png if it is there.")
 @trained_on
-def convert_image(places: Places, image: Path, output: Path, dataset: str) -> None:
+def convert_image(places: Places, image: Path, output: Path, force: bool, dataset: str) -> None:
     """Write the 28 x 28 grey image that the models see of an image file."""
+    if output.suffix.lower() != ".png":
+        raise CommandError(f"{output} would not be a PNG file: give the result a name that ends with .png.")
     converted = convert_file(image, DATASETS[dataset].subject.framing)
+    write_file(output, to_png(converted.image), replace=force)
     for remark in converted.remarks:
         click.echo(remark, err=True)
-    try:
-        output.write_bytes(to_png(converted.image))
-    except OSError as error:
-        raise CommandError(f"{output} can't be written: {error.strerror or error}.") from None

@@ -454,6 +454,38 @@ def test_convert(fmnist, tmp_path):
         assert np.asarray(image)[:, 14].min() > 100 and np.asarray(image)[14, 0] == 0
 
 
+@pytest.mark.parametrize("name", ["photo.jpg", "notes.txt", "small", "small.png.bak"])
+def test_convert_writes_png_files_only(fmnist, shirt, tmp_path, name):
+    check_refused(fmnist("convert", shirt, tmp_path / name, "--force"), tmp_path / name, ".png")
+    assert not (tmp_path / name).exists()
+
+
+def test_convert_replaces_only_when_told(fmnist, shirt, tmp_path):
+    there = tmp_path / "there.png"
+    there.write_bytes(b"good")
+    check_refused(fmnist("convert", shirt, there), there, "--force")
+    assert there.read_bytes() == b"good"
+    assert fmnist("convert", shirt, there, "--force").code == 0
+    assert there.read_bytes() == shirt.read_bytes()
+    os.umask(mask := os.umask(0))
+    assert there.stat().st_mode & 0o777 == 0o666 & ~mask
+    (tmp_path / "folder.png").mkdir()
+    check_refused(fmnist("convert", shirt, tmp_path / "folder.png", "--force"), "folder.png")
+    assert not list(tmp_path.glob(".*"))  # No traces.
+
+
+def test_what_is_there_stays_where_no_file_can_be_completed(trained, shirt, tmp_path):
+    """As on a full disk: a limit on the size of files, which the operating system answers with an error."""
+    there = tmp_path / "there.png"
+    there.write_bytes(b"good")
+    code = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from fmnist.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "convert", shirt, there, "--force", "--runs", trained.path]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    check_refused(Answer(ended.returncode, ended.stdout, ended.stderr), there, "can't be written")
+    assert there.read_bytes() == b"good" and not list(tmp_path.glob(".*"))
+
+
 def test_convert_to_where_nothing_can_be_written(fmnist, shirt, tmp_path):
     check_refused(fmnist("convert", shirt, tmp_path / "none" / "out.png"), tmp_path / "none" / "out.png")
 
