@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fmnist.background import printable
+from fmnist.export.formulas import harmless
 
 GAP = "  "
 MIN_SHORTENED = 8
@@ -83,7 +84,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], fields: Sequence[str], format:
         return
     writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
 
 
 def print_json(value: Any) -> None:

@@ -18,6 +18,7 @@ from fmnist.compare.comparison import Picture
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE, DatasetInfo
 from fmnist.data.files import DataError, Dataset
+from fmnist.export import csv_file
 from fmnist.grid import Grid, as_text, decimals, spanning, whole_numbers
 from fmnist.models import custom
 from fmnist.predict.conversion import to_data_url
@@ -208,7 +209,7 @@ def download_table(name: str, table: pd.DataFrame, label: str = "Download as CSV
     """A button for a table as a CSV file."""
     st.download_button(
         label,
-        table.to_csv(index=False),
+        csv_file.as_file(table),
         f"{name}.csv",
         "text/csv",
         icon=":material/table:",
