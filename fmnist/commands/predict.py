@@ -14,7 +14,8 @@ from fmnist.background import printable
 from fmnist.commands import CommandError, options, say
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
-from fmnist.data.catalog import DATASETS, Framing
+from fmnist.data.catalog import DATASETS
+from fmnist.data.framing import Framing
 from fmnist.export.folder import write_file
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import convert_file, to_png

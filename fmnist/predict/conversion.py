@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from fmnist.data.catalog import FILLING, Framing
+from fmnist.data.framing import FILLING, Framing
 from fmnist.predict.picture_file import ImageError, open_image, to_rgb
 
 SIDE = 28
