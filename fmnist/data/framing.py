@@ -1,4 +1,4 @@
-"""How things stand in the images of a data set. Nothing else of this project is needed: exported scripts have a copy."""
+"""How things stand in the images of a data set. It needs nothing else of this project: exports copy it."""
 
 from __future__ import annotations
 
