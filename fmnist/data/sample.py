@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
-from fmnist.data.catalog import SIDE
+from fmnist.data.framing import SIDE
 
 VERSION = 1
 """Raised whenever the same seed gives other pictures, so that no cache serves old ones."""

@@ -1,10 +1,12 @@
-"""The code of an architecture by itself: what a reader, or a script without this project, needs to build it."""
+"""Code by itself: what a reader, or a script without this project, needs to build a model and to read pictures."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import textwrap
+from pathlib import Path
 
 from fmnist.export import ExportError
 from fmnist.models import custom
@@ -64,6 +66,37 @@ def plain(text: str, name: str) -> str:
             f"The code of {name} uses more of this project than register, and can't be written as a plain script."
         )
     return kept
+
+
+def copies(script: str, package: str) -> tuple[str, dict[str, str]]:
+    """A script that needs nothing of this project, and copies of the modules that it imports from it, and of theirs.
+
+    Args:
+        script: it imports from this project by `from fmnist.room.module import name` alone, as these modules do.
+        package: the name of the package that the copies become; the script imports from there.
+
+    Returns:
+        The script, and the code of each module by its name, without its room.
+    """
+    found: dict[str, str] = {}
+
+    def rewritten(text: str) -> str:
+        lines = text.splitlines()
+        for node in ast.walk(ast.parse(text)):
+            if not _imports_us(node):
+                continue
+            module = getattr(node, "module", None) or ""
+            spec = importlib.util.find_spec(module) if module.count(".") == 2 else None
+            if spec is None or spec.origin is None:
+                raise ValueError(f"can't be copied: {ast.unparse(node)}")
+            name, line = module.rpartition(".")[2], node.lineno - 1  # type: ignore[attr-defined]
+            lines[line] = lines[line].replace(f"from {module} import", f"from {package}.{name} import")
+            if name not in found:
+                found[name] = ""  # It is under way.
+                found[name] = rewritten(Path(spec.origin).read_text(encoding="utf-8"))
+        return "\n".join(lines) + "\n"
+
+    return rewritten(script), found
 
 
 def _is_our_import(node: ast.AST) -> bool:

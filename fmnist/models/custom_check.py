@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parameter import is_lazy
 
 from fmnist import metrics
-from fmnist.data.catalog import SIDE
+from fmnist.data.framing import SIDE
 from fmnist.models import inference
 from fmnist.models.custom import registered
 from fmnist.models.registry import MAX_LAYERS, Architecture, ModelError, in_short

@@ -7,7 +7,8 @@ import pytest
 from helpers.pictures import BLACK, RED, WHITE, canvas, encode
 from PIL import Image, ImageDraw, ImageFont
 
-from fmnist.data.catalog import CENTRED, DATASETS, FILLING
+from fmnist.data.catalog import DATASETS
+from fmnist.data.framing import CENTRED, FILLING
 from fmnist.predict import conversion
 from fmnist.predict.conversion import convert, to_png
 from fmnist.predict.picture_file import ImageError, open_image
