@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from importlib import metadata
 
 import click
 
@@ -59,11 +58,7 @@ class Program(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        try:
-            version = metadata.version("fmnist")
-        except metadata.PackageNotFoundError:  # It runs from a checkout.
-            version = fmnist.__version__
-        click.echo(f"fmnist {version}")
+        click.echo(f"fmnist {fmnist.__version__}")
         ctx.exit()
 
 

@@ -33,7 +33,7 @@ FACTORS = (
     Factor("model", "Model", "models", lambda id: ARCHITECTURES[id].name, lambda id: ARCHITECTURES[id].name),
     Factor("optimizer", "Optimiser", "optimisers", OPTIMIZERS.__getitem__, OPTIMIZERS.__getitem__),
     Factor("learning_rate", "Learning rate", "learning rates", "{:g}".format, "lr {:g}".format),
-    Factor("batch_size", "TrainingProgress size", "batch sizes", "{:,}".format, "batch {}".format),
+    Factor("batch_size", "Batch size", "batch sizes", "{:,}".format, "batch {}".format),
     Factor(
         "epochs", "Epochs", "numbers of epochs", "{:,}".format, lambda count: f"{count} epoch{'s' if count > 1 else ''}"
     ),

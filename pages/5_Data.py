@@ -5,14 +5,20 @@ import streamlit as st
 
 from fmnist.compare import charts
 from fmnist.data.catalog import DATASETS, DEFAULT
-from fmnist.data.files import DataError
-from fmnist.ui import widgets
+from fmnist.data.files import DataError, Dataset
+from fmnist.ui import resources
+from fmnist.ui.chart_display import chart_config
+from fmnist.ui.data_download import offer_data
+from fmnist.ui.image_tiles import image_tiles
+from fmnist.ui.page import page
+from fmnist.ui.scope import say_where_from
+from fmnist.words import listed
 
 PER_PAGE = 36
 
 
 def show() -> None:
-    library = widgets.open_library()
+    library = resources.open_library()
     name = st.segmented_control(
         "Data",
         list(DATASETS),
@@ -25,9 +31,9 @@ def show() -> None:
         label_visibility="collapsed",
     )
     try:
-        images = widgets.dataset(name, library.own)
+        images = resources.dataset(name, library.own)
     except DataError as error:
-        widgets.offer_data(library.own, name, error)
+        offer_data(library.own, name, error)
         return
     classes = images.info.classes
     train, test = (np.bincount(labels, minlength=10) for labels in (images.train_labels, images.test_labels))
@@ -36,9 +42,9 @@ def show() -> None:
         f"#### {len(images.train_images):,} images to learn from and {len(images.test_images):,} to be tested on: "
         f"grey, 28 × 28 pixels, {per_class}."
     )
-    widgets.say_where_from(name, [])
+    say_where_from(name, [])
     st.markdown("**The mean image of each class** (training set)")
-    widgets.image_tiles(widgets.mean_images(images.fingerprint, images), classes, "ten")
+    image_tiles(resources.mean_images(images.fingerprint, images), classes, "ten")
     gallery, counts = st.tabs(["Gallery", "Counts"])
     with gallery:
         show_gallery(images)
@@ -46,13 +52,12 @@ def show() -> None:
         st.plotly_chart(
             charts.counts(train, test, classes),
             key="counts",
-            config=widgets.chart_config("counts"),
-            alt="Images per class: "
-            + widgets.listed(f"{name} {count:,}" for name, count in zip(classes, train, strict=True)),
+            config=chart_config("counts"),
+            alt="Images per class: " + listed(f"{name} {count:,}" for name, count in zip(classes, train, strict=True)),
         )
 
 
-def show_gallery(images: widgets.Dataset) -> None:
+def show_gallery(images: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox("Class", images.info.classes, key="class", bind="query-params", width=240)
         split = st.segmented_control(
@@ -64,8 +69,8 @@ def show_gallery(images: widgets.Dataset) -> None:
         last = max(1, -(-len(found) // PER_PAGE))
         number = st.number_input(f"Page, 1 to {last}", 1, last, 1, key=f"page-{split}", width=160)
     shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
-    widgets.image_tiles(pixels[shown], [f"#{index}" for index in shown], "small")
+    image_tiles(pixels[shown], [f"#{index}" for index in shown], "small")
 
 
-with widgets.page("Data", "What do they learn from?"):
+with page("Data", "What do they learn from?"):
     show()

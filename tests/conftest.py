@@ -29,7 +29,7 @@ from fmnist.data.files import DataMissing, Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.store import Store
-from fmnist.training import scheduler
+from fmnist.training import launcher
 from fmnist.training.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -343,14 +343,14 @@ def check_refused(answer: Answer, *named: object) -> None:
 def bare_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data but what a test makes, and no reference runs."""
     monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "no-data"))
-    monkeypatch.setattr("fmnist.ui.widgets.Library", lambda own: Library(own, None))
+    monkeypatch.setattr("fmnist.ui.resources.Library", lambda own: Library(own, None))
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The stores for which a page would have started a trainer; none is started."""
     stores: list[Path] = []
-    monkeypatch.setattr(scheduler, "start", lambda runs: stores.append(runs.path))
+    monkeypatch.setattr(launcher, "start", lambda runs: stores.append(runs.path))
     return stores
 
 
@@ -369,7 +369,7 @@ def linkless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def at_work(store: Store) -> Iterator[None]:
     """A trainer seems to work on the store: its lock is held."""
-    with scheduler._held(scheduler._lock(store.path)) as held:
+    with launcher.held(launcher.lock(store.path)) as held:
         assert held
         yield
 

@@ -10,14 +10,14 @@ import click
 from fmnist.commands import options
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, fitting, print_json, print_rows, room, table
+from fmnist.compare.summary import SPREAD, comparison
 from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.store.library import comparison
+from fmnist.store.run import TIMES
 
 COMPARED = (
     *("model", "dataset", "source", "recipe", "seeds"),
-    *("accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max", "dead"),
-    *("train_seconds", "eval_seconds", "image_seconds", "single_seconds", "parameters", "device", "conditions"),
+    *("accuracy_mean", *SPREAD, "dead", *TIMES, "parameters", "device", "conditions"),
 )
 """The fields of a row."""
 MAX_WIDTH = 120

@@ -188,13 +188,13 @@ PLACES: list[click.Parameter] = [
         ["--runs"],
         type=Read("PATH", store.store_path),
         default=store.store_path,
-        help="The store's file, or its folder.  [default: FMNIST_RUNS, else runs/]",
+        help=f"The store's file, or its folder.  [default: FMNIST_RUNS, else {settings.home() / 'runs'}]",
     ),
     click.Option(
         ["--data"],
         type=Read("PATH", files.data_root),
         default=files.data_root,
-        help="The data root.  [default: FMNIST_DATA, else data/]",
+        help=f"The data root.  [default: FMNIST_DATA, else {settings.home() / 'data'}]",
     ),
 ]
 

@@ -15,36 +15,35 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fmnist import metrics
-from fmnist.compare import charts, pairs, statistics
+from fmnist.compare import (
+    accuracy_charts,
+    calibration,
+    calibration_charts,
+    charts,
+    class_chart,
+    cost_charts,
+    diagnosis,
+    learning_chart,
+    pairs,
+    sentences,
+    statistics,
+)
 from fmnist.compare import differences as differences_module
-from fmnist.compare.charts import Cost, Look
+from fmnist.compare.charts import Look
+from fmnist.compare.class_scores import mean_class_scores
+from fmnist.compare.cost_charts import Cost
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
+from fmnist.compare.published import PUBLISHED_RESULTS
+from fmnist.compare.summary import ACCURACY, as_tables, comparable
 from fmnist.data.catalog import DatasetInfo
-from fmnist.metrics import TIMES
-from fmnist.store.library import Group, Library, as_tables, identity
-from fmnist.store.run import Run
+from fmnist.store.library import Group, Library, identity
+from fmnist.store.run import SIZES, TIMES, Run
 
 T = TypeVar("T")
 
-COLUMNS = (
-    "name",
-    "source",
-    "seeds",
-    "accuracy_mean",
-    "accuracy_low",
-    "accuracy_high",
-    "accuracy_std",
-    "accuracy_min",
-    "accuracy_max",
-    "dead",
-    "accuracy_alive",
-    *TIMES,
-    "parameters",
-    "multiply_adds",
-    "conditions",
-    "remarks",
-)
+COLUMNS = ("name", "source", "seeds", *ACCURACY, "dead", "accuracy_alive", *TIMES, *SIZES, "conditions", "remarks")
+"""Of the comparison in numbers, that can be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -99,25 +98,29 @@ class Comparison:
 
     @property
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """`library.as_tables`, one row a group and one row a run; the groups also with `comparable`, of times."""
+        """`summary.as_tables`, one row a group and one row a run; the groups also with `comparable`, of times."""
 
         def compute() -> tuple[pd.DataFrame, pd.DataFrame]:
             table, runs = as_tables(self.groups)
-            return table.assign(comparable=metrics.comparable(table)), runs
+            return table.assign(comparable=comparable(table)), runs
 
         return self._once("tables", compute=compute)
 
     @property
     def answer(self) -> str:
         """Which model to pick: Markdown."""
-        return metrics.conclusion(*self.tables)
+        return sentences.conclusion(*self.tables)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """Every seed, the means and their intervals."""
         table, runs = self.tables
-        lines = metrics.REFERENCE_LINES if with_lines else ()
-        figure = self._once("accuracy", with_lines, compute=lambda: charts.accuracy_by_seed(table, runs, lines))
-        means = [f"{row['name']} {row['accuracy_mean']:.1%}{charts.say_interval(row)}" for _, row in table.iterrows()]
+        lines = PUBLISHED_RESULTS if with_lines else ()
+        figure = self._once(
+            "accuracy", with_lines, compute=lambda: accuracy_charts.accuracy_by_seed(table, runs, lines)
+        )
+        means = [
+            f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
+        ]
         others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
         return Picture(figure, f"Mean test accuracy, and every seed: {'; '.join(means + others)}.")
 
@@ -154,7 +157,7 @@ class Comparison:
         known = [pair for pair in self.pairs if pair.difference]
         if not known:
             return None
-        figure = self._once("differences", compute=lambda: charts.differences(known))
+        figure = self._once("differences", compute=lambda: accuracy_charts.differences(known))
         return Picture(figure, "Differences of mean test accuracy. " + " ".join(pair.sentence for pair in known))
 
     def single_runs(self) -> list[str]:
@@ -164,7 +167,7 @@ class Comparison:
             if len(group.runs) == 1 or len(self.groups) == 1:
                 run = group.runs[0]
                 right = round(run.finished_result.test_accuracy * len(self.labels))
-                sentence = statistics.say_accuracy(right, len(self.labels))
+                sentence = sentences.say_accuracy(right, len(self.labels))
                 said.append(f"{group.title}, seed {run.recipe.seed}: {sentence}")
         return said
 
@@ -180,7 +183,7 @@ class Comparison:
         Args:
             metric: "accuracy" or "loss".
             split: "test" or "train".
-            axis: a key of `charts.AXES`.
+            axis: a key of `learning_chart.AXES`.
         """
 
         def compute() -> go.Figure:
@@ -188,7 +191,7 @@ class Comparison:
             history = self._library.history([run for group in self.groups for run in group.runs], split)
             history = history.assign(group=history["run"].map(ids))
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
-            return charts.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+            return learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
 
         names = {"test": "Test", "train": "Training"}
         figure = self._once("learning", metric, split, axis, compute=compute)
@@ -206,7 +209,7 @@ class Comparison:
         shown = shown[shown["comparable"]] if cost.timed else shown
         if shown.empty:
             return None
-        figure = self._once("cost", cost.column, compute=lambda: charts.accuracy_against(shown, runs, cost))
+        figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, runs, cost))
         said = [
             f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}" for _, row in shown.iterrows()
         ]
@@ -215,7 +218,7 @@ class Comparison:
     def cost_bars(self, cost: Cost) -> Picture:
         """A cost of every group; hatched where it is a time that can't be compared."""
         table, _ = self.tables
-        figure = self._once("cost-bars", cost.column, compute=lambda: charts.bars(table, cost))
+        figure = self._once("cost-bars", cost.column, compute=lambda: cost_charts.bars(table, cost))
         said = [f"{row['name']} {cost.say(row[cost.column])}" for _, row in table.iterrows()]
         return Picture(figure, f"{cost.title}: {'; '.join(said)}.")
 
@@ -223,30 +226,12 @@ class Comparison:
         """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
         table, _ = self.tables
         shown = table[table[cost.column].notna() & (table["comparable"] | (not cost.timed))]
-        if len(shown) < 2:
-            return ""
-        best = metrics.frontier(shown[cost.column], shown["accuracy_mean"])
-        worth = shown[best].sort_values(cost.column)
-        said = [
-            f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})"
-            for _, row in worth.iterrows()
-        ]
-        beaten = shown.loc[~best, "name"].tolist()
-        sentence = f"Worth their cost: **{'**, **'.join(said)}**."
-        if len(worth) == 1:
-            sentence = f"**{said[0]}** is the cheapest and the most accurate."
-        if beaten:
-            sentence += f" Another one is at least as accurate and costs no more than {' or '.join(beaten)}."
-        return sentence
+        return sentences.say_cost(shown, cost)
 
     def apart(self) -> list[str]:
         """Why some times can't be compared: a sentence for each group that is apart."""
         table, _ = self.tables
-        usual = table.loc[table["comparable"], "conditions"].iloc[0]
-        return [
-            f"{row['name']} was timed on {row['conditions']}, not on {usual}."
-            for _, row in table[~table["comparable"]].iterrows()
-        ]
+        return sentences.say_apart(table)
 
     # --- Confidence ---
 
@@ -259,8 +244,8 @@ class Comparison:
         """How often answers are right that are given with some confidence."""
 
         def compute() -> go.Figure:
-            return charts.reliability(
-                [statistics.calibration(*self._logits(group)) for group in self.groups], self.looks
+            return calibration_charts.reliability(
+                [calibration.calibration(*self._logits(group)) for group in self.groups], self.looks
             )
 
         return Picture(
@@ -271,7 +256,7 @@ class Comparison:
         """Whether each model means what it says: a sentence each."""
 
         def compute() -> list[str]:
-            return [statistics.say_calibration(group.title, *self._logits(group)) for group in self.groups]
+            return [sentences.say_calibration(group.title, *self._logits(group)) for group in self.groups]
 
         return self._once("calibrated", compute=compute)
 
@@ -279,11 +264,11 @@ class Comparison:
         """Accuracy when the least sure answers are left out."""
 
         def compute() -> tuple[go.Figure, list[str]]:
-            tables = [statistics.selective_accuracy(*self._logits(group)) for group in self.groups]
+            tables = [calibration.selective_accuracy(*self._logits(group)) for group in self.groups]
             said = [
-                statistics.say_selective(group.title, table) for group, table in zip(self.groups, tables, strict=True)
+                sentences.say_selective(group.title, table) for group, table in zip(self.groups, tables, strict=True)
             ]
-            return charts.selective(tables, self.looks), said
+            return calibration_charts.selective(tables, self.looks), said
 
         figure, said = self._once("selective", compute=compute)
         return Picture(figure, " ".join(said))
@@ -291,18 +276,18 @@ class Comparison:
     # --- Classes ---
 
     def _scores(self) -> list[pd.DataFrame]:
-        """`statistics.mean_class_scores` of each group."""
+        """`class_scores.mean_class_scores` of each group."""
 
         def of(group: Group) -> pd.DataFrame:
             predictions = [self._library.predictions(run) for run in group.runs]
-            return statistics.mean_class_scores([metrics.confusion_matrix(self.labels, said) for said in predictions])
+            return mean_class_scores([metrics.confusion_matrix(self.labels, said) for said in predictions])
 
         return self._once("scores", compute=lambda: [of(group) for group in self.groups])
 
     def classes(self) -> Picture:
         """Recall, precision and F1 by class."""
         names = self.info.classes
-        figure = self._once("classes", compute=lambda: charts.class_scores(self._scores(), self.looks, names))
+        figure = self._once("classes", compute=lambda: class_chart.class_scores(self._scores(), self.looks, names))
         said = [
             f"{group.title}: "
             + ", ".join(f"{name} {recall:.0%}" for name, recall in zip(names, scores["recall"], strict=True))
@@ -313,11 +298,7 @@ class Comparison:
     def say_hardest(self) -> str:
         """The class that is recognised least: Markdown."""
         recall = np.mean([scores["recall"] for scores in self._scores()], axis=0)
-        hardest = int(recall.argmin())
-        return (
-            f"**{self.info.classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
-            "recognised, on average over what is compared."
-        )
+        return sentences.say_hardest(recall, self.info.classes)
 
     def class_table(self) -> pd.DataFrame:
         """A row for each group and class: group, class, images, predicted, precision, recall, f1."""
@@ -330,6 +311,12 @@ class Comparison:
 
     # --- What went wrong ---
 
+    def _findings(self, run: Run) -> list[Finding]:
+        """What is wrong with a finished run."""
+        curves = self._library.stores[run.source].history([run.id])
+        logits = self._library.logits(run)
+        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, logits, self.labels, curves)
+
     def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""
         return self._once(
@@ -338,6 +325,6 @@ class Comparison:
                 UnhealthyRun(group, run, findings)
                 for group in self.groups
                 for run in group.runs
-                if (findings := self._library.findings(run, self.labels))
+                if (findings := self._findings(run))
             ],
         )

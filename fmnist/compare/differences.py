@@ -17,7 +17,7 @@ VERSIONS = "Another version may compute a little otherwise, and faster or slower
 ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("Epochs", lambda run: run.recipe.epochs, RECIPE),
     ("Learning rate", lambda run: f"{run.recipe.learning_rate:g}", RECIPE),
-    ("TrainingProgress size", lambda run: run.recipe.batch_size, RECIPE),
+    ("Batch size", lambda run: run.recipe.batch_size, RECIPE),
     ("Optimiser", lambda run: OPTIMIZERS[run.recipe.optimizer], RECIPE),
     ("Seeds", lambda run: run.recipe.seed, "Chance may favour one: seeds are compared in pairs where both have them."),
     ("Times measured on", lambda run: run.conditions, TIMES),

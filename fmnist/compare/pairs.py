@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from fmnist.compare import statistics
+from fmnist.compare import sentences, statistics
 from fmnist.compare.statistics import Difference, Flips
 from fmnist.store.library import Group, Library
 from fmnist.store.run import Run
@@ -53,7 +53,7 @@ def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None
             difference,
             flips,
             p,
-            statistics.say_difference(first.title, second.title, difference, flips, p),
+            sentences.say_difference(first.title, second.title, difference, flips, p),
         )
         for (first, second, runs, difference, flips), p in zip(found, adjusted, strict=True)
     ]

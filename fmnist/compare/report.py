@@ -13,8 +13,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from fmnist.compare.charts import COSTS
 from fmnist.compare.comparison import Comparison, Picture
+from fmnist.compare.cost_charts import COSTS
 
 CSS = """
 :root { color-scheme: light; }

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fmnist.compare import statistics, sweep_chart
 from fmnist.compare.comparison import Picture
+from fmnist.compare.summary import ACCURACY
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -26,12 +27,7 @@ COLUMNS = (
     "source",
     "device",
     "seeds",
-    "accuracy_mean",
-    "accuracy_low",
-    "accuracy_high",
-    "accuracy_std",
-    "accuracy_min",
-    "accuracy_max",
+    *ACCURACY,
     "dead",
     "failed",
     "train_seconds",
@@ -63,7 +59,7 @@ class Sweep:
 
         Returns:
             The columns of `COLUMNS`: id (of the group; "" where all have failed), name, the recipe's fields, source,
-            device, seeds (how many are finished), shares of 1 as `metrics.summarise` has them with the 95% interval
+            device, seeds (how many are finished), shares of 1 as `summary.summarise` has them with the 95% interval
             of the mean, dead and failed (numbers of runs), train_seconds (the mean).
         """
         return self._library.remember(("sweep", self._identity), self._table)

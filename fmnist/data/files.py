@@ -24,6 +24,7 @@ from fmnist import settings
 from fmnist.background import BackgroundProcess
 from fmnist.data import sample
 from fmnist.data.catalog import DATASETS, SAMPLE, DatasetInfo, File
+from fmnist.words import listed
 
 SAMPLE_SEEDS = (1, 2)
 IDX_TYPES: dict[bytes, np.dtype[Any]] = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
@@ -87,10 +88,10 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
     if unpacked:
         raise DataMissing(
             f"{info.title} is in {folder} only unpacked, but sums are published of its packed files: put "
-            f"{_listed([f'{file}.gz' for file in unpacked])} beside them, or get them again: {_command(info, root)}"
+            f"{listed([f'{file}.gz' for file in unpacked])} beside them, or get them again: {_command(info, root)}"
         )
     if missing:
-        which = f": {_listed(missing)} can't be found there" if len(missing) < len(info.files) else " yet"
+        which = f": {listed(missing)} can't be found there" if len(missing) < len(info.files) else " yet"
         raise DataMissing(f"{info.title} is not in {folder}{which}.")
     return _dataset(name, *_read(info, root))
 
@@ -125,10 +126,6 @@ def _dataset(name: str, *arrays: np.ndarray) -> Dataset:
         test_labels.astype(np.int64),
         digest.hexdigest(),
     )
-
-
-def _listed(files: list[str]) -> str:
-    return ", ".join(files[:-1]) + " and " + files[-1] if len(files) > 1 else files[0]
 
 
 def _forms(folder: Path, file: File) -> tuple[Path, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SIDE = 28
+"""Height and width of an image, in pixels: of every data set, and what the models take."""
+
 
 @dataclass(frozen=True)
 class Framing:
     """How large a thing stands in its image of 28 x 28 pixels, and where."""
 
-    side: int = 28  # pixels of its longer side
+    side: int = SIDE  # pixels of its longer side
     by_mass: bool = False  # whether its centre of mass is in the middle of the image; else the middle of its extent
 
 

@@ -17,6 +17,7 @@ from fmnist.export.chosen import LICENCES, Chosen, classes, dataset_title, file_
 from fmnist.export.source import source
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import Run
+from fmnist.words import listed
 
 HUB_DATASETS = {"fashion-mnist": "zalando-datasets/fashion_mnist"}
 """Data sets by their name on the Hugging Face Hub."""
@@ -92,7 +93,7 @@ def _yaml(value: dict[str, Any] | list[Any], indent: str = "") -> list[str]:
 def _title(group: Sequence[Run]) -> str:
     """ "Model 2, seeds 0, 1 and 2", with the recipe where it is not the published one."""
     first, seeds = group[0].recipe, [str(run.recipe.seed) for run in group]
-    said = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(seeds[:-1])} and {seeds[-1]}"
+    said = f"{'seed' if len(seeds) == 1 else 'seeds'} {listed(seeds)}"
     recipe = "" if first.group().published else f" ({first.describe()})"
     return f"{ARCHITECTURES[first.model].name}, {said}{recipe}"
 

@@ -9,8 +9,8 @@ import textwrap
 from pathlib import Path
 
 from fmnist.export import ExportError
-from fmnist.models import registry
-from fmnist.models.registry import Architecture, CustomBuild
+from fmnist.models import custom
+from fmnist.models.registry import Architecture
 
 
 def source(architecture: Architecture) -> tuple[str, str]:
@@ -22,19 +22,19 @@ def source(architecture: Architecture) -> tuple[str, str]:
             model has no name of its own.
         ModelError: the file can't be executed any more.
     """
-    build = architecture.build
-    if not isinstance(build, CustomBuild):
+    build, written = architecture.build, architecture.source
+    if written is None:
         code = plain(textwrap.dedent(inspect.getsource(build)), architecture.name)
         return f"from torch import nn\n\n\n{code}", build.__name__
     # Of the user's file all: its models may use anything in it.
-    name = registry.registered(build.source)[build.id].build.__name__
-    named = {getattr(node, "name", None) for node in ast.parse(build.source.text).body}
+    name = custom.registered(written)[architecture.short_id].build.__name__
+    named = {getattr(node, "name", None) for node in ast.parse(written.text).body}
     if name not in named:
         raise ExportError(
-            f"{architecture.name} can't be written as code: in {build.source.name} it is no function or class that "
+            f"{architecture.name} can't be written as code: in {written.name} it is no function or class that "
             "stands by itself."
         )
-    return plain(build.source.text, architecture.name), name
+    return plain(written.text, architecture.name), name
 
 
 def plain(text: str, name: str) -> str:

@@ -12,9 +12,8 @@ import pandas as pd
 from fmnist import metrics
 from fmnist.export import csv_file
 from fmnist.export.chosen import Chosen, classes
-from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.store.run import Run
+from fmnist.store.run import TIMES, Run
 
 WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
 

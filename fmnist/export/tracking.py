@@ -16,10 +16,9 @@ from mlflow.exceptions import MlflowException
 
 from fmnist.export import ExportError, weights
 from fmnist.export.chosen import Chosen, dataset_title
-from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store import checksums
-from fmnist.store.run import Run
+from fmnist.store.run import TIMES, Run
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""

@@ -17,10 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from fmnist.data.framing import FILLING, Framing
+from fmnist.data.framing import FILLING, SIDE, Framing
 from fmnist.predict.picture_file import ImageError, open_image, to_rgb
-
-SIDE = 28
 
 TOLERANCE = 0.05 * 255  # the paper: a colour within 5% of full scale of the background's is background
 BUSY = 0.3  # share of the border that is not background; an item cut along one whole edge reaches .25

@@ -10,10 +10,10 @@ from safetensors.torch import load
 from torch import nn
 
 from fmnist import metrics
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Group, Library
 from fmnist.store.run import Run
-from fmnist.training import loop
 
 
 def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndarray:
@@ -33,17 +33,17 @@ def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndar
 
 def timed_probabilities(library: Library, group: Group, images: np.ndarray) -> tuple[np.ndarray, float]:
     """`probabilities`, and the seconds that the models took for them, without being loaded."""
-    inputs = loop.as_input(images)
+    inputs = inference.as_input(images)
     models = [load_model(library, run) for run in group.runs]
     started = time.perf_counter()
     with ARCHITECTURES[group.recipe.model].blamed():
-        logits = [loop.evaluate(model, inputs) for model in models]
+        logits = [inference.evaluate(model, inputs) for model in models]
     seconds = time.perf_counter() - started
     return np.stack([metrics.softmax(each) for each in logits]), seconds
 
 
 def load_model(library: Library, run: Run) -> nn.Module:
     """A finished run's model, on the CPU."""
-    model = loop.build(run.recipe.model, run.recipe.seed, torch.device("cpu"))
+    model = inference.build(run.recipe.model, run.recipe.seed, torch.device("cpu"))
     model.load_state_dict(load(library.weights(run)))
     return model.eval()

@@ -14,8 +14,9 @@ from datetime import date
 from pathlib import Path
 
 from fmnist import __main__ as command_line
+from fmnist.compare.summary import comparison
 from fmnist.data import files
-from fmnist.store.library import Library, comparison
+from fmnist.store.library import Library
 from fmnist.store.store import REFERENCE, Store, store_path
 
 SEEDS = "0-4"

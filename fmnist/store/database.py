@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fmnist import settings
 from fmnist.store.run import Status
-
-APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
-SCHEMA_VERSION = 2
-SCHEMA = f"""
-CREATE TABLE runs (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    key        TEXT NOT NULL,               -- Recipe.key: what the cache looks for
-    recipe     TEXT NOT NULL,               -- JSON
-    data_root  TEXT NOT NULL,               -- the folder from which its data are read
-    status     TEXT NOT NULL DEFAULT '{Status.QUEUED}'
-               CHECK (status IN ('{"', '".join(Status)}')),
-    priority   INTEGER NOT NULL,            -- smaller is trained first
-    stop       INTEGER NOT NULL DEFAULT 0,  -- somebody asked the running run to stop
-    created    REAL NOT NULL,               -- Unix times
-    started    REAL,
-    updated    REAL,
-    finished   REAL,
-    device     TEXT,                        -- where it runs: "cpu" or a GPU's name
-    threads    INTEGER,
-    machine    TEXT,                        -- the processor's name
-    versions   TEXT,                        -- JSON: python, torch ...
-    parameters INTEGER,
-    multiply_adds INTEGER,
-    steps      INTEGER,                     -- of the whole run
-    step       INTEGER NOT NULL DEFAULT 0,  -- done so far
-    images_per_second REAL,
-    result     TEXT,                        -- JSON, once done
-    error      TEXT,                        -- a sentence
-    cluster    TEXT,                        -- the address of the Ray cluster that shall train it, if not this machine
-    node       TEXT                         -- where on the cluster it runs
-);
-CREATE INDEX runs_by_key ON runs (key);
-CREATE INDEX runs_by_status ON runs (status);
-CREATE TABLE history (
-    run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    split    TEXT NOT NULL CHECK (split IN ('train', 'test')),
-    step     INTEGER NOT NULL,
-    epoch    INTEGER NOT NULL,
-    seconds  REAL NOT NULL,                 -- of training since the run began
-    loss     REAL NOT NULL,
-    accuracy REAL NOT NULL,
-    PRIMARY KEY (run, split, step)
-) WITHOUT ROWID;
-CREATE TABLE artifacts (
-    run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch> | seal
-    data BLOB NOT NULL,
-    PRIMARY KEY (run, name)
-);
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-UPGRADES = {1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT")}
-"""What makes a store of the next version of one of this version."""
+from fmnist.store.schema import APPLICATION_ID, SCHEMA_VERSION, make, upgrade
 
 State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
 """Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
@@ -87,14 +35,6 @@ def _use_wal(db: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _make(db: sqlite3.Connection) -> None:
-    """Our tables in an empty database."""
-    for statement in SCHEMA.split(";"):
-        db.execute(statement)
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 class Database:
@@ -166,7 +106,7 @@ class Database:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log or (file and valid_for):
                     raise
         db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        _make(db)
+        make(db)
         db.execute("PRAGMA query_only = ON")
         self._valid_for = state
         return db
@@ -194,7 +134,7 @@ class Database:
             _use_wal(db)
             db.execute("BEGIN IMMEDIATE")  # Two processes may be making the same new store.
             if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                _make(db)
+                make(db)
             db.execute("COMMIT")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -205,19 +145,9 @@ class Database:
                 f"this one reads {SCHEMA_VERSION}): update the program, or choose another place with FMNIST_RUNS."
             )
         if version < SCHEMA_VERSION and self.writable:
-            self._upgrade(db)
+            upgrade(db)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = NORMAL")  # With WAL: a power cut loses the last moments, never the file.
-
-    @staticmethod
-    def _upgrade(db: sqlite3.Connection) -> None:
-        """Bring a store of an older version to ours. One that is only read stays as it is: readers do without."""
-        db.execute("BEGIN IMMEDIATE")  # Another process may be doing the same.
-        for version in range(db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION):
-            for statement in UPGRADES[version]:
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        db.execute("COMMIT")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -277,3 +207,22 @@ class Database:
     def close(self) -> None:
         with self._mutex:
             self._db.close()
+
+
+# --- Values in statements ---
+
+
+def listed(statuses: Iterable[Status]) -> str:
+    """Statuses in SQL, to stand after IN."""
+    return "('" + "', '".join(statuses) + "')"
+
+
+def inserted_id(cursor: sqlite3.Cursor) -> int:
+    """The id of the row that a statement has inserted."""
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def as_json(ids: Iterable[int]) -> str:
+    """Ids for SQLite's json_each: they may be more than a statement can have parameters."""
+    return json.dumps([int(id) for id in ids])

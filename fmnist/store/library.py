@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,16 +15,22 @@ import numpy as np
 import pandas as pd
 
 from fmnist import metrics
-from fmnist.compare import diagnosis, statistics
-from fmnist.compare.diagnosis import Finding
-from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.run import CLOSING_SECONDS, Run
+from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.store.store import REFERENCE, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
 MAX_REMEMBERED = 256
+
+GROUP = ["source", "dataset", "model", "recipe", "device"]
+"""What makes runs one group. `device` is where they really ran: "CPU", or the GPU's name."""
+
+RUN_COLUMNS = (
+    *(*GROUP, "seed", "run", "finished", "accuracy", "dead"),
+    *(*TIMES, "conditions", *SIZES),
+)
+"""Of a table of finished runs."""
 
 T = TypeVar("T")
 
@@ -66,7 +72,7 @@ class Library:
     def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
         """What follows from the finished runs, worked out once for all viewers.
 
-        It is forgotten when a run is finished or deleted, or the user's own models change.
+        It is forgotten when a run is finished or deleted, or the custom models change.
 
         Args:
             name: of what is worked out, with everything besides the runs that it depends on.
@@ -104,7 +110,7 @@ class Library:
                 self._remembered.clear()
 
     def finished(self, *sources: str) -> pd.DataFrame:
-        """Finished runs, a row each, with the columns that `metrics.summarise` takes; `run` is the `Run` itself.
+        """Finished runs, a row each, with the columns `RUN_COLUMNS`; `run` is the `Run` itself.
 
         A seed that was trained again stands there with its newest run only.
         """
@@ -116,7 +122,7 @@ class Library:
             every = self.finished()
             return every[every["source"].isin(sources)]
         runs = [run for store in self.stores.values() for run in store.finished()]
-        return pd.DataFrame([_row(run) for run in runs], columns=list(COLUMNS))
+        return pd.DataFrame([as_row(run) for run in runs], columns=list(RUN_COLUMNS))
 
     def groups(self, dataset: str, *sources: str) -> list[Group]:
         """The groups of finished runs on a data set, by model, the published recipe and own runs first."""
@@ -124,10 +130,10 @@ class Library:
 
     def _groups(self, dataset: str, sources: Sequence[str]) -> list[Group]:
         table = self.finished(*sources)
-        runs = metrics.newest_per_seed(table[table["dataset"] == dataset])
+        runs = newest_per_seed(table[table["dataset"] == dataset])
         mixed = runs["source"].nunique() > 1
         members: dict[tuple[str, ...], list[Run]] = {}
-        for *kind, run in zip(*(runs[column] for column in metrics.GROUP), runs["run"], strict=True):
+        for *kind, run in zip(*(runs[column] for column in GROUP), runs["run"], strict=True):
             members.setdefault(tuple(kind), []).append(run)
         places = Counter((source, recipe) for source, _, _, recipe, _ in members)
         groups = []
@@ -160,15 +166,6 @@ class Library:
         """Weights of a finished run, a safetensors file."""
         return self.stores[run.source].weights(run.id)
 
-    def findings(self, run: Run, labels: np.ndarray) -> list[Finding]:
-        """What is wrong with a finished run.
-
-        Args:
-            labels: the test labels, integer (N,).
-        """
-        curves = self.stores[run.source].history([run.id])
-        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, self.logits(run), labels, curves)
-
     def history(self, runs: Sequence[Run], split: str | None = None) -> pd.DataFrame:
         """The curves of runs of any store, with the column `run` holding addresses; all, or only "train" or "test"."""
         parts = []
@@ -180,89 +177,8 @@ class Library:
         return pd.concat(parts, ignore_index=True) if parts else self.own.history([])
 
 
-def default_groups(groups: list[Group]) -> list[Group]:
-    """One group for each model: own runs before reference, the published recipe before others, newer before older."""
-    chosen: dict[str, Group] = {}
-    for group in groups:
-        rival = chosen.get(group.recipe.model)
-        if rival is None or group.rank > rival.rank:
-            chosen[group.recipe.model] = group
-    return list(chosen.values())
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How quickly a model was trained: processor time, which is what there is to share out."""
-
-    core_seconds_per_step: dict[tuple[str, int], float]  # by optimiser and batch size
-    core_seconds_per_test_image: float
-
-    def step(self, optimizer: str, batch_size: int) -> float:
-        """Core-seconds of a step. Where no run had this optimiser, another one's; between batch sizes that were
-        trained, a power law; beyond them the square root, for a step costs something however few its images are:
-        four times the batch, twice the time. (Measured from 32 to 512: four times for Model 0, ten for Model 2.)"""
-        known = {size: took for (used, size), took in self.core_seconds_per_step.items() if used == optimizer}
-        known = known or {size: took for (_, size), took in self.core_seconds_per_step.items()}
-        sizes = sorted(known)
-        nearest = min(max(batch_size, sizes[0]), sizes[-1])
-        within = np.interp(math.log(nearest), np.log(sizes), np.log([known[size] for size in sizes]))
-        return math.exp(within) * math.sqrt(batch_size / nearest)
-
-
-def speeds(library: Library) -> dict[str, Speed]:
-    """By model, from the newest finished runs: one's own where there are any, else the reference runs."""
-
-    def compute() -> dict[str, Speed]:
-        table = library.finished().sort_values("finished")
-        found = {}
-        for model, runs in table.groupby("model"):
-            own = runs[runs["source"] == "own"]
-            steps, evaluation = {}, 0.0
-            for run in (runs if own.empty else own)["run"]:
-                threads = run.threads or 1
-                kind = run.recipe.optimizer, run.recipe.batch_size
-                steps[kind] = threads * max(run.finished_result.train_seconds, 1e-9) / run.steps
-                evaluation = threads * run.finished_result.eval_seconds / run.recipe.epochs / run.recipe.info.test
-            found[model] = Speed(steps, evaluation)
-        return found
-
-    return library.remember("speeds", compute)
-
-
-def estimate_seconds(library: Library, recipes: Iterable[Recipe], images: int, slots: int) -> float | None:
-    """Roughly how long recipes will train, from what earlier runs of each model took.
-
-    Args:
-        images: the number of training images.
-        slots: how many runs are trained side by side: those that differ by their seed alone.
-
-    Returns:
-        Seconds; None if a model has never been trained by anybody.
-    """
-    known = speeds(library)
-    total = 0.0
-    for recipe, seeds in Counter(replace(recipe, seed=0) for recipe in recipes).items():
-        if recipe.model not in known:
-            return None
-        speed = known[recipe.model]
-        steps = math.ceil(images / recipe.batch_size)
-        epoch = steps * speed.step(recipe.optimizer, recipe.batch_size)
-        epoch += recipe.info.test * speed.core_seconds_per_test_image
-        # As the trainer hands them out: the odd ones first, with as many threads as there are cores for.
-        odd = seeds % slots if seeds > slots else seeds
-        for at_once, waves in ((odd, 1), (slots, (seeds - odd) // slots)):
-            threads = min(ARCHITECTURES[recipe.model].parts, max(1, slots // at_once)) if at_once else 1
-            total += waves * bool(at_once) * (recipe.epochs * epoch / threads + CLOSING_SECONDS)
-    return total
-
-
-COLUMNS = (
-    *(*metrics.GROUP, "seed", "run", "finished", "accuracy", "dead"),
-    *(*TIMES, "conditions", "parameters", "multiply_adds"),
-)
-
-
-def _row(run: Run) -> dict[str, Any]:
+def as_row(run: Run) -> dict[str, Any]:
+    """A finished run under the names of `RUN_COLUMNS`."""
     result = run.finished_result
     return {
         "source": run.source,
@@ -277,40 +193,29 @@ def _row(run: Run) -> dict[str, Any]:
         "dead": result.dead,
         **{name: math.nan if getattr(result, name) is None else getattr(result, name) for name in TIMES},
         "conditions": run.conditions,
-        "parameters": run.parameters,
-        "multiply_adds": run.multiply_adds,
+        **{name: getattr(run, name) for name in SIZES},
     }
+
+
+def newest_per_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """One finished run per group and seed: a recipe that was trained again counts once, with its newest result.
+
+    Args:
+        runs: the columns of `GROUP`, and seed, finished, accuracy, dead, train_seconds, eval_seconds, parameters ...
+    """
+    return runs.sort_values("finished").drop_duplicates([*GROUP, "seed"], keep="last").sort_values([*GROUP, "seed"])
+
+
+def default_groups(groups: list[Group]) -> list[Group]:
+    """One group for each model: own runs before reference, the published recipe before others, newer before older."""
+    chosen: dict[str, Group] = {}
+    for group in groups:
+        rival = chosen.get(group.recipe.model)
+        if rival is None or group.rank > rival.rank:
+            chosen[group.recipe.model] = group
+    return list(chosen.values())
 
 
 def identity(groups: Sequence[Group]) -> tuple[tuple[str, str], ...]:
     """What tells groups from others, to `Library.remember` what is made of them."""
     return tuple((group.id, group.title) for group in groups)
-
-
-def as_tables(groups: Sequence[Group]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Groups as `charts` takes them.
-
-    Returns:
-        One row a group: `metrics.summarise` with id, model, name, accuracy_low and accuracy_high (the 95%
-        interval of the mean over seeds; NaN for one seed); and one row a run: group, seed, accuracy ...
-    """
-    runs = pd.DataFrame(
-        [_row(run) | {"group": group.id} for group in groups for run in group.runs], columns=[*COLUMNS, "group"]
-    )
-    titles = {group.id: group.title for group in groups}
-    table = metrics.summarise(runs)
-    table["id"] = [members[0].address for members in table["runs"]]
-    table["name"] = table["id"].map(titles)
-    accuracies = runs.groupby("group")["accuracy"].agg(list)
-    intervals = [statistics.mean_interval(accuracies[id]) or (math.nan, math.nan) for id in table["id"]]
-    table[["accuracy_low", "accuracy_high"]] = pd.DataFrame(intervals, index=table.index, columns=range(2))
-    order = {id: index for index, id in enumerate(titles)}
-    return table.sort_values("id", key=lambda ids: ids.map(order), ignore_index=True), runs
-
-
-def comparison(library: Library, *sources: str) -> pd.DataFrame:
-    """`metrics.summarise` over the library, with names for people."""
-    table = metrics.summarise(library.finished(*sources))
-    table["name"] = table["model"].map({id: model.name for id, model in ARCHITECTURES.items()})
-    table["described"] = [Recipe.from_json(recipe).describe() for recipe in table["recipe"]]
-    return table

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from fmnist.metrics import TIMES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 
@@ -37,7 +36,11 @@ RESUMABLE = (Status.CANCELLED, Status.INTERRUPTED)
 UNFINISHED = (Status.FAILED, *RESUMABLE)
 """Ended without a result."""
 
-CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
+TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
+"""What depends on where a run was trained: fields of its result, and columns of the tables of runs."""
+
+SIZES = ("parameters", "multiply_adds")
+"""Of the model: fields of a run, and columns of the tables of runs."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ class Run:
     multiply_adds: int | None
     steps: int | None
     step: int
-    images_per_second: float | None
+    images_per_second: float | None  # mean of a running run so far, evaluations included: `training.estimate`
     result: Result | None
     error: str | None
     cluster: str | None = None  # the address of the Ray cluster that shall train it; None: this machine
@@ -171,14 +174,6 @@ class Run:
     def where(self) -> str:
         """Where it really ran, for people: "CPU", or the GPU's name."""
         return "CPU" if self.device == "cpu" else self.device or ""
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long a running run will still take at the mean speed so far; None before its first report."""
-        if not (self.steps and self.images_per_second):
-            return None
-        left = self.recipe.image_passes(self.steps, self.steps) - self.recipe.image_passes(self.step, self.steps)
-        return left / self.images_per_second + CLOSING_SECONDS
 
     @property
     def finished_result(self) -> Result:

@@ -10,14 +10,18 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from fmnist import settings
 from fmnist.background import BackgroundProcess
-from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
+from fmnist.compare import report
+from fmnist.compare.comparison import Comparison
+from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format, csv_file
 from fmnist.store.library import Library
 from fmnist.store.run import Run
-from fmnist.ui import widgets
+from fmnist.ui.chart_display import choose_picture_format
+from fmnist.words import escape
 
 MAX_RUNS = 40
 """At once from a page: the answers of so many runs are some 30 MB, which lie in the server's memory."""
@@ -29,6 +33,42 @@ KEPT = "exported"
 def _turn() -> threading.Lock:
     """Of all sessions one exports at a time: each takes a processor and, for some formats, PyTorch's memory."""
     return threading.Lock()
+
+
+def download_table(name: str, table: pd.DataFrame, label: str = "Download as CSV") -> None:
+    """A button for a table as a CSV file."""
+    st.download_button(
+        label,
+        csv_file.as_file(table),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        key=f"download-{name}-{label}",
+    )
+
+
+def take_along(library: Library, compared: Comparison, *, with_images: bool) -> None:
+    """A menu to download what is shown, and the runs behind it.
+
+    Args:
+        with_images: whether the test labels are there.
+    """
+    with st.popover("Take it along", icon=":material/download:"):
+        st.download_button(
+            "Report with live charts (HTML)",
+            lambda: report.write(compared, with_images=with_images),  # Made when it is asked for.
+            "comparison.html",
+            "text/html",
+            icon=":material/article:",
+            on_click="ignore",
+            help="One file that opens without network. Each of its charts can be saved as PNG or SVG.",
+        )
+        download_table("comparison", compared.table(), "Numbers (CSV)")
+        choose_picture_format()
+        st.divider()
+        st.markdown("**The runs themselves**, for other programs")
+        export_panel(library, [run for group in compared.groups for run in group.runs], "compared")
 
 
 def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
@@ -46,7 +86,7 @@ def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
     ]
     st.caption(form.makes)
     if form.missing:
-        st.caption(f":material/extension_off: {widgets.escape(form.missing)}")
+        st.caption(f":material/extension_off: {escape(form.missing)}")
         return
     if form.tracking and settings.read_only():
         st.caption("This dashboard is read-only: it logs nothing elsewhere.")
@@ -70,7 +110,7 @@ def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
             with st.spinner("This takes some seconds …"):
                 content, name, remarks = _export(library, form, runs)
         except ExportError as error:
-            st.error(widgets.escape(str(error)), icon=":material/error:")
+            st.error(escape(str(error)), icon=":material/error:")
             return
         st.session_state[KEPT] = (_identity(form, runs), content, name, remarks)
     identity, content, name, remarks = st.session_state.get(KEPT, ("", b"", "", []))
@@ -87,7 +127,7 @@ def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
             key=f"{key}-save",
         )
     for remark in remarks:
-        st.caption(widgets.escape(remark))
+        st.caption(escape(remark))
 
 
 def _identity(form: Format, runs: Sequence[Run]) -> str:

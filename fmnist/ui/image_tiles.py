@@ -1,126 +1,31 @@
-"""Test images as tiles with what models say of them, and one of them seen closely, as the Confusion page shows them."""
+"""Images side by side, each with a caption."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
-from fmnist.compare import charts, confusion
-from fmnist.compare.confusion import Answers
-from fmnist.data.files import Dataset
-from fmnist.predict.conversion import to_png
-from fmnist.store.library import Library
-from fmnist.ui import widgets
+from fmnist.predict.conversion import to_data_url
 
-IMAGES_AT_ONCE = 48
-CLOSE = 8  # The larger view shows each pixel of an image as so many.
+TILE = 4  # A 28 x 28 image is sent four times as large, its pixels kept sharp.
 
 
-def show(
-    library: Library,
-    found: np.ndarray,
-    asked: list[Answers],
-    images: Dataset,
-    headings: Callable[[np.ndarray], list[str]] | None = None,
-) -> None:
-    """Test images, so many at once, with the answers of those asked; one of them can be looked at closely.
+def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -> None:
+    """Images with captions, side by side, wrapping at the page's width.
 
     Args:
-        found: indices, in the order in which they are shown.
-        headings: what stands above the answers to some of them.
+        images: uint8 (N, 28, 28).
+        captions: plain text, one each; lines are separated by newlines.
+        layout: "" for readable captions, "small" for many images, "ten" for one of each class.
     """
-    if not len(found):
-        return
-    left, right = st.columns(2, gap="medium")
-    starts = range(0, len(found), IMAGES_AT_ONCE)
-    start = 0
-    if len(starts) > 1:
-        start = right.selectbox(
-            "Shown",
-            starts,
-            format_func=lambda start: f"{start + 1:,} to {min(start + IMAGES_AT_ONCE, len(found)):,}",
-            key="shown",
-            bind="query-params",
-            on_change=nothing_large,
+    figures = []
+    for image, caption in zip(images, captions, strict=True):
+        lines = html.escape(caption).replace("\n", "<br>")
+        text = html.escape(caption.replace("\n", ", "), quote=True)
+        figures.append(
+            f'<figure><img src="{to_data_url(image, TILE)}" alt="{text}"><figcaption>{lines}</figcaption></figure>'
         )
-    part = found[start : start + IMAGES_AT_ONCE]
-    index = left.selectbox(
-        "Look closer at",
-        part.tolist(),
-        index=None,
-        format_func=lambda index: f"#{index}",
-        placeholder="an image, by its number",
-        key="image",
-        bind="query-params",
-    )
-    if index is not None:
-        look_closer(library, index, asked, images)
-    above = headings(part) if headings else [""] * len(part)
-    answers = [say(library, one, name, part, images) for one, name in zip(asked, names_of(asked), strict=True)]
-    captions = [
-        "\n".join(filter(None, (f"#{index} · {images.info.classes[images.test_labels[index]]}", heading, *lines)))
-        for index, heading, *lines in zip(part, above, *answers, strict=True)
-    ]
-    widgets.image_tiles(images.test_images[part], captions)
-
-
-def nothing_large() -> None:
-    st.session_state["image"] = None
-
-
-def names_of(asked: list[Answers]) -> list[str]:
-    return confusion.short_names([answers.item for answers in asked])
-
-
-def say(library: Library, answers: Answers, name: str, part: np.ndarray, images: Dataset) -> list[str]:
-    """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5)"."""
-    labels = answers.answer[part]
-    known = confusion.mean_probabilities(library, answers.item, part)
-    sure = (
-        [""] * len(part) if known is None else [f" {row[label]:.0%}" for row, label in zip(known, labels, strict=True)]
-    )
-    votes = answers.seeds_saying(labels, part)
-    return [
-        f"{'✓' if label == true else '✗'} {name}: {images.info.classes[label]}{said}"
-        + (f" ({count} of {answers.seeds})" if answers.seeds > 1 else "")
-        for label, true, said, count in zip(labels, images.test_labels[part], sure, votes, strict=True)
-    ]
-
-
-def look_closer(library: Library, index: int, asked: list[Answers], images: Dataset) -> None:
-    """One test image, large, with all ten probabilities of each answer."""
-    left, *others = st.columns([2, *[3] * len(asked)], gap="medium")
-    true = images.info.classes[images.test_labels[index]]
-    with left:
-        st.image(to_png(images.test_images[index], CLOSE), width=28 * CLOSE, alt=f"Test image {index}, labelled {true}")
-        st.markdown(f"Test image {index}: **{true}**")
-        st.page_link(
-            "pages/4_Predict.py",
-            label="Open it in Predict",
-            icon=":material/draw:",
-            query_params={"how": "Test image", "index": str(index)},
-        )
-    for column, answers, name in zip(others, asked, names_of(asked), strict=True):
-        with column:
-            show_probabilities(library, answers, name, index)
-
-
-def show_probabilities(library: Library, answers: Answers, name: str, index: int) -> None:
-    label, info = answers.answer[index], answers.item.info
-    seeds = confusion.probabilities(library, answers.item, np.array([index]))
-    if seeds is None:
-        st.markdown(f"{name}  \n**{info.classes[label]}**")
-        st.caption("How sure it was is known of its end alone.")
-        return
-    mean, spread = confusion.mean_and_spread(seeds[:, 0])
-    st.markdown(f"{name}  \n**{info.classes[label]}**, {mean[label]:.0%}")
-    st.plotly_chart(
-        charts.probabilities(mean, answers.item.model, info.short, spread),
-        key=f"probabilities-{answers.item.id}",
-        config=widgets.picture_config("probabilities"),
-        alt=f"{name}: " + widgets.listed(f"{info.classes[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
-    )
-    if spread is not None:
-        st.caption("Means over the seeds; the thin lines reach from the lowest seed to the highest.")
+    st.html(f'<div class="tiles {layout}">{"".join(figures)}</div>')

@@ -1,7 +1,7 @@
 """Curves that grow in place while a training runs: a Streamlit component on plotly.js.
 
 `st.plotly_chart` is taken down and built anew whenever its data change: it blinks, and loses zoom and hidden
-lines. This component keeps its chart in the page and only hands it new points (live.js).
+lines. This component keeps its chart in the page and only hands it new points (live_chart.js).
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _data(
     _library: Library,
     _runs: Sequence[Run],
 ) -> dict[str, Any] | None:
-    """What live.js draws; worked out once for all viewers, until the store changes."""
+    """What live_chart.js draws; worked out once for all viewers, until the store changes."""
     history = _library.history(list(_runs))
     if history.empty:
         return None
@@ -188,6 +188,6 @@ def _loader() -> Any:
 
 @cache
 def _chart() -> Any:
-    script = files("fmnist").joinpath("live.js").read_text(encoding="utf-8")
+    script = files("fmnist.ui").joinpath("live_chart.js").read_text(encoding="utf-8")
     # Not isolated: plotly.js puts its styles into the document, where a shadow root would not see them.
     return st.components.v2.component("fmnist_live", html=HTML, css=CSS, js=script, isolate_styles=False)

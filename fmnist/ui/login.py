@@ -66,7 +66,7 @@ def asker() -> Asker | None:
 def _viewer() -> str:
     """A name for whoever looks: the account, or else the address, of which IPv6 gives a whole network to each.
 
-    A session would not do: everybody has as many as he opens tabs. Hashed, for the store need not tell who it was.
+    A session would not do: everybody has as many as they open tabs. Hashed, for the store need not tell who it was.
     """
     user = st.user.to_dict()
     if user.get("is_logged_in") is True:

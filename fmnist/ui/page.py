@@ -61,3 +61,8 @@ def explained() -> Iterator[None]:
         yield
     except (SettingsError, DataError, ModelError, StoreError) as error:
         st.error(str(error), icon=":material/error:")
+
+
+def is_dark() -> bool:
+    """Whether the viewer's browser shows the dark theme."""
+    return st.context.theme.type == "dark"

@@ -1,58 +1,31 @@
-"""The piece of the Predict page that shows what all models make of one picture, and lets it be changed."""
+"""What all models make of one picture, and how that changes with it."""
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
-from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted
+from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.picture_file import ImageError
 from fmnist.store.library import Group, Library
-from fmnist.ui import widgets
-
-STEPS = {
-    "trim": "Trim",
-    "proportions": "Keep proportions",
-    "sharpen": "Sharpen",
-    "negate": "Negate",
-    "stretch": "Stretch the greys",
-}
-UNCHANGED: dict[str, Any] = {"dx": 0, "dy": 0, "angle": 0, "scale": 100, "blur": 0.0, "invert": False}
-"""The settings of "What if", as its widgets have them: scale in per cent."""
+from fmnist.ui import probability_bars
+from fmnist.ui.conversion_steps import choose_steps, show_steps
+from fmnist.ui.page import explained
+from fmnist.ui.what_if import UNCHANGED, choose_changes
+from fmnist.words import escape, listed
 
 MAX_BESIDE = 4
 """Models whose bars stand side by side; of more, the others stand below."""
-
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five")
-
-# Bars in HTML change in place at each stroke; a Plotly chart would be taken down and built anew, and blink.
-CSS = """
-<style>
-.bars { width: 100%; border-collapse: collapse; font-size: 0.82rem; font-variant-numeric: tabular-nums; }
-.bars th { font-weight: 400; text-align: left; padding: 3px 6px 3px 0; width: 1%; white-space: nowrap; }
-.bars td { padding: 3px 0; }
-.bars td:last-child { text-align: right; width: 3.1em; }
-.bars .scale { position: relative; height: 14px; background: color-mix(in srgb, #808891 16%, transparent); }
-.bars b { position: absolute; inset: 0 auto 0 0; background: var(--model); opacity: 0.45; }
-.bars i { position: absolute; top: 6px; height: 2px; background: #808891; }
-.bars .top th, .bars .top td { font-weight: 600; }
-.bars .top b { opacity: 1; }
-.steps { display: flex; flex-wrap: wrap; gap: 10px; }
-.steps figure { margin: 0; width: 84px; font-size: 0.78rem; }
-.steps img { width: 84px; height: 84px; object-fit: contain; background: #808891; image-rendering: pixelated; }
-.steps .naive { border-left: 2px solid #808891; padding-left: 10px; width: 96px; }
-</style>
-"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +77,7 @@ class Answer:
 
 
 @st.fragment
-@widgets.explained()
+@explained()
 def show(library: Library, dataset: str, groups: list[Group], picture: Image.Image, truth: int | None) -> None:
     """The answers, what the models see, how that was made, and what would be if it were different.
 
@@ -115,12 +88,12 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
     place = st.container()
     made = None
     without = USUALLY_WITHOUT
-    if picture.size != (conversion.SIDE, conversion.SIDE):
+    if picture.size != (SIDE, SIDE):
         made = st.expander("How the picture becomes 28 × 28", key="conversion", on_change="rerun", bind="query-params")
         with made:
-            without = _choose_steps()
+            without = choose_steps()
     with st.expander("What if it were moved, turned, larger, blurred?", icon=":material/tune:"):
-        changes = _choose_changes()
+        changes = choose_changes()
     with place:
         try:
             converted = conversion.convert(picture, DATASETS[dataset].subject.framing, without=without)
@@ -131,43 +104,10 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
         _show_answers(library, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)
     if made and made.open:
         with made:
-            _show_steps(library, groups, picture, converted)
-
-
-def _choose_steps() -> frozenset[str]:
-    """Switches for the steps of the conversion; those that are left out."""
-    chosen = st.pills(
-        "Steps that are done",
-        list(STEPS),
-        selection_mode="multi",
-        default=[step for step in OPTIONAL if step not in USUALLY_WITHOUT],
-        format_func=STEPS.__getitem__,
-        key="steps",
-        bind="query-params",
-    )
-    return frozenset(OPTIONAL) - frozenset(chosen)
-
-
-def _choose_changes() -> dict[str, Any]:
-    """Sliders for `conversion.change`; their values."""
-    left, right = st.columns(2, gap="medium")
-    with left:
-        changes = {
-            "dx": st.slider("Right, pixels", -14, 14, UNCHANGED["dx"], key="what-dx"),
-            "dy": st.slider("Down, pixels", -14, 14, UNCHANGED["dy"], key="what-dy"),
-            "angle": st.slider("Turn, degrees clockwise", -180, 180, UNCHANGED["angle"], 5, key="what-angle"),
-        }
-    with right:
-        changes["scale"] = st.slider("Size, %", 40, 200, UNCHANGED["scale"], 5, key="what-scale")
-        changes["blur"] = st.slider("Blur, pixels", 0.0, 3.0, UNCHANGED["blur"], 0.25, key="what-blur")
-        changes["invert"] = st.toggle("Invert: dark on light", UNCHANGED["invert"], key="what-invert")
-    st.button("Reset", icon=":material/restart_alt:", on_click=_reset, disabled=changes == UNCHANGED, key="what-reset")
-    return changes
-
-
-def _reset() -> None:
-    for name, value in UNCHANGED.items():
-        st.session_state[f"what-{name}"] = value
+            plain = conversion.naive(picture)
+            show_steps(groups[0].recipe.info, converted, plain)
+            if naively := [Answer(*computed) for computed in _all_computed(library, groups, plain)]:
+                st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
 
 
 def _show_answers(
@@ -185,7 +125,7 @@ def _show_answers(
         known = _all_computed(library, groups, image)
     if not known:
         return
-    st.html(CSS)
+    st.html(probability_bars.CSS)
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.image(conversion.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
@@ -223,28 +163,19 @@ def _choose_run(group: Group) -> int | None:
 
 
 def _show_answer(answer: Answer) -> None:
-    st.markdown(f"{widgets.escape(answer.name)}  \n**{answer.said}**, {answer.mean[answer.top]:.0%}")
-    st.html(bars(answer))
+    st.markdown(f"{escape(answer.name)}  \n**{answer.said}**, {answer.mean[answer.top]:.0%}")
+    st.html(_bars(answer))
     count = len(answer.seeds)
     agreement = f"{answer.agreeing} of {count} seeds say so" if count > 1 else "One seed"
     each = f" for {count} seeds" if count > 1 else ""
     st.caption(f"{agreement} · {milliseconds(answer.seconds)}{each}")
 
 
-def bars(answer: Answer) -> str:
-    """Ten probabilities as a table with bars, all in one scale from 0 to 100%; the largest in full colour."""
-    color = ARCHITECTURES[answer.group.recipe.model].color
+def _bars(answer: Answer) -> str:
     shown = answer.mean
     low, high = (answer.seeds.min(axis=0), answer.seeds.max(axis=0)) if answer.chosen is None else (shown, shown)
-    rows = "".join(
-        f'<tr class="{"top" if label == answer.top else ""}"><th scope="row">{name}</th>'
-        f'<td><div class="scale"><b style="width: {shown[label]:.1%}"></b>'
-        f'<i style="left: {low[label]:.1%}; width: {high[label] - low[label]:.1%}"></i></div></td>'
-        f"<td>{shown[label]:.0%}</td></tr>"
-        for label, name in enumerate(answer.info.short)
-    )
-    label = html.escape(f"{answer.name}: probabilities", quote=True)
-    return f'<table class="bars" style="--model: {color}" aria-label="{label}"><tbody>{rows}</tbody></table>'
+    color = ARCHITECTURES[answer.group.recipe.model].color
+    return probability_bars.bars(shown, low, high, answer.info.short, color, f"{answer.name}: probabilities")
 
 
 def milliseconds(seconds: float) -> str:
@@ -260,55 +191,29 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
     (favourite, most), *others = votes.most_common()
     name = f"**{classes[favourite]}**"
     if not others:
-        everyone = "All models say" if len(answers) > 1 else f"{widgets.escape(answers[0].name)} says"
+        everyone = "All models say" if len(answers) > 1 else f"{escape(answers[0].name)} says"
         seeds = sum(len(answer.seeds) for answer in answers)
         agreeing = sum(answer.agreeing for answer in answers)
         which = f"all their {seeds}" if agreeing == seeds else f"{agreeing} of their {seeds}"
         return f"{everyone} {name}" + (f", with {which} seeds." if seeds > len(answers) else ".") + known
     if most == 1:
-        said = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers)
-        return f"They disagree: {widgets.listed(said)}.{known}"
-    odd = (f"{widgets.escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
-    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {widgets.listed(odd)}.{known}"
+        said = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers)
+        return f"They disagree: {listed(said)}.{known}"
+    odd = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
+    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {listed(odd)}.{known}"
 
 
 def _count(number: int) -> str:
     return COUNTS[number] if number < len(COUNTS) else str(number)
 
 
-def _show_steps(library: Library, groups: list[Group], picture: Image.Image, converted: Converted) -> None:
-    """The picture after each step, and beside them what a plain resize would have made of it."""
-    info = groups[0].recipe.info
-    framing = info.subject.framing
-    where = "its centre of mass" if framing.by_mass else "its middle"
-    st.caption(
-        f"As the images of {info.title} are: one {info.subject.thing}, light on black, its longer side {framing.side} "
-        f"pixels long, {where} in the middle."
-    )
-    plain = conversion.naive(picture)
-    tiles = "".join(_tile(name, step) for name, step in converted.steps)
-    st.html(f'{CSS}<div class="steps">{tiles}{_tile("Plain resize", Image.fromarray(plain), "naive")}</div>')
-    if naively := [Answer(*computed) for computed in _all_computed(library, groups, plain)]:
-        st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
-
-
-def _tile(name: str, step: Image.Image, kind: str = "") -> str:
-    """A picture with its name; large ones are reduced to what is shown."""
-    small = step.copy()
-    small.thumbnail((168, 168))
-    return (
-        f'<figure class="{kind}"><img src="{conversion.to_data_url(small)}" alt="{name}">'
-        f"<figcaption>{name}</figcaption></figure>"
-    )
-
-
 def _all_computed(
     library: Library, groups: Sequence[Group], image: np.ndarray
 ) -> list[tuple[Group, np.ndarray, float]]:
-    """Each group with what `_computed` gives; of an own model that raises something instead, it is said."""
+    """Each group with what `_computed` gives; of a custom model that raises something instead, it is said."""
     known = []
     for group in groups:
-        with widgets.explained():
+        with explained():
             known.append((group, *_computed(library, group, image)))
     return known
 
@@ -324,6 +229,6 @@ def _remembered(
 ) -> tuple[np.ndarray, float]:
     from fmnist.predict import prediction
 
-    image = np.frombuffer(pixels, np.uint8).reshape(1, conversion.SIDE, conversion.SIDE)
+    image = np.frombuffer(pixels, np.uint8).reshape(1, SIDE, SIDE)
     seeds, seconds = prediction.timed_probabilities(_library, _group, image)
     return seeds[:, 0], seconds

@@ -22,7 +22,7 @@ from fmnist.store.run import ACTIVE
 from fmnist.store.store import StoreError
 from fmnist.training import timing
 from fmnist.training.timing import Timing
-from fmnist.ui import widgets
+from fmnist.words import escape
 
 Subject = tuple[str, tuple[tuple[str, str], ...]]  # What is timed: the store's path, and `identity` of the groups.
 
@@ -140,14 +140,14 @@ def _show_progress(clock: Clock) -> None:
     if not clock.running():
         st.rerun()
     share, words = clock.progress()
-    st.progress(share, widgets.escape(words))
+    st.progress(share, escape(words))
 
 
 def _show(measured: Measured, names: Sequence[str]) -> None:
     timings = measured.timings
     said = timing.sentences(timings, names)
     for sentence in said:
-        st.markdown(f"- {widgets.escape(sentence)}")
+        st.markdown(f"- {escape(sentence)}")
     if disturbed := timing.unsteady(timings):
         st.warning(disturbed, icon=":material/warning:")
     milliseconds = st.column_config.NumberColumn(format="%.3f ms")

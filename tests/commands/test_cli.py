@@ -133,7 +133,7 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
 
     monkeypatch.setattr(progress, "tqdm", Bar)
     monkeypatch.setattr(progress, "FOLLOW_SECONDS", 0)
-    monkeypatch.setattr("fmnist.training.scheduler.is_alive", trains)
+    monkeypatch.setattr("fmnist.training.launcher.is_alive", trains)
     progress.follow(store, ids, None, progress.Bars(len(ids)))
     assert max(seen, key=len) == [0, 1, 2] and not drawn
     [whole] = kept

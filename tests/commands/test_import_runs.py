@@ -22,8 +22,9 @@ from fmnist.commands.verification import verify
 from fmnist.data.files import DataMissing
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
+from fmnist.store.arrays import pack
 from fmnist.store.library import Library
-from fmnist.store.store import REFERENCE, Store, pack
+from fmnist.store.store import REFERENCE, Store
 
 FINISHED = [Recipe("0", 0, "sample", 1), Recipe("0", 1, "sample", 1), Recipe("2", 0, "sample", 1)]
 

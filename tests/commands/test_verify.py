@@ -22,8 +22,9 @@ from fmnist import __main__ as cli
 from fmnist import settings
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
+from fmnist.store.arrays import pack, unpack
 from fmnist.store.run import Status
-from fmnist.store.store import Store, StoreError, pack, unpack
+from fmnist.store.store import Store, StoreError
 from fmnist.training.scheduler import Scheduler
 
 RUN, LAST = 2, "test point at step 22"

@@ -13,8 +13,8 @@ from plotly.offline import get_plotlyjs
 from sklearn.metrics import precision_recall_fscore_support
 
 from fmnist.compare import report
-from fmnist.compare.charts import COSTS
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library, default_groups
 
@@ -118,10 +118,10 @@ def test_leads_on_home_are_what_compare_says_of_means(reference):
 
 
 def test_what_differs_besides_the_model_is_named(library, store, small_data):
-    finished_run(store, Recipe("0", epochs=2), small_data)
+    finished_run(store, Recipe("0", epochs=2, batch_size=64), small_data)
     finished_run(store, Recipe("2", 1), small_data, machine="Another processor")
     differing = Comparison(library, library.groups("fashion-mnist", "own")).fairness().set_index("what")
-    assert set(differing.index) == {"Epochs", "Seeds", "Times measured on"}
+    assert set(differing.index) == {"Epochs", "Batch size", "Seeds", "Times measured on"}
     assert differing.loc["Epochs"].iloc[:2].tolist() == ["2", "3"]
     assert differing.loc["Times measured on", "so"] == "Their times can't be compared."
 

@@ -17,9 +17,10 @@ from fmnist.compare.confusion import SURE, Answers, Item
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
+from fmnist.store.arrays import pack
 from fmnist.store.library import Library
 from fmnist.store.run import Run
-from fmnist.store.store import Store, pack
+from fmnist.store.store import Store
 
 SHIRT, COAT, BAG = 6, 4, 8
 

@@ -1,23 +1,19 @@
-"""Intervals, tests and scores, against SciPy's, statsmodels' and scikit-learn's, and against published examples."""
+"""Intervals and tests, against SciPy's and statsmodels', and against published examples."""
 
 from __future__ import annotations
 
-import math
-import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn import metrics
-from sklearn.calibration import calibration_curve
 from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from fmnist import metrics as fmnist_metrics
-from fmnist.compare import statistics
+from fmnist.compare import sentences, statistics
 from fmnist.compare.statistics import Flips
 from fmnist.store.store import REFERENCE, Store
 
@@ -29,10 +25,6 @@ def reference() -> Store:
 
 def by_seed(store: Store, model: str) -> dict[int, float]:
     return {run.recipe.seed: run.result.test_accuracy for run in store.runs() if run.recipe.model == model}
-
-
-def numbers(sentence: str) -> list[float]:
-    return [float(n.replace(",", "").replace("−", "-")) for n in re.findall(r"−?\d[\d,]*(?:\.\d+)?", sentence)]
 
 
 # One figure
@@ -116,7 +108,7 @@ def test_a_model_against_itself(reference, model):
     group = by_seed(reference, model)
     found = statistics.difference(group, group)
     assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)
-    assert statistics.say_difference("A", "A", found, None).startswith("No difference")
+    assert sentences.say_difference("A", "A", found, None).startswith("No difference")
     predictions = fmnist_metrics.predict(reference.logits(1))
     flips = statistics.mcnemar(np.zeros(10_000, int), predictions, predictions)
     assert (flips.only_first, flips.only_second, flips.p) == (0, 0, 1)
@@ -129,9 +121,7 @@ def test_a_difference_without_spread_takes_its_p_from_the_signs_alone():
         found = statistics.paired_difference(first, second)
         assert found.low == found.mean == found.high == pytest.approx(0.01)
         assert found.p == 2 / 2**count
-        assert statistics.say_difference("A", "B", found, None).startswith(
-            "A beats B" if count > 5 else "No difference"
-        )
+        assert sentences.say_difference("A", "B", found, None).startswith("A beats B" if count > 5 else "No difference")
     assert statistics.unpaired_difference({0: 0.5, 1: 0.5}, {2: 0.6, 3: 0.6}).p == pytest.approx(1 / 3)
 
 
@@ -144,7 +134,7 @@ def test_equal_models_are_rarely_called_different():
     different = flipped = 0
     for first, second in accuracies:
         found = statistics.difference(dict(enumerate(first)), dict(enumerate(second)))
-        different += "beats" in statistics.say_difference("A", "B", found, None)
+        different += "beats" in sentences.say_difference("A", "B", found, None)
         one, other = (rng.random((2, 200)) > 0.8).astype(int)
         flipped += statistics.mcnemar(labels, one, other).p < 0.05
     assert 10 < different <= 60
@@ -184,153 +174,9 @@ def test_holm_is_statsmodels():
     assert statistics.holm([]) == [] and statistics.holm([0.9, 0.8]) == [1, 1]
 
 
-# What a model says of itself
-
-
-@pytest.fixture(scope="module")
-def said() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(3)
-    labels = rng.integers(10, size=2_000)
-    logits = rng.normal(0, 2, (2_000, 10))
-    logits[np.arange(2_000), labels] += 3
-    return logits.astype(np.float16), labels
-
-
-def test_calibration_is_scikit_learns(said):
-    logits, labels = said
-    table = statistics.calibration(logits, labels)
-    confidence, right = fmnist_metrics.softmax(logits).max(axis=1), fmnist_metrics.predict(logits) == labels
-    accuracy, mean = calibration_curve(right, confidence, n_bins=15)
-    filled = table[table["images"] > 0]
-    assert filled["accuracy"].tolist() == pytest.approx(accuracy.tolist())
-    assert filled["confidence"].tolist() == pytest.approx(mean.tolist())
-    assert table["images"].sum() == 2_000 and len(table) == 15
-    gap = 0.0  # Guo's equation, image by image
-    for low, high in zip(table["low"], table["high"], strict=True):
-        inside = (confidence > low) & (confidence <= high)
-        gap += abs(right[inside].sum() - confidence[inside].sum()) / 2_000
-    assert statistics.expected_calibration_error(logits, labels) == pytest.approx(gap)
-
-
-def test_calibration_by_hand():
-    logits = np.full((4, 10), -50.0)
-    logits[:, 3] = 50  # Sure of class 3, and right three times of four.
-    assert statistics.expected_calibration_error(logits, np.array([3, 3, 3, 1])) == pytest.approx(0.25)
-    assert statistics.calibration(logits, np.array([3, 3, 3, 1]))["accuracy"].iloc[-1] == 0.75
-    assert statistics.expected_calibration_error(np.zeros((10, 10)), np.arange(10)) == pytest.approx(0)
-
-
-def test_selective_accuracy_is_counted(said):
-    logits, labels = said
-    curve = statistics.selective_accuracy(logits, labels)
-    confidence, right = fmnist_metrics.softmax(logits).max(axis=1), fmnist_metrics.predict(logits) == labels
-    for row in curve.iloc[:: len(curve) // 20].itertuples():
-        answered = confidence >= row.confidence
-        assert (row.images, row.share) == (answered.sum(), answered.mean())
-        assert row.accuracy == pytest.approx(right[answered].mean())
-    assert curve["share"].iloc[-1] == 1 and curve["accuracy"].iloc[-1] == right.mean()
-    assert curve["accuracy"].iloc[: len(curve) // 10].mean() > right.mean()
-
-
-def test_selective_accuracy_does_not_depend_on_the_order_of_images(said):
-    logits, labels = said
-    logits = np.round(logits)  # Many ties.
-    order = np.random.default_rng(0).permutation(len(labels))
-    curve = statistics.selective_accuracy(logits, labels)
-    assert curve.equals(statistics.selective_accuracy(logits[order], labels[order]))
-    alike = statistics.selective_accuracy(np.zeros((4, 10)), np.array([0, 1, 2, 3]))
-    assert alike[["images", "accuracy"]].values.tolist() == [[4, 0.25]]
-
-
-def test_class_scores_are_scikit_learns(said):
-    logits, labels = said
-    predictions = fmnist_metrics.predict(logits).astype(int)
-    predictions[predictions == 6] = 0
-    scores = statistics.class_scores(fmnist_metrics.confusion_matrix(labels, predictions))
-    oracle = metrics.precision_recall_fscore_support(labels, predictions, labels=range(10), zero_division=np.nan)
-    for column, expected in zip(("precision", "recall", "f1", "images"), oracle, strict=True):
-        assert scores[column].tolist() == pytest.approx(np.asarray(expected).tolist(), nan_ok=True)
-    assert math.isnan(scores.loc[6, "precision"]) and scores.loc[6, "f1"] == 0 and scores.loc[6, "predicted"] == 0
-
-
-def test_a_class_always_wrongly_predicted_has_a_precision_of_0():
-    matrix = np.zeros((10, 10), int)
-    matrix[0, 1] = 5
-    scores = statistics.class_scores(matrix)
-    assert scores.loc[1, "precision"] == 0 and math.isnan(scores.loc[1, "recall"])
-    assert math.isnan(scores.loc[0, "precision"]) and scores.loc[0, "recall"] == 0
-    assert scores.loc[2, ["precision", "recall", "f1"]].isna().all()
-
-
-# In words
-
-
-def test_sentences_of_the_reference_runs_hold_up(reference):
-    for one, other in ("20", "21", "01", "02"):
-        first, second = by_seed(reference, one), by_seed(reference, other)
-        said = statistics.say_difference(f"M{one}", f"M{other}", statistics.difference(first, second), None)
-        a, b = (np.array([group[seed] for seed in range(5)]) for group in (first, second))
-        if a.mean() < b.mean():
-            a, b, one, other = b, a, other, one
-        expected = stats.ttest_rel(a, b)
-        interval = expected.confidence_interval()
-        assert said.startswith(f"M{one} beats M{other}" if expected.pvalue < 0.05 else "No difference")
-        shown = numbers(said.replace(f"M{one}", "").replace(f"M{other}", ""))
-        assert shown == pytest.approx(
-            [100 * (a - b).mean(), 95, 100 * interval.low, 100 * interval.high, 5], abs=0.0501
-        )
-
-
-def test_accuracy_sentence(reference):
-    assert statistics.say_accuracy(8298, 10_000) == "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."
-    for run in reference.runs():
-        correct = round(run.result.test_accuracy * 10_000)
-        low, high = proportion_confint(correct, 10_000, method="wilson")
-        shown = numbers(statistics.say_accuracy(correct, 10_000))
-        assert shown == pytest.approx([correct, 10_000, correct / 100, 95, 100 * low, 100 * high], abs=0.0501)
-    assert ": 99.99% (" in statistics.say_accuracy(9_999, 10_000)
-    assert "100.0%" in statistics.say_accuracy(10, 10) and "No image" in statistics.say_accuracy(0, 0)
-
-
-def test_sentence_of_a_difference():
-    found = statistics.Difference(-0.051, -0.064, -0.039, 5, 0.001)
-    flips = Flips(301, 812, 8000, 887, 1e-50)
-    assert statistics.say_difference("Model 0", "Model 2", found, flips) == (
-        "Model 2 beats Model 0 by 5.1 points (95%: 3.9 to 6.4; 5 seeds). On the same 10,000 images one run of Model 2 "
-        "is right where one of Model 0 is wrong 812 times, and wrong where it is right 301 times."
-    )
-
-
-def test_the_sentence_follows_the_adjusted_p():
-    found = statistics.Difference(0.02, 0.001, 0.039, 5, 0.04)
-    assert "beats" in statistics.say_difference("A", "B", found, None)
-    said = statistics.say_difference("A", "B", found, None, p=0.08)
-    assert said.startswith("No difference") and "p = 0.080 after allowing for several comparisons" in said
-    none = statistics.Difference(0.0002, -0.00001, 0.0004, 5, 0.06)
-    assert "A is 0.02 points ahead on average, which may be chance (95%: just under 0 to 0.04; 5 seeds)" in (
-        statistics.say_difference("A", "B", none, None)
-    )
-
-
-def test_the_sentence_of_single_runs_says_what_they_cannot_show():
-    for p, verdict in ((1e-9, "does better than"), (0.4, "no difference can be seen")):
-        said = statistics.say_difference("A", "B", None, Flips(30, 1, 60, 9, 1e-9), p)
-        assert verdict in said and "30 times, and wrong where it is right once" in said
-        assert "Single runs can't show" in said and "Train at least two seeds" in said
-    assert "right and wrong on the same 100" in statistics.say_difference("A", "B", None, Flips(0, 0, 90, 10, 1.0))
-    assert statistics.say_difference("A", "B", None, None).startswith("Single runs can't show")
-
-
-@pytest.mark.parametrize(
-    "p, text", [(0, "p < 0.001"), (0.0499, "p = 0.0499"), (0.04996, "p = 0.04996"), (0.5, "p = 0.50")]
-)
-def test_p_never_changes_sides_by_rounding(p, text):
-    assert statistics.say_p(p) == text
-
-
 def test_the_slow_part_of_scipy_stays_out():
     code = (
-        "import sys; from fmnist.compare import statistics, diagnosis; assert 'scipy' not in sys.modules; "
+        "import sys; from fmnist.compare import sentences, statistics, diagnosis; assert 'scipy' not in sys.modules; "
         "statistics.difference({0: .1, 1: .2}, {0: .3, 1: .5}); "
         "assert not {'scipy.stats', 'torch'} & sys.modules.keys()"
     )

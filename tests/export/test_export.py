@@ -29,7 +29,7 @@ from fmnist.data.files import DataMissing
 from fmnist.export import FORMATS, ExportError
 from fmnist.export.chosen import Chosen, file_name, widen
 from fmnist.export.plain import check_pictures
-from fmnist.models import registry
+from fmnist.models import networks
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
@@ -149,7 +149,7 @@ def test_a_run_with_all_seeds_of_its_recipe(trained):
 def test_weights_load_as_the_card_says_and_answer_as_stored(chosen, small_data, tmp_path):
     import torch
 
-    from fmnist.training import loop
+    from fmnist.models import inference
 
     assert write("safetensors", chosen, tmp_path) == []
     text = (tmp_path / "README.md").read_text()
@@ -158,7 +158,7 @@ def test_weights_load_as_the_card_says_and_answer_as_stored(chosen, small_data, 
     names: dict[str, Any] = {}
     exec(code, names)  # As a reader would who pastes both blocks.
     with torch.inference_mode():
-        logits = names["model"](loop.as_input(small_data.test_images)).half().numpy()
+        logits = names["model"](inference.as_input(small_data.test_images)).half().numpy()
     assert np.array_equal(logits.argmax(1), chosen.library.predictions(chosen.runs[0]))
     for run in chosen.runs:
         assert (tmp_path / f"{file_name(run)}.safetensors").read_bytes() == chosen.library.weights(run)
@@ -240,8 +240,8 @@ def write_idx(path: Path, images: np.ndarray) -> Path:
 
 
 def test_the_script_predicts_as_we_do_without_us(reference, real_data, tmp_path):
+    from fmnist.models import inference
     from fmnist.predict import prediction
-    from fmnist.training import loop
 
     write("script", reference, tmp_path)
     with pytest.raises(subprocess.CalledProcessError):
@@ -252,7 +252,7 @@ def test_the_script_predicts_as_we_do_without_us(reference, real_data, tmp_path)
     answers = pd.read_csv(tmp_path / "out.csv")
     [run] = reference.runs
     model = prediction.load_model(reference.library, run)
-    ours = loop.evaluate(model, loop.as_input(real_data.test_images[:1000]))
+    ours = inference.evaluate(model, inference.as_input(real_data.test_images[:1000]))
     assert list(answers["answer"]) == [CLOTHES.classes[label] for label in metrics.predict(ours)]
     assert np.array_equal(answers[list(CLOTHES.classes)], metrics.softmax(ours))
     stored = reference.library.logits(run)[:1000]  # From another processor, perhaps.
@@ -378,7 +378,7 @@ def test_the_code_of_each_model_stands_by_itself(model):
     names: dict[str, Any] = {}
     exec(code, names)
     assert str(names[name]()) == str(ARCHITECTURES[model].build())
-    assert registry.__name__ not in code
+    assert networks.__name__ not in code
 
 
 # --- TensorBoard ---

@@ -15,8 +15,9 @@ from streamlit.testing.v1 import AppTest
 from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.arrays import pack
 from fmnist.store.run import Run
-from fmnist.store.store import Store, pack
+from fmnist.store.store import Store
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 

@@ -43,7 +43,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.store import Store, store_path
-from fmnist.ui import export_panel, widgets
+from fmnist.ui import export_panel, resources
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 REAL_DATA = files.data_root()  # Before a test puts another place there.
@@ -57,7 +57,7 @@ def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Datas
     for seed in (0, 1):
         three_models(store, small_data, weights=True, seed=seed)
     store.close()
-    monkeypatch.setattr(widgets, "Library", lambda own: Library(own, path))
+    monkeypatch.setattr(resources, "Library", lambda own: Library(own, path))
     return path
 
 

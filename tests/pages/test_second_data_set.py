@@ -16,7 +16,7 @@ from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.store.store import Store
-from fmnist.ui import widgets
+from fmnist.ui import resources
 
 MNIST = {"data": "MNIST"}
 CLOTHES_ALONE = set(CLOTHES.classes) - {"Bag"}  # A short word may stand in another.
@@ -25,7 +25,7 @@ CLOTHES_ALONE = set(CLOTHES.classes) - {"Bag"}  # A short word may stand in anot
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No reference runs; and a page that AppTest opens by itself, for its query, knows no others to link to."""
-    monkeypatch.setattr(widgets, "Library", lambda own: Library(own, None))
+    monkeypatch.setattr(resources, "Library", lambda own: Library(own, None))
     monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)
 
 

@@ -19,8 +19,9 @@ from helpers.making import result
 
 from fmnist.recipe import Recipe
 from fmnist.settings import PROJECT
+from fmnist.store.arrays import pack, unpack
 from fmnist.store.run import Point, Start, Status
-from fmnist.store.store import Store, StoreError, pack, store_path, unpack
+from fmnist.store.store import Store, StoreError, store_path
 
 ROOT = Path("/data root")
 

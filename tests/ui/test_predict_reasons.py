@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.store import Store
-from fmnist.ui import predict_reasons
+from fmnist.ui import predict_neighbours
 
 PREDICT = PAGES[4]
 
@@ -58,7 +58,7 @@ def test_what_convolutions_see_layer_by_layer(trained):
 def test_the_nearest_training_images_stand_there_with_their_labels(trained, small_sample):
     at = why(**{"why-tab": "Nearest training images"})
     captions = re.findall(r'alt="([^,"]+), (\d+)% off"', htmls(at))
-    assert len(captions) == predict_reasons.NEIGHBOURS
+    assert len(captions) == predict_neighbours.NEIGHBOURS
     assert {label for label, _ in captions} <= set(CLOTHES.classes)
     distances = [int(distance) for _, distance in captions]
     assert distances == sorted(distances)

@@ -28,7 +28,7 @@ from fmnist.predict.picture_file import ImageError, pictures_in
 
 # <facts>
 # isort: split
-from fmnist.models.registry import tiny_vgg as build
+from fmnist.models.networks import tiny_vgg as build
 
 CLASSES = tuple("0123456789")
 LAYOUT = torch.channels_last

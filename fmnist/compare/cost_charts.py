@@ -1,0 +1,133 @@
+"""What models cost - time, parameters, multiply-adds - beside their accuracy. No Streamlit, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from fmnist.compare.charts import GREY, accuracy_range, blank, faded, looks_of
+from fmnist.compare.summary import frontier
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.run import TIMES
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs: a column of `summary.summarise`, and how it is shown."""
+
+    column: str
+    name: str  # in a choice
+    title: str  # of an axis, with the unit
+    factor: float  # from the column's unit to the axis'
+    form: str  # of a value in the axis' unit
+
+    def say(self, value: float) -> str:
+        return "not measured" if np.isnan(value) else self.form.format(value * self.factor)
+
+    @property
+    def timed(self) -> bool:
+        return self.column in TIMES
+
+
+COSTS = {
+    cost.column: cost
+    for cost in (
+        Cost("train_seconds", "Training", "Training time in seconds", 1, "{:,.1f} s"),
+        Cost("single_seconds", "One answer", "Time to answer one image alone, in microseconds", 1e6, "{:,.1f} µs"),
+        Cost("image_seconds", "Many answers", "Time per image in batches of 1,000, in microseconds", 1e6, "{:,.1f} µs"),
+        Cost("parameters", "Parameters", "Parameters", 1, "{:,.0f}"),
+        Cost("multiply_adds", "Multiply-adds", "Multiply-adds per image", 1, "{:,.0f}"),
+    )
+}
+
+
+def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go.Figure:
+    """Accuracy against a cost: each seed as a small dot, each group's mean as a large one, and the frontier as a line.
+
+    Seeds that were timed under other conditions than most of their group are left out where the cost is a time.
+
+    Args:
+        groups: columns id, model, name, accuracy_mean, conditions, and the cost's; without NaN in it.
+        runs: columns group (an id), seed, accuracy, conditions, and the cost's.
+    """
+    figure = blank(380)
+    best = groups[frontier(groups[cost.column], groups["accuracy_mean"])].sort_values(cost.column)
+    figure.add_scatter(
+        x=(best[cost.column] * cost.factor).tolist(),
+        y=best["accuracy_mean"].tolist(),
+        mode="lines",
+        line={"color": GREY, "width": 2, "dash": "dot", "shape": "hv"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    for look, (_, group) in zip(looks_of(groups), groups.iterrows(), strict=True):
+        seeds = runs[runs["group"] == group["id"]]
+        if cost.timed:
+            seeds = seeds[seeds["conditions"] == group["conditions"]]
+        figure.add_scatter(
+            x=seeds[cost.column] * cost.factor,
+            y=seeds["accuracy"],
+            mode="markers",
+            showlegend=False,
+            marker={"color": faded(look.color, 0.45), "symbol": look.symbol, "size": 9},
+            customdata=[[seed, cost.say(value)] for seed, value in zip(seeds["seed"], seeds[cost.column], strict=True)],
+            name=look.name,
+            hovertemplate="seed %{customdata[0]}: %{y:.2%}, %{customdata[1]}<extra>%{fullData.name}</extra>",
+        )
+        figure.add_scatter(
+            x=[group[cost.column] * cost.factor],
+            y=[group["accuracy_mean"]],
+            mode="markers+text",
+            name=look.name,
+            marker={"color": look.color, "symbol": look.symbol, "size": 18, "line": {"width": 2, "color": "white"}},
+            text=[look.name],
+            textposition="top center",
+            showlegend=False,
+            customdata=[[len(seeds), cost.say(group[cost.column])]],
+            hovertemplate="mean of %{customdata[0]}: %{y:.2%}, %{customdata[1]}<extra>%{fullData.name}</extra>",
+        )
+    values = runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor
+    low, high = values.min(), values.max()
+    ticks = [digit * 10.0**power for power in range(-3, 9) for digit in (1, 2, 5)]
+    ticks = ticks if high / low < 100 else ticks[::3]
+    figure.update_xaxes(
+        type="log",
+        title=cost.title,
+        range=[np.log10(low / 2), np.log10(high * 2)],
+        tickvals=ticks,
+        ticktext=[f"{tick:,g}" if tick < 1e5 else f"{tick:,.0f}" for tick in ticks],
+    )
+    figure.update_yaxes(title="Test accuracy", tickformat=".0%", range=accuracy_range(runs["accuracy"]))
+    return figure
+
+
+def bars(groups: pd.DataFrame, cost: Cost) -> go.Figure:
+    """A cost, one horizontal bar a group; hatched where it is a time that can't be compared with the others.
+
+    Args:
+        groups: columns model, name, conditions, comparable (bool), and the cost's.
+    """
+    figure = blank(70 + 44 * len(groups), showlegend=False)
+    values = groups[cost.column].fillna(0) * cost.factor
+    texts = [cost.say(value) for value in groups[cost.column]]
+    hatched = cost.timed & ~groups["comparable"]
+    figure.add_bar(
+        x=values,
+        y=groups["name"],
+        orientation="h",
+        text=[f"{text} *" if other else text for text, other in zip(texts, hatched, strict=True)],
+        textposition="outside",
+        cliponaxis=False,
+        marker={
+            "color": [ARCHITECTURES[model].color for model in groups["model"]],
+            "pattern": {"shape": ["/" if other else "" for other in hatched], "fgcolor": "white", "solidity": 0.35},
+        },
+        customdata=[f"<br>{conditions}" if cost.timed else "" for conditions in groups["conditions"]],
+        hovertemplate="%{y}: %{text}%{customdata}<extra></extra>",
+    )
+    figure.update_xaxes(title=cost.title, range=[0, max(values) * 1.3 or 1], showticklabels=False, zeroline=False)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure

@@ -1,0 +1,70 @@
+"""How groups learn: curves over epochs, steps or seconds. No Streamlit, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from fmnist.compare.charts import Look, blank, faded
+
+AXES = {"epoch": "Epoch", "step": "Step", "seconds": "Training time in seconds"}
+MAX_MARKS = 40  # More marks on a line would hide it.
+
+
+def learning(
+    curves: pd.DataFrame, seeds: pd.DataFrame, groups: Sequence[tuple[str, Look]], axis: str, metric: str
+) -> go.Figure:
+    """How groups learn: the mean over seeds as a line with its 95% interval as a band, single seeds as thin lines.
+
+    Args:
+        curves: `statistics.mean_curves`, of one split.
+        seeds: columns group, run, epoch, step, seconds and the metric, of the same split.
+        groups: id and look of each.
+        axis: a key of `AXES`.
+        metric: "loss" or "accuracy".
+    """
+    figure = blank(380, hovermode="closest")
+    form = "{:.1%}" if metric == "accuracy" else "{:.3f}"
+    for id, look in groups:
+        mean, single = curves[curves["group"] == id], seeds[seeds["group"] == id]
+        shared = {"legendgroup": id, "showlegend": False, "hoverinfo": "skip", "mode": "lines"}
+        if single["run"].nunique() > 1:
+            # The seeds of a group are one trace with gaps: a trace each takes seconds with a hundred seeds.
+            x, y = [], []
+            for _, run in single.groupby("run", sort=False):
+                x += [*run[axis], None]
+                y += [*run[metric], None]
+            figure.add_scatter(x=x, y=y, line={"color": faded(look.color, 0.4), "width": 1}, **shared)
+            figure.add_scatter(
+                x=[*mean[axis], *mean[axis][::-1]],
+                y=[*mean["high"], *mean["low"][::-1]],
+                fill="toself",
+                fillcolor=faded(look.color, 0.15),
+                line={"width": 0},
+                **shared,
+            )
+        figure.add_scatter(
+            x=mean[axis].tolist(),
+            y=mean["mean"].tolist(),
+            mode="lines+markers" if len(mean) <= MAX_MARKS else "lines",
+            name=look.name,
+            legendgroup=id,
+            line={"color": look.color, "dash": look.dash, "width": 2.5},
+            marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
+            text=[
+                form.format(value) + ("" if np.isnan(low) else f" (95%: {form.format(low)} to {form.format(high)})")
+                for value, low, high in zip(mean["mean"], mean["low"], mean["high"], strict=True)
+            ],
+            hovertemplate="%{text}<br>" + axis + " %{x:,.4~g}<extra>%{fullData.name}</extra>",
+        )
+    figure.update_xaxes(title=AXES[axis], dtick=1 if axis == "epoch" and curves["epoch"].max() <= 12 else None)
+    figure.update_yaxes(
+        title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
+        tickformat=".0%" if metric == "accuracy" else None,
+        # A dead run's line is flat: Plotly would draw it in the middle of -90% to 110%.
+        autorangeoptions={"clipmin": 0, "clipmax": 1 if metric == "accuracy" else None},
+    )
+    return figure

@@ -1,0 +1,304 @@
+"""What results say, in sentences: which model to pick, how sure that is, what it costs. No torch, no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fmnist.compare.calibration import confidences, expected_calibration_error
+from fmnist.compare.statistics import SIGNIFICANT, Difference, Flips, wilson
+from fmnist.compare.summary import frontier
+
+if TYPE_CHECKING:
+    from fmnist.compare.cost_charts import Cost  # Plotly is not needed for sentences.
+
+WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
+
+
+# --- Which model to pick ---
+
+
+def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """Which model to pick, in two or three sentences of Markdown.
+
+    Args:
+        groups: `summarise`'s columns, and id and name; not empty.
+        runs: columns group (an id) and accuracy.
+    """
+    ranked = groups.sort_values("accuracy_mean", ascending=False)
+    best = ranked.iloc[0]
+    seeds = len(best["seeds"])
+    over = f" on average over {seeds} seeds" if seeds > 1 else ""
+    deaths = [say_dead(ranked)] if ranked["dead"].any() else []
+    if len(ranked) == 1:
+        sentence = f"**{best['name']}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
+        return " ".join([sentence, *deaths])
+    second = ranked.iloc[1]
+    points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
+    sentences = [
+        f"**{best['name']}** is the most accurate: **{best['accuracy_mean']:.1%}**{over}, "
+        f"{points:.1f} points more than {second['name']}."
+    ]
+    alike = ranked[ranked["conditions"] == best["conditions"]]
+    quickest = alike.loc[alike["train_seconds"].idxmin()]
+    if quickest["id"] != best["id"]:
+        ratio = best["train_seconds"] / quickest["train_seconds"]
+        sentences.append(
+            f"It takes {ratio:.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
+            f"({best['train_seconds']:.1f} s to {quickest['train_seconds']:.1f} s)."
+        )
+    rest = runs.loc[runs["group"] != best["id"], "accuracy"]
+    alone = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) == 1]
+    if alone:
+        which = "With one seed each" if len(alone) == len(ranked) else f"With one seed of {', '.join(alone)}"
+        sentences.append(f"{which} this proves little: accuracy moves by some points from seed to seed.")
+    elif best["accuracy_min"] > rest.max():
+        sentences.append("Its worst seed is better than the best seed of any other.")
+    else:
+        sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
+    return " ".join([*sentences, *deaths])
+
+
+def say_dead(groups: pd.DataFrame) -> str:
+    """How many runs are dead, and what their groups reach without them: a sentence.
+
+    Args:
+        groups: `summarise`'s columns, and name; at least one run is dead.
+    """
+    dead = int(groups["dead"].sum())
+    said = [
+        f"{row['name']} reaches {row['accuracy_alive']:.1%}"
+        for _, row in groups[(groups["dead"] > 0) & groups["accuracy_alive"].notna()].iterrows()
+    ]
+    without = f"; without {'it' if dead == 1 else 'them'} {', '.join(said)}" if said else ""
+    return f"{dead} of the runs {'is' if dead == 1 else 'are'} dead, giving one class for every image{without}."
+
+
+# --- What it costs ---
+
+
+def say_cost(groups: pd.DataFrame, cost: Cost) -> str:
+    """Which groups are worth their cost, and which ones are beaten on both: Markdown; nothing of fewer than two.
+
+    Args:
+        groups: columns name, accuracy_mean and the cost's; those of which it is known and can be compared.
+    """
+    if len(groups) < 2:
+        return ""
+    best = frontier(groups[cost.column], groups["accuracy_mean"])
+    worth = groups[best].sort_values(cost.column)
+    said = [
+        f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})" for _, row in worth.iterrows()
+    ]
+    beaten = groups.loc[~best, "name"].tolist()
+    sentence = f"Worth their cost: **{'**, **'.join(said)}**."
+    if len(worth) == 1:
+        sentence = f"**{said[0]}** is the cheapest and the most accurate."
+    if beaten:
+        sentence += f" Another one is at least as accurate and costs no more than {' or '.join(beaten)}."
+    return sentence
+
+
+def say_apart(groups: pd.DataFrame) -> list[str]:
+    """Why some times can't be compared: a sentence for each group that is apart.
+
+    Args:
+        groups: columns name, conditions and comparable (bool).
+    """
+    usual = groups.loc[groups["comparable"], "conditions"].iloc[0]
+    return [
+        f"{row['name']} was timed on {row['conditions']}, not on {usual}."
+        for _, row in groups[~groups["comparable"]].iterrows()
+    ]
+
+
+# --- Classes ---
+
+
+def say_hardest(recall: np.ndarray, classes: Sequence[str]) -> str:
+    """The class that is recognised least: Markdown.
+
+    Args:
+        recall: of each class, float (C,), the mean over what is compared.
+        classes: their names.
+    """
+    hardest = int(recall.argmin())
+    return (
+        f"**{classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
+        "recognised, on average over what is compared."
+    )
+
+
+# --- How sure ---
+
+
+def say_accuracy(correct: int, total: int) -> str:
+    """One run's accuracy with Wilson's interval: "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."."""
+    if total == 0:
+        return "No image has been answered yet."
+    low, high = wilson(correct, total)
+    return (
+        f"Right for {correct:,} of {total:,} images: {_number(correct / total)}% "
+        f"(95%: {_number(low)} to {_number(high)})."
+    )
+
+
+def say_interval(group: pd.Series) -> str:
+    """The 95% interval of a group's mean, to be put behind it; nothing for one seed."""
+    if np.isnan(group["accuracy_low"]):
+        return ""
+    return f" (95%: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
+
+
+def say_calibration(name: str, logits: np.ndarray, labels: np.ndarray) -> str:
+    """How sure a model is and how often it is right, with its expected calibration error (15 intervals): a sentence."""
+    confidence, right = confidences(logits, labels)
+    error = expected_calibration_error(logits, labels)
+    gap = confidence.mean() - right.mean()
+    verdict = "about as sure as it should be"
+    if abs(gap) >= WELL_CALIBRATED:
+        verdict = "too sure of itself" if gap > 0 else "less sure than it could be"
+    return (
+        f"{name} is {verdict}: {_number(confidence.mean())}% sure on average, right for {_number(right.mean())}% "
+        f"(expected calibration error {_points(error)} points)."
+    )
+
+
+def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
+    """What leaving out the least sure answers gives: a sentence.
+
+    Args:
+        table: `calibration.selective_accuracy`.
+        share: of the images, at least so many are answered.
+    """
+    row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
+    return (
+        f"{name} is right for {_number(table['accuracy'].iloc[-1])}% of all images, and for "
+        f"{_number(row['accuracy'])}% of the {row['share']:.0%} of which it is surest."
+    )
+
+
+def say_difference(
+    first: str, second: str, difference: Difference | None, flips: Flips | None, p: float | None = None
+) -> str:
+    """Which of two models is better, how sure that is, and on how many images they differ: in plain sentences.
+
+    Args:
+        first, second: names.
+        difference: first minus second, over seeds; None if there are not two seeds of each.
+        flips: of one run of each; None if there is nothing to say of single images.
+        p: the p-value to judge by, adjusted by `holm` where several pairs are compared: of the difference, or of the
+            flips where there is no difference. Default: its own.
+
+    Returns:
+        Sentences without Markdown. One is said to beat the other exactly if p < .05.
+    """
+    if difference is None:
+        sentences = _single_runs(first, second, flips, p)
+    else:
+        if difference.mean < 0:
+            first, second, difference, flips = second, first, _turned(difference), flips and _swapped(flips)
+        sentences = [_over_seeds(first, second, difference, difference.p if p is None else p)]
+        if flips and flips.only_first + flips.only_second:
+            sentences.append(_on_images(first, second, flips))
+    return " ".join(sentences)
+
+
+def _over_seeds(first: str, second: str, difference: Difference, p: float) -> str:
+    points, seeds = f"{_points(difference.mean)} points", _seeds(difference)
+    interval = f"95%: {_points(difference.low)} to {_points(difference.high)}"
+    if p < SIGNIFICANT and difference.constant:
+        return f"{first} beats {second} by {points} with every seed ({seeds}, {say_p(p)})."
+    if p < SIGNIFICANT:
+        return f"{first} beats {second} by {points} ({interval}; {seeds})."
+    none = f"No difference between {first} and {second} can be seen:"
+    if difference.constant and difference.mean == 0:
+        return f"{none} their accuracies are equal ({seeds})."
+    if difference.constant:
+        return (
+            f"{none} {first} is {points} ahead each time, but so few seeds may agree by chance ({seeds}, {say_p(p)})."
+        )
+    lead = f"{none} {first} is {points} ahead on average, which may be chance ({interval}; {seeds}"
+    if difference.p < SIGNIFICANT:
+        return f"{lead}; {say_p(p)} after allowing for several comparisons)."
+    return f"{lead})."
+
+
+def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) -> list[str]:
+    shows = (
+        f"Single runs can't show whether {first} or {second} is the better model: "
+        "accuracy also moves from seed to seed. Train at least two seeds of each, better five."
+    )
+    if flips is None:
+        return [shows]
+    if flips.only_first < flips.only_second:
+        first, second, flips = second, first, _swapped(flips)
+    if not flips.only_first:
+        return [f"These two runs are right and wrong on the same {flips.images:,} images.", shows]
+    p = flips.p if p is None else p
+    verdict = (
+        f"This run of {first} does better than this run of {second} on such images ({say_p(p)})."
+        if p < SIGNIFICANT
+        else f"Between these two runs no difference can be seen ({say_p(p)})."
+    )
+    return [_on_images(first, second, flips), verdict, shows]
+
+
+def _on_images(first: str, second: str, flips: Flips) -> str:
+    return (
+        f"On the same {flips.images:,} images one run of {first} is right where one of {second} is wrong "
+        f"{_times(flips.only_first)}, and wrong where it is right {_times(flips.only_second)}."
+    )
+
+
+def say_p(p: float) -> str:
+    """A p-value as it is printed: never on the other side of .05 by rounding, and never 0."""
+    if p < 0.001:
+        return "p < 0.001"
+    digits = 2 if p >= 0.1 else 3
+    while f"{p:.{digits}f}" == f"{SIGNIFICANT:.{digits}f}" and p != SIGNIFICANT:
+        digits += 1
+    return f"p = {p:.{digits}f}"
+
+
+def _seeds(difference: Difference) -> str:
+    if difference.paired:
+        return f"{difference.seeds} seeds"
+    return f"{difference.seeds} and {difference.seeds_second} seeds, not the same ones"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points: one decimal, two where one would show 0.0."""
+    value = 100 * share
+    digits = 1 if share == 0 or round(abs(value), 1) else 2
+    text = f"{abs(value):.{digits}f}"
+    if share and not float(text):
+        return "under 0.01" if value > 0 else "just under 0"
+    return f"{'−' if value < 0 else ''}{text}"
+
+
+def _number(share: float) -> str:
+    """A share in per cent: one decimal, two or more where fewer would show 0.0 or 100.0 for what is neither."""
+    digits = 1
+    while share not in (0, 1) and digits < 4 and float(f"{100 * share:.{digits}f}") in (0, 100):
+        digits += 1
+    return f"{100 * share:.{digits}f}"
+
+
+def _turned(difference: Difference) -> Difference:
+    turned = replace(difference, mean=-difference.mean, low=-difference.high, high=-difference.low)
+    if difference.seeds_second is None:  # Paired: the seeds are those of both.
+        return turned
+    return replace(turned, seeds=difference.seeds_second, seeds_second=difference.seeds)
+
+
+def _swapped(flips: Flips) -> Flips:
+    return replace(flips, only_first=flips.only_second, only_second=flips.only_first)

@@ -1,0 +1,203 @@
+"""The queue of a store: asking for runs, stopping them, and handing them out to be trained."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.settings import Asker
+from fmnist.store.database import StoreError, as_json, inserted_id, listed
+from fmnist.store.reading import StoreReader
+from fmnist.store.run import ACTIVE, RESUMABLE, Run, Status
+from fmnist.store.schema import ASKERS
+
+KEPT = (*ACTIVE, Status.INTERRUPTED, Status.DONE)
+"""A recipe with a run that stands so is not asked for twice."""
+
+TRAINABLE = f"status = '{Status.QUEUED}' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
+"""In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
+
+
+class TooManyRuns(StoreError):
+    """Somebody asks for more runs than one may have in the queue."""
+
+
+class RunQueue(StoreReader):
+    """The queued and running runs of a store."""
+
+    # --- What pages and the command line ask for ---
+
+    def enqueue(
+        self,
+        recipes: Iterable[tuple[Recipe, str]],
+        data_root: Path,
+        *,
+        again: bool = False,
+        cluster: str | None = None,
+        asker: Asker | None = None,
+    ) -> list[tuple[int, bool]]:
+        """Ask for recipes to be trained.
+
+        A recipe that is queued or running already, or done (unless `again`), is not asked for twice; one that was
+        interrupted is taken up where it stopped.
+
+        Args:
+            recipes: pairs of a recipe and its key.
+            data_root: where the trainer shall read the data.
+            again: train also what is done.
+            cluster: the address of the Ray cluster that shall train them; None: this machine.
+            asker: who asks, if their runs are counted; what somebody else has asked for already is not theirs.
+
+        Returns:
+            For each recipe the id of its run, and whether it has to be trained.
+
+        Raises:
+            TooManyRuns: the asker would have more runs than allowed; none is queued.
+        """
+        found: list[tuple[int, bool]] = []
+        added: list[int] = []
+        now = time.time()  # The same for all: `newest_batch` knows them by it.
+        with self._write() as db:
+            for recipe, key in recipes:
+                row = db.execute(
+                    f"SELECT id, status FROM runs WHERE key = ? AND status IN {listed(KEPT)} AND NOT stop "
+                    f"ORDER BY status = '{Status.DONE}', id DESC",
+                    (key,),
+                ).fetchone()
+                if row and (row["status"] != Status.DONE or not again):
+                    if row["status"] == Status.INTERRUPTED:
+                        self._requeue(db, row["id"], cluster)
+                        db.execute("UPDATE runs SET data_root = ? WHERE id = ?", (str(data_root), row["id"]))
+                        added.append(row["id"])
+                    found.append((row["id"], row["status"] != Status.DONE))
+                    continue
+                cursor = db.execute(
+                    "INSERT INTO runs (key, recipe, data_root, cluster, priority, created) VALUES (?, ?, ?, ?, ?, ?)",
+                    (key, recipe.to_json(), str(data_root), cluster, ARCHITECTURES.place(recipe.model), now),
+                )
+                found.append((inserted_id(cursor), True))
+                added.append(inserted_id(cursor))
+            self._put_down(db, asker, added)
+        return found
+
+    def resume(self, *ids: int, cluster: str | None = None, asker: Asker | None = None) -> bool:
+        """Queue interrupted or stopped runs again, here or on a cluster; they go on from their last finished epoch.
+
+        Returns:
+            Whether any was queued.
+
+        Raises:
+            TooManyRuns: as `enqueue`.
+        """
+        with self._write() as db:
+            queued = [id for id in ids if self._requeue(db, id, cluster)]
+            self._put_down(db, asker, queued)
+        return bool(queued)
+
+    @staticmethod
+    def _put_down(db: sqlite3.Connection, asker: Asker | None, ids: Sequence[int]) -> None:
+        """Put runs that have just been queued down to whoever asked for them, unless they are too many."""
+        if asker is None or not ids:
+            return
+        db.execute(ASKERS)
+        db.executemany("INSERT OR REPLACE INTO askers (run, who) VALUES (?, ?)", [(id, asker.who) for id in ids])
+        count = db.execute(
+            f"SELECT count(*) FROM askers JOIN runs ON runs.id = run WHERE who = ? AND status IN {listed(ACTIVE)}",
+            (asker.who,),
+        ).fetchone()[0]
+        if count > asker.limit:
+            raise TooManyRuns(
+                f"At most {asker.limit:,} of your runs may be queued or running at a time: there are "
+                f"{count - len(ids):,}, and this would add {len(ids):,}. Wait for some to end, or ask for fewer."
+            )
+
+    @staticmethod
+    def _requeue(db: sqlite3.Connection, id: int, cluster: str | None) -> bool:
+        return bool(
+            db.execute(
+                f"UPDATE runs SET status = '{Status.QUEUED}', stop = 0, error = NULL, finished = NULL, node = NULL, "
+                f"cluster = ? WHERE id = ? AND status IN {listed(RESUMABLE)}",
+                (cluster, id),
+            ).rowcount
+        )
+
+    def move_to_local(self, cluster: str) -> None:
+        """Train here what is queued for a cluster."""
+        with self._write() as db:
+            db.execute(f"UPDATE runs SET cluster = NULL WHERE status = '{Status.QUEUED}' AND cluster = ?", (cluster,))
+
+    def request_stop(self, ids: Iterable[int]) -> None:
+        """Stop these runs: a queued one at once, a running one as soon as the trainer looks."""
+        wanted = as_json(ids)
+        these = "id IN (SELECT value FROM json_each(?))"
+        with self._write() as db:
+            db.execute(
+                f"UPDATE runs SET status = '{Status.CANCELLED}', finished = ? "
+                f"WHERE status = '{Status.QUEUED}' AND {these}",
+                (time.time(), wanted),
+            )
+            db.execute(f"UPDATE runs SET stop = 1 WHERE status = '{Status.RUNNING}' AND {these}", (wanted,))
+
+    # --- What the trainer takes ---
+
+    def waiting(self, beside: Run | None = None) -> int:
+        """How many runs that are queued for this machine have the recipe of this run, or else of the next one in the
+        queue, but for the seed."""
+        with self._read() as db:
+            return db.execute(
+                f"SELECT count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NULL AND json_remove(recipe, '$.seed') = "
+                f"json_remove(coalesce(?2, (SELECT recipe FROM runs WHERE {TRAINABLE} AND cluster IS NULL "
+                "ORDER BY priority, id LIMIT 1)), '$.seed')",
+                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json()),
+            ).fetchone()[0]
+
+    def waiting_for_clusters(self) -> dict[str, int]:
+        """How many runs are queued for each cluster for which some are, by its address."""
+        with self._read() as db:
+            return dict(
+                db.execute(
+                    f"SELECT cluster, count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NOT NULL GROUP BY cluster",
+                    (json.dumps(list(ARCHITECTURES)),),
+                ).fetchall()
+            )
+
+    def claim(self, beside: Run | None = None, cluster: str | None = None) -> Run | None:
+        """The next run that is queued for this machine, or for a cluster, now running: the quickest model first, then
+        the oldest.
+
+        Args:
+            beside: only one with the recipe of this run but for the seed.
+        """
+        with self._write() as db:
+            row = db.execute(
+                f"UPDATE runs SET status = '{Status.RUNNING}', stop = 0, started = coalesce(started, ?3), updated = ?3 "
+                f"WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS ?4 "
+                "AND (?2 IS NULL OR json_remove(recipe, '$.seed') = json_remove(?2, '$.seed')) "
+                "ORDER BY priority, id LIMIT 1) RETURNING *",
+                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json(), time.time(), cluster),
+            ).fetchall()
+        return self._run(row[0]) if row else None
+
+    def give_back(self, id: int) -> None:
+        """Queue a running run again, whose place on a cluster is gone; one that shall stop is stopped."""
+        with self._write() as db:
+            db.execute(
+                f"UPDATE runs SET status = CASE stop WHEN 1 THEN '{Status.CANCELLED}' ELSE '{Status.QUEUED}' END, "
+                "node = NULL, finished = CASE stop WHEN 1 THEN ? END, stop = 0 "
+                f"WHERE id = ? AND status = '{Status.RUNNING}'",
+                (time.time(), id),
+            )
+
+    def interrupt_running(self) -> int:
+        """Mark runs that nobody trains any more; their number. Only for the holder of the trainer's lock."""
+        with self._write() as db:
+            return db.execute(
+                f"UPDATE runs SET status = CASE stop WHEN 1 THEN '{Status.CANCELLED}' ELSE '{Status.INTERRUPTED}' END, "
+                f"stop = 0, finished = ? WHERE status = '{Status.RUNNING}'",
+                (time.time(),),
+            ).rowcount

@@ -1,0 +1,87 @@
+"""The SQL schema of a store, and what brings stores of earlier versions to it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from fmnist.store.run import Status
+
+APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
+SCHEMA_VERSION = 2
+SCHEMA = f"""
+CREATE TABLE runs (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    key        TEXT NOT NULL,               -- Recipe.key: what the cache looks for
+    recipe     TEXT NOT NULL,               -- JSON
+    data_root  TEXT NOT NULL,               -- the folder from which its data are read
+    status     TEXT NOT NULL DEFAULT '{Status.QUEUED}'
+               CHECK (status IN ('{"', '".join(Status)}')),
+    priority   INTEGER NOT NULL,            -- smaller is trained first
+    stop       INTEGER NOT NULL DEFAULT 0,  -- somebody asked the running run to stop
+    created    REAL NOT NULL,               -- Unix times
+    started    REAL,
+    updated    REAL,
+    finished   REAL,
+    device     TEXT,                        -- where it runs: "cpu" or a GPU's name
+    threads    INTEGER,
+    machine    TEXT,                        -- the processor's name
+    versions   TEXT,                        -- JSON: python, torch ...
+    parameters INTEGER,
+    multiply_adds INTEGER,
+    steps      INTEGER,                     -- of the whole run
+    step       INTEGER NOT NULL DEFAULT 0,  -- done so far
+    images_per_second REAL,
+    result     TEXT,                        -- JSON, once done
+    error      TEXT,                        -- a sentence
+    cluster    TEXT,                        -- the address of the Ray cluster that shall train it, if not this machine
+    node       TEXT                         -- where on the cluster it runs
+);
+CREATE INDEX runs_by_key ON runs (key);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE TABLE history (
+    run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    split    TEXT NOT NULL CHECK (split IN ('train', 'test')),
+    step     INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    seconds  REAL NOT NULL,                 -- of training since the run began
+    loss     REAL NOT NULL,
+    accuracy REAL NOT NULL,
+    PRIMARY KEY (run, split, step)
+) WITHOUT ROWID;
+CREATE TABLE artifacts (
+    run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch> | seal
+    data BLOB NOT NULL,
+    PRIMARY KEY (run, name)
+);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+UPGRADES = {1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT")}
+"""What makes a store of the next version of one of this version."""
+
+# Made when it is first needed: a store in which nobody counts has none, nor has one of an earlier version.
+ASKERS = """
+CREATE TABLE IF NOT EXISTS askers (
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    who TEXT NOT NULL  -- settings.Asker.who
+)
+"""
+
+
+def make(db: sqlite3.Connection) -> None:
+    """Our tables in an empty database."""
+    for statement in SCHEMA.split(";"):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Bring a store of an older version to ours. One that is only read stays as it is: readers do without."""
+    db.execute("BEGIN IMMEDIATE")  # Another process may be doing the same.
+    for version in range(db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION):
+        for statement in UPGRADES[version]:
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.execute("COMMIT")

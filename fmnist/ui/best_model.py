@@ -1,0 +1,76 @@
+"""What the first page answers: which model to pick, and the figures behind that."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from fmnist import settings
+from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.library import default_groups
+from fmnist.ui import resources
+from fmnist.ui.chart_display import draw
+from fmnist.ui.scope import choose_scope, say_where_from
+from fmnist.words import escape, listed
+
+
+def show() -> None:
+    """The answer in a sentence, the chart that it is read from, and the models in numbers."""
+    library = resources.open_library()
+    dataset, sources = choose_scope(library)
+    groups = default_groups(library.groups(dataset, *sources))
+    if not groups:
+        st.info("Nothing is trained yet.", icon=":material/info:")
+        if not settings.read_only():
+            st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
+        return
+    compared = Comparison(library, groups)
+    answer = compared.answer
+    if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
+        answer += f" {listed(ARCHITECTURES[id].name for id in missing)} not trained yet."
+    st.markdown(f"#### {answer}")
+    say_where_from(dataset, groups)
+    cost = COSTS["train_seconds"]
+    picture = compared.cost(cost)
+    assert picture, "the time of training is known of each run"
+    draw(picture, "accuracy-against-time")
+    st.caption(
+        "Up and to the left is better; the dotted line joins the models that no other beats on both. "
+        + escape(" ".join([*compared.leads, *compared.apart()]))
+    )
+    table, _ = compared.tables
+    shown = ["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"]
+    st.dataframe(
+        table.assign(
+            layers=table["model"].map(lambda id: ARCHITECTURES[id].layers),
+            accuracy=100 * table["accuracy_mean"],
+            spread=[spread(row) for _, row in table.iterrows()],
+        )[["model", *shown]],
+        column_order=shown,
+        column_config={
+            "name": st.column_config.TextColumn("Model", pinned=True),
+            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%", help="Mean over the seeds"),
+            "spread": st.column_config.TextColumn("Spread", help="Lowest and highest seed, standard deviation"),
+            "train_seconds": st.column_config.NumberColumn(
+                "Training", format="%.1f s", help="The optimisation alone; mean over the seeds"
+            ),
+            "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
+            "multiply_adds": st.column_config.NumberColumn(
+                "Multiply-adds", format="localized", help="Of one image's way through the model"
+            ),
+            "device": st.column_config.TextColumn("Trained on"),
+            "layers": st.column_config.TextColumn("Layers", width="large"),
+        },
+        hide_index=True,
+        alt="The models in numbers",
+    )
+
+
+def spread(group: pd.Series) -> str:
+    """How a group's seeds differ: "76.2 to 83.8%, σ 3.1 (5 seeds)"."""
+    if len(group["seeds"]) < 2:
+        return "one seed"
+    low, high, deviation = (100 * group[f"accuracy_{name}"] for name in ("min", "max", "std"))
+    return f"{low:.1f} to {high:.1f}%, σ {deviation:.1f} ({len(group['seeds'])} seeds)"

@@ -1,0 +1,51 @@
+"""The tab "Time and size" of the Compare page: what accuracy costs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fmnist.compare.comparison import Comparison
+from fmnist.compare.cost_charts import COSTS
+from fmnist.store.library import Library
+from fmnist.ui.chart_display import draw
+from fmnist.ui.timing_panel import time_again
+from fmnist.words import escape
+
+
+def show_cost(library: Library, compared: Comparison) -> None:
+    """What accuracy costs."""
+    cost = COSTS[
+        st.segmented_control(
+            "Cost",
+            list(COSTS),
+            format_func=lambda column: COSTS[column].name,
+            default="train_seconds",
+            required=True,
+            key="cost",
+            bind="query-params",
+        )
+    ]
+    if said := compared.say_cost(cost):
+        st.markdown(said)
+    picture = compared.cost(cost)
+    if picture is None:
+        st.info("No run that is compared has this measured: it is, when a run ends, since this version.")
+        return
+    left, right = st.columns([3, 2])
+    with left:
+        draw(picture, "accuracy-against-cost")
+        st.caption("Up and to the left is better. The dotted line joins the models that no other beats on both.")
+    with right:
+        draw(compared.cost_bars(cost), "cost-bars")
+        if cost.timed and (apart := compared.apart()):
+            st.caption(
+                ":material/warning: Hatched, and not in the picture beside: times that should not be compared. "
+                + escape(" ".join(apart))
+            )
+    if cost.timed:
+        st.caption(
+            "Training is the optimisation alone: no loading, no evaluation, no warm-up. Answers are timed when a run "
+            "ends: the median of repeats after a warm-up. A time is the mean over the seeds that were timed under the "
+            "same conditions as most of their group."
+        )
+        time_again(library, compared.groups)

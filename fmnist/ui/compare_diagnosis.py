@@ -1,0 +1,31 @@
+"""The tab "What went wrong" of the Compare page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fmnist.compare.comparison import Comparison
+from fmnist.store.library import Library
+from fmnist.ui.train_link import MAX_SEEDS, link_to_train
+from fmnist.words import escape
+
+
+def show_ill(library: Library, compared: Comparison) -> None:
+    """What is wrong with the runs that are ill, what shows it, and what helps."""
+    ill, count = compared.ill(), sum(len(group.runs) for group in compared.groups)
+    if not ill:
+        which = "the run is" if count == 1 else f"all {count} runs are"
+        st.success(f"Nothing: {which} healthy.", icon=":material/check:")
+        return
+    st.markdown(f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.")
+    for one in ill:
+        with st.container(border=True):
+            st.markdown(f"**{one.group.title}, seed {one.run.recipe.seed}**")
+            for finding in one.findings:
+                st.markdown(
+                    f"{escape(finding.sentence)} {escape(finding.remedy)}",
+                    help=escape(finding.evidence),
+                )
+    group = ill[0].group
+    more = min(MAX_SEEDS, len(group.runs) + 5)
+    link_to_train(f"Train {group.title} with other seeds", [group.recipe], seeds=more)

@@ -1,0 +1,83 @@
+"""The tab "Sweep" of the Compare page: which setting is the best, and what matters."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fmnist.compare.sweep import Sweep
+from fmnist.grid import FACTORS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import OPTIMIZERS
+from fmnist.store.library import SOURCES, Group
+from fmnist.ui.chart_display import draw
+from fmnist.ui.export_panel import download_table
+from fmnist.ui.scope import key_of_groups
+from fmnist.ui.train_link import MAX_SEEDS, link_to_train
+from fmnist.words import escape
+
+MAX_BEST = 5
+SHARES = {
+    "accuracy_mean": "Test accuracy",
+    "accuracy_std": "σ of the seeds",
+    "accuracy_min": "Lowest",
+    "accuracy_max": "Highest",
+}
+
+
+def show_sweep(swept: Sweep) -> None:
+    """All groups of the scope, not only those that are compared above: which setting is the best, and what matters."""
+    st.markdown(f"{swept.answer()} {swept.say_effects()}")
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in swept.caveats()))
+    draw(swept.picture(), "sweep")
+    st.caption(
+        "Each line is a group, from its settings to its mean test accuracy; the thick one is the best. Colours go by "
+        "rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which it is."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        best = swept.best(MAX_BEST)
+        st.button(
+            f"Compare the best {len(best)}",
+            icon=":material/balance:",
+            on_click=compare_these,
+            args=(swept.groups, best),
+            key="compare-best",
+        )
+        again = [group for group in swept.groups if group.id == best[0]]
+        seeds = min(MAX_SEEDS, len(again[0].runs) + 5)
+        link_to_train("Train the best with five more seeds", [again[0].recipe], seeds=seeds)
+    show_settings(swept)
+
+
+def compare_these(groups: list[Group], ids: list[str]) -> None:
+    """Put groups into the comparison above, and show how sure their differences are."""
+    st.session_state[key_of_groups(groups)] = ids
+    st.session_state["tab"] = "How sure?"
+
+
+def show_settings(swept: Sweep) -> None:
+    """The table of a sweep: the same as the picture for the keyboard, to sort, and to take along."""
+    table = swept.table.drop(columns="id")
+    shares = [name for name in table.columns if name.startswith("accuracy")]
+    percent = {name: st.column_config.NumberColumn(title, format="%.2f%%") for name, title in SHARES.items()}
+    st.dataframe(
+        table.assign(
+            **100 * table[shares],
+            model=table["model"].map(lambda id: ARCHITECTURES[id].name),
+            optimizer=table["optimizer"].map(OPTIMIZERS),
+            source=table["source"].map(SOURCES),
+        ),
+        column_order=[
+            *(factor.field for factor in FACTORS),
+            *("accuracy_mean", "seeds", "accuracy_std", "accuracy_min", "accuracy_max", "dead", "failed"),
+            *("train_seconds", "source", "device"),
+        ],
+        column_config={factor.field: factor.title for factor in FACTORS}
+        | {"learning_rate": st.column_config.NumberColumn("Learning rate", format="plain")}
+        | percent
+        | {name: name.capitalize() for name in ("seeds", "dead", "failed", "device")}
+        | {"train_seconds": st.column_config.NumberColumn("Training", format="%.1f s"), "source": "From"},
+        hide_index=True,
+        key="sweep-table",
+        alt="All groups of the sweep, the most accurate first",
+    )
+    download_table("sweep", table)

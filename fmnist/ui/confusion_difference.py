@@ -1,0 +1,104 @@
+"""The difference of two confusion matrices, and the images that changed from one to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from fmnist.compare import confusion, confusion_charts
+from fmnist.compare.confusion import Answers
+from fmnist.data.files import Dataset
+from fmnist.store.library import Library
+from fmnist.ui import confusion_images
+from fmnist.ui.chart_display import picture_config
+from fmnist.ui.confusion_cells import Cell, choose_cell, picked
+from fmnist.ui.confusion_images import TOGETHER, amount, from_the_start, order
+from fmnist.ui.page import is_dark
+
+MAX_PAIRS = 5
+
+
+def choose_pair(shown: list[Answers]) -> tuple[Answers, Answers]:
+    """Which two of those compared: before and after."""
+    titles = {answers.item.title: answers for answers in shown}
+    before, after = (
+        column.selectbox(name, list(titles), index, key=name.lower(), bind="query-params", on_change=from_the_start)
+        for index, (column, name) in enumerate(zip(st.columns(2), ("From", "To"), strict=True))
+    )
+    return titles[before], titles[after]
+
+
+def show_difference(library: Library, before: Answers, after: Answers, images: Dataset) -> None:
+    """What the second does otherwise than the first, cell by cell and image by image."""
+    change = confusion.difference(before, after)
+    st.markdown(gain(before, after))
+    left, right = st.columns([3, 2], gap="medium")
+    each = " for each seed" if before.seeds + after.seeds > 2 else ""
+    st.caption(
+        f"Blue: more images in this cell than before{each}, orange: fewer. On the diagonal more is better, beside it "
+        "fewer. Click a cell to see which images changed, or choose it here:"
+    )
+    info = images.info
+    cell = choose_cell(st.columns(2), info.classes)
+    in_words = [
+        f"{info.classes[true]} {'recognised' if true == said else f'taken for {info.classes[said]}'}: "
+        f"{confusion_charts.signed(count)}"
+        for true, said, count in confusion.most_changed(change, MAX_PAIRS)
+    ]
+    look: dict[str, Any] = {"cell": cell, "dark": is_dark()}
+    left.plotly_chart(
+        library.remember(
+            ("difference", before.item.id, after.item.id, *look.values()),
+            lambda: confusion_charts.confusion_difference(change, info, **look),
+        ),
+        key="difference",
+        on_select=lambda: picked("difference", info.classes),
+        selection_mode="points",
+        config=picture_config("confusion"),
+        alt=f"Confusion matrix of {after.item.title} minus that of {before.item.title}. " + "; ".join(in_words),
+    )
+    right.markdown("Most changed:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed.")
+    if cell:
+        show_flips(library, before, after, cell, images)
+
+
+def gain(before: Answers, after: Answers) -> str:
+    """How many images more or fewer the second recognises, in a sentence."""
+    images = confusion.images_gained(before, after)
+    count = confusion_charts.signed(abs(images)).removeprefix("+")
+    each = " with each seed, on average" if before.seeds + after.seeds > 2 else ""
+    if not count:
+        return f"**{after.item.title}** recognises as many images as **{before.item.title}**{each}."
+    verb = f"{count} {'more' if images > 0 else 'fewer'} images"
+    return f"**{after.item.title}** recognises {verb} than **{before.item.title}**{each}."
+
+
+def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, images: Dataset) -> None:
+    """The images of a cell that changed from one to the other, and those that did not."""
+    parts = library.remember(
+        ("flips", before.item.id, after.item.id, cell),
+        lambda: confusion.flips(library, before, after, images.test_labels, cell),
+    )
+    words = {
+        "fixed": f"Put right by {after.item.title}",
+        "broken": f"Broken by {after.item.title}",
+        "alike": "Recognised by both" if cell[0] == cell[1] else "Wrong alike",
+        "moved": "Wrong in both, otherwise",
+    }
+    options = [name for name in words if name != "moved" or cell[0] != cell[1]]
+    st.markdown(" · ".join(f"{words[name]}: **{len(parts[name]):,}**" for name in options))
+    part = st.segmented_control(
+        "Images",
+        options,
+        default="fixed",
+        required=True,
+        key="flip",
+        bind="query-params",
+        format_func=words.__getitem__,
+        on_change=from_the_start,
+    )
+    found, both = parts[part], [before] if before is after else [before, after]
+    together = f" {TOGETHER}" if before.seeds + after.seeds > 2 else ""
+    st.caption(f"{amount(found)}, {order(both)}.{together}")
+    confusion_images.show(library, found, both, images)

@@ -1,0 +1,76 @@
+"""What the Confusion page compares: runs, groups of runs, and epochs of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from fmnist.compare import confusion
+from fmnist.compare.confusion import Answers, Item
+from fmnist.data.files import Dataset
+from fmnist.store.library import Group, Library, default_groups
+from fmnist.words import escape, listed
+
+MAX_ITEMS = 3
+END = "the end"
+
+
+def choose_items(groups: list[Group], key: str) -> list[Item]:
+    """Up to three runs, groups or epochs."""
+    known = {item.id: item for item in confusion.items(groups)}
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    chosen = left.multiselect(
+        "Compared",
+        list(known),
+        default=[group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS],
+        max_selections=MAX_ITEMS,
+        key=key,
+        format_func=lambda id: known[id].title,
+        bind="query-params",
+        placeholder="Choose up to three: runs, or all seeds of a model",
+    )
+    items = [known[id] for id in chosen]
+    longest = max((item.epochs for item in items), default=1)
+    if longest == 1:
+        return items
+    with right:
+        return choose_epochs(items, [*range(1, longest), END])
+
+
+def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
+    """The items after an epoch; one that is chosen alone also after others."""
+    left, *others = st.columns(2, gap="medium") if len(items) == 1 else [st.container()]
+    epoch = left.select_slider(
+        "After epoch",
+        epochs,
+        value=END,
+        key="epoch",
+        bind="query-params",
+        help="See how confusions vanish while a model learns. One that has fewer epochs stays at its end.",
+    )
+    beside: list[int | str] = []
+    for right in others:
+        beside = right.multiselect(
+            "Beside it, after epoch",
+            epochs,
+            max_selections=MAX_ITEMS - 1,
+            key="beside",
+            bind="query-params",
+            placeholder="Another epoch",
+        )
+    asked = {epoch if isinstance(epoch, int) else None for epoch in [*beside, epoch]}
+    after = sorted(asked, key=lambda epoch: epoch or np.inf)  # The end comes last.
+    return [item.after(epoch) for item in items for epoch in after]
+
+
+def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Answers]:
+    """What the items say of the test images; those of which that is not known are named, and left out."""
+    found = {item.title: known_answers(library, item, images) for item in items}
+    if missing := [title for title, answers in found.items() if answers is None]:
+        st.info(f"No answers are kept of {escape(listed(missing))}.", icon=":material/history_toggle_off:")
+    return [answers for answers in found.values() if answers]
+
+
+def known_answers(library: Library, item: Item, images: Dataset) -> Answers | None:
+    """What an item says of the test images, worked out once; None where that was not kept."""
+    return library.remember(("answers", item.id), lambda: confusion.answers(library, item, images.test_labels))

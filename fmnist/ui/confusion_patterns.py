@@ -1,0 +1,91 @@
+"""Who is right where: images by which of those compared recognise them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from fmnist.compare import confusion
+from fmnist.compare.confusion import Answers, Item
+from fmnist.data.files import Dataset
+from fmnist.store.library import Group, Library, default_groups
+from fmnist.ui import confusion_images
+from fmnist.ui.confusion_images import TOGETHER, from_the_start, order
+from fmnist.ui.possible_wrong_labels import SUSPECTS, show_suspects
+
+
+def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
+    """Images by who recognises them, and those whose label may be wrong."""
+    patterns = patterns_of(library, shown, images)
+    chosen = st.selectbox("Images", [*patterns, SUSPECTS], key="pattern", bind="query-params", on_change=from_the_start)
+    if chosen == SUSPECTS:
+        show_suspects(library, default_groups(groups), images)
+        return
+    pattern = patterns[chosen]
+    found, asked = library.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), pattern.find)
+    if not asked:
+        st.info("Not all seeds have kept their answers after this epoch.", icon=":material/history_toggle_off:")
+        return
+    together = f" {TOGETHER}" if any(answers.seeds > 1 for answers in asked) else ""
+    st.markdown(f"**{chosen}:** {len(found):,} of {len(images.test_labels):,} images.")
+    if pattern.is_division:
+        st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
+        confusion_images.show(library, found, asked, images, lambda part: tallies(asked[0], part))
+    else:
+        st.caption(f"{order(asked).capitalize()}.{together}")
+        confusion_images.show(library, found, asked, images)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What can be asked about those compared."""
+
+    find: Callable[[], tuple[np.ndarray, list[Answers]]]
+    """Finds images, in the order in which they are shown, and says whose answers stand below them."""
+    is_division: bool = False
+    """Whether it is about the seeds of one group that disagree."""
+
+
+def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
+    """What can be asked about those compared, by its name."""
+    labels = images.test_labels
+    alone = len(shown) == 1
+    finders = {}
+    for which, answers in enumerate(shown):
+        name = f"{answers.item.title} is right" if alone else f"Only {answers.item.title} is right"
+        finders[name] = partial(confusion.only_right, shown, labels, which)
+    finders[f"{shown[0].item.title} is wrong" if alone else "All are wrong"] = partial(
+        confusion.all_wrong, shown, labels
+    )
+    if not alone:
+        finders["All are wrong in the same way"] = partial(confusion.all_wrong, shown, labels, alike=True)
+    patterns = {name: Pattern(partial(find_surest, library, shown, find)) for name, find in finders.items()}
+    for item in {answers.item.group.id: answers.item for answers in shown}.values():
+        if len(item.group.runs) > 1:
+            seeds = confusion.all_seeds(item.group).after(item.epoch)
+            find = partial(find_divided, library, seeds, labels)
+            patterns[f"Seeds disagree: {seeds.title}"] = Pattern(find, is_division=True)
+    return patterns
+
+
+def find_surest(
+    library: Library, shown: list[Answers], find: Callable[[], np.ndarray]
+) -> tuple[np.ndarray, list[Answers]]:
+    """As `Pattern.find`: the images that are found, the surest answers of those compared first."""
+    return confusion.surest_answers_first(library, shown, find()), shown
+
+
+def find_divided(library: Library, seeds: Item, labels: np.ndarray) -> tuple[np.ndarray, list[Answers]]:
+    """As `Pattern.find`: the images that the seeds of a group disagree on; nothing where that was not kept."""
+    answers = confusion.answers(library, seeds, labels)
+    return (confusion.seeds_disagree(answers), [answers]) if answers else (np.zeros(0, int), [])
+
+
+def tallies(answers: Answers, part: np.ndarray) -> list[str]:
+    """For each image what the seeds say: "3 × Coat, 2 × Shirt"."""
+    classes = answers.item.info.classes
+    return [", ".join(f"{votes} × {classes[label]}" for label, votes in answers.tally(image)) for image in part]

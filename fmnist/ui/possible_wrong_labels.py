@@ -1,0 +1,49 @@
+"""Test images whose label may be wrong."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fmnist.compare import confusion
+from fmnist.data.files import Dataset
+from fmnist.store.library import Group, Library, identity
+from fmnist.ui import confusion_images
+from fmnist.ui.confusion_items import known_answers
+from fmnist.ui.export_panel import download_table
+from fmnist.words import listed
+
+SUSPECTS = "Possible wrong labels"
+
+
+def show_suspects(library: Library, groups: list[Group], images: Dataset) -> None:
+    """Test images of which all models and seeds surely say the same other label."""
+    runs = confusion.alive(groups)
+    table = library.remember(
+        ("suspects", identity(groups)),
+        lambda: confusion.possible_wrong_labels((library.logits(run) for run in runs), images.test_labels),
+    )
+    st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
+    st.caption(
+        f"{len(runs)} runs of {listed(group.title for group in groups)} were asked, all seeds but dead ones. "
+        f"They all say the same, each with a probability of {confusion.SURE:.0%} or more, and it is not the label. "
+        "Models can be wrong together: look at the image before you believe them."
+    )
+    if table.empty:
+        return
+    named = table.assign(
+        **{name: [images.info.classes[label] for label in table[name]] for name in ("label", "answer")}
+    )
+    st.dataframe(
+        named,
+        column_config={
+            "image": st.column_config.NumberColumn("Test image", format="%d"),
+            "label": "Its label",
+            "answer": "What all say",
+            "probability": st.column_config.NumberColumn("At least with", format="percent"),
+        },
+        hide_index=True,
+        alt="Images whose label may be wrong, the surest first",
+    )
+    download_table("possible-wrong-labels", named)
+    everyone = [known_answers(library, item, images) for item in map(confusion.all_seeds, groups)]
+    confusion_images.show(library, table["image"].to_numpy(), [answers for answers in everyone if answers], images)

@@ -1,0 +1,156 @@
+"""Where the Predict page gets its picture: drawn, uploaded, photographed, or one of the test images."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from fmnist.compare import confusion
+from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError
+from fmnist.predict import conversion, drawing
+from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
+from fmnist.store.library import Group, Library
+from fmnist.ui import drawing_pad, resources
+from fmnist.ui.data_download import offer_data
+from fmnist.ui.predict_table import table
+from fmnist.words import escape
+
+PREVIEW = 280  # Pixels
+TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+MAX_FILES = 200
+Picked = tuple[Image.Image | None, int | None]
+"""The picture, and its true class where it is known."""
+
+
+def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
+    """The drawing pad. What is drawn is kept while other pages are visited."""
+    place = st.container()
+    traced = trace(library, dataset)  # Below the pad, but the pad shows it.
+    with place:
+        strokes = drawing_pad.strokes(traced)
+    if not strokes:
+        st.caption(
+            f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
+            "By keyboard: arrow keys, space, Enter."
+        )
+    return (drawing.picture(strokes) if strokes else None), None
+
+
+def trace(library: Library, dataset: str) -> str:
+    """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
+    classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
+    label = st.selectbox(
+        f"A {thing} to trace",
+        classes,
+        index=None,
+        placeholder=f"Trace a {thing}",
+        key="trace",
+        label_visibility="collapsed",
+        width=240,
+    )
+    if label is None:
+        return ""
+    try:
+        known = resources.dataset(dataset, library.own)
+    except DataError as error:
+        st.caption(escape(str(error)))
+        return ""
+    mean = resources.mean_images(known.fingerprint, known)[classes.index(label)]
+    return conversion.to_data_url(255 - mean, 10)
+
+
+def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
+    """One uploaded picture, or one of many that the table answers."""
+    files = st.file_uploader(
+        f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
+        TYPES,
+        accept_multiple_files=True,
+        max_upload_size=MAX_BYTES // 2**20,
+        key="file",
+    )
+    if len(files) < 2:
+        return (opened(files[0]) if files else None), None
+    if len(files) > MAX_FILES:
+        st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are answered.")
+    with beside:
+        chosen = table(library, dataset, groups, files[:MAX_FILES])
+    return (None if chosen is None else opened(files[chosen])), None
+
+
+def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
+    """A picture from the camera."""
+    photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
+    return (opened(photo, preview=False) if photo else None), None
+
+
+def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
+    """An uploaded picture, shown; or what is wrong with it, said."""
+    try:
+        picture = open_image(file.getvalue())
+    except ImageError as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return None
+    if preview:
+        st.image(picture, width=PREVIEW, alt="The uploaded picture")
+    return picture
+
+
+def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
+    """A test image: by its number, or by chance among those of a class or that a model gets wrong."""
+    try:
+        known = resources.dataset(dataset, library.own)
+    except DataError as error:
+        offer_data(library.own, dataset, error)
+        return None, None
+    st.session_state.setdefault("index", 0)
+    count, classes = len(known.test_images), known.info.classes
+    by_title = {group.title: group for group in groups}
+
+    def matching() -> np.ndarray:
+        """The test images of the class, and wrong in the eyes of the model, that are asked for."""
+        matches = np.ones(count, bool)
+        if label := st.session_state["class"]:
+            matches &= known.test_labels == classes.index(label)
+        if title := st.session_state["wrong"]:
+            matches &= said(library, by_title[title]) != known.test_labels
+        return np.flatnonzero(matches)
+
+    def surprise() -> None:
+        choice = matching()
+        if len(choice):
+            st.session_state["index"] = int(np.random.default_rng().choice(choice))
+
+    index = st.number_input(f"Test image, 0 to {count - 1:,}", 0, count - 1, key="index", bind="query-params")
+    left, right = st.columns(2)
+    with left:
+        st.selectbox(
+            "Only of class", classes, None, placeholder="Any", key="class", bind="query-params", on_change=surprise
+        )
+    with right:
+        st.selectbox(
+            "Only got wrong by",
+            [title for title, group in by_title.items() if len(said(library, group)) == count],
+            None,
+            placeholder="No matter",
+            key="wrong",
+            bind="query-params",
+            on_change=surprise,
+        )
+    matches = len(matching())
+    label = "Surprise me" if matches == count else f"Another of these {matches:,}"
+    st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
+    image = known.test_images[index]
+    st.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
+    return Image.fromarray(image), int(known.test_labels[index])
+
+
+def said(library: Library, group: Group) -> np.ndarray:
+    """The class that a model gives each test image, by the mean over its seeds; integer (N,)."""
+    return library.remember(("said", group.id), lambda: confusion.at_the_end(library, group.runs)[1])
+
+
+SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}

@@ -1,0 +1,158 @@
+"""What each pixel adds to a class, as the tab "Pixels" of the Predict page shows it."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from fmnist.data.framing import SIDE
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict.conversion import to_data_url
+from fmnist.store.library import Group, Library
+from fmnist.ui.page import explained, is_dark
+
+FOR, AGAINST = (47, 127, 193), (200, 101, 27)  # Blue and orange: told apart by everybody.
+PAPER = {True: (27, 33, 43), False: (255, 255, 255)}  # By whether the page is dark: a pixel that adds nothing.
+MISSING = 0.05  # Of a logit's difference, and in points: what is worth a remark.
+BRIGHTEST = 99.5  # The percentile of all contributions that gets the full colour: single pixels can be far beyond.
+ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
+CSS = """
+<style>
+.why { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 16px; }
+.why figure { margin: 0; font-size: 0.82rem; line-height: 1.4; max-width: 280px; }
+.why img { width: 100%; image-rendering: pixelated; border: 1px solid #80889166; border-radius: 4px; display: block; }
+.why figcaption { padding-top: 4px; }
+.why-scale { display: flex; align-items: center; gap: 8px; font-size: 0.82rem; padding-top: 10px; flex-wrap: wrap; }
+.why-scale i { width: 120px; height: 10px; border: 1px solid #80889166; border-radius: 3px; }
+</style>
+"""
+
+
+def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> None:
+    """For each model, what each pixel adds to a class's logit or takes away from it."""
+    classes = groups[0].recipe.info.classes
+    asked = st.selectbox(
+        "What speaks for and against …",
+        classes,
+        index=None,
+        placeholder="Each model's answer",
+        key="why-class",
+        bind="query-params",
+        width=280,
+        help="Choose a class to see why it was not the answer.",
+    )
+    label = classes.index(asked) if asked else None
+    found: list[Explained] = []
+    with st.spinner("Asking the models …"):
+        for group in groups:
+            with explained():  # A custom model may compute what has no derivative.
+                found.append(_explained(library, group, image, label))
+    if not found:
+        return
+    limit = float(np.percentile(np.abs([one.pixels for one in found]), BRIGHTEST)) or 1.0
+    dark = is_dark()
+    figures = "".join(_figure(one, classes[one.label], limit, dark) for one in found)
+    st.html(f'{CSS}<div class="why">{figures}</div>{_scale(limit, dark)}')
+    seeds = max(len(group.runs) for group in groups)
+    st.caption(
+        "A model gives each class points (logits); the class with the most is its answer. Blue pixels add points to "
+        "the class, orange ones take some away; the colours mean the same for all models. The background is black "
+        "and adds nothing. In a linear model, as Model 0 is, a pixel adds its lightness times its weight. In others it "
+        "depends on the other pixels: shown is what it adds on average on the way from an all black image to this one "
+        "([integrated gradients](https://arxiv.org/abs/1703.01365))."
+        + (" Points are means over the seeds." if seeds > 1 else "")
+    )
+
+
+def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
+    """A model's contributions to a class as a picture with their sum; its text alternative says where most of them
+    are."""
+    title = explained.group.title
+    added = explained.pixels.sum()
+    where = _say_regions(explained.pixels, explained.group.recipe.model)
+    alt = html.escape(f"{title}: what each pixel adds to {name}. {where}", quote=True)
+    total = f"{_points(explained.start)} for a black image {'−' if added < 0 else '+'} {abs(added):.1f} from the pixels"
+    missing = explained.logit - explained.start - added
+    if abs(missing) > max(MISSING * abs(explained.logit - explained.start), MISSING):
+        # A logit that jumps, as that of a custom model may, has no derivative where it does.
+        total += f"; {_points(missing, '+')} can't be told pixel by pixel"
+    picture = to_data_url(_colored(explained.pixels, limit, dark), 8)
+    return (
+        f'<figure><img src="{picture}" alt="{alt}"><figcaption><b>{html.escape(title)}: '
+        f"{name}, {_points(explained.logit)} points</b><br>{total}.<br>{where}</figcaption></figure>"
+    )
+
+
+def _say_regions(pixels: np.ndarray, model: str) -> str:
+    """Where most points come from and are lost, of nine parts of the image, in a sentence."""
+    if not pixels.any():
+        because = ": the model's last ReLU holds these points at 0" if ARCHITECTURES[model].rectified else ""
+        return f"No pixel adds anything{because}."
+    edges = np.linspace(0, SIDE, 4).round().astype(int)[:-1]
+    sums = np.add.reduceat(np.add.reduceat(pixels, edges, axis=0), edges, axis=1)
+    said = []
+    for words, sign in (("Most for it", 1), ("Most against it", -1)):
+        row, column = np.unravel_index(np.argmax(sign * sums), sums.shape)
+        if sign * sums[row, column] > 0.05:
+            said.append(f"{words}: {ROWS[row]} {COLUMNS[column]} ({_points(sums[row, column], '+')}).")
+    return " ".join(said)
+
+
+def _points(value: float, sign: str = "-") -> str:
+    return f"{value:{sign}.1f}".replace("-", "−")
+
+
+def _scale(limit: float, dark: bool) -> str:
+    """What the colours mean."""
+    gradient = ", ".join(f"rgb{color}" for color in (AGAINST, PAPER[dark], FOR))
+    return (
+        f'<div class="why-scale"><span>against: −{limit:.2g}</span>'
+        f'<i style="background: linear-gradient(to right, {gradient})"></i>'
+        f"<span>for: +{limit:.2g} points a pixel</span></div>"
+    )
+
+
+def _colored(values: np.ndarray, limit: float, dark: bool) -> np.ndarray:
+    """Values from -limit to limit as colours, orange to blue: float (28, 28) -> uint8 (28, 28, 3)."""
+    strength = np.clip(np.abs(values) / limit, 0, 1)[..., None]
+    full = np.where(values[..., None] > 0, FOR, AGAINST)
+    return np.rint(strength * full + (1 - strength) * np.array(PAPER[dark])).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a group's points for a class are made of: `attribution.Explanation`."""
+
+    group: Group
+    label: int
+    logit: float
+    start: float
+    pixels: np.ndarray
+
+
+def _explained(library: Library, group: Group, image: np.ndarray, label: int | None) -> Explained:
+    """Why a group gives a class (None: its answer) its points; remembered between reruns."""
+    parts = _remembered(str(library.own.path), _addresses(group), image.tobytes(), label, library, group)
+    return Explained(group, *parts)
+
+
+def _addresses(group: Group) -> tuple[str, ...]:
+    return tuple(run.address for run in group.runs)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _remembered(
+    store: str, runs: tuple[str, ...], pixels: bytes, label: int | None, _library: Library, _group: Group
+) -> tuple[int, float, float, np.ndarray]:
+    from fmnist.predict import attribution, prediction
+
+    image = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
+    if label is None:
+        label = int(prediction.probabilities(_library, _group, image[None])[:, 0].mean(axis=0).argmax())
+    models = [prediction.load_model(_library, run) for run in _group.runs]
+    with ARCHITECTURES[_group.recipe.model].blamed():
+        found = attribution.explain(models, image, label)
+    return label, found.logit, found.start, found.pixels

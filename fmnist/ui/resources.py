@@ -1,0 +1,53 @@
+"""What all sessions share: the store, the data sets, and what is worked out from them once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from fmnist.data import files
+from fmnist.data.files import Dataset
+from fmnist.models import custom
+from fmnist.store import store
+from fmnist.store.library import Library
+from fmnist.store.store import Store
+
+
+def open_library() -> Library:
+    """The user's runs and the reference runs, opened once for all sessions; and the custom models, as they are now.
+
+    Raises:
+        StoreError: the store can't be used.
+    """
+    path = store.store_path()
+    custom.refresh(path.parent, waiting=lambda: st.spinner("Trying your own models …"))
+    identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
+    return _open_library(path, identity)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _open_library(path: Path, identity: int | None) -> Library:
+    return Library(Store(path))
+
+
+def dataset(name: str, store: Store) -> Dataset:
+    """A data set, read once for all sessions.
+
+    Raises:
+        DataError: as `files.load`.
+    """
+    return _dataset(name, store.data_root(name), store.path.parent)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the images …")
+def _dataset(name: str, root: Path, cache: Path) -> Dataset:
+    return files.load(name, root, cache)
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def mean_images(fingerprint: str, _images: Dataset) -> np.ndarray:
+    """The mean training image of each class, uint8 (10, 28, 28); worked out once for all sessions."""
+    means = [_images.train_images[_images.train_labels == label].mean(axis=0) for label in range(10)]
+    return np.array(means).round().astype(np.uint8)

@@ -1,0 +1,157 @@
+"""What is said of results: its numbers, against other code than ours; and that it never says more than they do."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.making import summary_row as run
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from fmnist.compare import sentences, summary
+from fmnist.compare.statistics import Difference, Flips, difference
+from fmnist.store.store import REFERENCE, Store
+
+
+def conclude(*runs: dict) -> str:
+    """The sentences about some runs; models are called as on the pages."""
+    table = pd.DataFrame(runs).assign(group=lambda table: table["model"])
+    groups = summary.summarise(table).assign(
+        id=lambda groups: groups["model"], name=lambda groups: "Model " + groups["model"]
+    )
+    return sentences.conclusion(groups, table)
+
+
+def test_conclusion_of_one_group():
+    assert conclude(run("0", 0, 0.8251)) == "**Model 0** recognises **82.5%** of the test images."
+    several = conclude(run("0", 0, 0.80), run("0", 1, 0.90))
+    assert several == "**Model 0** recognises **85.0%** of the test images on average over 2 seeds."
+
+
+def test_conclusion_of_one_dead_group_says_so():
+    assert "1 of the runs is dead" in conclude(run("2", 0, 0.1))
+
+
+def test_conclusion_names_the_most_accurate_and_its_lead():
+    sentence = conclude(run("0", 0, 0.80), run("2", 0, 0.885))
+    assert "**Model 2** is the most accurate: **88.5%**" in sentence
+    assert "8.5 points more than Model 0" in sentence
+
+
+def test_conclusion_says_that_one_seed_proves_little():
+    sentence = conclude(run("0", 0, 0.80), run("2", 0, 0.885))
+    assert "With one seed each this proves little" in sentence
+    assert "worst" not in sentence
+
+
+def test_conclusion_of_seeds_that_do_not_overlap():
+    sentence = conclude(run("0", 0, 0.80), run("0", 1, 0.84), run("2", 0, 0.88), run("2", 1, 0.86))
+    assert "on average over 2 seeds" in sentence
+    assert "Its worst seed is better than the best seed of any other." in sentence
+
+
+def test_conclusion_of_seeds_that_overlap():
+    sentence = conclude(run("0", 0, 0.80), run("0", 1, 0.87), run("2", 0, 0.88), run("2", 1, 0.86))
+    assert "seeds overlap" in sentence
+    assert "better than the best seed of any other" not in sentence
+
+
+def test_conclusion_counts_the_dead():
+    runs = [run("0", 0, 0.80), run("0", 1, 0.84), run("2", 0, 0.1), run("2", 1, 0.88)]
+    assert "1 of the runs is dead" in conclude(*runs)
+    assert "2 of the runs are dead" in conclude(*runs[:3], run("2", 1, 0.1))
+    assert "without them Model 2 reaches 88.0%" in conclude(*runs[:3], run("2", 1, 0.1), run("2", 2, 0.88))
+    assert "dead" not in conclude(*runs[:2], run("2", 0, 0.87), run("2", 1, 0.88))
+
+
+@pytest.mark.parametrize("seconds, times", [(3.0, "1.5 times"), (60.0, "30 times")])
+def test_conclusion_compares_times_that_were_measured_under_the_same_conditions(seconds, times):
+    slow = run("2", 0, 0.88, train_seconds=seconds)
+    assert f"It takes {times} as long to train as Model 0" in conclude(run("0", 0, 0.80), slow)
+    assert "times as long" not in conclude(run("0", 0, 0.80), slow | {"conditions": "2 at once"})
+
+
+def test_conclusion_does_not_compare_a_model_that_is_also_the_quickest():
+    assert "times as long" not in conclude(run("0", 0, 0.9), run("2", 0, 0.8, train_seconds=30.0))
+
+
+# How sure
+
+
+@pytest.fixture(scope="module")
+def reference() -> Store:
+    return Store(REFERENCE, read_only=True)
+
+
+def by_seed(store: Store, model: str) -> dict[int, float]:
+    return {run.recipe.seed: run.result.test_accuracy for run in store.runs() if run.recipe.model == model}
+
+
+def numbers(sentence: str) -> list[float]:
+    return [float(n.replace(",", "").replace("−", "-")) for n in re.findall(r"−?\d[\d,]*(?:\.\d+)?", sentence)]
+
+
+def test_sentences_of_the_reference_runs_hold_up(reference):
+    for one, other in ("20", "21", "01", "02"):
+        first, second = by_seed(reference, one), by_seed(reference, other)
+        said = sentences.say_difference(f"M{one}", f"M{other}", difference(first, second), None)
+        a, b = (np.array([group[seed] for seed in range(5)]) for group in (first, second))
+        if a.mean() < b.mean():
+            a, b, one, other = b, a, other, one
+        expected = stats.ttest_rel(a, b)
+        interval = expected.confidence_interval()
+        assert said.startswith(f"M{one} beats M{other}" if expected.pvalue < 0.05 else "No difference")
+        shown = numbers(said.replace(f"M{one}", "").replace(f"M{other}", ""))
+        assert shown == pytest.approx(
+            [100 * (a - b).mean(), 95, 100 * interval.low, 100 * interval.high, 5], abs=0.0501
+        )
+
+
+def test_accuracy_sentence(reference):
+    assert sentences.say_accuracy(8298, 10_000) == "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."
+    for one in reference.runs():
+        correct = round(one.result.test_accuracy * 10_000)
+        low, high = proportion_confint(correct, 10_000, method="wilson")
+        shown = numbers(sentences.say_accuracy(correct, 10_000))
+        assert shown == pytest.approx([correct, 10_000, correct / 100, 95, 100 * low, 100 * high], abs=0.0501)
+    assert ": 99.99% (" in sentences.say_accuracy(9_999, 10_000)
+    assert "100.0%" in sentences.say_accuracy(10, 10) and "No image" in sentences.say_accuracy(0, 0)
+
+
+def test_sentence_of_a_difference():
+    found = Difference(-0.051, -0.064, -0.039, 5, 0.001)
+    flips = Flips(301, 812, 8000, 887, 1e-50)
+    assert sentences.say_difference("Model 0", "Model 2", found, flips) == (
+        "Model 2 beats Model 0 by 5.1 points (95%: 3.9 to 6.4; 5 seeds). On the same 10,000 images one run of Model 2 "
+        "is right where one of Model 0 is wrong 812 times, and wrong where it is right 301 times."
+    )
+
+
+def test_the_sentence_follows_the_adjusted_p():
+    found = Difference(0.02, 0.001, 0.039, 5, 0.04)
+    assert "beats" in sentences.say_difference("A", "B", found, None)
+    said = sentences.say_difference("A", "B", found, None, p=0.08)
+    assert said.startswith("No difference") and "p = 0.080 after allowing for several comparisons" in said
+    none = Difference(0.0002, -0.00001, 0.0004, 5, 0.06)
+    assert "A is 0.02 points ahead on average, which may be chance (95%: just under 0 to 0.04; 5 seeds)" in (
+        sentences.say_difference("A", "B", none, None)
+    )
+
+
+def test_the_sentence_of_single_runs_says_what_they_cannot_show():
+    for p, verdict in ((1e-9, "does better than"), (0.4, "no difference can be seen")):
+        said = sentences.say_difference("A", "B", None, Flips(30, 1, 60, 9, 1e-9), p)
+        assert verdict in said and "30 times, and wrong where it is right once" in said
+        assert "Single runs can't show" in said and "Train at least two seeds" in said
+    assert "right and wrong on the same 100" in sentences.say_difference("A", "B", None, Flips(0, 0, 90, 10, 1.0))
+    assert sentences.say_difference("A", "B", None, None).startswith("Single runs can't show")
+
+
+@pytest.mark.parametrize(
+    "p, text", [(0, "p < 0.001"), (0.0499, "p = 0.0499"), (0.04996, "p = 0.04996"), (0.5, "p = 0.50")]
+)
+def test_p_never_changes_sides_by_rounding(p, text):
+    assert sentences.say_p(p) == text
