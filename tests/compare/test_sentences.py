@@ -111,6 +111,25 @@ def test_conclusion_does_not_compare_a_model_that_is_also_the_quickest():
     assert "times as long" not in conclude(run("0", 0, 0.9), run("2", 0, 0.8, train_seconds=30.0))
 
 
+@pytest.mark.parametrize("long, short", [(32.1, 1.46), (9.96, 1.049), (142.4, 0.1234), (1234.5, 98.76)])
+def test_the_printed_times_give_the_printed_ratio(long, short):
+    said = conclude(run("0", 0, 0.8, train_seconds=short), run("2", 0, 0.9, train_seconds=long))
+    ratio, first, second = numbers(re.search(r"It takes .*? s\)", said)[0].replace("Model 0", ""))
+    digits = 1 if ratio < 10 else 0
+    assert f"{first / second:.{digits}f}" == f"{ratio:.{digits}f}"
+    assert (first, second) == pytest.approx((long, short), rel=0.005)
+
+
+def test_conclusion_uses_no_time_that_the_picture_calls_incomparable():
+    """The best and the quickest were timed alike, but apart from most."""
+    runs = [run(model, 0, 0.8, train_seconds=5.0) for model in "01"]
+    apart = {"conditions": "2 at once"}
+    best, quick = run("2", 0, 0.9, train_seconds=95.0, **apart), run("3", 0, 0.7, train_seconds=1.0, **apart)
+    third = run("4", 0, 0.75, train_seconds=5.0)
+    assert "times as long" not in conclude(*runs, best, quick, third)
+    assert "95 times as long" in conclude(best, quick)
+
+
 # How sure
 
 

@@ -40,7 +40,8 @@ def test_every_tab_of_compare_holds_with_a_dead_seed_a_lonely_one_and_other_devi
         assert says(at, "**Not only the models differ:** seeds and times measured on")
     if tab == "Time and size":
         assert says(at, "Model 1 was timed on NVIDIA H100, alone, not on CPU of A processor, alone.")
-        assert "Model 1" not in charts(at)["accuracy-against-cost"].alt
+        assert "Model 1 80.0% for 2.0 s (timed under other conditions)" in charts(at)["accuracy-against-cost"].alt
+        assert says(at, "Left out: Model 1 (timed under other conditions).")
         [bar] = traces(charts(at)["cost-bars"])
         assert bar["marker"]["pattern"]["shape"] == ["", "/", ""]
     if tab == "What went wrong":
