@@ -161,7 +161,10 @@ def start(store: Store) -> None:
 def cluster_state(store: Store, address: str) -> ClusterState:
     """A cluster as a trainer saw it last."""
     kept = store.setting(_state_name(address))
-    return ClusterState.from_json(kept) if kept else ClusterState(address)
+    try:
+        return ClusterState.from_json(kept) if kept else ClusterState(address)
+    except (ValueError, TypeError, AttributeError, RecursionError):  # Damaged: as if none had been seen.
+        return ClusterState(address)
 
 
 def slots_of(store: Store, address: str | None) -> int:
@@ -175,7 +178,10 @@ def _state_name(address: str) -> str:
 
 def _expected(store: Store) -> set[str]:
     """The files with the user's own models that the trainer knows, or the one that waits for its end."""
-    return set(json.loads(store.setting(EXPECTED) or "[]"))
+    try:
+        return set(json.loads(store.setting(EXPECTED) or "[]"))
+    except (ValueError, TypeError, RecursionError):  # Damaged: as if nobody had told.
+        return set()
 
 
 def last_words(path: Path) -> str:
