@@ -64,7 +64,7 @@ class Library:
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True, source="reference")
         self._mutex = threading.RLock()
-        self._changes: tuple[int, ...] | None = None
+        self._changes: Hashable = None
         self._finished_ids = ""
         self._models = ARCHITECTURES.generation
         self._remembered: OrderedDict[Hashable, Future[Any]] = OrderedDict()
@@ -102,12 +102,16 @@ class Library:
         if ARCHITECTURES.generation != self._models:
             self._models = ARCHITECTURES.generation
             self._remembered.clear()
-        changes = self.own.change_counter()
+        changes = self.own.change_counter(), *(tuple(store.damaged()) for store in self.stores.values())
         if changes != self._changes:
-            self._changes, ids = changes, self.own.finished_ids()
+            self._changes, ids = changes, " ".join(store.finished_ids() for store in self.stores.values())
             if ids != self._finished_ids:
                 self._finished_ids = ids
                 self._remembered.clear()
+
+    def damaged(self) -> list[tuple[str, int, str]]:
+        """The runs in which something was found so far that can't be read: source, id, and what."""
+        return [(source, id, what) for source, store in self.stores.items() for id, what in store.damaged().items()]
 
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns `RUN_COLUMNS`; `run` is the `Run` itself.
