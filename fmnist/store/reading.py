@@ -77,7 +77,7 @@ class StoreReader(Database):
                         kind = replace(run.recipe, device="auto"), run.device
                         if kind not in newest or (run.finished or 0) >= (newest[kind].finished or 0):
                             newest[kind] = run
-                runs = sorted(newest.values(), key=lambda run: run.id)
+                runs = [newest[kind] for kind in sorted(newest, key=lambda kind: newest[kind].id)]
         return [run for run in runs if run]
 
     def finished_ids(self) -> str:

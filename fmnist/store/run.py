@@ -117,7 +117,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: Any) -> bool:
     return _is_number(value) and value >= 0
 
 
