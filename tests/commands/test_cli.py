@@ -347,7 +347,8 @@ def test_predict_is_the_mean_over_seeds_of_what_the_stored_models_say(fmnist, tr
     assert row["probabilities"] == pytest.approx(np.mean(stored, axis=0).tolist(), abs=0.02)
 
 
-def test_predict_as_a_table(fmnist, trained, shirt):
+def test_predict_as_a_table(fmnist, trained, shirt, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # Else the name of the file may be shortened.
     answer = fmnist("predict", shirt, "--dataset", "sample")
     lines = answer.out.splitlines()
     assert answer.code == 0 and len(lines) == 2
