@@ -1,23 +1,19 @@
-"""What results say, in sentences: which model to pick, how sure that is, what it costs. No torch, no Streamlit."""
+"""What results say, in sentences: which model to pick, and how sure that is. No torch, no Streamlit."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from fmnist.compare.calibration import confidences, expected_calibration_error
+from fmnist.compare.calibration import Calibrated
 from fmnist.compare.statistics import MIN_SEEDS, SIGNIFICANT, Difference, Flips, simultaneous, wilson
-from fmnist.compare.summary import comparable, frontier
+from fmnist.compare.summary import comparable
 from fmnist.words import listed
-
-if TYPE_CHECKING:
-    from fmnist.compare.cost_charts import Cost  # Plotly is not needed for sentences.
 
 WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
 
@@ -120,65 +116,6 @@ def say_dead(groups: pd.DataFrame) -> str:
     return f"{dead} of the runs {'is' if dead == 1 else 'are'} dead, giving one class for every image{without}."
 
 
-# --- What it costs ---
-
-
-def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
-    """Which groups are worth their cost, and which ones are beaten on both: Markdown; nothing of one group.
-
-    It names what it speaks of where that is not all, what it leaves out, and which lead in accuracy may be chance.
-
-    Args:
-        groups: columns id, name, accuracy_mean, comparable (bool) and the cost's.
-        runs: columns group (an id), seed and accuracy.
-    """
-    if len(groups) < 2:
-        return ""
-    known = cost.compared(groups)
-    alike = groups[known]
-    left_out = _say_left_out(groups[~known], cost)
-    if len(alike) < 2:
-        none = f"{cost.name}: no two models can be compared."
-        return " ".join([none, *left_out])
-    best = frontier(alike[cost.column], alike["accuracy_mean"])
-    worth = alike[best].sort_values(cost.column)
-    said = [
-        f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})" for _, row in worth.iterrows()
-    ]
-    sentence = f"worth their cost: **{'**, **'.join(said)}**."
-    if len(worth) == 1:
-        sentence = f"**{said[0]}** is the cheapest and has the highest mean accuracy."
-    whole = sentence[0].upper() + sentence[1:]
-    said = [f"Of {listed(alike['name'])}, {sentence}" if left_out else whole]
-    if beaten := alike.loc[~best, "name"].tolist():
-        said.append(f"Another one is at least as accurate and costs no more than {listed(beaten, 'or')}.")
-    found = differences_by_id(groups, runs)
-    for (_, cheaper), (_, dearer) in pairwise(worth.iterrows()):
-        if not is_better(found, dearer["id"], cheaper["id"]) and dearer["accuracy_mean"] > cheaper["accuracy_mean"]:
-            said.append(f"That {dearer['name']} is more accurate than {cheaper['name']} may be chance.")
-    return " ".join([*said, *left_out])
-
-
-def _say_left_out(groups: pd.DataFrame, cost: Cost) -> list[str]:
-    """Why these groups can't be compared in a cost: a sentence for each reason."""
-    unknown = groups[cost.column].isna()
-    reasons = ((unknown, "that was not measured"), (~unknown, "timed under other conditions"))
-    return [f"Left out: {listed(groups.loc[which, 'name'])} ({reason})." for which, reason in reasons if which.any()]
-
-
-def say_apart(groups: pd.DataFrame) -> list[str]:
-    """Why some times can't be compared: a sentence for each group that is apart.
-
-    Args:
-        groups: columns name, conditions and comparable (bool).
-    """
-    usual = groups.loc[groups["comparable"], "conditions"].iloc[0]
-    return [
-        f"{row['name']} was timed on {row['conditions']}, not on {usual}."
-        for _, row in groups[~groups["comparable"]].iterrows()
-    ]
-
-
 # --- Classes ---
 
 
@@ -217,17 +154,43 @@ def say_interval(group: pd.Series) -> str:
     return f" (95%: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
 
 
-def say_calibration(name: str, logits: np.ndarray, labels: np.ndarray) -> str:
-    """How sure a model is and how often it is right, with its expected calibration error (15 intervals): a sentence."""
-    confidence, right = confidences(logits, labels)
-    error = expected_calibration_error(logits, labels)
-    gap = confidence.mean() - right.mean()
-    verdict = "about as sure as it should be"
-    if abs(gap) >= WELL_CALIBRATED:
-        verdict = "too sure of itself" if gap > 0 else "less sure than it could be"
+def say_calibration(name: str, seeds: Sequence[Calibrated]) -> str:
+    """How sure a model is and how often it is right, with its expected calibration error: a sentence or two.
+
+    Of several seeds the means, and the gap of each: what one seed is too sure and another not sure enough does not
+    cancel out.
+    """
+    verdicts = [_say_gap(seed.gap) for seed in seeds]
+    kinds = Counter(verdicts)
+    verdict = verdicts[0]
+    if len(kinds) > 1:
+        verdict = listed(f"{kind} with {count} of {len(seeds)} seeds" for kind, count in kinds.most_common())
+    confidence, accuracy, error = (
+        float(np.mean([getattr(seed, field) for seed in seeds])) for field in ("confidence", "accuracy", "error")
+    )
+    over = f", mean of {len(seeds)} seeds" if len(seeds) > 1 else ""
+    sentence = (
+        f"{name} is {verdict}: {_number(confidence)}% sure on average, right for {_number(accuracy)}% "
+        f"(expected calibration error {_points(error)} points{over})."
+    )
+    if len(seeds) == 1:
+        return sentence
+    gaps = ", ".join(("+" if seed.gap > 0 else "") + _points(seed.gap) for seed in seeds)
+    return f"{sentence} Confidence minus accuracy, seed by seed: {gaps} points."
+
+
+def _say_gap(gap: float) -> str:
+    """What it means that confidence is that much above accuracy."""
+    if abs(gap) < WELL_CALIBRATED:
+        return "about as sure as it should be"
+    return "too sure of itself" if gap > 0 else "less sure than it could be"
+
+
+def say_on_test_images(name: str, found: Calibrated) -> str:
+    """What the answers of one run, or of an ensemble, are worth on the test images: a sentence."""
     return (
-        f"{name} is {verdict}: {_number(confidence.mean())}% sure on average, right for {_number(right.mean())}% "
-        f"(expected calibration error {_points(error)} points)."
+        f"{name}: {_number(found.accuracy)}% of the test images right, {_number(found.confidence)}% sure on average "
+        f"(expected calibration error {_points(found.error)} points)."
     )
 
 
@@ -235,7 +198,7 @@ def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
     """What leaving out the least sure answers gives: a sentence.
 
     Args:
-        table: `calibration.selective_accuracy`.
+        table: `calibration.mean_selective_accuracy`.
         share: of the images, at least so many are answered.
     """
     row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
