@@ -1,1 +1,1 @@
-"""Large campaigns: the same questions as tests ask, thousands of times. Each is run by hand; the suite keeps a few."""
+"""Campaigns: many attacks of one kind on the real thing, too long for the test suite, which keeps five of each."""

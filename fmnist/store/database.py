@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fmnist import settings
 from fmnist.store.run import Status
-from fmnist.store.schema import APPLICATION_ID, SCHEMA_VERSION, UPGRADES, make, upgrade
+from fmnist.store.schema import APPLICATION_ID, NEEDED, SCHEMA_VERSION, UPGRADES, make, upgrade
 
 State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
 """Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
@@ -22,6 +22,10 @@ BUSY_SECONDS = 10  # To wait for another process that writes.
 
 class StoreError(Exception):
     """A store that can't be opened, read or written. The message is a sentence for the user."""
+
+
+class DamagedStore(StoreError):
+    """A part of the file can't be read; others may be."""
 
 
 class DamagedRun(StoreError):
@@ -165,6 +169,12 @@ class Database:
                 f"{self.path} says of itself that it has version {version}, which no store has: it is damaged. "
                 "Bring back a copy of it, or choose another place with FMNIST_RUNS."
             )
+        for table, columns in NEEDED.items():
+            if not columns <= {row[0] for row in db.execute("SELECT name FROM pragma_table_info(?)", (table,))}:
+                raise StoreError(
+                    f"{self.path} is damaged: it has not the tables of a store. "
+                    "Bring back a copy of it, or choose another place with FMNIST_RUNS."
+                )
         if version < SCHEMA_VERSION and self.writable:
             upgrade(db)
         db.execute("PRAGMA foreign_keys = ON")
@@ -178,7 +188,8 @@ class Database:
         except sqlite3.Error as error:
             code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
             place = self.path
-            raise StoreError(
+            kind = DamagedStore if code == sqlite3.SQLITE_CORRUPT else StoreError
+            raise kind(
                 {
                     sqlite3.SQLITE_FULL: f"The disk is full: nothing more can be saved in {place.parent}. "
                     "Free some space and try again; what was saved before is safe.",
@@ -193,6 +204,10 @@ class Database:
                     sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
                     sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
                 }.get(code, f"{place} can't be used: {error}.")
+            ) from error
+        except UnicodeError as error:  # In SQLite's own message, which quotes what it found in the file.
+            raise DamagedStore(
+                f"{self.path} is damaged: move it away to begin a new one, or bring back a copy of it."
             ) from error
         except OSError as error:
             raise StoreError(

@@ -15,7 +15,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import unpack
-from fmnist.store.database import DamagedRun, Database, StoreError, as_json, listed
+from fmnist.store.database import DamagedRun, DamagedStore, Database, StoreError, as_json, listed
 from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_row, without
 from fmnist.store.run import ACTIVE, Run, RunState, Status
 
@@ -41,14 +41,20 @@ class StoreReader(Database):
     def runs(self, *statuses: Status) -> list[Run]:
         """All runs, or those with one of these statuses, the oldest first."""
         where = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
-        with self._read() as db:
-            rows = db.execute(f"SELECT * FROM runs {where} ORDER BY id", statuses).fetchall()
+        try:
+            with self._read() as db:
+                rows = db.execute(f"SELECT * FROM runs {where} ORDER BY id", statuses).fetchall()
+        except DamagedStore:
+            rows = [row for row in self._readable() if not statuses or row["status"] in statuses]
         return [run for row in rows if (run := self._run(row))]
 
     def newest(self, count: int) -> list[Run]:
         """The newest runs, the newest first."""
-        with self._read() as db:
-            rows = db.execute("SELECT * FROM runs ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+        try:
+            with self._read() as db:
+                rows = db.execute("SELECT * FROM runs ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+        except DamagedStore:
+            rows = self._readable()[::-1][:count]
         return [run for row in rows if (run := self._run(row))]
 
     def count(self) -> int:
@@ -58,27 +64,29 @@ class StoreReader(Database):
 
     def finished(self) -> list[Run]:
         """The finished runs, the oldest first; of those with the same recipe on the same kind of device the newest."""
-        with self._read() as db:
-            # SQLite takes a bare column, here id, from the row that has the maximum.
-            rows = db.execute(
-                "SELECT * FROM runs WHERE id IN "
-                f"(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = '{Status.DONE}' "
-                "AND id NOT IN (SELECT value FROM json_each(?)) "
-                f"GROUP BY {without('device')}, device)) ORDER BY id",
-                (as_json(self._unreadable),),
-            ).fetchall()
-            runs = [self._run(row) for row in rows]
-            if any(run is None for run in runs):  # A damaged one may stand in front of a good one.
-                rows = db.execute(f"SELECT * FROM runs WHERE status = '{Status.DONE}' ORDER BY id").fetchall()
-                newest: dict[tuple[Recipe, str | None], Run] = {}
-                for row in rows:
-                    run = None if row["id"] in self._unreadable else self._run(row)
-                    if run:
-                        kind = replace(run.recipe, device="auto"), run.device
-                        if kind not in newest or (run.finished or 0) >= (newest[kind].finished or 0):
-                            newest[kind] = run
-                runs = [newest[kind] for kind in sorted(newest, key=lambda kind: newest[kind].id)]
-        return [run for run in runs if run]
+        try:
+            with self._read() as db:
+                # SQLite takes a bare column, here id, from the row that has the maximum.
+                rows = db.execute(
+                    "SELECT * FROM runs WHERE id IN "
+                    f"(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = '{Status.DONE}' "
+                    "AND id NOT IN (SELECT value FROM json_each(?)) "
+                    f"GROUP BY {without('device')}, device)) ORDER BY id",
+                    (as_json(self._unreadable),),
+                ).fetchall()
+            runs = [run for row in rows if (run := self._run(row))]
+            if len(runs) == len(rows):
+                return runs
+        except DamagedStore:
+            pass
+        # A damaged one may have stood in front of a good one.
+        newest: dict[tuple[Recipe, str | None], Run] = {}
+        for run in self.runs(Status.DONE):
+            kind = replace(run.recipe, device="auto"), run.device
+            before = newest.get(kind)
+            if run.id not in self._unreadable and (not before or (run.finished or 0) >= (before.finished or 0)):
+                newest[kind] = run
+        return sorted(newest.values(), key=lambda run: run.id)
 
     def finished_ids(self) -> str:
         """Which runs are finished. They never change: as long as this is the same, so is all that follows from them."""
@@ -162,6 +170,23 @@ class StoreReader(Database):
 
     # --- What is damaged ---
 
+    def _readable(self) -> list[sqlite3.Row]:
+        """The rows that can be read of a file of which a part can't be, the oldest first.
+
+        Raises:
+            DamagedStore: not even which runs there are.
+        """
+        with self._read() as db:  # From an index, which has the ids: the rows themselves are not needed.
+            ids = db.execute("SELECT id FROM runs INDEXED BY runs_by_status").fetchall()
+        rows = []
+        for (id,) in sorted(map(tuple, ids)):
+            try:
+                with self._read() as db:
+                    rows += db.execute("SELECT * FROM runs WHERE id = ?", (id,)).fetchall()
+            except DamagedStore:
+                self.put_down(id, "a part of the file can't be read")
+        return rows
+
     def damaged(self) -> dict[int, str]:
         """The runs in which something was found so far that can't be read, and what: "its result can't be read"."""
         if not self._damaged:
@@ -199,12 +224,18 @@ class StoreReader(Database):
         import pandas as pd  # Takes half a second, which trainers and workers do without.
 
         columns = ["run", "split", "step", "epoch", "seconds", "loss", "accuracy"]
-        with self._read() as db:
-            rows = db.execute(
-                f"SELECT {', '.join(columns)}, {POINT} FROM history WHERE run IN (SELECT value FROM json_each(?1)) "
-                "AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test')) ORDER BY run, split, step",
-                (as_json(ids), split),
-            ).fetchall()
+        query = (
+            f"SELECT {', '.join(columns)}, {POINT} FROM history WHERE run IN (SELECT value FROM json_each(?1)) "
+            "AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test')) ORDER BY run, split, step"
+        )
+        try:
+            with self._read() as db:
+                rows = db.execute(query, (as_json(ids), split)).fetchall()
+        except DamagedStore:
+            if len(ids) > 1:
+                return pd.concat([self.history([id], split) for id in ids], ignore_index=True)
+            self.put_down(ids[0], "its curves can't be read")
+            rows = []
         good = []
         for *point, whole in rows:
             if whole:
@@ -241,7 +272,12 @@ class StoreReader(Database):
         return array
 
     def _needed(self, id: int, name: str) -> bytes:
-        data = self.artifact(id, name)
+        try:
+            data = self.artifact(id, name)
+        except DamagedStore:
+            raise self.put_down(id, f"its {name.split('/')[0]} can't be read") from None
+        if data is not None and not isinstance(data, bytes):
+            raise self.put_down(id, f"its {name.split('/')[0]} can't be read")
         if data is None and name in ("logits", "weights") and (run := self.run(id)) and run.status == Status.DONE:
             raise self.put_down(id, f"its {name} are missing")
         if data is None:

@@ -45,7 +45,7 @@ def read_row(values: Mapping[str, Any], source: str) -> Run:
     Raises:
         UnknownRecipe, DamagedRow: there is none that this program can show.
     """
-    found = {name: value for name, value in values.items() if name != "priority"}
+    found = {name: value for name, value in values.items() if name in Run.__dataclass_fields__}
     for name, good in COLUMNS.items():
         if name in found and not good(found[name]):
             raise DamagedRow(f"its {name.replace('_', ' ')} can't be read")
