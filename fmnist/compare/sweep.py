@@ -13,6 +13,8 @@ import pandas as pd
 from fmnist.compare import effects as effects_module
 from fmnist.compare import statistics, sweep_chart
 from fmnist.compare.comparison import Picture
+from fmnist.compare.pairs import accuracies
+from fmnist.compare.statistics import MIN_SEEDS
 from fmnist.compare.summary import ACCURACY
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
@@ -90,10 +92,18 @@ class Sweep:
 
         def compute() -> pd.DataFrame:
             settings = pd.DataFrame([_values(group.recipe) for group in self.groups])
-            accuracies = [[run.finished_result.test_accuracy for run in group.runs] for group in self.groups]
-            return effects_module.effects(settings, accuracies, [factor.field for factor in self.factors])
+            by_group = [list(accuracies(group).values()) for group in self.groups]
+            return effects_module.effects(settings, by_group, [factor.field for factor in self.factors])
 
         return self._library.remember(("effects", self._identity), compute)
+
+    def _unsure(self) -> int:
+        """How many other groups with seeds enough the test can't tell from the best one, allowing for all of them."""
+        by_id = {group.id: accuracies(group) for group in self.groups}
+        first, *others = [by_id[id] for id in self.table["id"] if id]
+        enough = [other for other in others if len(other) >= MIN_SEEDS]
+        found = [statistics.difference(first, other, len(enough)) for other in enough]
+        return sum(difference is None or not difference.seen for difference in found)
 
     # --- In words ---
 
@@ -132,19 +142,15 @@ class Sweep:
     def caveats(self) -> list[str]:
         """What not to conclude: sentences."""
         table = self.table
-        best, others = table.iloc[0], table.iloc[1:]
+        best = table.iloc[0]
         said = [
             f"It was chosen as the best of {len(table):,} on the test images, so its accuracy is flattering: "
             "expect a little less of new seeds, and of new images."
         ]
-        if best["seeds"] > 1:
-            close = int((others["accuracy_mean"] >= best["accuracy_low"]).sum())
-            if close:
-                interval = f"{best['accuracy_low']:.1%} to {best['accuracy_high']:.1%}"
-                said.append(
-                    f"{close:,} of the others {'lies' if close == 1 else 'lie'} within the 95% interval of its mean "
-                    f"({interval}): which of them is the best, chance may have decided."
-                )
+        if best["seeds"] >= MIN_SEEDS and (unsure := self._unsure()):
+            said.append(
+                f"{unsure:,} of the others can't be told from it: which of them is the best, chance may have decided."
+            )
         single = int((table["seeds"] == 1).sum())
         if single:
             which = (

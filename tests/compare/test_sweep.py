@@ -133,6 +133,17 @@ def test_what_matters_most_is_said_with_what_shows_nothing(library, small_data):
     )
 
 
+def test_those_are_counted_that_the_test_cannot_tell_from_the_best(library, small_data):
+    """The second lies below the interval of the best one's mean, and is not told from it all the same."""
+    best, near, far = (0.90, 0.91, 0.92), (0.88, 0.87, 0.81), (0.40, 0.42, 0.41)
+    for rate, by_seed in ((0.1, best), (0.01, near), (0.001, far), (0.0001, (0.5,))):
+        for seed, accuracy in enumerate(by_seed):
+            finished_run(library.own, Recipe("0", seed, learning_rate=rate), small_data, accuracy=accuracy)
+    table = swept(library).table
+    assert table["accuracy_mean"][1] < table["accuracy_low"][0]
+    assert any("1 of the others can't be told from it" in sentence for sentence in swept(library).caveats())
+
+
 def test_the_answer_and_what_not_to_conclude(small):
     assert small.answer() == (
         "Best of 5: **Model 0, SGD, lr 0.1, batch 32, 3 epochs** with **82.0%** on average over 2 seeds."
