@@ -5,9 +5,9 @@ Exit codes: 0 done, 1 it could not be done (one sentence on standard error), 2 w
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from importlib import metadata
 
 import click
 
@@ -58,11 +58,7 @@ class Program(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        try:
-            version = metadata.version("fmnist")
-        except metadata.PackageNotFoundError:  # It runs from a checkout.
-            version = fmnist.__version__
-        click.echo(f"fmnist {version}")
+        click.echo(f"fmnist {fmnist.__version__}")
         ctx.exit()
 
 
@@ -85,6 +81,9 @@ program = Program(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # What it can't encode is printed escaped, as in \udcff.
+            stream.reconfigure(errors="backslashreplace")
     try:
         program.main(arguments)
     except SystemExit as ended:

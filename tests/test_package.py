@@ -145,6 +145,7 @@ def test_it_trains_and_compares_its_models_and_those_of_a_package_that_depends_o
     site: Path, elsewhere: Path, tmp_path: Path, small_data: Dataset
 ):
     keep_as_sample(small_data, tmp_path / "share" / "fmnist" / "runs")
+    assert ran(site, "--version") == f"fmnist {fmnist.__version__}\n"
     said = ran(site, "train", "--dataset", "sample", "--models", "0,linear", "--epochs", "1")
     assert "Model 0" in said and "Linear" in said
     said = ran(site, "compare", "--reference")
@@ -154,9 +155,8 @@ def test_it_trains_and_compares_its_models_and_those_of_a_package_that_depends_o
 
 
 def test_its_dashboard_is_served_to_this_machine_alone_and_shows_its_pages(site, elsewhere, tmp_path, browser):
-    script = site / "fmnist" / "_dashboard" / "dashboard.py"
-    server = Server(tmp_path / "runs", tmp_path / "data", script=script, FMNIST_RUNS=None, FMNIST_DATA=None)
-    (elsewhere / "json.py").unlink()  # `python -m streamlit` itself would take it.
+    command = [str(site / "bin" / "fmnist"), "dashboard", "--"]
+    server = Server(tmp_path / "runs", tmp_path / "data", command, FMNIST_RUNS=None, FMNIST_DATA=None)
     try:
         server.start()
         if sys.platform.startswith("linux"):  # The whole of 127.0.0.0/8 is this machine: see ip(7).

@@ -23,7 +23,8 @@ def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
     named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
     if named or settings.named_data_root():
         environment["FMNIST_DATA"] = str(places.data)
-    command = [sys.executable, "-m", "streamlit", "run", str(settings.dashboard_script()), *arguments]
+    # -P: whatever lies in the user's folder must not be imported instead of Streamlit and what it needs.
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(settings.dashboard_script()), *arguments]
     if os.name == "nt":
         return subprocess.run(command, env=environment).returncode
     os.execve(sys.executable, command, environment)

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from fmnist.commands import CommandError, options, say
-from fmnist.commands.addresses import existing, split
+from fmnist.commands.addresses import MAX_ID, existing, split
 from fmnist.commands.options import Places
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import FIELDS, facts, report, row, standing
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
 from fmnist.store.run import ACTIVE, Status
-from fmnist.training import scheduler
+from fmnist.training import launcher
 
 LISTED = (
     Column("id", lambda run: run.address, right=True),
@@ -86,7 +86,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
     Without an ID all interrupted runs are resumed.
     """
     runs = places.library.own
-    scheduler.recover(runs)  # What a trainer that is gone has left behind is interrupted.
+    launcher.recover(runs)  # What a trainer that is gone has left behind is interrupted.
     wanted = [existing(places.library, "own", id) for id in _each_once(ids)] or runs.runs(Status.INTERRUPTED)
     for run in wanted:
         if run.status == Status.FAILED:
@@ -110,6 +110,11 @@ def delete(places: Places, ids: tuple[list[int], ...]) -> int:
     code = 0
     for id in _each_once(ids):
         try:
+            if runs.damage(id) if id <= MAX_ID else None:
+                if not runs.delete(id):
+                    raise CommandError(f"Run {id} is damaged, and seems to be running: stop the trainer first.")
+                print(f"Run {id}, which was damaged, is deleted.")
+                continue
             run = existing(places.library, "own", id)
             if run.status in ACTIVE or not runs.delete(id):
                 raise CommandError(f"Run {id} is {run.status}: stop it before you delete it.")

@@ -200,18 +200,19 @@ class Comparison:
     # --- Cost ---
 
     def cost(self, cost: Cost) -> Picture | None:
-        """Accuracy against a cost with the frontier; None where it was not measured.
+        """Accuracy against a cost with the frontier; None where it was not measured of any group.
 
-        Of times only those that were measured under the same conditions.
+        Times that were measured under other conditions than most are hollow.
         """
         table, runs = self.tables
         shown = table[table[cost.column].notna()]
-        shown = shown[shown["comparable"]] if cost.timed else shown
         if shown.empty:
             return None
         figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, runs, cost))
         said = [
-            f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}" for _, row in shown.iterrows()
+            f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}"
+            + ("" if alike else f" ({cost_charts.ELSEWHERE})")
+            for alike, (_, row) in zip(cost.compared(shown), shown.iterrows(), strict=True)
         ]
         return Picture(figure, f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}.")
 
@@ -224,9 +225,7 @@ class Comparison:
 
     def say_cost(self, cost: Cost) -> str:
         """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
-        table, _ = self.tables
-        shown = table[table[cost.column].notna() & (table["comparable"] | (not cost.timed))]
-        return sentences.say_cost(shown, cost)
+        return sentences.say_cost(*self.tables, cost)
 
     def apart(self) -> list[str]:
         """Why some times can't be compared: a sentence for each group that is apart."""

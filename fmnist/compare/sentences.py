@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fmnist.compare.calibration import confidences, expected_calibration_error
-from fmnist.compare.statistics import SIGNIFICANT, Difference, Flips, wilson
-from fmnist.compare.summary import frontier
+from fmnist.compare.statistics import MIN_SEEDS, SIGNIFICANT, Difference, Flips, simultaneous, wilson
+from fmnist.compare.summary import comparable, frontier
+from fmnist.words import listed
 
 if TYPE_CHECKING:
     from fmnist.compare.cost_charts import Cost  # Plotly is not needed for sentences.
@@ -27,7 +30,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
 
     Args:
         groups: `summarise`'s columns, and id and name; not empty.
-        runs: columns group (an id) and accuracy.
+        runs: columns group (an id), seed and accuracy.
     """
     ranked = groups.sort_values("accuracy_mean", ascending=False)
     best = ranked.iloc[0]
@@ -39,28 +42,67 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
         return " ".join([sentence, *deaths])
     second = ranked.iloc[1]
     points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
+    found = differences_by_id(ranked, runs)
+    unsure = [row["name"] for _, row in ranked[1:].iterrows() if not is_better(found, best["id"], row["id"])]
     sentences = [
-        f"**{best['name']}** is the most accurate: **{best['accuracy_mean']:.1%}**{over}, "
-        f"{points:.1f} points more than {second['name']}."
+        f"**{best['name']}** {'is ahead' if unsure else 'is the most accurate'}: "
+        f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {second['name']}."
     ]
-    alike = ranked[ranked["conditions"] == best["conditions"]]
-    quickest = alike.loc[alike["train_seconds"].idxmin()]
-    if quickest["id"] != best["id"]:
-        ratio = best["train_seconds"] / quickest["train_seconds"]
-        sentences.append(
-            f"It takes {ratio:.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
-            f"({best['train_seconds']:.1f} s to {quickest['train_seconds']:.1f} s)."
-        )
-    rest = runs.loc[runs["group"] != best["id"], "accuracy"]
-    alone = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) == 1]
-    if alone:
-        which = "With one seed each" if len(alone) == len(ranked) else f"With one seed of {', '.join(alone)}"
+    sentences += _say_slower(ranked)
+    few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]
+    if few:
+        count = "one seed" if all(len(seeds) == 1 for seeds in ranked["seeds"]) else f"fewer than {MIN_SEEDS} seeds"
+        which = f"With {count} {'each' if len(few) == len(ranked) else f'of {listed(few)}'}"
         sentences.append(f"{which} this proves little: accuracy moves by some points from seed to seed.")
-    elif best["accuracy_min"] > rest.max():
+    elif unsure:
+        sentences.append(f"But that may be chance: no difference from {listed(unsure, 'or')} can be seen.")
+    elif best["accuracy_min"] > runs.loc[runs["group"] != best["id"], "accuracy"].max():
         sentences.append("Its worst seed is better than the best seed of any other.")
     else:
         sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
     return " ".join([*sentences, *deaths])
+
+
+def differences_by_id(groups: pd.DataFrame, runs: pd.DataFrame) -> dict[tuple[object, object], Difference | None]:
+    """`statistics.simultaneous` of groups, by the ids of both.
+
+    Args:
+        groups: column id.
+        runs: columns group (an id), seed and accuracy.
+    """
+    ids = groups["id"].tolist()
+    by_group = {id: dict(zip(rows["seed"], rows["accuracy"], strict=True)) for id, rows in runs.groupby("group")}
+    found = simultaneous([by_group[id] for id in ids])
+    return {(ids[i], ids[j]): difference for (i, j), difference in found.items()}
+
+
+def is_better(found: Mapping[tuple[object, object], Difference | None], first: object, second: object) -> bool:
+    """Whether the test says that the first is more accurate than the second, of `differences_by_id`."""
+    turned = (first, second) not in found
+    difference = found[second, first] if turned else found[first, second]
+    return difference is not None and difference.seen and (difference.mean < 0) == turned
+
+
+def _say_slower(ranked: pd.DataFrame) -> list[str]:
+    """How much longer the best takes to train than the quickest: of times that can be compared."""
+    best, alike = ranked.iloc[0], ranked[comparable(ranked)]
+    quickest = alike.loc[alike["train_seconds"].idxmin()]
+    if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"]:
+        return []
+    # The ratio of the figures as they are printed: whoever divides them finds it.
+    long, short = (_three_digits(row["train_seconds"]) for row in (best, quickest))
+    ratio = float(long.replace(",", "")) / float(short.replace(",", ""))
+    if f"{ratio:.1f}" == "1.0":
+        return []
+    return [
+        f"It takes {ratio:,.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
+        f"({long} s to {short} s)."
+    ]
+
+
+def _three_digits(value: float) -> str:
+    """A positive number with three digits that count, or more: "0.0123", "1.46", "32.1", "1,234"."""
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
 def say_dead(groups: pd.DataFrame) -> str:
@@ -81,26 +123,47 @@ def say_dead(groups: pd.DataFrame) -> str:
 # --- What it costs ---
 
 
-def say_cost(groups: pd.DataFrame, cost: Cost) -> str:
-    """Which groups are worth their cost, and which ones are beaten on both: Markdown; nothing of fewer than two.
+def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
+    """Which groups are worth their cost, and which ones are beaten on both: Markdown; nothing of one group.
+
+    It names what it speaks of where that is not all, what it leaves out, and which lead in accuracy may be chance.
 
     Args:
-        groups: columns name, accuracy_mean and the cost's; those of which it is known and can be compared.
+        groups: columns id, name, accuracy_mean, comparable (bool) and the cost's.
+        runs: columns group (an id), seed and accuracy.
     """
     if len(groups) < 2:
         return ""
-    best = frontier(groups[cost.column], groups["accuracy_mean"])
-    worth = groups[best].sort_values(cost.column)
+    known = cost.compared(groups)
+    alike = groups[known]
+    left_out = _say_left_out(groups[~known], cost)
+    if len(alike) < 2:
+        none = f"{cost.name}: no two models can be compared."
+        return " ".join([none, *left_out])
+    best = frontier(alike[cost.column], alike["accuracy_mean"])
+    worth = alike[best].sort_values(cost.column)
     said = [
         f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})" for _, row in worth.iterrows()
     ]
-    beaten = groups.loc[~best, "name"].tolist()
-    sentence = f"Worth their cost: **{'**, **'.join(said)}**."
+    sentence = f"worth their cost: **{'**, **'.join(said)}**."
     if len(worth) == 1:
-        sentence = f"**{said[0]}** is the cheapest and the most accurate."
-    if beaten:
-        sentence += f" Another one is at least as accurate and costs no more than {' or '.join(beaten)}."
-    return sentence
+        sentence = f"**{said[0]}** is the cheapest and has the highest mean accuracy."
+    whole = sentence[0].upper() + sentence[1:]
+    said = [f"Of {listed(alike['name'])}, {sentence}" if left_out else whole]
+    if beaten := alike.loc[~best, "name"].tolist():
+        said.append(f"Another one is at least as accurate and costs no more than {listed(beaten, 'or')}.")
+    found = differences_by_id(groups, runs)
+    for (_, cheaper), (_, dearer) in pairwise(worth.iterrows()):
+        if not is_better(found, dearer["id"], cheaper["id"]) and dearer["accuracy_mean"] > cheaper["accuracy_mean"]:
+            said.append(f"That {dearer['name']} is more accurate than {cheaper['name']} may be chance.")
+    return " ".join([*said, *left_out])
+
+
+def _say_left_out(groups: pd.DataFrame, cost: Cost) -> list[str]:
+    """Why these groups can't be compared in a cost: a sentence for each reason."""
+    unknown = groups[cost.column].isna()
+    reasons = ((unknown, "that was not measured"), (~unknown, "timed under other conditions"))
+    return [f"Left out: {listed(groups.loc[which, 'name'])} ({reason})." for which, reason in reasons if which.any()]
 
 
 def say_apart(groups: pd.DataFrame) -> list[str]:
@@ -191,47 +254,56 @@ def say_difference(
         first, second: names.
         difference: first minus second, over seeds; None if there are not two seeds of each.
         flips: of one run of each; None if there is nothing to say of single images.
-        p: the p-value to judge by, adjusted by `holm` where several pairs are compared: of the difference, or of the
-            flips where there is no difference. Default: its own.
+        p: the p-value to judge the flips by where there is no difference, adjusted by `holm` where several pairs are
+            compared. Default: their own.
 
     Returns:
-        Sentences without Markdown. One is said to beat the other exactly if p < .05.
+        Sentences without Markdown. One is said to beat the other exactly if the printed interval leaves 0 out.
     """
     if difference is None:
         sentences = _single_runs(first, second, flips, p)
     else:
         if difference.mean < 0:
             first, second, difference, flips = second, first, _turned(difference), flips and _swapped(flips)
-        sentences = [_over_seeds(first, second, difference, difference.p if p is None else p)]
+        sentences = [_over_seeds(first, second, difference)]
         if flips and flips.only_first + flips.only_second:
             sentences.append(_on_images(first, second, flips))
     return " ".join(sentences)
 
 
-def _over_seeds(first: str, second: str, difference: Difference, p: float) -> str:
-    points, seeds = f"{_points(difference.mean)} points", _seeds(difference)
-    interval = f"95%: {_points(difference.low)} to {_points(difference.high)}"
-    if p < SIGNIFICANT and difference.constant:
-        return f"{first} beats {second} by {points} with every seed ({seeds}, {say_p(p)})."
-    if p < SIGNIFICANT:
+def _over_seeds(first: str, second: str, difference: Difference) -> str:
+    points, seeds, p = f"{_points(difference.mean)} points", _seeds(difference), difference.p
+    several = f", allowing for {difference.comparisons} comparisons" if difference.comparisons > 1 else ""
+    if not difference.tested:
+        ahead = f"{first} is {points} ahead of {second}" if difference.mean else f"{first} and {second} are level"
+        return f"{ahead} ({seeds}). {_too_few(first, second)}"
+    interval = f"95%: {_points(difference.low)} to {_points(difference.high)}{several}"
+    if difference.constant and difference.seen:
+        return f"{first} beats {second} by {points} with every seed ({seeds}, {say_p(p)}{several})."
+    if difference.seen:
         return f"{first} beats {second} by {points} ({interval}; {seeds})."
     none = f"No difference between {first} and {second} can be seen:"
     if difference.constant and difference.mean == 0:
         return f"{none} their accuracies are equal ({seeds})."
     if difference.constant:
         return (
-            f"{none} {first} is {points} ahead each time, but so few seeds may agree by chance ({seeds}, {say_p(p)})."
+            f"{none} {first} is {points} ahead each time, but so few seeds may agree by chance "
+            f"({seeds}, {say_p(p)}{several})."
         )
-    lead = f"{none} {first} is {points} ahead on average, which may be chance ({interval}; {seeds}"
-    if difference.p < SIGNIFICANT:
-        return f"{lead}; {say_p(p)} after allowing for several comparisons)."
-    return f"{lead})."
+    return f"{none} {first} is {points} ahead on average, which may be chance ({interval}; {seeds})."
+
+
+def _too_few(first: str, second: str) -> str:
+    return (
+        f"Fewer than {MIN_SEEDS} seeds can't show whether {first} or {second} is the better model. "
+        f"Train at least {MIN_SEEDS} seeds of each, better five."
+    )
 
 
 def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) -> list[str]:
     shows = (
         f"Single runs can't show whether {first} or {second} is the better model: "
-        "accuracy also moves from seed to seed. Train at least two seeds of each, better five."
+        f"accuracy also moves from seed to seed. Train at least {MIN_SEEDS} seeds of each, better five."
     )
     if flips is None:
         return [shows]

@@ -6,14 +6,15 @@ import time
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
 from fmnist import metrics
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Group, Library
 from fmnist.store.run import Run
-from fmnist.training import loop
 
 
 def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndarray:
@@ -33,17 +34,26 @@ def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndar
 
 def timed_probabilities(library: Library, group: Group, images: np.ndarray) -> tuple[np.ndarray, float]:
     """`probabilities`, and the seconds that the models took for them, without being loaded."""
-    inputs = loop.as_input(images)
+    inputs = inference.as_input(images)
     models = [load_model(library, run) for run in group.runs]
     started = time.perf_counter()
     with ARCHITECTURES[group.recipe.model].blamed():
-        logits = [loop.evaluate(model, inputs) for model in models]
+        logits = [inference.evaluate(model, inputs) for model in models]
     seconds = time.perf_counter() - started
     return np.stack([metrics.softmax(each) for each in logits]), seconds
 
 
 def load_model(library: Library, run: Run) -> nn.Module:
-    """A finished run's model, on the CPU."""
-    model = loop.build(run.recipe.model, run.recipe.seed, torch.device("cpu"))
-    model.load_state_dict(load(library.weights(run)))
+    """A finished run's model, on the CPU.
+
+    Raises:
+        ModelError: it is a model of the user's own, and can't be made.
+        DamagedRun: its weights can't be read, or are those of another model; it is left out from now on.
+    """
+    model = inference.build(run.recipe.model, run.recipe.seed, torch.device("cpu"))
+    weights = library.weights(run)
+    try:
+        model.load_state_dict(load(weights))
+    except (SafetensorError, RuntimeError, TypeError, ValueError):
+        raise library.stores[run.source].put_down(run.id, "its weights can't be read") from None
     return model.eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -41,8 +41,6 @@ TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
 
 SIZES = ("parameters", "multiply_adds")
 """Of the model: fields of a run, and columns of the tables of runs."""
-
-CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,11 @@ OPTIONAL = ("single_seconds", "never_predicted", "zero_layers", "at_once")
 
 def _is_number(value: object) -> bool:
     """Also whether it is finite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_time(value: Any) -> bool:
+    return _is_number(value) and value >= 0
 
 
 def _is_whole(value: object) -> bool:
@@ -124,11 +126,13 @@ def _is_whole(value: object) -> bool:
 
 
 FIELDS: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("test_loss", "test_accuracy", *TIMES), _is_number),
+    **dict.fromkeys(TIMES, _is_time),
+    "test_loss": _is_number,
+    "test_accuracy": lambda value: _is_number(value) and 0 <= value <= 1,
     "dead": lambda value: isinstance(value, bool),
-    "never_predicted": lambda value: isinstance(value, list) and all(map(_is_whole, value)),
+    "never_predicted": lambda value: isinstance(value, list) and all(_is_whole(one) and 0 <= one < 10 for one in value),
     "zero_layers": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    "at_once": _is_whole,
+    "at_once": lambda value: _is_whole(value) and value >= 1,
 }
 """The fields of a `Result`, and what tells whether a value read from JSON can be one."""
 
@@ -155,7 +159,7 @@ class Run:
     multiply_adds: int | None
     steps: int | None
     step: int
-    images_per_second: float | None
+    images_per_second: float | None  # mean of a running run so far, evaluations included: `training.estimate`
     result: Result | None
     error: str | None
     cluster: str | None = None  # the address of the Ray cluster that shall train it; None: this machine
@@ -176,14 +180,6 @@ class Run:
     def where(self) -> str:
         """Where it really ran, for people: "CPU", or the GPU's name."""
         return "CPU" if self.device == "cpu" else self.device or ""
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long a running run will still take at the mean speed so far; None before its first report."""
-        if not (self.steps and self.images_per_second):
-            return None
-        left = self.recipe.image_passes(self.steps, self.steps) - self.recipe.image_passes(self.step, self.steps)
-        return left / self.images_per_second + CLOSING_SECONDS
 
     @property
     def finished_result(self) -> Result:

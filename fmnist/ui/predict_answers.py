@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
 from fmnist.predict.conversion import USUALLY_WITHOUT
@@ -87,7 +88,7 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
     place = st.container()
     made = None
     without = USUALLY_WITHOUT
-    if picture.size != (conversion.SIDE, conversion.SIDE):
+    if picture.size != (SIDE, SIDE):
         made = st.expander("How the picture becomes 28 × 28", key="conversion", on_change="rerun", bind="query-params")
         with made:
             without = choose_steps()
@@ -228,6 +229,6 @@ def _remembered(
 ) -> tuple[np.ndarray, float]:
     from fmnist.predict import prediction
 
-    image = np.frombuffer(pixels, np.uint8).reshape(1, conversion.SIDE, conversion.SIDE)
+    image = np.frombuffer(pixels, np.uint8).reshape(1, SIDE, SIDE)
     seeds, seconds = prediction.timed_probabilities(_library, _group, image)
     return seeds[:, 0], seconds

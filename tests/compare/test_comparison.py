@@ -111,6 +111,46 @@ def test_what_is_worth_its_cost_is_what_nobody_beats(reference):
     assert reference.fairness().empty and reference.apart() == []
 
 
+@pytest.fixture
+def partly_timed(library, store, small_data) -> Comparison:
+    """Three models at once, then two of them with three seeds: Model 2, the best, was timed apart from the others."""
+    for model in "012":
+        finished_run(store, Recipe(model), small_data, accuracy=0.6 + int(model) / 10, seconds=1 + int(model))
+    for model in "01":
+        for seed in (1, 2):
+            recipe = Recipe(model, seed)
+            finished_run(
+                store, recipe, small_data, accuracy=0.8 - int(model) / 10, seconds=5 + int(model), machine="Another"
+            )
+    return Comparison(library, default_groups(library.groups("fashion-mnist", "own")), small_data.test_labels)
+
+
+def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_timed):
+    cost = COSTS["train_seconds"]
+    assert "**Model 2** is ahead" in partly_timed.answer and "times as long" not in partly_timed.answer
+    picture = partly_timed.cost(cost)
+    assert "Model 2 80.0% for 3.0 s (timed under other conditions)" in picture.alt
+    large = {trace.name: trace for trace in picture.figure.data if trace.mode == "markers+text"}
+    hollow = {name: trace.marker.symbol.endswith("-open") for name, trace in large.items()}
+    assert hollow == {"Model 0": False, "Model 1": False, "Model 2": True}
+    small = {trace.name: trace.marker.symbol for trace in picture.figure.data if trace.mode == "markers"}
+    open_seeds = {name: [symbol.endswith("-open") for symbol in symbols] for name, symbols in small.items()}
+    both = {"Model 0": [True, False, False], "Model 1": [True, False, False], "Model 2": [True]}
+    assert open_seeds == both
+    said = partly_timed.say_cost(cost)
+    assert said.startswith("Of Model 0 and Model 1, **Model 0 (73.3% for 5.0 s)** is the cheapest and has the highest")
+    assert said.endswith("Left out: Model 2 (timed under other conditions).") and "the most accurate" not in said
+    assert "Left out" not in partly_timed.say_cost(COSTS["parameters"])
+
+
+def test_a_dearer_model_is_not_called_worth_it_without_a_word_where_its_lead_may_be_chance(library, store, small_data):
+    for model, accuracies in (("0", (0.80, 0.84, 0.76)), ("2", (0.81, 0.80, 0.85))):
+        for seed, accuracy in enumerate(accuracies):
+            finished_run(store, Recipe(model, seed), small_data, accuracy=accuracy, seconds=1 + int(model))
+    compared = Comparison(library, library.groups("fashion-mnist", "own"), small_data.test_labels)
+    assert "That Model 2 is more accurate than Model 0 may be chance." in compared.say_cost(COSTS["train_seconds"])
+
+
 def test_leads_on_home_are_what_compare_says_of_means(reference):
     said = [pair.sentence for pair in reference.pairs]
     assert len(reference.leads) == 2

@@ -138,12 +138,13 @@ class Server:
     Args:
         runs: the folder of its store.
         data: its data root.
-        script: that of an installation, which is served from the folder in which the test is; else the checkout's.
+        command: of an installation, run in the folder in which the test is, with Streamlit's options added; else the
+            checkout's script is served.
         environment: further variables for it; None takes one away.
     """
 
-    def __init__(self, runs: Path, data: Path, script: Path | None = None, **environment: str | None) -> None:
-        self.runs, self.data, self.script = runs, data, script
+    def __init__(self, runs: Path, data: Path, command: list[str] | None = None, **environment: str | None) -> None:
+        self.runs, self.data, self.command = runs, data, command
         self.environment = {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(data)} | environment
         self.port = free_port()
         self.process: subprocess.Popen | None = None
@@ -158,12 +159,12 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "streamlit", "run", str(self.script or "dashboard.py")]
+        command = list(self.command or [sys.executable, "-m", "streamlit", "run", "dashboard.py"])
         command += ["--server.port", str(self.port), "--server.headless", "true"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
-                cwd=None if self.script else PROJECT,
+                cwd=None if self.command else PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
