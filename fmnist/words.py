@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+def exact(number: float) -> str:
+    """A number in as few digits as read as the same number: "0.1", "1", "0.0031622776601683795"."""
+    text = repr(float(number))
+    return text.removesuffix(".0")
+
+
 def listed(names: Iterable[str], last: str = "and") -> str:
     """ "a, b and c"."""
     names = list(names)

@@ -149,7 +149,7 @@ class Library:
             title += [where] if places[source, text] > 1 else []
             groups.append(Group(source, recipe, where, tuple(found), " · ".join(title)))
         return sorted(
-            groups,
+            told_apart(groups),
             key=lambda group: (
                 ARCHITECTURES.place(group.recipe.model),
                 not group.recipe.published,
@@ -179,6 +179,15 @@ class Library:
                 part = store.history(list(addresses), split)
                 parts.append(part.assign(run=part["run"].map(addresses)))
         return pd.concat(parts, ignore_index=True) if parts else self.own.history([])
+
+
+def told_apart(groups: Sequence[Group]) -> list[Group]:
+    """Groups of which no two have the same title: models and GPUs may have the same names as others."""
+    titles = Counter(group.title for group in groups)
+    return [
+        group if titles[group.title] == 1 else replace(group, title=f"{group.title} · run {group.id}")
+        for group in groups
+    ]
 
 
 def as_row(run: Run) -> dict[str, Any]:

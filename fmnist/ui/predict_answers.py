@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fmnist.compare.calibration import calibrated, ensemble_logits
+from fmnist.compare.calibration import Calibrated, calibrated, ensemble_logits
 from fmnist.compare.sentences import say_on_test_images
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataError
@@ -20,6 +21,7 @@ from fmnist.predict import conversion
 from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.picture_file import ImageError
 from fmnist.store.library import Group, Library
+from fmnist.store.run import Run
 from fmnist.ui import probability_bars, resources
 from fmnist.ui.conversion_steps import choose_steps, show_steps
 from fmnist.ui.page import explained
@@ -187,13 +189,15 @@ def _say_how_good(library: Library, dataset: str, answers: Sequence[Answer]) -> 
     said = []
     for answer in answers:
         runs = answer.answering.runs
-        found = library.remember(
-            ("on test images", dataset, tuple(run.address for run in runs)),
-            lambda runs=runs: calibrated(ensemble_logits([library.logits(run) for run in runs]), labels),
-        )
+        name = "on test images", dataset, tuple(run.address for run in runs)
+        found = library.remember(name, partial(_on_test_images, library, runs, labels))
         who = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0].recipe.seed}"
         said.append(f"- {escape(say_on_test_images(f'{answer.name}, {who}', found))}")
     st.caption("\n".join(["How good these answers are:\n", *said]))
+
+
+def _on_test_images(library: Library, runs: Sequence[Run], labels: np.ndarray) -> Calibrated:
+    return calibrated(ensemble_logits([library.logits(run) for run in runs]), labels)
 
 
 def _bars(answer: Answer) -> str:

@@ -190,6 +190,17 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     assert not answers(at)
 
 
+def test_the_picture_that_was_picked_is_dropped_when_others_stand_there(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    upload(at, **{name: to_png(small_data.test_images[place]) for place, name in enumerate(("a", "b", "c", "d", "e"))})
+    [table] = [element.proto for element in at.dataframe if "many" in element.proto.id]
+    at.session_state["many" + table.id.rpartition("many")[2]] = {"selection": {"rows": [4], "columns": [], "cells": []}}
+    assert answers(again(at))
+    upload(at, a=to_png(small_data.test_images[0]), c=to_png(small_data.test_images[2]))
+    assert says(at, "Pick a row to look closer.") and not answers(at)
+
+
 def test_a_drawing_is_answered_and_what_is_none_is_refused_in_a_sentence(store, small_data):
     three_models(store, small_data, weights=True)
     assert says(visit(PREDICT), "Draw one piece of clothing, and fill it")
