@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 
@@ -626,16 +625,8 @@ def test_what_is_refused_has_its_exit_code_by_any_way_in(store):
     check_refused(Answer(answer.exit_code, answer.stdout, answer.stderr), "no run 7")
 
 
-def test_the_version_is_that_of_the_distribution(fmnist, monkeypatch):
-    monkeypatch.setattr("importlib.metadata.version", {"fmnist": "1.2.3"}.__getitem__)
-    assert (fmnist("--version").code, fmnist("--version").out) == (0, "fmnist 1.2.3\n")
-
-
-def test_the_version_of_a_checkout(fmnist, monkeypatch):
-    def missing(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr("importlib.metadata.version", missing)
+def test_the_version_has_one_home(fmnist):
+    """It is also the distribution's: tests/test_package.py."""
     assert fmnist("--version").out == f"fmnist {fmnist_package.__version__}\n"
 
 
