@@ -39,6 +39,7 @@ from fmnist.compare.summary import ACCURACY, as_tables, comparable
 from fmnist.data.catalog import DatasetInfo
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import SIZES, TIMES, Run
+from fmnist.words import escape
 
 T = TypeVar("T")
 
@@ -109,7 +110,8 @@ class Comparison:
     @property
     def answer(self) -> str:
         """Which model to pick: Markdown."""
-        return sentences.conclusion(*self.tables)
+        table, runs = self.tables
+        return sentences.conclusion(table.assign(name=table["name"].map(escape)), runs)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """Every seed, the means and their intervals."""
@@ -226,7 +228,7 @@ class Comparison:
         """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
         table, _ = self.tables
         shown = table[table[cost.column].notna() & (table["comparable"] | (not cost.timed))]
-        return sentences.say_cost(shown, cost)
+        return sentences.say_cost(shown.assign(name=shown["name"].map(escape)), cost)
 
     def apart(self) -> list[str]:
         """Why some times can't be compared: a sentence for each group that is apart."""
