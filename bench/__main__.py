@@ -22,7 +22,7 @@ from pathlib import Path
 from bench.common import descendants, kill
 from fmnist import settings
 from fmnist.data import files
-from fmnist.training.worker import machine, versions
+from fmnist.training.hardware import machine, versions
 
 NAMES = ("training", "trainer", "scale", "live", "pages", "viewers", "predict", "conversion")
 LONGEST = 1800.0  # Seconds that one may take.

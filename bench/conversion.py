@@ -23,7 +23,8 @@ from PIL import Image
 
 from bench.common import show
 from fmnist.data import files
-from fmnist.predict.conversion import SIDE, USUALLY_WITHOUT, convert, naive
+from fmnist.data.framing import SIDE
+from fmnist.predict.conversion import USUALLY_WITHOUT, convert, naive
 from fmnist.predict.picture_file import open_image
 from fmnist.store.library import Library, default_groups
 from fmnist.store.store import Store, store_path

@@ -25,7 +25,7 @@ from bench.common import show, wait, wait_until_trained
 from fmnist.data import files
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store, store_path
-from fmnist.training import scheduler
+from fmnist.training import launcher
 
 UPDATES = 20
 
@@ -92,7 +92,7 @@ def main() -> None:
         ready(page)
         warm = seconds_to_first_point(page)
         store.request_stop([run.id for run in store.runs(*ACTIVE)])
-        wait(lambda: not (store.runs(*ACTIVE) and scheduler.is_alive(store)), "the training to stop")
+        wait(lambda: not (store.runs(*ACTIVE) and launcher.is_alive(store)), "the training to stop")
     gaps = [(later - earlier) / 1000 for earlier, later in zip(seen["updates"][1:], seen["updates"][2:], strict=False)]
     show(
         ["what", "measured", "bound"],

@@ -29,8 +29,9 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import Run, Status
 from fmnist.store.store import Store, store_path
-from fmnist.training import scheduler, worker
-from fmnist.training.worker import ClusterState, EndReport, Node, Order, ProgressReport, Report
+from fmnist.training import launcher, scheduler, worker, worker_handle
+from fmnist.training.messages import ClusterState, EndReport, Node, Order, ProgressReport, Report
+from fmnist.training.worker_handle import Job, WorkerHandle
 
 BOUND = 0.3  # Seconds that a run may take more over Ray than here.
 STOP_BOUND = 2.0
@@ -61,7 +62,7 @@ def trained(address: str | None) -> Iterator[Store]:
         store = Store(store_path(folder))
         before = set(descendants(os.getpid()))
         os.environ["FMNIST_RAY_ADDRESS"] = address or ""
-        scheduler.start(store)
+        launcher.start(store)
         try:
             yield store
         finally:
@@ -110,7 +111,7 @@ class Following(scheduler.Scheduler):
         super().__init__(store)
         self.late: list[float] = []
 
-    def _write_down(self, talker: scheduler.Worker, job: scheduler.Job, report: tuple[float, Report]) -> None:
+    def _write_down(self, talker: WorkerHandle, job: Job, report: tuple[float, Report]) -> None:
         due, report = report
         super()._write_down(talker, job, report)
         self.late.append(time.monotonic() - due)
@@ -185,7 +186,7 @@ def main() -> None:
         ["difference, pair by pair", f"{BOUND} s", f"{statistics.median(costs):.2f} s", f"{max(costs):.2f} s"],
         ["stopping a run over Ray", f"{STOP_BOUND:.0f} s", f"{statistics.median(stops):.2f} s", f"{max(stops):.2f} s"],
     ]
-    scheduler.serve_cluster = replay
+    worker_handle.serve_cluster = replay
     for count in AT_ONCE:
         median, most, share = follow(count, options.data)
         rows.append(

@@ -22,7 +22,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import ACTIVE, Status
 from fmnist.store.store import Store, store_path
-from fmnist.training import scheduler
+from fmnist.training import estimate, hardware, launcher
 
 SEEDS = 5
 LONGEST = 1200.0  # Seconds that all of it may take.
@@ -43,8 +43,9 @@ def train(store: Store, seeds: range, epochs: int, root: Path) -> tuple[float, d
         active = {run.id for run in running}
         for run in running:
             for share in SHARES:
-                if run.steps and run.seconds_left is not None and run.step >= share * run.steps:
-                    told.setdefault((run.id, share), (now, run.seconds_left))
+                left = estimate.seconds_left(run)
+                if run.steps and left is not None and run.step >= share * run.steps:
+                    told.setdefault((run.id, share), (now, left))
         if not store.runs(*ACTIVE):
             break
         assert now - started < LONGEST, "the trainer does not come to an end: see its log"
@@ -65,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(store_path(folder))
-        scheduler.start(store)
+        launcher.start(store)
         try:
             train(store, range(1000, 1001), 1, options.data)  # Everything is loaded now.
             alone, errors = train(store, range(1), options.epochs, options.data)
@@ -77,7 +78,7 @@ def main() -> None:
         ["what", "measured"],
         [
             ["three models, one seed", f"{alone:.1f} s"],
-            [f"three models, {SEEDS} seeds, {scheduler.slots()} runs at once", f"{together:.1f} s"],
+            [f"three models, {SEEDS} seeds, {hardware.slots()} runs at once", f"{together:.1f} s"],
             [f"the same, as a share of {SEEDS} times one seed", f"{together / (SEEDS * alone):.0%}"],
             *(
                 [f"error of the time left, {ARCHITECTURES[model].name}, {share:.0%} done", f"{max(found):.0%}"]

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 it could not be done (one sentence on standard error), 2 w
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -80,6 +81,9 @@ program = Program(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # What it can't encode is printed escaped, as in \udcff.
+            stream.reconfigure(errors="backslashreplace")
     try:
         program.main(arguments)
     except SystemExit as ended:

@@ -10,6 +10,7 @@ was wrong. What libraries write there besides is not for a page.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,11 +23,18 @@ from typing import IO
 from fmnist import settings
 
 SAID = "fmnist: "
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def say(sentence: object) -> None:
     """Tell the person, or the page, that has started this process something that is no result."""
-    print(f"{SAID}{sentence}", file=sys.stderr)
+    print(printable(f"{SAID}{sentence}"), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    r"""Text for a line of a terminal. What would break the line, colour it, or can't be written in UTF-8 (the bytes of
+    a file's name may be no text at all) becomes an escape sequence such as \n."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class BackgroundProcess:

@@ -14,9 +14,6 @@ from fmnist.words import exact
 TRAINING_VERSION = 1
 """Part of every key. Raise it when the training loop changes in a way that changes weights."""
 
-FORWARD = 1 / 3
-"""The arithmetic of an image that is evaluated, forward alone, as a share of that of one that is trained on. Measured
-for Model 2 on two cores: 0.26 s for FashionMNIST's test images, a sixth as many as those of an epoch, to 4.6 s."""
 OPTIMIZERS = {"sgd": "SGD", "sgd-momentum": "SGD, momentum 0.9", "adam": "Adam"}
 DEVICES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA"}
 
@@ -79,18 +76,6 @@ class Recipe:
         """
         parts = [str(TRAINING_VERSION), self.to_json(), fingerprint, ARCHITECTURES[self.model].definition]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-    def image_passes(self, step: int, steps: int) -> float:
-        """What it takes to train up to a step, in images trained on: the time left follows from it.
-
-        An image that is evaluated counts as `FORWARD`.
-
-        Args:
-            steps: of the whole run.
-        """
-        epoch = steps / self.epochs
-        evaluation = FORWARD * self.info.test / self.info.train
-        return self.batch_size * (step + evaluation * epoch * (step // epoch))
 
     @property
     def info(self) -> DatasetInfo:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fmnist import settings
-from fmnist.training import scheduler
+from fmnist.training import launcher
 from fmnist.ui import live_chart, resources, run_table, train_form, train_progress
 from fmnist.ui.page import page
 from fmnist.ui.train_link import fill_in_train
@@ -21,4 +21,4 @@ with page("Train", "How do they learn?" if settings.read_only() else "Train the 
     st.fragment(train_progress.watch, run_every=st.session_state["pace"])(library)
     run_table.show_all(library)
     if not settings.read_only():
-        scheduler.start(library.own)  # So that it has loaded what it needs when somebody presses Train.
+        launcher.start(library.own)  # So that it has loaded what it needs when somebody presses Train.

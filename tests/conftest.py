@@ -29,7 +29,7 @@ from fmnist.data.files import DataMissing, Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.store import Store
-from fmnist.training import scheduler
+from fmnist.training import launcher
 from fmnist.training.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def runs_path(tmp_path: Path) -> Iterator[Path]:
-    """Where a test's store belongs. Scheduler processes that work on it do not outlive the test."""
+    """Where a test's store belongs. Trainer processes that work on it do not outlive the test."""
     yield tmp_path / "runs" / "fmnist.db"
     kill_trainers(tmp_path)
 
@@ -350,7 +350,7 @@ def bare_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The stores for which a page would have started a trainer; none is started."""
     stores: list[Path] = []
-    monkeypatch.setattr(scheduler, "start", lambda runs: stores.append(runs.path))
+    monkeypatch.setattr(launcher, "start", lambda runs: stores.append(runs.path))
     return stores
 
 
@@ -369,7 +369,7 @@ def linkless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def at_work(store: Store) -> Iterator[None]:
     """A trainer seems to work on the store: its lock is held."""
-    with scheduler._held(scheduler._lock(store.path)) as held:
+    with launcher.held(launcher.lock(store.path)) as held:
         assert held
         yield
 

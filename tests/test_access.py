@@ -15,7 +15,7 @@ from fmnist.recipe import Recipe
 from fmnist.settings import Asker, SettingsError
 from fmnist.store.queue import TooManyRuns
 from fmnist.store.store import Store, StoreError
-from fmnist.training import scheduler
+from fmnist.training import launcher
 from fmnist.ui import login
 
 ANN, BEN = Asker("ann", 3), Asker("ben", 3)
@@ -139,7 +139,7 @@ def test_addresses_of_one_network_are_one_viewer():
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> None:
     """No trainer is started; and AppTest, which knows no addresses, gives the same one each time."""
-    monkeypatch.setattr(scheduler, "start", lambda runs: None)
+    monkeypatch.setattr(launcher, "start", lambda runs: None)
     monkeypatch.setattr(login, "_network", lambda address: "")
 
 

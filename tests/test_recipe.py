@@ -9,7 +9,6 @@ import pytest
 from conftest import is_one_sentence
 
 from fmnist import recipe as recipe_module
-from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, RecipeError
 
@@ -115,18 +114,3 @@ def test_describe():
     assert Recipe("2", 5).describe() == "SGD, lr 0.1, batch 32, 3 epochs"
     changed = Recipe("0", epochs=1, learning_rate=0.001, optimizer="adam", batch_size=100)
     assert changed.describe() == "Adam, lr 0.001, batch 100, 1 epoch"
-
-
-def test_work_is_images_trained_on_and_evaluations_in_the_same_unit():
-    recipe = Recipe("0", epochs=2, batch_size=10)
-    assert recipe.image_passes(0, 36) == 0
-    assert recipe.image_passes(17, 36) == 170  # within the first epoch of 18 steps
-    assert recipe.image_passes(18, 36) == pytest.approx(180 + 10)  # and its evaluation
-    assert recipe.image_passes(36, 36) == pytest.approx(360 + 2 * 10)
-
-
-@pytest.mark.parametrize("info", DATASETS.values(), ids=lambda info: info.id)
-def test_the_work_of_an_evaluation_follows_from_the_data_sets_sizes(info):
-    """An epoch is the images that are trained on, and a third of the arithmetic for each that is tested."""
-    recipe = Recipe("0", dataset=info.id, epochs=1, batch_size=1)
-    assert recipe.image_passes(info.train, info.train) == pytest.approx(info.train + info.test / 3)

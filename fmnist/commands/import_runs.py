@@ -26,6 +26,7 @@ import torch
 from fmnist import metrics
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
@@ -33,7 +34,6 @@ from fmnist.store.database import StoreError
 from fmnist.store.library import Library
 from fmnist.store.run import TIMES, Record, Result, Status
 from fmnist.store.schema import APPLICATION_ID, SCHEMA_VERSION
-from fmnist.training import loop
 
 MAX_BYTES = 256 * 2**20
 """Of one thing in the file, packed or not."""
@@ -277,7 +277,7 @@ class _Source:
     def _check_weights(self, weights: bytes, recipe: Recipe) -> None:
         try:
             if recipe.model not in self._models:
-                self._models[recipe.model] = loop.build(recipe.model, 0, torch.device("cpu"))
+                self._models[recipe.model] = inference.build(recipe.model, 0, torch.device("cpu"))
             tensors = safetensors.torch.load(weights)
             self._models[recipe.model].load_state_dict(tensors)
         except Exception:  # Also from the code of a user's model.

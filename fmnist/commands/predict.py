@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from fmnist.commands import CommandError, options
+from fmnist.background import printable
+from fmnist.commands import CommandError, options, say
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
 from fmnist.data.catalog import DATASETS
+from fmnist.data.framing import Framing
+from fmnist.export.folder import write_file
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict.conversion import convert, to_png
-from fmnist.predict.picture_file import open_image
+from fmnist.predict.conversion import convert_file, to_png
+from fmnist.predict.picture_file import ImageError, pictures_in
 from fmnist.store.library import default_groups
 
 COLUMNS = (
@@ -30,49 +36,82 @@ trained_on = options.dataset_option("What the models were trained on.")
 @click.argument("images", nargs=-1, required=True, type=IMAGE, metavar="IMAGE...")
 @trained_on
 @options.format_option("table", "csv", "json")
-def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> None:
-    """Say what every model makes of image files.
+def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> int:
+    """Say what every model makes of image files, and of those in folders.
 
-    A model's answer is the mean over its seeds: your own runs where there are any, else those of the project.
+    A model's answer is the mean over its seeds: your own runs where there are any, else those of the project. A file
+    that can't be used is named on standard error; the others are answered, and the exit code is 1.
     """
-    info = DATASETS[dataset]
-    converted = [convert(open_image(path), info.subject.framing) for path in images]
-    library = places.library
+    info, library = DATASETS[dataset], places.library
     groups = default_groups(library.groups(dataset))
     if not groups:
         raise CommandError(f"No model is trained on {info.title} yet: python -m fmnist train --dataset {dataset}.")
+    usable, complete = _read(images, info.subject.framing)
+    if not usable:
+        return 1
     from fmnist.predict import prediction  # imports torch
 
+    pixels = np.stack([picture.image for picture in usable])
+    means = [prediction.probabilities(library, group, pixels).mean(axis=0) for group in groups]
     answers: list[dict[str, Any]] = []
-    for path, image in zip(images, converted, strict=True):
-        for group in groups:
-            probabilities = prediction.probabilities(library, group, image.image[None]).mean(axis=0)[0]
-            label = info.classes[int(probabilities.argmax())]
-            answer = {"file": str(path), "model": group.recipe.model, "label": label}
-            answers.append(answer | {"probabilities": [float(probability) for probability in probabilities]})
+    for place, picture in enumerate(usable):
+        for group, mean in zip(groups, means, strict=True):
+            label = info.classes[int(mean[place].argmax())]
+            answer = {"file": str(picture.path), "model": group.recipe.model, "label": label}
+            answers.append(answer | {"probabilities": mean[place].tolist()})
     if format == "json":
         print_json(answers)
-        return
-    for path, image in zip(images, converted, strict=True):
-        for remark in image.remarks:
-            click.echo(f"{path}: {remark}", err=True)
+        return 0 if complete else 1
+    for picture in usable:
+        for remark in picture.remarks:
+            click.echo(printable(f"{picture.path}: {remark}"), err=True)
     if format == "csv":
         rows = [answer | dict(zip(info.classes, answer["probabilities"], strict=True)) for answer in answers]
         print_rows(rows, ("file", "model", "label", *info.classes), format)
     else:
         print(table(answers, COLUMNS, room(), header=False))
+    return 0 if complete else 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file that can be answered: its image, uint8 (28, 28), and what may mislead a model."""
+
+    path: Path
+    image: np.ndarray
+    remarks: tuple[str, ...]
+
+
+def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]:
+    """The pictures that can be used, and whether these are all; of any other it is said what is wrong."""
+    usable, complete = [], True
+    for path in paths:
+        try:
+            files = pictures_in(path)
+        except ImageError as error:
+            files, complete = [], False
+            say(error)
+        for file in files:
+            try:
+                converted = convert_file(file, framing)
+            except ImageError as error:
+                complete = False
+                say(error)
+            else:  # Without its steps: those of many photos would fill the memory.
+                usable.append(Picture(file, converted.image, converted.remarks))
+    return usable, complete
 
 
 @options.command("convert", custom_models=False)
 @click.argument("image", type=IMAGE)
 @click.argument("output", type=IMAGE, metavar="OUT.png")
+@click.option("--force", is_flag=True, help="Replace OUT.png if it is there.")
 @trained_on
-def convert_image(places: Places, image: Path, output: Path, dataset: str) -> None:
+def convert_image(places: Places, image: Path, output: Path, force: bool, dataset: str) -> None:
     """Write the 28 x 28 grey image that the models see of an image file."""
-    converted = convert(open_image(image), DATASETS[dataset].subject.framing)
+    if output.suffix.lower() != ".png":
+        raise CommandError(f"{output} would not be a PNG file: give the result a name that ends with .png.")
+    converted = convert_file(image, DATASETS[dataset].subject.framing)
+    write_file(output, to_png(converted.image), replace=force)
     for remark in converted.remarks:
         click.echo(remark, err=True)
-    try:
-        output.write_bytes(to_png(converted.image))
-    except OSError as error:
-        raise CommandError(f"{output} can't be written: {error.strerror or error}.") from None

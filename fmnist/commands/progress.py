@@ -16,7 +16,7 @@ from fmnist.commands import CommandError, say
 from fmnist.commands.options import as_ranges
 from fmnist.store.run import ACTIVE, Run, Status
 from fmnist.store.store import Store, store_path
-from fmnist.training import scheduler
+from fmnist.training import launcher
 
 FOLLOW_SECONDS = 0.2
 START_SECONDS = 10  # That a trainer has to take its lock, which needs less than one.
@@ -128,7 +128,7 @@ def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet
     """
     if not ids:
         return
-    scheduler.start(store)
+    launcher.start(store)
     progress = Progress() if quiet else Bars(len(ids)) if sys.stderr.isatty() else Lines(store, ids)
     try:
         follow(store, ids, cluster, progress)
@@ -161,16 +161,16 @@ def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Prog
             progress.update(store.by_ids(ids, Status.RUNNING), left)
             if not left:
                 return
-            problem = cluster and scheduler.cluster_state(store, cluster).problem
+            problem = cluster and launcher.cluster_state(store, cluster).problem
             if problem and problem != told:
                 tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
             told = problem
-            if scheduler.is_alive(store):
+            if launcher.is_alive(store):
                 waited = time.monotonic()
             else:
-                scheduler.recover(store)  # Else what it was training would be waited for without end.
+                launcher.recover(store)  # Else what it was training would be waited for without end.
                 if time.monotonic() - waited > START_SECONDS:
-                    words = scheduler.last_words(store.path)
+                    words = launcher.last_words(store.path)
                     raise CommandError(f"The trainer does not start, or has ended. {words}".strip())
             time.sleep(FOLLOW_SECONDS)
         raise KeyboardInterrupt

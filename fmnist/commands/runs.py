@@ -13,7 +13,7 @@ from fmnist.commands.progress import train_queued
 from fmnist.commands.results import FIELDS, facts, report, row, standing
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
 from fmnist.store.run import ACTIVE, Status
-from fmnist.training import scheduler
+from fmnist.training import launcher
 
 LISTED = (
     Column("id", lambda run: run.address, right=True),
@@ -86,7 +86,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
     Without an ID all interrupted runs are resumed.
     """
     runs = places.library.own
-    scheduler.recover(runs)  # What a trainer that is gone has left behind is interrupted.
+    launcher.recover(runs)  # What a trainer that is gone has left behind is interrupted.
     wanted = [existing(places.library, "own", id) for id in _each_once(ids)] or runs.runs(Status.INTERRUPTED)
     for run in wanted:
         if run.status == Status.FAILED:

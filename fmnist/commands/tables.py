@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fmnist.background import printable
+from fmnist.export.formulas import harmless
+
 GAP = "  "
 MIN_SHORTENED = 8
 """Characters that are left of a text where there is no room."""
@@ -25,6 +28,10 @@ class Column:
     right: bool = False  # whether it is aligned on the right, as numbers are
     shortens: bool = False  # whether its longest texts may be cut where there is no room
     optional: bool = False  # whether it may be left out where there is no room
+
+    def shown(self, row: Any) -> str:
+        """The text of a row as a terminal can show it in a line."""
+        return printable(self.text(row))
 
 
 def room() -> int | None:
@@ -60,7 +67,7 @@ def table(rows: Sequence[Any], columns: Sequence[Column], room: int | None, *, h
             break
         widths[widest] -= 1
     lines = [[column.title for column in columns]] if header else []
-    lines += [[column.text(row) for column in columns] for row in rows]
+    lines += [[column.shown(row) for column in columns] for row in rows]
     return "\n".join(
         GAP.join(
             _cut(text, width).rjust(width) if column.right else _cut(text, width).ljust(width)
@@ -77,7 +84,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], fields: Sequence[str], format:
         return
     writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
 
 
 def print_json(value: Any) -> None:
@@ -86,7 +93,7 @@ def print_json(value: Any) -> None:
 
 def _widths(rows: Sequence[Any], columns: Sequence[Column], header: bool = True) -> list[int]:
     return [
-        max([len(column.title) if header else 0, *(len(column.text(row)) for row in rows)], default=0)
+        max([len(column.title) if header else 0, *(len(column.shown(row)) for row in rows)], default=0)
         for column in columns
     ]
 

@@ -15,7 +15,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
-from fmnist.training import scheduler, timing
+from fmnist.training import launcher, timing
 
 
 @options.command("time", changes=True)
@@ -47,7 +47,7 @@ def time_steps(
         raise CommandError("Runs on different data can't be timed together: name those on one data set.")
     names = _names(recipes)
     loaded = places.load(recipes[0].dataset)
-    scheduler.recover(runs)  # What a trainer that is gone has left behind is not being trained.
+    launcher.recover(runs)  # What a trainer that is gone has left behind is not being trained.
     _check_idle(runs)
     from fmnist.training.loop import TrainingError
 

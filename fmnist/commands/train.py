@@ -11,8 +11,8 @@ from fmnist.commands.results import report
 from fmnist.commands.tables import Column, print_rows, room, table
 from fmnist.grid import Grid
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe
-from fmnist.training import scheduler
-from fmnist.training.estimate import Plan
+from fmnist.training import launcher
+from fmnist.training.dry_run import Plan
 
 PUBLISHED = Recipe("0")
 PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", "trained", "seconds")
@@ -77,7 +77,7 @@ def train(
     runs = places.library.own
     grid = Grid(models, seeds, epochs, batch_sizes, learning_rates, optimizers, dataset, device)
     grid.recipes()  # A grid that can't be trained is said to be so before data are read.
-    plan = Plan(places.library, grid, places.load(dataset), scheduler.slots_of(runs, cluster), again)
+    plan = Plan(places.library, grid, places.load(dataset), launcher.slots_of(runs, cluster), again)
     if (len(plan.todo) > 1 or dry_run) and not quiet and (told := plan.say()):
         say(told)
     if dry_run:

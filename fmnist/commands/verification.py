@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.predict import prediction
 from fmnist.store import checksums
@@ -26,7 +27,6 @@ from fmnist.store.arrays import unpack
 from fmnist.store.library import Library
 from fmnist.store.run import Result, Run
 from fmnist.store.store import Store, StoreError
-from fmnist.training import loop
 
 LOGIT_STEPS = 2
 """By how many float16 steps, those at an image's largest logit, a logit may differ from what the weights give here.
@@ -226,13 +226,13 @@ def _check_weights(check: _Check, library: Library, run: Run, logits: np.ndarray
         there = "weights" in check.contents
         check.fail("weights", "damaged, or of another model." if there else "missing.")
         return
-    images = loop.as_input(dataset.test_images)
-    check.equal("parameters", loop.parameter_count(model), "from the model")
-    check.equal("multiply_adds", loop.multiply_adds(model, images[:1]), "from the model")
-    check.equal("zero_layers", loop.zero_layers(model, images), "from the weights")
+    images = inference.as_input(dataset.test_images)
+    check.equal("parameters", inference.parameter_count(model), "from the model")
+    check.equal("multiply_adds", inference.multiply_adds(model, images[:1]), "from the model")
+    check.equal("zero_layers", inference.zero_layers(model, images), "from the weights")
     if logits is not None:
         threads = ARCHITECTURES[run.recipe.model].parts
-        _check_logits(check, logits, loop.evaluate(model, images, threads), dataset.info.classes)
+        _check_logits(check, logits, inference.evaluate(model, images, threads), dataset.info.classes)
 
 
 def _check_logits(check: _Check, stored: np.ndarray, recomputed: np.ndarray, classes: Sequence[str]) -> None:

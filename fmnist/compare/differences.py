@@ -20,7 +20,11 @@ ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("Learning rate", lambda run: exact(run.recipe.learning_rate), RECIPE),
     ("Batch size", lambda run: run.recipe.batch_size, RECIPE),
     ("Optimiser", lambda run: OPTIMIZERS[run.recipe.optimizer], RECIPE),
-    ("Seeds", lambda run: run.recipe.seed, "Chance may favour one: seeds are compared in pairs where both have them."),
+    (
+        "Seeds",
+        lambda run: run.recipe.seed,
+        "Chance may favour one. Seeds are compared in pairs only where both groups have the same ones.",
+    ),
     ("Times measured on", lambda run: run.conditions, TIMES),
     ("PyTorch", lambda run: run.versions.get("torch", "?"), VERSIONS),
     ("NumPy", lambda run: run.versions.get("numpy", "?"), VERSIONS),

@@ -8,22 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Framing:
-    """How large a thing stands in its image of 28 x 28 pixels, and where."""
-
-    side: int = 28  # pixels of its longer side
-    by_mass: bool = False  # whether its centre of mass is in the middle of the image; else the middle of its extent
-
-
-FILLING = Framing()
-"""FashionMNIST (Xiao, Rasul and Vollgraf 2017, section 2), and KMNIST: its paper does not say how (Clanuwat and others
-2018), but its characters reach the edges, too."""
-
-CENTRED = Framing(side=20, by_mass=True)
-"""MNIST (yann.lecun.com/exdb/mnist), and QMNIST, which follows it (Yadav and Bottou 2019). In 10,000 digits of MNIST
-the longer side has 20 pixels but for two; the centre of mass is within half a pixel of (14, 14), from 0 on, in all."""
+from fmnist.data.framing import CENTRED, FILLING, Framing
 
 
 @dataclass(frozen=True)

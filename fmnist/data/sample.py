@@ -15,10 +15,11 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
+from fmnist.data.framing import SIDE
+
 VERSION = 1
 """Raised whenever the same seed gives other pictures, so that no cache serves old ones."""
 
-SIDE = 28
 _OVERSAMPLING = 3  # parts are drawn this much larger, then averaged: Pillow's polygons have no smooth edges
 _CLOTH = 200  # canvas value of tone 1, below 255 so that a part can be lighter than the rest
 _BLOCK = 1000  # images painted at once: bounds the memory, some 50 MB, however many are asked for

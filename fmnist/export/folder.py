@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,24 @@ def fill(folder: Path, write: Callable[[Path], list[str]], *, replace: bool) -> 
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (made / name).replace(folder / name)
     return [folder / name for name in names], remarks
+
+
+def write_file(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file beside its place, and move it there once it is complete: what was there is kept until then.
+
+    Raises:
+        ExportError: it is there already and is not to be replaced, or can't be written.
+    """
+    with _explained(path):
+        if path.is_dir():
+            raise ExportError(f"{path} is a folder: name a file.")
+        if not replace and os.path.lexists(path):
+            raise ExportError(f"{path} exists already: choose another name, or replace it with --force.")
+        path = Path(os.path.realpath(path))  # A link stays one.
+        with tempfile.TemporaryDirectory(prefix=".fmnist-", dir=path.parent, ignore_cleanup_errors=True) as temporary:
+            made = Path(temporary) / path.name
+            made.write_bytes(content)
+            made.replace(path)
 
 
 @contextmanager

@@ -18,10 +18,10 @@ from torch import nn
 from fmnist.data import sample
 from fmnist.export import ExportError
 from fmnist.export.chosen import Chosen, classes, dataset_title, file_name
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import prediction
 from fmnist.store.run import Run
-from fmnist.training import loop
 
 CHECKED_IMAGES = 1000
 TOLERANCE = 1e-4
@@ -93,7 +93,7 @@ def _check(model: nn.Module, chosen: Chosen, run: Run, path: Path) -> str:
     """What came out of the comparison with onnxruntime, in a sentence."""
     data = chosen.data(run)
     images = data.test_images if data else np.asarray(sample.draw(CHECKED_IMAGES, seed=3)[0], np.uint8)
-    inputs = loop.as_input(images[:CHECKED_IMAGES])
+    inputs = inference.as_input(images[:CHECKED_IMAGES])
     with torch.inference_mode():
         ours = model(inputs).numpy()
     options = onnxruntime.SessionOptions()

@@ -5,37 +5,48 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fmnist.data.catalog import DATASETS
+from fmnist.export import plain
 from fmnist.export.chosen import Chosen, classes, dataset_title, file_name
-from fmnist.export.source import source
+from fmnist.export.plain import check_pictures
+from fmnist.export.source import copies, source
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict.conversion import convert
+from fmnist.predict.picture_file import open_image
 from fmnist.store.run import Run
 
-TEMPLATE = Path(__file__).parent / "plain" / "predict.py"
-FACTS = re.compile(r"(?<=# <facts>\n).*?(?=# </facts>\n)", re.DOTALL)
+PLAIN = Path(plain.__file__).parent
+FACTS = re.compile(r"(?<=# <facts>\n)(.*?)(?=# </facts>\n)", re.DOTALL)
+PACKAGE = "picture_code"
+"""Copies of this project's modules, which read pictures."""
 README = """# {title}
 
 `predict.py` says what {what} of pictures:
 
 ```sh
 pip install torch safetensors numpy pillow
-python predict.py picture.jpg                            # class and probability
+python predict.py picture.jpg folder                     # class and probability
 python predict.py t10k-images-idx3-ubyte.gz --csv        # every test image of a data set in the IDX format
+python check_pictures.py                                 # are pictures still read as they were?
 ```
 
 - `model.py`: the network in PyTorch.
 - `{files}`: the weights{seeds}.
 - `predict.py`: reads pictures, scales the grey values to [0, 1], and gives the softmax of the logits{mean}.
+- `picture_code/`: how a picture becomes 28 × 28 grey values, with `check_pictures.py`, which tests it.
 
 Data: {dataset}. Recipe: {recipe}. Test accuracy: {accuracy}.
 
-A picture of 28 × 28 pixels is taken as it is. Any other is turned grey, negated if its border is lighter than the
-middle of the scale (these networks know light things on black), and scaled to fit 28 × 28, with a black margin.
-`predict.py` says what it did. Nothing is cut out or sharpened: a photo with much around the thing will be misread.
+A picture of 28 × 28 pixels is taken as it is, and negated if its border is light. Any other is treated as the images of
+the data set were: what is around the thing is cut off, it is scaled, put on black and made grey, and its contrast is
+stretched. `predict.py` says what may mislead the network. A picture that can't be used is named on standard error,
+the others are answered, and the exit code is 1.
 """
 
 
 def write(chosen: Chosen, folder: Path) -> list[str]:
-    """A folder for each recipe, or the folder itself if there is only one: predict.py, model.py, weights, README.md.
+    """A folder for each recipe, or the folder itself if there is only one: predict.py and model.py, the weights, what
+    reads pictures, with a check of it, and README.md.
 
     Raises:
         ExportError: the code of a model can't stand by itself.
@@ -49,11 +60,9 @@ def write(chosen: Chosen, folder: Path) -> list[str]:
 
 def _write_group(chosen: Chosen, group: list[Run], folder: Path) -> None:
     run, architecture = group[0], ARCHITECTURES[group[0].recipe.model]
-    code, name = source(architecture)
+    code, build = source(architecture)
     (folder / "model.py").write_text(f"# {architecture.name}: {architecture.layers}\n\n{code}", encoding="utf-8")
-    layout = "channels_last" if architecture.channels_last else "contiguous_format"
-    facts = f"from model import {name} as build\n\nCLASSES = {classes(run)!r}\nLAYOUT = torch.{layout}\n"
-    (folder / "predict.py").write_text(FACTS.sub(lambda _: facts, TEMPLATE.read_text("utf-8")), encoding="utf-8")
+    _write_scripts(run, build, folder)
     for member in group:
         (folder / f"{file_name(member)}.safetensors").write_bytes(chosen.library.weights(member))
     several = len(group) > 1
@@ -68,3 +77,25 @@ def _write_group(chosen: Chosen, group: list[Run], folder: Path) -> None:
         accuracy=", ".join(f"{one.finished_result.test_accuracy:.2%} (seed {one.recipe.seed})" for one in group),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _write_scripts(run: Run, build: str, folder: Path) -> None:
+    """predict.py and check_pictures.py, with copies of what they need of this project."""
+    layout = "channels_last" if ARCHITECTURES[run.recipe.model].channels_last else "contiguous_format"
+    framing = DATASETS[run.recipe.dataset].subject.framing
+    drawn = check_pictures.drawn().items()
+    expected = {name: check_pictures.packed(convert(open_image(content), framing).image) for name, content in drawn}
+    facts = {
+        "predict.py": f"from model import {build} as build\n\nCLASSES = {classes(run)!r}\nLAYOUT = torch.{layout}\n"
+        f"FRAMING = {framing!r}\n",
+        "check_pictures.py": f"FRAMING = {framing!r}\nEXPECTED = {expected!r}\n",
+    }
+    package = folder / PACKAGE
+    package.mkdir()
+    (package / "__init__.py").write_text('"""A picture file -> what a network sees of it."""\n', encoding="utf-8")
+    for name, stated in facts.items():
+        before, _, after = FACTS.split((PLAIN / name).read_text(encoding="utf-8"))
+        text, modules = copies(before + stated + after, PACKAGE)
+        (folder / name).write_text(text, encoding="utf-8")
+        for module, code in modules.items():
+            (package / f"{module}.py").write_text(code, encoding="utf-8")

@@ -1,14 +1,16 @@
-"""The code of an architecture by itself: what a reader, or a script without this project, needs to build it."""
+"""Code by itself: what a reader, or a script without this project, needs to build a model and to read pictures."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import textwrap
+from pathlib import Path
 
 from fmnist.export import ExportError
-from fmnist.models import registry
-from fmnist.models.registry import Architecture, CustomBuild
+from fmnist.models import custom
+from fmnist.models.registry import Architecture
 
 
 def source(architecture: Architecture) -> tuple[str, str]:
@@ -20,19 +22,19 @@ def source(architecture: Architecture) -> tuple[str, str]:
             model has no name of its own.
         ModelError: the file can't be executed any more.
     """
-    build = architecture.build
-    if not isinstance(build, CustomBuild):
+    build, written = architecture.build, architecture.source
+    if written is None:
         code = plain(textwrap.dedent(inspect.getsource(build)), architecture.name)
         return f"from torch import nn\n\n\n{code}", build.__name__
     # Of the user's file all: its models may use anything in it.
-    name = registry.registered(build.source)[build.id].build.__name__
-    named = {getattr(node, "name", None) for node in ast.parse(build.source.text).body}
+    name = custom.registered(written)[architecture.short_id].build.__name__
+    named = {getattr(node, "name", None) for node in ast.parse(written.text).body}
     if name not in named:
         raise ExportError(
-            f"{architecture.name} can't be written as code: in {build.source.name} it is no function or class that "
+            f"{architecture.name} can't be written as code: in {written.name} it is no function or class that "
             "stands by itself."
         )
-    return plain(build.source.text, architecture.name), name
+    return plain(written.text, architecture.name), name
 
 
 def plain(text: str, name: str) -> str:
@@ -64,6 +66,37 @@ def plain(text: str, name: str) -> str:
             f"The code of {name} uses more of this project than register, and can't be written as a plain script."
         )
     return kept
+
+
+def copies(script: str, package: str) -> tuple[str, dict[str, str]]:
+    """A script that needs nothing of this project, and copies of the modules that it imports from it, and of theirs.
+
+    Args:
+        script: it imports from this project by `from fmnist.room.module import name` alone, as these modules do.
+        package: the name of the package that the copies become; the script imports from there.
+
+    Returns:
+        The script, and the code of each module by its name, without its room.
+    """
+    found: dict[str, str] = {}
+
+    def rewritten(text: str) -> str:
+        lines = text.splitlines()
+        for node in ast.walk(ast.parse(text)):
+            if not _imports_us(node):
+                continue
+            module = getattr(node, "module", None) or ""
+            spec = importlib.util.find_spec(module) if module.count(".") == 2 else None
+            if spec is None or spec.origin is None:
+                raise ValueError(f"can't be copied: {ast.unparse(node)}")
+            name, line = module.rpartition(".")[2], node.lineno - 1  # type: ignore[attr-defined]
+            lines[line] = lines[line].replace(f"from {module} import", f"from {package}.{name} import")
+            if name not in found:
+                found[name] = ""  # It is under way.
+                found[name] = rewritten(Path(spec.origin).read_text(encoding="utf-8"))
+        return "\n".join(lines) + "\n"
+
+    return rewritten(script), found
 
 
 def _is_our_import(node: ast.AST) -> bool:

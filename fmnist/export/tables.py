@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist import metrics
+from fmnist.export import csv_file
 from fmnist.export.chosen import Chosen, classes
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import TIMES, Run
@@ -20,10 +21,12 @@ WITHOUT_LABELS = "The test images are not at hand: the true labels are left empt
 def write_csv(chosen: Chosen, folder: Path) -> list[str]:
     """runs.csv, curves.csv, predictions.csv and classes.csv; numbers with every digit."""
     for name, table in _tables(chosen):
-        table.to_csv(folder / f"{name}.csv", index=False)
+        (folder / f"{name}.csv").write_bytes(csv_file.as_file(table))
     # A run after the other: the answers of many runs are long.
-    for number, run in enumerate(chosen.runs):
-        predictions(chosen, run).to_csv(folder / "predictions.csv", mode="a", header=number == 0, index=False)
+    with (folder / "predictions.csv").open("w", encoding=csv_file.ENCODING, newline="") as file:
+        for number, run in enumerate(chosen.runs):
+            answers = csv_file.without_formulas(predictions(chosen, run))
+            answers.to_csv(file, header=number == 0, index=False)
     return _remarks(chosen)
 
 

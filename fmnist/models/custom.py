@@ -1,4 +1,4 @@
-"""The user's own models: finds them, has them tried, and puts the good ones among the others. No torch, no Streamlit.
+"""Custom models: finds the user's files, has them tried, and puts the good models among the others. No torch.
 
 They stand in files that the environment names (`FMNIST_MODELS`, several as in PATH) and in modules that installed
 packages name as entry points (group `fmnist.models`). Nothing else ever names a file that is executed, no page and no
@@ -6,10 +6,9 @@ store.
 
 A file is first executed in `fmnist.models.custom_check`, a process of its own with a time limit, which says of each
 model how it is shown or what is wrong with it. What it says is kept, so this happens once for each change of a file.
-Then it is only executed where a model is trained or asked, from the very text that was tried
-(`registry.CustomBuild`), which goes to workers with their orders.
-A model's id has the version of its code in it: an edited model is another model to recipes,
-keys and queue, so what was asked for is what is trained, and old and new results are never taken for the same.
+Then it is only executed where a model is trained or asked, from the very text that was tried (`CustomBuild`), which
+goes to workers with their orders. A model's id has the version of its code in it: an edited model is another model to
+recipes, keys and queue, so what was asked for is what is trained, and old and new results are never taken for the same.
 """
 
 from __future__ import annotations
@@ -18,30 +17,30 @@ import hashlib
 import importlib.util
 import json
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fmnist import settings
 from fmnist.background import BackgroundProcess
-from fmnist.models.registry import ARCHITECTURES, Architecture, CustomBuild, ModelError, Source
+from fmnist.models import custom_answers
+from fmnist.models.custom_answers import Answer
+from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, in_short, registering
+from fmnist.models.source import Source
+
+if TYPE_CHECKING:
+    from torch import nn
 
 GROUP = "fmnist.models"
-CHECK_VERSION = 2
-"""Raise it when a model has to do more, or other things are said of it."""
 CHECK_SECONDS = 60.0
 """For a file: importing torch takes two seconds, ten on a busy machine."""
 MAX_BYTES = 10**6
-MAX_KEPT = 50
-FAULTY_SECONDS = 60.0
-"""How long another process believes that a file is faulty: the fault may be a package that is installed meanwhile."""
 
 LOOKS = (
     *(("#EE3377", "triangle-up"), ("#AA4499", "cross"), ("#999933", "x"), ("#33BBEE", "star")),
@@ -67,12 +66,12 @@ class Fault:
 
 _lock = threading.Lock()
 _seen: dict[str, tuple[tuple[int, int], Source]] = {}  # By path: when it was changed, and what was read then.
-_answers: dict[Source, list[dict[str, Any]]] = {}
+_answers: dict[Source, list[Answer]] = {}
 _faults: list[Fault] = []
 
 
 def faults() -> list[Fault]:
-    """What is wrong with the user's models, as they were when they were last looked at."""
+    """What is wrong with the custom models, as they were when they were last looked at."""
     return _faults
 
 
@@ -94,12 +93,13 @@ def refresh(
     with _lock:
         sources, wrong = _sources()
         if unknown := [source for source in sources if source not in _answers]:
-            kept = _read_kept(cache, whatever_age=not trying)
-            _answers.update({source: kept[_sum(source)] for source in unknown if _sum(source) in kept})
+            kept = custom_answers.read(cache, whatever_age=not trying)
+            sums = {source: custom_answers.checksum(source) for source in unknown}
+            _answers.update({source: kept[sum_] for source, sum_ in sums.items() if sum_ in kept})
             if trying and (untried := [source for source in unknown if source not in _answers]):
                 with waiting():
                     _answers.update({source: check(source) for source in untried})
-                _keep(cache, untried)
+                custom_answers.keep(cache, {source: _answers[source] for source in untried})
         models, more = _put_together([source for source in sources if source in _answers])
         _faults[:] = wrong + more
         ARCHITECTURES.install(models, keep_former=keep_former)
@@ -108,6 +108,43 @@ def refresh(
 def files() -> set[str]:
     """The files that the environment and installed packages name, whether they can be read or not."""
     return {*map(str, settings.model_files()), *(path for path, _ in _installed())}
+
+
+# --- Executing them ---
+
+
+@dataclass(frozen=True)
+class CustomBuild:
+    """Builds a model that a source registers. Unlike the function or class itself it can be pickled."""
+
+    source: Source
+    id: str  # as it was registered
+
+    def __call__(self) -> nn.Module:
+        return registered(self.source)[self.id].build()
+
+
+@lru_cache(maxsize=64)
+def registered(source: Source) -> dict[str, Architecture]:
+    """Execute a source; what it registers, with what it has left open empty. A second time nothing is executed.
+
+    Random numbers that it draws change nothing outside, and are the same each time.
+
+    Raises:
+        ModelError: it can't be executed.
+    """
+    import torch
+
+    module = ModuleType(f"fmnist_custom_models_{source.version}")
+    module.__file__, module.__package__ = source.path, source.package
+    sys.modules[module.__name__] = module  # Where dataclasses and torch look for what belongs to a class.
+    try:
+        with registering() as found, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            exec(compile(source.text, source.path, "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"{source.name} can't be read: {in_short(error, source.path)}.") from error
+    return found
 
 
 # --- Where they are ---
@@ -143,7 +180,7 @@ def _read(path: Path, package: str) -> Source:
         text = importlib.util.decode_source(path.read_bytes())
         _check_syntax(text, path)
         source = Source(str(path), text, package)
-        if _answers.get(source) and _is_faulty(_answers[source]):
+        if _answers.get(source) and custom_answers.is_faulty(_answers[source]):
             del _answers[source]  # Whoever touches a file wants it tried again.
         _seen[str(path)] = changed, source
     return _seen[str(path)][1]
@@ -183,7 +220,7 @@ def _locate(module: str) -> tuple[str | None, str]:
 # --- What is wrong with them ---
 
 
-def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
+def check(source: Source, seconds: float | None = None) -> list[Answer]:
     """What `fmnist.models.custom_check` says of a file's models, or of the file: see there; without "trying" and "end".
 
     Args:
@@ -209,13 +246,9 @@ def check(source: Source, seconds: float | None = None) -> list[dict[str, Any]]:
     return answers or [{"fault": f"{source.name} can't be read: it {ended}."}]
 
 
-def _is_faulty(answers: Sequence[dict[str, Any]]) -> bool:
-    return any("fault" in answer for answer in answers)
-
-
 def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[Fault]]:
     """The good models of all files with their looks, and what is wrong with the others."""
-    good: list[tuple[Source, dict[str, Any]]] = []
+    good: list[tuple[Source, Answer]] = []
     wrong: list[Fault] = []
     for source in sources:
         for answer in _answers[source]:
@@ -239,6 +272,7 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             answer["parts"],
             tuple((name, kind) for name, kind in answer["modules"]),
             answer["rectified"],
+            source,
         )
         for source, answer in good
     ], wrong
@@ -259,67 +293,3 @@ def _looks(chosen: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
         found[id] = (chosen[id][0] or color, chosen[id][1] or symbol)
         taken.add((color, symbol))
     return found
-
-
-# --- What was said of them before ---
-
-
-def _sum(source: Source) -> str:
-    """Of all that decides what is said of a file."""
-    parts = [str(CHECK_VERSION), sys.version, version("torch"), *asdict(source).values()]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _file(cache: Path) -> Path:
-    return cache / "own-models.json"
-
-
-def _kept(cache: Path) -> dict[str, dict[str, Any]]:
-    try:
-        kept = json.loads(_file(cache).read_text())
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def _read_kept(cache: Path, whatever_age: bool) -> dict[str, list[dict[str, Any]]]:
-    """What processes have said of files, by `_sum`, as far as it can be believed."""
-    found = {}
-    for sum_, entry in _kept(cache).items():
-        with suppress(KeyError, TypeError, ModelError):
-            answers = [_checked(answer) for answer in entry["answers"]]
-            if whatever_age or not _is_faulty(answers) or 0 <= time.time() - entry["at"] < FAULTY_SECONDS:
-                found[sum_] = answers
-    return found
-
-
-def _checked(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer with the fields that it must have, and no others.
-
-    Raises:
-        KeyError, TypeError: one is missing, or not what it should be.
-    """
-    fields: dict[str, type]
-    if "fault" in answer:
-        fields = {"fault": str, "id": str, "name": str} if "id" in answer else {"fault": str}
-    else:
-        fields = {"id": str, "name": str, "layers": str, "color": str, "symbol": str}
-        fields |= {"channels_last": bool, "parts": int, "modules": list, "rectified": bool}
-    for name, kind in fields.items():
-        if not isinstance(answer[name], kind):
-            raise TypeError(name)
-    for module in answer.get("modules", ()):
-        if not (isinstance(module, list) and len(module) == 2 and all(isinstance(word, str) for word in module)):
-            raise TypeError("modules")
-    return {name: answer[name] for name in fields}
-
-
-def _keep(cache: Path, sources: Sequence[Source]) -> None:
-    """Keep what was said of files, for other processes. Where nothing can be written each of them tries them itself."""
-    new = {_sum(source): {"at": time.time(), "answers": _answers[source]} for source in sources}
-    entries = list((_kept(cache) | new).items())[-MAX_KEPT:]
-    with suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=cache, prefix="own-models-", delete=False) as file:
-            json.dump(dict(entries), file)
-        Path(file.name).replace(_file(cache))

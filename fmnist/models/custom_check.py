@@ -30,9 +30,11 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parameter import is_lazy
 
 from fmnist import metrics
-from fmnist.models.registry import MAX_LAYERS, Architecture, ModelError, Source, in_short, registered
-from fmnist.predict.conversion import SIDE
-from fmnist.training import loop
+from fmnist.data.framing import SIDE
+from fmnist.models import inference
+from fmnist.models.custom import registered
+from fmnist.models.registry import MAX_LAYERS, Architecture, ModelError, in_short
+from fmnist.models.source import Source
 
 T = TypeVar("T")
 
@@ -122,7 +124,7 @@ def _try(model: Architecture, path: str) -> nn.Module:
             "It has buffers (as batch norm has) or draws random numbers (as dropout does), so its steps can't be "
             "computed in parts: leave parts out."
         )
-    _told("It can't be looked into", path, lambda: loop.zero_layers(trained, images))
+    _told("It can't be looked into", path, lambda: inference.zero_layers(trained, images))
     return module
 
 
@@ -192,7 +194,7 @@ def _trained(module: nn.Module, images: torch.Tensor) -> nn.Module:
 
 @torch.inference_mode()
 def _answers(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    with loop.evaluating(module):
+    with inference.evaluating(module):
         return module(images.clone())
 
 
@@ -202,7 +204,7 @@ def _check_state(model: Architecture, trained: nn.Module, images: torch.Tensor) 
     if not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ModelError("Its state_dict holds something else than tensors: no more can be stored.")
     again = _built(model)
-    again.load_state_dict(load(save(loop.as_plain(state))))
+    again.load_state_dict(load(save(inference.as_plain(state))))
     if not torch.equal(_answers(again, images), _answers(trained, images)):
         raise ModelError(
             "Loaded again it answers differently: what changes in training must be in its state_dict, as parameters "
@@ -232,7 +234,7 @@ def passed(module: nn.Module) -> tuple[list[tuple[str, str]], bool]:
         last[:] = [output]
 
     hooks = [layer.register_forward_hook(note) for layer in names]
-    with loop.evaluating(module):
+    with inference.evaluating(module):
         logits = module(torch.zeros(1, 1, SIDE, SIDE))
     for hook in hooks:
         hook.remove()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fmnist.training import loop
+from fmnist.models import inference
 
 MIN_STEPS, MAX_STEPS = 128, 4096
 TOLERANCE = 0.005  # Of the logit's difference.
@@ -58,7 +58,7 @@ def contributions(model: nn.Module, image: np.ndarray, label: int) -> Explanatio
     """
     steps = MIN_STEPS
     while True:
-        logits, pixels = _integrate(model, loop.as_input(image[None]), label, steps)
+        logits, pixels = _integrate(model, inference.as_input(image[None]), label, steps)
         start, logit = logits[0].item(), logits[-1].item()
         if abs(pixels.sum().item() - (logit - start)) <= TOLERANCE * abs(logit - start) or steps >= MAX_STEPS:
             return Explanation(logit, start, pixels.numpy())
@@ -134,7 +134,7 @@ def convolutions(model: nn.Module, image: np.ndarray) -> list[Layer]:
 
     hooks = [module.register_forward_hook(watch) for module in names if not any(module.children())]
     try:
-        model(loop.as_input(image[None]))
+        model(inference.as_input(image[None]))
     finally:
         for hook in hooks:
             hook.remove()

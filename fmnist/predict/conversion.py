@@ -12,14 +12,13 @@ import io
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from fmnist.data.catalog import FILLING, Framing
-from fmnist.predict.picture_file import ImageError, to_rgb
-
-SIDE = 28
+from fmnist.data.framing import FILLING, SIDE, Framing
+from fmnist.predict.picture_file import ImageError, open_image, to_rgb
 
 TOLERANCE = 0.05 * 255  # the paper: a colour within 5% of full scale of the background's is background
 BUSY = 0.3  # share of the border that is not background; an item cut along one whole edge reaches .25
@@ -105,6 +104,15 @@ def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collecti
         levels = stretch(levels, floor)
         steps["Stretched"] = Image.fromarray(levels)
     return Converted(levels, _remarks(mask, box, contrast), tuple(steps.items()))
+
+
+def convert_file(path: Path, framing: Framing = FILLING) -> Converted:
+    """`convert` for a picture file. An ImageError names the file."""
+    picture = open_image(path)
+    try:
+        return convert(picture, framing)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
 
 
 def naive(picture: Image.Image) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import io
 import math
+import os
+import re
 import warnings
 from pathlib import Path
 
@@ -11,11 +13,27 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MIN_SIDE = 8
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000
+ENDINGS = frozenset(
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
+)
+"""Of pictures in a folder. The last three can't be read; who has some shall be told so."""
+MAX_SCANS = 40  # of a JPEG: encoders write ten unless they are told otherwise; 40 of 40 million pixels take a second
+MAX_SEGMENTS = 2000  # of a JPEG: a large profile or map of depths comes in some hundreds
+MAX_FILL = 1000  # bytes between segments of a JPEG
+MAX_CHUNKS = 20_000  # of a PNG: encoders write 8 kB a chunk, and more
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 # Larger pictures are reduced to between one and four million pixels before anything else. One of those is some
 # 1/40 of a pixel of the result if the item fills its picture, and every later step is fast and needs little memory.
 WORKING_PIXELS = 2**20
+
+# The brands of ISO/IEC 23008-12, annex B and C, and of AVIF 1.1, section 6: pictures and their sequences.
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1"}
+AVIF_BRANDS = {b"avif", b"avis"}
+MAX_BRANDS = 400  # bytes from the start of a file in which they are looked for
+
+# What begins a segment of a JPEG, and has a length or ends the picture (ITU-T T.81, table B.1).
+SEGMENT = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
 
 CLEAR = 16  # opacity out of 255 below which nothing of a pixel is seen
 ALMOST_WHITE = 255 - 64  # grey levels; `conversion.LOW_CONTRAST` tells when an item hardly differs from its background
@@ -25,13 +43,36 @@ class ImageError(ValueError):
     """A picture cannot be used; the message is one sentence for the user: what is wrong, and what to do."""
 
 
+def pictures_in(path: Path) -> list[Path]:
+    """The picture files in a folder and in the folders in it, by their endings and in order; a file itself.
+
+    Raises:
+        ImageError: there is none in the folder, or it can't be read.
+    """
+    if not path.is_dir():
+        return [path]
+
+    def refuse(error: OSError) -> None:
+        raise ImageError(f"{error.filename} cannot be read ({error.strerror}): check path and permissions.") from error
+
+    found = [
+        Path(folder, name)
+        for folder, _, names in os.walk(path, onerror=refuse)
+        for name in names
+        if Path(name).suffix.lower() in ENDINGS and not name.startswith(".")
+    ]
+    if not found:
+        raise ImageError(f"There are no pictures in the folder {path}: choose another one.")
+    return sorted(found)
+
+
 def open_image(source: bytes | Path) -> Image.Image:
     """Decode a picture file, upright and opaque, in mode RGB; of an animation the first frame.
 
     Pictures of four million pixels and more come back reduced (see WORKING_PIXELS). Raises ImageError, and
-    nothing else, whatever the bytes.
+    nothing else, whatever the bytes; its message names a file as it was given.
     """
-    name = "The picture" if isinstance(source, bytes) else source.name or str(source)
+    name = "The picture" if isinstance(source, bytes) else str(source)
     data = source if isinstance(source, bytes) else _read(source, name)
     if not data:
         raise ImageError(f"{name} is empty: choose another file.")
@@ -44,15 +85,24 @@ def open_image(source: bytes | Path) -> Image.Image:
     except Image.DecompressionBombError as error:  # Pillow's own limit is above ours, but is asked first
         raise _too_many_pixels(name) from error
     except UnidentifiedImageError as error:
-        if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-            raise ImageError(f"{name} is a HEIC photo, which can't be read here: save it as JPEG.") from error
-        kinds = "JPEG, PNG, WebP, GIF, BMP or TIFF"
-        raise ImageError(f"{name} is not a picture that can be read: choose a {kinds} file.") from error
+        raise ImageError(f"{name} {_what_else(data)}.") from error
     except Exception as error:
         # Pillow's decoders trust what a header says. Damaged files make them raise OSError, SyntaxError,
         # ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError, struct.error,
         # zlib.error ...: no list of these is ever complete, and each means the same to the user.
         raise ImageError(f"{name} is damaged or incomplete: save or send it again and retry.") from error
+
+
+def _what_else(data: bytes) -> str:
+    """What a file is that is no picture of the kinds that are read, and what to do; the end of a sentence."""
+    if data[4:8] == b"ftyp":  # ISO/IEC 14496-12, 4.3: its own brand, a version, and others that it conforms to
+        end = min(int.from_bytes(data[:4], "big"), MAX_BRANDS)
+        brands = {data[8:12], *(data[place : place + 4] for place in range(16, end, 4))}
+        if brands & AVIF_BRANDS:
+            return "is an AVIF picture, which can't be read here: save it as JPEG"
+        if brands & HEIC_BRANDS:
+            return "is a HEIC photo, which can't be read here: save it as JPEG"
+    return "is not a picture that can be read: choose a JPEG, PNG, WebP, GIF, BMP or TIFF file"
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -74,6 +124,8 @@ def _decode(data: bytes, name: str) -> Image.Image:
     with warnings.catch_warnings():
         # Pillow's warnings alone: filters belong to the whole process, and a server has other threads.
         warnings.filterwarnings("ignore", module=r"PIL\.")
+        if _in_too_many_parts(data):
+            raise ImageError(f"{name} is in far more parts than a picture needs: save it again, as JPEG or PNG.")
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:  # reads the header, no pixels yet
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -85,6 +137,32 @@ def _decode(data: bytes, name: str) -> Image.Image:
             image.draft(None, (width // factor, height // factor))  # a JPEG decodes to 1/2, 1/4 or 1/8: faster
             ImageOps.exif_transpose(image, in_place=True)
             return _reduced(image)
+
+
+def _in_too_many_parts(data: bytes) -> bool:
+    """Whether a JPEG or a PNG would keep its decoder busy, however few bytes and pixels it has.
+
+    A decoder goes through all pixels for each scan of a JPEG: 200 kB with 800 scans are half a minute of a core. And
+    Pillow looks at each segment of a JPEG and each chunk of a PNG in turn: 20 MB of empty ones are ten seconds.
+    """
+    place = 8
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        for _ in range(MAX_CHUNKS):
+            place += 12 + int.from_bytes(data[place : place + 4], "big")
+            if place >= len(data):
+                return False
+        return True
+    scans, place = 0, 2
+    for _ in range(MAX_SEGMENTS if data.startswith(b"\xff\xd8") else 0):
+        marker = SEGMENT.search(data, place)
+        # Up to the end of the first picture: what follows (a second one, a film) is not read.
+        if marker is None or marker[0] == b"\xff\xd9":
+            return False
+        scans += marker[0] == b"\xff\xda"
+        if scans > MAX_SCANS or (not scans and marker.start() - place > MAX_FILL):
+            return True
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return data.startswith(b"\xff\xd8")
 
 
 def _too_many_pixels(name: str) -> ImageError:

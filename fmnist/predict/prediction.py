@@ -11,10 +11,10 @@ from safetensors.torch import load
 from torch import nn
 
 from fmnist import metrics
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Group, Library
 from fmnist.store.run import Run
-from fmnist.training import loop
 
 
 def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndarray:
@@ -34,11 +34,11 @@ def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndar
 
 def timed_probabilities(library: Library, group: Group, images: np.ndarray) -> tuple[np.ndarray, float]:
     """`probabilities`, and the seconds that the models took for them, without being loaded."""
-    inputs = loop.as_input(images)
+    inputs = inference.as_input(images)
     models = [load_model(library, run) for run in group.runs]
     started = time.perf_counter()
     with ARCHITECTURES[group.recipe.model].blamed():
-        logits = [loop.evaluate(model, inputs) for model in models]
+        logits = [inference.evaluate(model, inputs) for model in models]
     seconds = time.perf_counter() - started
     return np.stack([metrics.softmax(each) for each in logits]), seconds
 
@@ -50,7 +50,7 @@ def load_model(library: Library, run: Run) -> nn.Module:
         ModelError: it is a model of the user's own, and can't be made.
         DamagedRun: its weights can't be read, or are those of another model; it is left out from now on.
     """
-    model = loop.build(run.recipe.model, run.recipe.seed, torch.device("cpu"))
+    model = inference.build(run.recipe.model, run.recipe.seed, torch.device("cpu"))
     weights = library.weights(run)
     try:
         model.load_state_dict(load(weights))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ import pandas as pd
 from fmnist import metrics
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.run import CLOSING_SECONDS, SIZES, TIMES, Run
+from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.store.store import REFERENCE, Store
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
@@ -227,72 +227,6 @@ def default_groups(groups: list[Group]) -> list[Group]:
         if rival is None or group.rank > rival.rank:
             chosen[group.recipe.model] = group
     return list(chosen.values())
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How quickly a model was trained: processor time, which is what there is to share out."""
-
-    core_seconds_per_step: dict[tuple[str, int], float]  # by optimiser and batch size
-    core_seconds_per_test_image: float
-
-    def step(self, optimizer: str, batch_size: int) -> float:
-        """Core-seconds of a step. Where no run had this optimiser, another one's; between batch sizes that were
-        trained, a power law; beyond them the square root, for a step costs something however few its images are:
-        four times the batch, twice the time. (Measured from 32 to 512: four times for Model 0, ten for Model 2.)"""
-        known = {size: took for (used, size), took in self.core_seconds_per_step.items() if used == optimizer}
-        known = known or {size: took for (_, size), took in self.core_seconds_per_step.items()}
-        sizes = sorted(known)
-        nearest = min(max(batch_size, sizes[0]), sizes[-1])
-        within = np.interp(math.log(nearest), np.log(sizes), np.log([known[size] for size in sizes]))
-        return math.exp(within) * math.sqrt(batch_size / nearest)
-
-
-def speeds(library: Library) -> dict[str, Speed]:
-    """By model, from the newest finished runs: one's own where there are any, else the reference runs."""
-
-    def compute() -> dict[str, Speed]:
-        table = library.finished().sort_values("finished")
-        found = {}
-        for model, runs in table.groupby("model"):
-            own = runs[runs["source"] == "own"]
-            steps, evaluation = {}, 0.0
-            for run in (runs if own.empty else own)["run"]:
-                threads = run.threads or 1
-                kind = run.recipe.optimizer, run.recipe.batch_size
-                steps[kind] = threads * max(run.finished_result.train_seconds, 1e-9) / run.steps
-                evaluation = threads * run.finished_result.eval_seconds / run.recipe.epochs / run.recipe.info.test
-            found[model] = Speed(steps, evaluation)
-        return found
-
-    return library.remember("speeds", compute)
-
-
-def estimate_seconds(library: Library, recipes: Iterable[Recipe], images: int, slots: int) -> float | None:
-    """Roughly how long recipes will train, from what earlier runs of each model took.
-
-    Args:
-        images: the number of training images.
-        slots: how many runs are trained side by side: those that differ by their seed alone.
-
-    Returns:
-        Seconds; None if a model has never been trained by anybody.
-    """
-    known = speeds(library)
-    total = 0.0
-    for recipe, seeds in Counter(replace(recipe, seed=0) for recipe in recipes).items():
-        if recipe.model not in known:
-            return None
-        speed = known[recipe.model]
-        steps = math.ceil(images / recipe.batch_size)
-        epoch = steps * speed.step(recipe.optimizer, recipe.batch_size)
-        epoch += recipe.info.test * speed.core_seconds_per_test_image
-        # As the trainer hands them out: the odd ones first, with as many threads as there are cores for.
-        odd = seeds % slots if seeds > slots else seeds
-        for at_once, waves in ((odd, 1), (slots, (seeds - odd) // slots)):
-            threads = min(ARCHITECTURES[recipe.model].parts, max(1, slots // at_once)) if at_once else 1
-            total += waves * bool(at_once) * (recipe.epochs * epoch / threads + CLOSING_SECONDS)
-    return total
 
 
 def identity(groups: Sequence[Group]) -> tuple[tuple[str, str], ...]:

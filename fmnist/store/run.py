@@ -42,8 +42,6 @@ TIMES = ("train_seconds", "eval_seconds", "image_seconds", "single_seconds")
 SIZES = ("parameters", "multiply_adds")
 """Of the model: fields of a run, and columns of the tables of runs."""
 
-CLOSING_SECONDS = 0.3  # For the result after the last step: answers are timed twice, for a tenth of a second each.
-
 
 @dataclass(frozen=True)
 class Start:
@@ -119,7 +117,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: Any) -> bool:
     return _is_number(value) and value >= 0
 
 
@@ -161,7 +159,7 @@ class Run:
     multiply_adds: int | None
     steps: int | None
     step: int
-    images_per_second: float | None
+    images_per_second: float | None  # mean of a running run so far, evaluations included: `training.estimate`
     result: Result | None
     error: str | None
     cluster: str | None = None  # the address of the Ray cluster that shall train it; None: this machine
@@ -182,14 +180,6 @@ class Run:
     def where(self) -> str:
         """Where it really ran, for people: "CPU", or the GPU's name."""
         return "CPU" if self.device == "cpu" else self.device or ""
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long a running run will still take at the mean speed so far; None before its first report."""
-        if not (self.steps and self.images_per_second):
-            return None
-        left = self.recipe.image_passes(self.steps, self.steps) - self.recipe.image_passes(self.step, self.steps)
-        return left / self.images_per_second + CLOSING_SECONDS
 
     @property
     def finished_result(self) -> Result:

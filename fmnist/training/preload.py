@@ -1,7 +1,7 @@
 """What every worker needs before it can train.
 
-Workers are forked from a process that has imported this and done nothing else (`scheduler.WORKERS`): torch is loaded
-once and not once for each of them.
+Workers are forked from a process that has imported this and done nothing else (`worker_handle.WORKERS`): torch is
+loaded once and not once for each of them.
 """
 
 from contextlib import suppress

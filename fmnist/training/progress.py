@@ -8,9 +8,9 @@ from functools import cached_property
 
 from fmnist.grid import SETTINGS, Factor, differing, distinguish
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import Recipe
-from fmnist.store.library import Library, estimate_seconds
+from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
+from fmnist.training import estimate
 
 
 class TrainingProgress:
@@ -107,21 +107,12 @@ class TrainingProgress:
             images: gives the number of training images of a data set; None where it is not there.
             slots: how many runs are trained side by side.
         """
-        running = [run.seconds_left or 0.0 for run in self._runs(self.ids(Status.RUNNING))]
+        running = [estimate.seconds_left(run) or 0.0 for run in self._runs(self.ids(Status.RUNNING))]
         queued = tuple(self.ids(Status.QUEUED))
 
-        def estimate() -> float | None:
-            by_dataset: dict[str, list[Recipe]] = {}
-            for run in self._runs(list(queued)):
-                by_dataset.setdefault(run.recipe.dataset, []).append(run.recipe)
-            total = 0.0
-            for dataset, recipes in by_dataset.items():
-                count = images(dataset)
-                seconds = count and estimate_seconds(self.library, recipes, count, slots)
-                if seconds is None:
-                    return None
-                total += seconds
-            return total
+        def compute() -> float | None:
+            recipes = (run.recipe for run in self._runs(list(queued)))
+            return estimate.queue_seconds(self.library, recipes, images, slots)
 
-        waiting = self.library.remember(("seconds-left", queued, slots), estimate)
+        waiting = self.library.remember(("seconds-left", queued, slots), compute)
         return None if waiting is None else waiting + max(running, default=0.0)

@@ -1,6 +1,6 @@
 """Train on a Ray cluster. The only module that knows Ray (requirements-ray.txt).
 
-The trainer starts `serve` as a process of its own, since Ray ends a driver whose cluster is gone. It takes the same
+The scheduler starts `serve` as a process of its own, since Ray ends a driver whose cluster is gone. It takes the same
 orders as a worker and gives the same reports, of many runs at once: each is a Ray task with a streaming generator,
 `worker.follow`, which reports as a worker on this machine would. The data are put into the cluster's object store once,
 the package goes along as a runtime environment.
@@ -31,23 +31,14 @@ from ray import exceptions
 from fmnist.data import files
 from fmnist.store.run import Start, Status
 from fmnist.training import worker
-from fmnist.training.worker import (
-    ClusterState,
-    EndReport,
-    LostReport,
-    Node,
-    Order,
-    Prepare,
-    Report,
-    Stop,
-)
+from fmnist.training.hardware import RUN_BYTES
+from fmnist.training.messages import ClusterState, EndReport, LostReport, Node, Order, Prepare, Report, Stop
 
-LOOK_SECONDS = 0.05  # Between two looks at what the trainer says.
+LOOK_SECONDS = 0.05  # Between two looks at what the scheduler says.
 HEAD_SECONDS = 1.0  # Between two looks whether the head is there.
 NODES_SECONDS = 1.0  # Between two looks at the nodes.
 CONNECT_SECONDS = 5.0  # That a cluster has to answer at its address.
 GPU_SHARE = 0.25  # Of a GPU for a run: models of this size use a small part of one.
-RUN_BYTES = 10**9  # Memory of a run: torch and the images as floats (measured: 0.8 GB).
 
 log = logging.getLogger("fmnist.training.ray_cluster")
 
@@ -56,16 +47,16 @@ class ClusterError(Exception):
     """A cluster that can't be used. The message is a sentence for the user."""
 
 
-def serve(trainer: Connection, address: str) -> None:
-    """Do what the trainer says until it, or the cluster, is gone."""
+def serve(scheduler: Connection, address: str) -> None:
+    """Do what the scheduler says until it, or the cluster, is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         try:
             connect(address)
             threading.Thread(target=_end_with, args=(ray.get_runtime_context().gcs_address,), daemon=True).start()
-            Driver(trainer, address).work()
+            Driver(scheduler, address).work()
         except ClusterError as error:
-            trainer.send(ClusterState(address, problem=str(error)))
+            scheduler.send(ClusterState(address, problem=str(error)))
 
 
 def connect(address: str) -> None:
@@ -102,8 +93,8 @@ def connect(address: str) -> None:
 
 
 def _end_with(head: str) -> None:
-    """End this process when the head is gone, which the trainer notices: in whatever call of Ray it is, that would wait
-    for the head for a minute."""
+    """End this process when the head is gone, which the scheduler notices: whatever call of Ray it is in would wait for
+    the head for a minute."""
     while True:
         time.sleep(HEAD_SECONDS)
         try:
@@ -135,10 +126,10 @@ def _first_line(error: BaseException) -> str:
 
 
 class Driver:
-    """Passes orders on to a cluster, and reports back to the trainer."""
+    """Passes orders on to a cluster, and reports back to the scheduler."""
 
-    def __init__(self, trainer: Connection, address: str) -> None:
-        self._trainer = trainer
+    def __init__(self, scheduler: Connection, address: str) -> None:
+        self._scheduler = scheduler
         self._state = ClusterState(address)
         self._names: dict[str, str] = {}  # of nodes, by their id
         self._looked = 0.0
@@ -147,17 +138,17 @@ class Driver:
         self._data: dict[str, ray.ObjectRef[files.Dataset]] = {}  # by the data's fingerprint
 
     def work(self) -> None:
-        """Until the trainer is gone."""
+        """Until the scheduler is gone."""
         while True:
             if time.monotonic() - self._looked >= NODES_SECONDS:
                 self._look()
-            while self._trainer.poll(0 if self._tasks else LOOK_SECONDS):
-                self._obey(self._trainer.recv())
+            while self._scheduler.poll(0 if self._tasks else LOOK_SECONDS):
+                self._obey(self._scheduler.recv())
             if self._tasks:
                 self._take_reports()
 
     def _look(self) -> None:
-        """Tell the trainer of the nodes, if they have changed."""
+        """Tell the scheduler of the nodes, if they have changed."""
         self._looked = time.monotonic()
         alive = [node for node in ray.nodes() if node["Alive"]]
         shared = Counter(node["NodeName"] for node in alive)
@@ -175,7 +166,7 @@ class Driver:
         state = replace(self._state, nodes=tuple(sorted(found, key=lambda node: node.name)))
         if state != self._state:
             self._state = state
-            self._trainer.send(state)
+            self._scheduler.send(state)
 
     def _obey(self, message: Order | Stop | Prepare) -> None:
         match message:
@@ -183,7 +174,7 @@ class Driver:
                 try:
                     images = self._put(worker.dataset(message))
                 except files.DataError as error:
-                    self._trainer.send((message.run, EndReport(Status.FAILED, str(error))))
+                    self._scheduler.send((message.run, EndReport(Status.FAILED, str(error))))
                     return
                 self._tasks[message.run] = _train.options(**self._needs(message)).remote(message, images)
             case Stop() if message.run in self._tasks:
@@ -210,7 +201,7 @@ class Driver:
         ready, _ = ray.wait(list(ids), num_returns=len(ids), timeout=LOOK_SECONDS, fetch_local=False)
         for task in ready:
             report = self._next(ids[task], task)
-            self._trainer.send((ids[task], report))
+            self._scheduler.send((ids[task], report))
             if isinstance(report, EndReport | LostReport):
                 del self._tasks[ids[task]]
                 self._stopped.discard(ids[task])

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
-from fmnist.training.scheduler import slots
+from fmnist.training.hardware import slots
 
 STEPS, ROUNDS = 300, 5
 UNSTEADY = 1.5

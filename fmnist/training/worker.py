@@ -1,37 +1,34 @@
-"""A worker: a process that trains the runs that the trainer hands to it, one after the other.
+"""A worker: a process that trains the runs that the scheduler hands to it, one after the other.
 
-It never sees the store. `follow` turns the events of a training into what is to be written down, and the trainer
+It never sees the store. `follow` turns the events of a training into what is to be written down, and the scheduler
 writes it: so runs can be trained side by side, anywhere, with one writer. `fmnist.training.ray_cluster` takes the same
 orders and gives the same reports.
 
-torch is imported when the first run comes, or when the trainer says that one may come soon.
+torch is imported when the first run comes, or when the scheduler says that one may come soon.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import logging
-import os
-import platform
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from fmnist.data import files
-from fmnist.models.registry import ARCHITECTURES, Architecture
-from fmnist.recipe import Recipe
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.arrays import pack
-from fmnist.store.run import Point, Result, Start, Status
+from fmnist.store.run import Point, Start, Status
+from fmnist.training.estimate import image_passes
+from fmnist.training.hardware import machine, versions
+from fmnist.training.messages import EndReport, Message, Order, Prepare, ProgressReport, Report, Stop
 
 if TYPE_CHECKING:
     from fmnist.training import loop
@@ -41,139 +38,36 @@ REPORT_SECONDS = 0.2  # Between two reports of a run, which are also the looks f
 log = logging.getLogger("fmnist.training.worker")
 
 
-# --- What trainer and worker say to each other ---
-
-
-@dataclass(frozen=True)
-class Prepare:
-    """Load what a run on these data will need."""
-
-    dataset: str
-    data_root: Path
-    cache: Path  # the folder of the store, where sample data are kept
-
-
-@dataclass(frozen=True)
-class Order:
-    """Train this."""
-
-    run: int  # its id, under which reports come back
-    recipe: Recipe
-    architecture: Architecture  # of its model; an own one with the code, so that a worker needs no file for it
-    data_root: Path
-    cache: Path
-    checkpoint: bytes | None  # `save_checkpoint`; go on from there
-    threads: int  # CPU threads that a step may use
-    log: Path  # where the details of a fault can be read, for the sentence about it
-
-
-@dataclass(frozen=True)
-class Stop:
-    """This run is no longer wanted. What it has reported stays."""
-
-    run: int
-
-
-Message = Prepare | Order | Stop
-
-
-@dataclass(frozen=True)
-class ProgressReport:
-    """What is new since the last report: the arguments of `Store.record`."""
-
-    points: list[Point]
-    images_per_second: (
-        float | None
-    )  # mean since the beginning, of `Recipe.image_passes`: what the time left follows from
-    artifacts: dict[str, bytes]
-
-
-@dataclass(frozen=True)
-class EndReport:
-    """The end of a run, with what was not reported yet: the arguments of `Store.finish`."""
-
-    status: Status
-    error: str | None = None
-    points: list[Point] = field(default_factory=list)
-    result: Result | None = None
-    artifacts: dict[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class LostReport:
-    """The place where the run was trained is gone: it has to go on elsewhere. Only clusters lose runs."""
-
-    reason: str
-
-
-Report = Start | ProgressReport | EndReport | LostReport
-"""Comes with the id of its run: (id, report)."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A machine of a cluster."""
-
-    name: str
-    cpus: int
-    gpus: int
-
-
-@dataclass(frozen=True)
-class ClusterState:
-    """A cluster as its trainer sees it; kept in the store as JSON, for the pages."""
-
-    address: str
-    nodes: tuple[Node, ...] = ()
-    problem: str | None = None  # why it can't be used, in a sentence
-
-    @property
-    def slots(self) -> int:
-        """How many runs find room, if each takes one core."""
-        return sum(node.cpus for node in self.nodes)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> ClusterState:
-        values = json.loads(text)
-        return cls(values["address"], tuple(Node(**node) for node in values["nodes"]), values["problem"])
-
-
-# --- The process ---
-
-
 class Inbox:
-    """What the trainer has said and is not done yet, in its order."""
+    """What the scheduler has said and is not done yet, in its order."""
 
-    def __init__(self, trainer: Connection) -> None:
-        self._trainer = trainer
+    def __init__(self, scheduler: Connection) -> None:
+        self._scheduler = scheduler
         self._waiting: deque[Message] = deque()
 
     def next(self) -> Message:
         """The next message; waits for it.
 
         Raises:
-            EOFError, OSError: the trainer is gone.
+            EOFError, OSError: the scheduler is gone.
         """
-        return self._waiting.popleft() if self._waiting else self._trainer.recv()
+        return self._waiting.popleft() if self._waiting else self._scheduler.recv()
 
     def is_stopped(self, run: int) -> bool:
         """Whether the run that is being trained is no longer wanted. All other messages wait until it has ended."""
         try:
-            while self._trainer.poll():
-                self._waiting.append(self._trainer.recv())
+            while self._scheduler.poll():
+                self._waiting.append(self._scheduler.recv())
         except (EOFError, OSError):  # Nobody is there any more who would write anything down.
             return True
         return Stop(run) in self._waiting
 
 
-def serve(trainer: Connection) -> None:
-    """Do what the trainer says until it is gone."""
+def serve(scheduler: Connection) -> None:
+    """Do what the scheduler says until it is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    inbox = Inbox(trainer)
-    # The trainer has ended, however it did: nobody would write anything down.
+    inbox = Inbox(scheduler)
+    # The scheduler has ended, however it did: nobody would write anything down.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         while True:
             match inbox.next():
@@ -183,7 +77,7 @@ def serve(trainer: Connection) -> None:
                         _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
                 case Order() as order:
                     for report in follow(order, lambda: dataset(order), stopped=lambda: inbox.is_stopped(order.run)):
-                        trainer.send((order.run, report))
+                        scheduler.send((order.run, report))
                 case Stop():
                     pass  # The run had ended in the meantime.
 
@@ -214,6 +108,8 @@ def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[]
 def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
     ARCHITECTURES[order.recipe.model] = order.architecture
     training = _load_training()
+    from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
+
     dataset = load()
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
     points: list[Point] = []
@@ -223,7 +119,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
         match event:
             case training.Started():
                 began, steps = time.monotonic(), event.steps
-                done = order.recipe.image_passes(event.step, steps)
+                done = image_passes(order.recipe, event.step, steps)
                 yield Start(**vars(event), machine=machine(), versions=versions())
                 continue
             case training.Progress():
@@ -238,7 +134,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 yield _end(event, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
-            rate = (order.recipe.image_passes(event.step, steps) - done) / (time.monotonic() - began)
+            rate = (image_passes(order.recipe, event.step, steps) - done) / (time.monotonic() - began)
             yield ProgressReport(points, rate, artifacts)
             points, artifacts, reported = [], {}, time.monotonic()
             if stopped():
@@ -277,50 +173,3 @@ def dataset(order: Order) -> files.Dataset:
 @lru_cache(maxsize=2)
 def _dataset(name: str, root: Path, cache: Path) -> files.Dataset:
     return files.load(name, root, cache)
-
-
-def save_checkpoint(checkpoint: loop.Checkpoint) -> bytes:
-    """A checkpoint as a safetensors file, its numbers in the header."""
-    from safetensors.torch import save
-
-    numbers = {
-        "epoch": checkpoint.epoch,
-        "train_seconds": checkpoint.train_seconds,
-        "eval_seconds": checkpoint.eval_seconds,
-    }
-    return save(checkpoint.tensors, metadata={"numbers": json.dumps(numbers)})
-
-
-def load_checkpoint(saved: bytes) -> loop.Checkpoint:
-    from safetensors.torch import load
-
-    from fmnist.training.loop import Checkpoint
-
-    # A safetensors file: the header's length in 8 bytes, the header as JSON, the tensors.
-    header = json.loads(saved[8 : 8 + int.from_bytes(saved[:8], "little")])
-    return Checkpoint(**json.loads(header["__metadata__"]["numbers"]), tensors=load(saved))
-
-
-def machine() -> str:
-    """The processor's name, as well as the system tells it, and how many cores we may use: "AMD EPYC, 2 cores"."""
-    return f"{_processor()}, {cores()} core{'s' if cores() != 1 else ''}"
-
-
-def cores() -> int:
-    """How many cores of this machine we may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # Not Linux.
-    return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """What a result may depend on besides its recipe."""
-    return {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy")}

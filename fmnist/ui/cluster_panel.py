@@ -9,9 +9,9 @@ import streamlit as st
 from fmnist import settings
 from fmnist.store.library import Library
 from fmnist.store.run import Run
-from fmnist.training import scheduler
+from fmnist.training import launcher
+from fmnist.training.messages import ClusterState
 from fmnist.training.progress import TrainingProgress
-from fmnist.training.worker import ClusterState
 from fmnist.words import escape
 
 MAX_NAMED = 4  # Runs of a node that are named; the others are counted.
@@ -25,9 +25,9 @@ def show(library: Library, progress: TrainingProgress) -> None:
     if not addresses:
         return
     # Who only looks, takes no lock.
-    alive = bool(progress.active) if settings.read_only() else scheduler.is_alive(library.own)
+    alive = bool(progress.active) if settings.read_only() else launcher.is_alive(library.own)
     for address in addresses:
-        state = scheduler.cluster_state(library.own, address)
+        state = launcher.cluster_state(library.own, address)
         if state.problem:
             say_problem(library, state, waiting.get(address, 0))
         elif alive and state.nodes:
@@ -44,7 +44,7 @@ def say_problem(library: Library, state: ClusterState, waiting: int) -> None:
     offered = waiting and not settings.read_only()
     if offered and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
         library.own.move_to_local(state.address)
-        scheduler.start(library.own)
+        launcher.start(library.own)
         st.rerun()
 
 

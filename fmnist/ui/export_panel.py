@@ -17,7 +17,7 @@ from fmnist import settings
 from fmnist.background import BackgroundProcess
 from fmnist.compare import report
 from fmnist.compare.comparison import Comparison
-from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format
+from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format, csv_file
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui.chart_display import choose_picture_format
@@ -39,7 +39,7 @@ def download_table(name: str, table: pd.DataFrame, label: str = "Download as CSV
     """A button for a table as a CSV file."""
     st.download_button(
         label,
-        table.to_csv(index=False),
+        csv_file.as_file(table),
         f"{name}.csv",
         "text/csv",
         icon=":material/table:",

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from fmnist.data.files import DataError
+from fmnist.data.framing import SIDE
 from fmnist.predict import unfamiliar
-from fmnist.predict.conversion import SIDE
 from fmnist.store.library import Group, Library
 from fmnist.ui import resources
 from fmnist.ui.data_download import offer_data

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict.conversion import SIDE, to_data_url
+from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Group, Library
 from fmnist.ui.page import explained, is_dark
 

@@ -15,8 +15,8 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
 from fmnist.store.queue import TooManyRuns
-from fmnist.training import scheduler
-from fmnist.training.estimate import Plan
+from fmnist.training import launcher
+from fmnist.training.dry_run import Plan
 from fmnist.ui import login, resources
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.train_link import MAX_SEEDS
@@ -66,7 +66,7 @@ def ask(library: Library) -> None:
         )
         return
     cluster = settings.ray_address()
-    plan = Plan(library, grid, images, scheduler.slots_of(library.own, cluster)) if grid else None
+    plan = Plan(library, grid, images, launcher.slots_of(library.own, cluster)) if grid else None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
         if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
@@ -126,7 +126,7 @@ def train(library: Library, plan: Plan, cluster: str | None) -> None:
         return
     st.session_state["asked"] = [id for id, _ in queued]
     if any(needed for _, needed in queued):
-        scheduler.start(library.own)
+        launcher.start(library.own)
         st.session_state["pressed"] = True
         st.rerun()
     st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")

@@ -10,7 +10,7 @@ from fmnist.data.files import DataError
 from fmnist.store.library import Library
 from fmnist.store.queue import TooManyRuns
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
-from fmnist.training import scheduler
+from fmnist.training import estimate, launcher
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import cluster_panel, live_chart, login, resources
@@ -55,9 +55,9 @@ def pace(progress: TrainingProgress) -> float:
 
 def show_training(library: Library, progress: TrainingProgress) -> None:
     """The newest training: what runs, waits or was stopped, its curves and its results."""
-    alive = not progress.active or settings.read_only() or scheduler.is_alive(library.own)
+    alive = not progress.active or settings.read_only() or launcher.is_alive(library.own)
     if not alive:
-        scheduler.recover(library.own)
+        launcher.recover(library.own)
     cluster_panel.show(library, progress)
     if not progress.count():
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
@@ -86,11 +86,11 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
 
 def say_no_trainer(library: Library) -> None:
     """Runs are queued, and nobody takes them: either the trainer is just starting, or it can't."""
-    words = scheduler.last_words(library.own.path)
+    words = launcher.last_words(library.own.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f":material/hourglass_top: The trainer is starting. {escape(words)}")
         if st.button("Start it again", key="start-trainer"):
-            scheduler.start(library.own)
+            launcher.start(library.own)
 
 
 def show_whole(progress: TrainingProgress) -> None:
@@ -112,7 +112,7 @@ def seconds_left(progress: TrainingProgress) -> float | None:
         except DataError:
             return None
 
-    return progress.seconds_left(images, scheduler.slots_of(progress.library.own, settings.ray_address()))
+    return progress.seconds_left(images, launcher.slots_of(progress.library.own, settings.ray_address()))
 
 
 def show_running(library: Library, progress: TrainingProgress, run: Run) -> None:
@@ -121,11 +121,12 @@ def show_running(library: Library, progress: TrainingProgress, run: Run) -> None
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     where = f" on {escape(run.node)}" if run.node else ""
     text = f"**{progress.name(run)}**{where} · preparing"
-    if run.seconds_left is not None:
+    left = estimate.seconds_left(run)
+    if left is not None:
         text = (
             f"**{progress.name(run)}**{where} · epoch {epoch} of {run.recipe.epochs} · "
             f"step {run.step:,} of {run.steps:,} · "
-            f"{run.images_per_second:,.0f} images/s · {duration(run.seconds_left)} left"
+            f"{run.images_per_second:,.0f} images/s · {duration(left)} left"
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.progress(share, text)
@@ -182,7 +183,7 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
         except TooManyRuns as error:
             st.toast(str(error), icon=":material/front_hand:")
             return
-        scheduler.start(library.own)
+        launcher.start(library.own)
         st.rerun()
 
 

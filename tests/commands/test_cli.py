@@ -133,7 +133,7 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
 
     monkeypatch.setattr(progress, "tqdm", Bar)
     monkeypatch.setattr(progress, "FOLLOW_SECONDS", 0)
-    monkeypatch.setattr("fmnist.training.scheduler.is_alive", trains)
+    monkeypatch.setattr("fmnist.training.launcher.is_alive", trains)
     progress.follow(store, ids, None, progress.Bars(len(ids)))
     assert max(seen, key=len) == [0, 1, 2] and not drawn
     [whole] = kept
@@ -347,7 +347,8 @@ def test_predict_is_the_mean_over_seeds_of_what_the_stored_models_say(fmnist, tr
     assert row["probabilities"] == pytest.approx(np.mean(stored, axis=0).tolist(), abs=0.02)
 
 
-def test_predict_as_a_table(fmnist, trained, shirt):
+def test_predict_as_a_table(fmnist, trained, shirt, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # Else the name of the file may be shortened.
     answer = fmnist("predict", shirt, "--dataset", "sample")
     lines = answer.out.splitlines()
     assert answer.code == 0 and len(lines) == 2
@@ -361,6 +362,71 @@ def test_predict_as_csv(fmnist, trained, shirt):
     for row, answer in zip(rows, json.loads(fmnist(*arguments, "json").out), strict=True):
         assert (row["file"], row["model"], row["label"]) == (str(shirt), answer["model"], answer["label"])
         assert [float(row[name]) for name in CLOTHES.classes] == answer["probabilities"]
+
+
+def test_one_bad_picture_is_named_and_the_others_are_answered(fmnist, trained, shirt, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    Image.new("RGB", (100, 100), "white").save(tmp_path / "blank.png")
+    (tmp_path / "notes.png").write_text("Dear diary")
+    bad = [tmp_path / "blank.png", tmp_path / "notes.png", tmp_path / "missing.png"]
+    good = tmp_path / "last.png"
+    good.write_bytes(shirt.read_bytes())
+    alone = {path: json.loads(fmnist("predict", path, "--dataset", "sample", "--json").out) for path in (shirt, good)}
+    answer = fmnist("predict", shirt, *bad, good, "--dataset", "sample", "--json")
+    assert answer.code == 1
+    assert json.loads(answer.out) == alone[shirt] + alone[good]
+    for line, path in zip(answer.err.splitlines(), bad, strict=True):
+        assert line.startswith("fmnist: ") and str(path) in line
+    for form in ("csv", "table"):
+        answer = fmnist("predict", shirt, *bad, good, "--dataset", "sample", "--format", form)
+        assert answer.code == 1 and str(shirt) in answer.out and str(good) in answer.out
+
+
+def test_no_good_picture_at_all(fmnist, trained, tmp_path):
+    answer = fmnist("predict", tmp_path / "a.png", tmp_path / "b.png", "--dataset", "sample")
+    assert (answer.code, answer.out, answer.err.count("does not exist")) == (1, "", 2)
+
+
+def test_folders_are_read(fmnist, trained, shirt, tmp_path):
+    folder = tmp_path / "photos"
+    names = ["a.PNG", "b.jfif", "inner/c.png"]
+    (folder / "inner").mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(shirt.read_bytes())
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".hidden.png").write_text("no picture")
+    answer = fmnist("predict", folder, shirt, "--dataset", "sample", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    files = [row["file"] for row in json.loads(answer.out)]
+    assert files[::2] == files[1::2] == [*(str(folder / name) for name in names), str(shirt)]
+    (folder / "d.png").write_bytes(b"")
+    (tmp_path / "none").mkdir()
+    answer = fmnist("predict", tmp_path / "none", folder, "--dataset", "sample", "--json")
+    assert answer.code == 1 and len(json.loads(answer.out)) == 2 * len(names)
+    assert [str(tmp_path / "none") in line for line in answer.err.splitlines()] == [True, False]
+    assert str(folder / "d.png") in answer.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_name_that_is_no_text_is_printed_escaped(trained, shirt, tmp_path, encoding, form):
+    names = [
+        os.fsencode(tmp_path) + name for name in (b"/shirt-\xff-\xc3\xa9.png", b"/none-\xff.png", b"/two\nlines.png")
+    ]
+    for name in (names[0], names[2]):
+        Path(os.fsdecode(name)).write_bytes(shirt.read_bytes())
+    command = [sys.executable, *settings.module("fmnist"), "predict", *names, "--dataset", "sample", "--format", form]
+    command += ["--runs", trained.path, "--data", tmp_path]
+    ended = subprocess.run(
+        command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "500"}
+    )
+    assert ended.returncode == 1
+    assert b"none-\\udcff.png does not exist" in ended.stderr and b"Traceback" not in ended.stderr
+    assert b"shirt-\\udcff-" in ended.stdout
+    if form == "json":
+        assert json.loads(ended.stdout)[0]["file"] == os.fsdecode(names[0])
+    elif form == "table":
+        assert len(ended.stdout.splitlines()) == 4 and b"two\\nlines" in ended.stdout
 
 
 def test_predict_without_a_model(fmnist, shirt, monkeypatch):
@@ -390,6 +456,38 @@ def test_convert(fmnist, tmp_path):
     with Image.open(tmp_path / "out.png") as image:
         assert (image.size, image.mode) == ((28, 28), "L")
         assert np.asarray(image)[:, 14].min() > 100 and np.asarray(image)[14, 0] == 0
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "notes.txt", "small", "small.png.bak"])
+def test_convert_writes_png_files_only(fmnist, shirt, tmp_path, name):
+    check_refused(fmnist("convert", shirt, tmp_path / name, "--force"), tmp_path / name, ".png")
+    assert not (tmp_path / name).exists()
+
+
+def test_convert_replaces_only_when_told(fmnist, shirt, tmp_path):
+    there = tmp_path / "there.png"
+    there.write_bytes(b"good")
+    check_refused(fmnist("convert", shirt, there), there, "--force")
+    assert there.read_bytes() == b"good"
+    assert fmnist("convert", shirt, there, "--force").code == 0
+    assert there.read_bytes() == shirt.read_bytes()
+    os.umask(mask := os.umask(0))
+    assert there.stat().st_mode & 0o777 == 0o666 & ~mask
+    (tmp_path / "folder.png").mkdir()
+    check_refused(fmnist("convert", shirt, tmp_path / "folder.png", "--force"), "folder.png")
+    assert not list(tmp_path.glob(".*"))  # No traces.
+
+
+def test_what_is_there_stays_where_no_file_can_be_completed(trained, shirt, tmp_path):
+    """As on a full disk: a limit on the size of files, which the operating system answers with an error."""
+    there = tmp_path / "there.png"
+    there.write_bytes(b"good")
+    code = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from fmnist.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "convert", shirt, there, "--force", "--runs", trained.path]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    check_refused(Answer(ended.returncode, ended.stdout, ended.stderr), there, "can't be written")
+    assert there.read_bytes() == b"good" and not list(tmp_path.glob(".*"))
 
 
 def test_convert_to_where_nothing_can_be_written(fmnist, shirt, tmp_path):

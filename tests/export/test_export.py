@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import pandas as pd
 import pytest
 from conftest import is_one_sentence, keep_as_sample, wait_for
 from helpers.ui import free_port
+from PIL import Image
 
 from fmnist import __main__ as cli
 from fmnist import export, metrics, settings
@@ -26,7 +28,8 @@ from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import DataMissing
 from fmnist.export import FORMATS, ExportError
 from fmnist.export.chosen import Chosen, file_name, widen
-from fmnist.models import registry
+from fmnist.export.plain import check_pictures
+from fmnist.models import networks
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
@@ -146,7 +149,7 @@ def test_a_run_with_all_seeds_of_its_recipe(trained):
 def test_weights_load_as_the_card_says_and_answer_as_stored(chosen, small_data, tmp_path):
     import torch
 
-    from fmnist.training import loop
+    from fmnist.models import inference
 
     assert write("safetensors", chosen, tmp_path) == []
     text = (tmp_path / "README.md").read_text()
@@ -155,7 +158,7 @@ def test_weights_load_as_the_card_says_and_answer_as_stored(chosen, small_data, 
     names: dict[str, Any] = {}
     exec(code, names)  # As a reader would who pastes both blocks.
     with torch.inference_mode():
-        logits = names["model"](loop.as_input(small_data.test_images)).half().numpy()
+        logits = names["model"](inference.as_input(small_data.test_images)).half().numpy()
     assert np.array_equal(logits.argmax(1), chosen.library.predictions(chosen.runs[0]))
     for run in chosen.runs:
         assert (tmp_path / f"{file_name(run)}.safetensors").read_bytes() == chosen.library.weights(run)
@@ -237,19 +240,19 @@ def write_idx(path: Path, images: np.ndarray) -> Path:
 
 
 def test_the_script_predicts_as_we_do_without_us(reference, real_data, tmp_path):
+    from fmnist.models import inference
     from fmnist.predict import prediction
-    from fmnist.training import loop
 
     write("script", reference, tmp_path)
     with pytest.raises(subprocess.CalledProcessError):
         alone(tmp_path, "-c", "import fmnist")
-    assert not any("fmnist" in path.read_text() for path in tmp_path.glob("*.py"))
+    assert not any("fmnist" in path.read_text() for path in tmp_path.rglob("*.py"))
     images = write_idx(tmp_path / "images-idx3-ubyte", real_data.test_images[:1000])
     (tmp_path / "out.csv").write_text(alone(tmp_path, "predict.py", images, "--csv"))
     answers = pd.read_csv(tmp_path / "out.csv")
     [run] = reference.runs
     model = prediction.load_model(reference.library, run)
-    ours = loop.evaluate(model, loop.as_input(real_data.test_images[:1000]))
+    ours = inference.evaluate(model, inference.as_input(real_data.test_images[:1000]))
     assert list(answers["answer"]) == [CLOTHES.classes[label] for label in metrics.predict(ours)]
     assert np.array_equal(answers[list(CLOTHES.classes)], metrics.softmax(ours))
     stored = reference.library.logits(run)[:1000]  # From another processor, perhaps.
@@ -275,6 +278,58 @@ def test_the_script_says_the_mean_over_seeds_and_reads_pictures(trained, small_d
     with pytest.raises(subprocess.CalledProcessError) as refused:
         alone(tmp_path, "predict.py", "README.md")
     assert is_one_sentence(refused.value.stderr.strip())
+
+
+def test_the_script_gives_photos_the_answers_that_we_give(trained, small_data, tmp_path, capsys, monkeypatch):
+    """16 bits, cut out, large, turned ...; a name that is a formula, and one that is no text."""
+    write("script", Chosen(trained, tuple(trained.own.runs()[:2]), lambda _: small_data), tmp_path / "script")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, content in enumerate(check_pictures.drawn().values()):
+        (folder / f"{number}.png").write_bytes(content)
+    (folder / os.fsdecode(b"\xff.png")).write_bytes(content)
+    (folder / "blank.png").write_bytes(check_pictures.saved(Image.new("RGB", (100, 100), "white")))
+    (folder / "empty.jpg").touch()
+    (tmp_path / "script" / "=1+1.png").write_bytes(content)
+    (tmp_path / "none").mkdir()
+    paths = [folder, "=1+1.png", tmp_path / "none", tmp_path / "missing.png"]
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        alone(tmp_path / "script", "predict.py", *paths, "--csv")
+    assert ended.value.returncode == 1
+    for line, name in zip(ended.value.stderr.splitlines(), ("blank", "empty", "none", "missing"), strict=True):
+        assert name in line and is_one_sentence(line)
+    theirs = pd.read_csv(io.StringIO(ended.value.stdout))
+    assert theirs["file"].iloc[-1] == "'=1+1.png"
+    arguments = ["predict", *map(str, paths), "--dataset", "sample", "--json", "--runs", str(trained.own.path)]
+    monkeypatch.chdir(tmp_path / "script")
+    capsys.readouterr()
+    assert cli.main(arguments) == 1
+    ours = [answer for answer in json.loads(capsys.readouterr().out) if answer["model"] == "0"]
+    assert len(ours) == len(theirs) == len(check_pictures.drawn()) + 2
+    assert [answer["label"] for answer in ours] == list(theirs["answer"])
+    probabilities = theirs[list(CLOTHES.classes)].to_numpy()
+    assert np.allclose(probabilities, [answer["probabilities"] for answer in ours], rtol=0, atol=1e-9)
+
+
+def test_the_script_has_a_check_of_how_it_reads_pictures(trained, small_data, tmp_path):
+    write("script", Chosen(trained, tuple(trained.own.runs()[:1]), lambda _: small_data), tmp_path)
+    assert alone(tmp_path, "check_pictures.py").startswith("9 of 9 pictures")
+    code = tmp_path / "picture_code" / "picture_file.py"
+    code.write_text(code.read_text().replace("// 257", "// 300"))
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        alone(tmp_path, "check_pictures.py")
+    assert "16 bits" in ended.value.stderr and "8 of 9" in ended.value.stdout
+
+
+def test_only_whole_names_of_modules_can_be_copied():
+    from fmnist.export.source import copies
+
+    script, modules = copies("from fmnist.predict.conversion import SIDE\n", "code")
+    assert script == "from code.conversion import SIDE\n"
+    assert modules.keys() == {"conversion", "picture_file", "framing"}
+    for text in ("import fmnist.metrics\n", "from fmnist import metrics\n", "from fmnist.predict import conversion\n"):
+        with pytest.raises(ValueError, match="can't be copied"):
+            copies(text, "code")
 
 
 OWN_FILE = '''"""My models."""
@@ -323,7 +378,7 @@ def test_the_code_of_each_model_stands_by_itself(model):
     names: dict[str, Any] = {}
     exec(code, names)
     assert str(names[name]()) == str(ARCHITECTURES[model].build())
-    assert registry.__name__ not in code
+    assert networks.__name__ not in code
 
 
 # --- TensorBoard ---

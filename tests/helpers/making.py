@@ -139,9 +139,9 @@ def initial_weights(recipe: Recipe) -> bytes:
     import torch
     from safetensors.torch import save
 
-    from fmnist.training import loop
+    from fmnist.models import inference
 
-    model = loop.build(recipe.model, recipe.seed, torch.device("cpu"))
+    model = inference.build(recipe.model, recipe.seed, torch.device("cpu"))
     return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
 
 

@@ -1,5 +1,5 @@
-"""The user's own models: what is said of those that can't be used, and that the example of the docs does all that the
-project's own models do."""
+"""Custom models: what is said of those that can't be used, and that the example of the docs does all that the project's
+models do."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from export.test_export import alone, write_idx
 from helpers import ui
 from helpers.making import finished_run
 from helpers.ui import PAGES, PROJECT, again, says, texts, visit
-from torch import nn
 
 from fmnist import __main__ as cli
 from fmnist.compare.diagnosis import diagnose
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.export import FORMATS
-from fmnist.models import custom, custom_check, registry
-from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, Source
+from fmnist.models import custom, custom_answers, custom_check, inference, registry
+from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError
+from fmnist.models.source import Source
 from fmnist.predict import attribution, prediction
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe, RecipeError
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
-from fmnist.training import loop, scheduler, worker
+from fmnist.training import launcher, loop
+from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 from fmnist.training.loop import EpochEnd, Progress, TrainingError
 
 EXAMPLE = PROJECT / "docs" / "my_models.py"
@@ -157,7 +158,7 @@ def test_a_model_that_cannot_be_used_is_told_in_a_sentence(text, said):
         (TINY.replace('"tiny"', '"a,b"'), "'a,b' can't be an id"),
         (TINY.replace('"tiny"', '"a@b"'), "'a@b' can't be an id"),
         (TINY.replace('"Tiny"', '"<b>Tiny"'), "can't be a name"),
-        (TINY.replace('"Tiny"', '"Tiny", color="red"'), "'red' is no colour"),
+        (TINY.replace('"Tiny"', '"Tiny", color="red"'), "'red' is not a colour"),
         (TINY.replace('"Tiny"', '"Tiny", symbol="heart"'), "no symbol 'heart'"),
         (TINY.replace('"Tiny"', '"Tiny", parts=99'), "parts must be"),
         (TINY.replace('"Tiny"', '"Tiny", channels_last="no"'), "channels_last must be"),
@@ -291,8 +292,8 @@ def test_an_edited_model_is_another_one(use, tmp_path):
     after = Recipe("tiny")
     assert before.model != after.model and before.key("data") != after.key("data")
     assert before.model not in ARCHITECTURES and ARCHITECTURES[before.model].name == "Tiny"  # For who still has it.
-    assert loop.build(before.model, 0, torch.device("cpu"))[1].bias is not None
-    assert loop.build(after.model, 0, torch.device("cpu"))[1].bias is None
+    assert inference.build(before.model, 0, torch.device("cpu"))[1].bias is not None
+    assert inference.build(after.model, 0, torch.device("cpu"))[1].bias is None
     with pytest.raises(RecipeError):
         Recipe.from_json(before.to_json())
     assert library.remember("places", lambda: ARCHITECTURES.place(before.model)) != places
@@ -320,7 +321,7 @@ def test_what_was_said_of_a_file_is_kept_for_other_processes(use, tmp_path, monk
     custom.refresh(tmp_path / "runs")
     assert (own(), custom.faults()) == expected
     monkeypatch.setattr(custom, "_answers", {})
-    monkeypatch.setattr(custom, "FAULTY_SECONDS", 0)
+    monkeypatch.setattr(custom_answers, "FAULTY_SECONDS", 0)
     custom.refresh(tmp_path / "runs", trying=False)  # As the trainer does, for whom nobody waits.
     assert (own(), custom.faults()) == expected
 
@@ -329,7 +330,8 @@ def test_what_was_said_of_a_file_is_kept_for_other_processes(use, tmp_path, monk
 def test_what_is_kept_is_not_trusted(use, tmp_path, monkeypatch, kept):
     use(TINY)
     monkeypatch.setattr(custom, "_answers", {})
-    (tmp_path / "runs" / "own-models.json").write_text(kept.replace("%s", custom._sum(own()[0].build.source)))
+    checksum = custom_answers.checksum(own()[0].source)
+    (tmp_path / "runs" / "custom-models.json").write_text(kept.replace("%s", checksum))
     custom.refresh(tmp_path / "runs")
     assert [model.name for model in own()] == ["Tiny"]
 
@@ -396,7 +398,7 @@ def test_dropout_and_batch_norm_give_the_same_weights_each_time_and_after_a_brea
     assert same_weights(events[-1], again) and np.array_equal(events[-1].logits, again.logits)
     assert torch.equal(torch.rand(3), expected)  # A training leaves those of others alone.
     checkpoint = next(event.checkpoint for event in events if isinstance(event, EpochEnd))
-    resumed = finish(recipe, small_data, worker.load_checkpoint(worker.save_checkpoint(checkpoint)))
+    resumed = finish(recipe, small_data, load_checkpoint(save_checkpoint(checkpoint)))
     assert same_weights(resumed, again) and np.array_equal(resumed.logits, again.logits)
     assert not same_weights(again, finish(Recipe(model, 1, epochs=2, learning_rate=0.05, **SMALL), small_data))
 
@@ -404,20 +406,14 @@ def test_dropout_and_batch_norm_give_the_same_weights_each_time_and_after_a_brea
 def test_batch_norm_has_learnt_and_answers_by_what_it_has_learnt(example, small_data):
     finished = finish(Recipe("norm-cnn", epochs=1, **SMALL), small_data)
     assert finished.weights["features.1.num_batches_tracked"] == -(-331 // 32)
-    module = loop.build(ARCHITECTURES.full_id("norm-cnn"), 9, torch.device("cpu"))
+    module = inference.build(ARCHITECTURES.full_id("norm-cnn"), 9, torch.device("cpu"))
     module.load_state_dict(finished.weights)
-    images = loop.as_input(small_data.test_images)
-    assert np.array_equal(loop.evaluate(module, images), finished.logits)
+    images = inference.as_input(small_data.test_images)
+    assert np.array_equal(inference.evaluate(module, images), finished.logits)
     assert module.training and int(module.features[1].num_batches_tracked) == -(-331 // 32)
     with torch.inference_mode():
         one = torch.cat([module.eval()(image) for image in images.split(1)])
     np.testing.assert_allclose(one.numpy(), finished.logits, rtol=0.01, atol=0.02)
-
-
-def test_what_behaves_otherwise_in_training_is_left_so_by_an_evaluation():
-    module = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784).eval(), nn.Dropout(), nn.Linear(784, 10))
-    loop.evaluate(module, torch.zeros(3, 1, 28, 28))
-    assert [layer.training for layer in module] == [True, False, True, True]
 
 
 def test_a_single_image_left_for_batch_norm_is_told_before_training(use, small_data):
@@ -472,22 +468,22 @@ def test_unusual_models_are_trained_stored_and_explained(use, small_data, text):
     finished = events[-1]
     assert finished.result.zero_layers == ()
     assert events[0].parameters == 7850
-    module = loop.build(architecture.id, 0, torch.device("cpu")).eval()
+    module = inference.build(architecture.id, 0, torch.device("cpu")).eval()
     from safetensors.torch import load, save
 
     module.load_state_dict(load(save(finished.weights)))
-    assert np.array_equal(loop.evaluate(module, loop.as_input(small_data.test_images)), finished.logits)
+    assert np.array_equal(inference.evaluate(module, inference.as_input(small_data.test_images)), finished.logits)
     found = attribution.contributions(module, small_data.test_images[0], 3)
     assert found.pixels.sum() == pytest.approx(found.logit - found.start, rel=0.01, abs=1e-4)
 
 
 def test_smooth_models_are_explained_too(example, small_data):
     for name in NAMES:
-        module = loop.build(ARCHITECTURES.full_id(name), 0, torch.device("cpu")).eval()
+        module = inference.build(ARCHITECTURES.full_id(name), 0, torch.device("cpu")).eval()
         found = attribution.contributions(module, small_data.test_images[0], 3)
         assert found.pixels.sum() == pytest.approx(found.logit - found.start, rel=0.01, abs=1e-4)
     layers = attribution.convolutions(
-        loop.build(ARCHITECTURES.full_id("norm-cnn"), 0, torch.device("cpu")).eval(), small_data.test_images[0]
+        inference.build(ARCHITECTURES.full_id("norm-cnn"), 0, torch.device("cpu")).eval(), small_data.test_images[0]
     )
     assert [layer.maps.shape for layer in layers] == [(16, 28, 28), (32, 14, 14)]
     assert min(layer.maps.min() for layer in layers) == 0  # Behind batch norm and ReLU.
@@ -508,14 +504,14 @@ def ask(store: Store, *recipes: Recipe) -> list[int]:
 def test_a_warm_trainer_trains_each_version_as_it_was_asked_for(use, store, small_sample):
     path = use(TINY)
     (first,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
-    scheduler.start(store)
+    launcher.start(store)
     [run] = ended(store, first)
     assert (run.status, run.parameters) == ("done", 7850)
     process = only_trainer(store.path.parent)
 
     path.write_text(TINY.replace("784, 10", "784, 10, bias=False"))
     custom.refresh(store.path.parent)
-    scheduler.start(store)
+    launcher.start(store)
     (second,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
     [run] = ended(store, second)
     assert (run.status, run.parameters) == ("done", 7840)
@@ -524,13 +520,13 @@ def test_a_warm_trainer_trains_each_version_as_it_was_asked_for(use, store, smal
 
 
 def test_a_trainer_that_knows_nothing_of_the_models_is_followed_by_one_that_does(use, store, small_sample, monkeypatch):
-    scheduler.start(store)
-    wait_for(lambda: store.setting(scheduler.EXPECTED))
+    launcher.start(store)
+    wait_for(lambda: store.setting(launcher.EXPECTED))
     process = only_trainer(store.path.parent)
     use(TINY)
     (id,) = ask(store, Recipe("tiny", epochs=1, **SMALL))
-    scheduler.start(store)
-    scheduler.start(store)  # As every visit of the Train page does: nobody else comes to wait.
+    launcher.start(store)
+    launcher.start(store)  # As every visit of the Train page does: nobody else comes to wait.
     [run] = ended(store, id)
     assert run.status == "done"
     assert only_trainer(store.path.parent) != process
@@ -677,7 +673,7 @@ def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, s
     )
     for model in ("0", "tiny", "odd"):
         finished_run(store, Recipe(model, dataset="sample"), small_sample, weights=True)
-    found = registry.registered(own()[0].build.source)
+    found = custom.registered(own()[0].source)
     sys.modules[found["odd"].build.__module__].LATER = True
     at = visit("pages/4_Predict.py", data="Sample data", how="Test image")
     assert any("Odd (models_0.py) has raised ValueError: No" in text for text in texts(at, "error"))

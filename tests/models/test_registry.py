@@ -1,4 +1,4 @@
-"""The architectures: the sizes that the pages state, and that knowing a model does not cost importing torch."""
+"""The registry: the sizes that the pages state, that knowing a model does not cost importing torch, and registering."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import sys
 import pytest
 import torch
 
-from fmnist.models.registry import ARCHITECTURES, Architecture
+from fmnist.models import inference, register
+from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, registering
 from fmnist.settings import PROJECT
-from fmnist.training import loop
 
 SIZES = {"0": (7_850, 7_840), "1": (7_960, 7_940), "2": (7_740, 1_133_860)}
 
@@ -22,7 +22,7 @@ def test_size_and_shape(model, parameters, multiply_adds):
     module = ARCHITECTURES[model].build()
     images = torch.rand(3, 1, 28, 28)
     assert sum(parameter.numel() for parameter in module.parameters()) == parameters
-    assert loop.multiply_adds(module, images[:1]) == multiply_adds
+    assert inference.multiply_adds(module, images[:1]) == multiply_adds
     assert module(images).shape == (3, 10)
 
 
@@ -88,3 +88,31 @@ def test_definition_changes_with_the_code(change):
 def test_definition_leaves_out_name_and_colour():
     assert "#" not in ARCHITECTURES["0"].definition
     assert "Model" not in ARCHITECTURES["0"].definition
+
+
+def test_a_file_with_custom_models_that_is_imported_like_any_other_registers_nothing():
+    known = dict(ARCHITECTURES)
+
+    @register("mine", "Mine", symbol="no such symbol")
+    def build() -> str:
+        return "built"
+
+    assert dict(ARCHITECTURES) == known
+    assert build() == "built"
+
+
+def test_what_a_file_registers_is_collected_and_not_put_among_the_models_yet():
+    known = dict(ARCHITECTURES)
+    with registering() as found:
+        register("mine", "Mine", parts=2)(list)
+        with pytest.raises(ModelError, match="the id 'mine' is taken"):
+            register("mine", "Another")(list)
+    register("late", "Late")(list)
+    assert list(found) == ["mine"] and (found["mine"].build, found["mine"].parts) == (list, 2)
+    assert dict(ARCHITECTURES) == known
+
+
+def test_the_projects_networks_are_there_whatever_of_the_package_is_imported_first():
+    code = "from fmnist.models.registry import ARCHITECTURES; print(*ARCHITECTURES)"
+    process = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert process.stdout.split() == ["0", "1", "2"]

@@ -25,7 +25,7 @@ from fmnist.recipe import Recipe
 from fmnist.store import store
 from fmnist.store.run import Point
 from fmnist.store.store import Store, StoreError
-from fmnist.training import scheduler
+from fmnist.training import launcher, scheduler
 from fmnist.ui.timing_panel import Clock
 
 REAL_DATA = files.data_root()  # Before a test puts another place there.
@@ -78,9 +78,9 @@ def test_every_method_that_changes_something_says_why_it_does_not(store, small_s
         lambda: reader.claim(),
         lambda: reader.interrupt_running(),
         lambda: reader.set_setting("data_root", "/"),
-        lambda: scheduler.start(reader),
-        lambda: scheduler.is_alive(reader),
-        lambda: scheduler.recover(reader),
+        lambda: launcher.start(reader),
+        lambda: launcher.is_alive(reader),
+        lambda: launcher.recover(reader),
         lambda: Clock().start((), None, [], 1, 1),
     ):
         with pytest.raises(StoreError) as refused:

@@ -15,7 +15,7 @@ from streamlit.testing.v1.element_tree import Button
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
-from fmnist.training import scheduler
+from fmnist.training import launcher
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -303,7 +303,7 @@ def test_unfinished_runs_are_no_results(page, store, small_data, at_work):
 
 def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, started):
     queued_run(store, Recipe("0"), small_data)
-    scheduler.log_path(store.path).write_text("one line\nPyTorch can't be loaded.\n")
+    launcher.log_path(store.path).write_text("one line\nPyTorch can't be loaded.\n")
     at = visit(TRAIN)
     assert says(at, "The trainer is starting. PyTorch can't be loaded.")
     at.button(key="start-trainer").click()

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import attribution, prediction
 from fmnist.store.library import Library, default_groups
 from fmnist.store.store import Store
-from fmnist.training import loop
 
 CPU = torch.device("cpu")
 
@@ -22,12 +22,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[nn.Modul
     library = Library(Store(tmp_path_factory.mktemp("runs") / "fmnist.db"))
     groups = default_groups(library.groups("fashion-mnist", "reference"))
     known = {group.recipe.model: [prediction.load_model(library, run) for run in group.runs[:2]] for group in groups}
-    return {model: [loop.build(model, seed, CPU).eval() for seed in (0, 1)] for model in ARCHITECTURES} | known
+    return {model: [inference.build(model, seed, CPU).eval() for seed in (0, 1)] for model in ARCHITECTURES} | known
 
 
 def logits(model: nn.Module, image: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        return model(loop.as_input(image[None]))[0].double().numpy()
+        return model(inference.as_input(image[None]))[0].double().numpy()
 
 
 @pytest.mark.parametrize("model", ARCHITECTURES)
@@ -68,9 +68,9 @@ def test_they_are_the_integral_that_many_small_steps_give(trained, small_data, m
     middles = (torch.arange(2000) + 0.5) / 2000
     gradients = torch.zeros(28, 28)
     for share in middles.split(250):
-        way = (share.view(-1, 1, 1, 1) * loop.as_input(image[None])).requires_grad_()
+        way = (share.view(-1, 1, 1, 1) * inference.as_input(image[None])).requires_grad_()
         gradients += torch.autograd.grad(module(way)[:, label].sum(), way)[0].sum(dim=(0, 1)) / 2000
-    expected = (gradients * loop.as_input(image[None])[0, 0]).double().numpy()
+    expected = (gradients * inference.as_input(image[None])[0, 0]).double().numpy()
     assert np.abs(found.pixels - expected).sum() < 0.05 * np.abs(expected).sum()
 
 
@@ -83,7 +83,7 @@ def test_a_bend_between_two_steps_is_found_exactly():
 
     image = np.zeros((28, 28), np.uint8)
     image[5, 7] = 255
-    found, pixels = attribution._integrate(Bent(), loop.as_input(image[None]), 0, steps=8)
+    found, pixels = attribution._integrate(Bent(), inference.as_input(image[None]), 0, steps=8)
     assert pixels[5, 7].item() == pytest.approx(6.7, abs=1e-5)
     assert found[-1].item() == pytest.approx(6.7, abs=1e-5)
 
@@ -111,14 +111,14 @@ def test_explaining_leaves_no_gradients_behind(trained, small_data):
 
 
 def test_model_2_has_four_convolutions_and_their_maps_are_what_they_pass_on(small_data):
-    module, image = loop.build("2", 0, CPU), small_data.test_images[0]
+    module, image = inference.build("2", 0, CPU), small_data.test_images[0]
     layers = attribution.convolutions(module, image)
     assert [layer.maps.shape for layer in layers] == [(10, 28, 28)] * 2 + [(10, 14, 14)] * 2
     assert {layer.window for layer in layers} == {(3, 3)}
     steps = list(module)
     with torch.inference_mode():
         for layer, after in zip(layers, (2, 4, 7, 9), strict=True):
-            expected = nn.Sequential(*steps[:after])(loop.as_input(image[None]))[0]
+            expected = nn.Sequential(*steps[:after])(inference.as_input(image[None]))[0]
             np.testing.assert_allclose(layer.maps, expected.numpy(), atol=1e-6)
     assert not any(module._forward_hooks for module in module.modules())
 
@@ -128,12 +128,12 @@ def test_a_convolution_without_a_relu_is_shown_as_it_is(small_data):
     [layer] = attribution.convolutions(module.eval(), small_data.test_images[0])
     assert layer.maps.shape == (3, 24, 24)
     assert layer.window == (5, 5)
-    expected = module[0](loop.as_input(small_data.test_images[:1]))[0].detach().numpy()
+    expected = module[0](inference.as_input(small_data.test_images[:1]))[0].detach().numpy()
     np.testing.assert_allclose(layer.maps, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", ARCHITECTURES)
 def test_which_models_have_convolutions(small_data, model):
-    module = loop.build(model, 0, CPU)
+    module = inference.build(model, 0, CPU)
     found = attribution.convolutions(module, small_data.test_images[0])
     assert attribution.has_convolutions(module) == bool(found) == ("Conv2d" in ARCHITECTURES[model].layers)

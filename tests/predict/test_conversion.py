@@ -7,7 +7,8 @@ import pytest
 from helpers.pictures import BLACK, RED, WHITE, canvas, encode
 from PIL import Image, ImageDraw, ImageFont
 
-from fmnist.data.catalog import CENTRED, DATASETS, FILLING
+from fmnist.data.catalog import DATASETS
+from fmnist.data.framing import CENTRED, FILLING
 from fmnist.predict import conversion
 from fmnist.predict.conversion import convert, to_png
 from fmnist.predict.picture_file import ImageError, open_image
@@ -354,6 +355,13 @@ def test_nothing_but_background(size, colour):
 def test_remark_on_an_item_at_the_edge():
     (remark,) = convert(canvas(box=(20, 30, 40, 80))).remarks
     assert "touches the edge" in remark
+
+
+def test_light_that_falls_off_is_not_an_item_at_the_edge():
+    photo = np.repeat((250 - np.add.outer(np.arange(600), np.arange(800)) / 1400 * 18)[..., None], 3, axis=2)
+    photo[150:450, 300:500] = (30, 60, 150)
+    data = encode(Image.fromarray(photo.astype(np.uint8)), "JPEG", quality=92)
+    assert convert(open_image(data)).remarks == ()
 
 
 def test_remark_on_a_busy_background():

@@ -10,6 +10,7 @@ from PIL import Image
 from bench import conversion
 from fmnist.data import files, sample
 from fmnist.data.files import Dataset
+from fmnist.models import inference
 from fmnist.recipe import Recipe
 from fmnist.training import loop
 
@@ -32,13 +33,13 @@ def model(known: Dataset) -> torch.nn.Module:
     """Model 2, trained on sample data for some seconds."""
     recipe = Recipe("2", dataset="sample", epochs=3, learning_rate=0.05, device="cpu")
     *_, last = loop.train(recipe, known)
-    model = loop.build(recipe.model, recipe.seed, torch.device("cpu"))
+    model = inference.build(recipe.model, recipe.seed, torch.device("cpu"))
     model.load_state_dict(last.weights)
     return model.eval()
 
 
 def accuracy(model: torch.nn.Module, images: np.ndarray, labels: np.ndarray) -> float:
-    return float((loop.evaluate(model, loop.as_input(images)).argmax(axis=1) == labels).mean())
+    return float((inference.evaluate(model, inference.as_input(images)).argmax(axis=1) == labels).mean())
 
 
 @pytest.mark.parametrize("form", conversion.FORMATS)

@@ -3,11 +3,13 @@
 import io
 import os
 import random
+import struct
 import subprocess
 import sys
 import textwrap
 import time
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,10 +178,30 @@ def test_not_a_picture(data):
     assert "is not a picture that can be read" in refused(data)
 
 
-@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
-def test_a_heic_photo_is_named(brand):
-    data = b"\0\0\0\x18ftyp" + brand + bytes(100)
+def ftyp(*brands: bytes) -> bytes:
+    """The beginning of a file of the ISO family: its own brand, a version, and others that it conforms to."""
+    return (12 + 4 * len(brands)).to_bytes(4, "big") + b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
+
+
+@pytest.mark.parametrize(
+    "brands",
+    [[brand] for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")]
+    + [[b"mif1", b"miaf", b"heic"], [b"MiHE", b"mif1", b"heic"], [b"1pic", b"heix"]],
+)
+def test_a_heic_photo_is_named(brands):
+    data = ftyp(*brands) + bytes(100)
     assert "is a HEIC photo" in refused(data) and "save it as JPEG" in refused(data)
+
+
+def test_an_avif_picture_is_not_called_heic():
+    assert "is an AVIF picture" in refused(ftyp(b"mif1", b"avif", b"miaf") + bytes(100))
+
+
+@pytest.mark.parametrize(
+    "data", [ftyp(b"isom", b"mp42"), b"\xff\xff\xff\xffftypqt  ", b"\0\0\0\0ftyp", b"\0\0\0\x08ftyp"]
+)
+def test_a_film_is_no_photo(data):
+    assert "is not a picture" in refused(data)
 
 
 def test_formats_that_are_not_asked_for_are_not_decoded():
@@ -223,6 +245,43 @@ def test_too_many_pixels_are_not_decoded(size):
     data = bytearray(encode(Image.new("1", (8, 8)), "BMP"))
     data[18:26] = np.array(size, "<i4").tobytes()  # the header's width and height
     assert "more than 40 million pixels" in refused(bytes(data))
+
+
+def with_scans(count: int, side: int = 200) -> bytes:
+    """A JPEG whose last scan is repeated until it has so many."""
+    data = encode(Image.new("L", (side, side)), "JPEG", progressive=True)
+    start, has = data.rindex(b"\xff\xda"), data.count(b"\xff\xda")
+    return data[:-2] + data[start:-2] * (count - has) + data[-2:]
+
+
+def test_a_jpeg_of_many_scans_is_not_decoded():
+    for count in (10, picture_file.MAX_SCANS):
+        assert open_image(with_scans(count)).size == (200, 200)
+    for count in (picture_file.MAX_SCANS + 1, 800, 5000):
+        assert "far more parts" in refused(with_scans(count))
+
+
+@pytest.mark.parametrize("segment", [b"\xff\xe0\0\2", b"\xff\xfe\0\2", b"\xff\xe1\0\3a", b"\xff"])
+def test_a_jpeg_of_many_segments_is_not_decoded(segment):
+    jpeg = encode(canvas(), "JPEG")
+    assert open_image(jpeg[:2] + segment * 500 + jpeg[2:]).size == (60, 80)
+    assert "far more parts" in refused(jpeg[:2] + segment * 1_000_000 + jpeg[2:])
+
+
+def test_a_png_of_many_chunks_is_not_decoded():
+    png = encode(canvas(), "PNG")
+    chunk = struct.pack(">I4sI", 0, b"zzZz", zlib.crc32(b"zzZz"))
+    assert open_image(png[:33] + chunk * 500 + png[33:]).size == (60, 80)
+    assert "far more parts" in refused(png[:33] + chunk * 1_000_000 + png[33:])
+
+
+def test_scans_are_those_of_the_picture_alone():
+    """Not what looks like one in its preview, or in the film that a phone appends."""
+    exif = Image.Exif()
+    exif[0x010F] = "\xff\xda" * 100
+    jpeg = encode(canvas(), "JPEG", exif=exif, comment=b"\xff\xda" * 100)
+    assert jpeg.count(b"\xff\xda") > 100
+    assert open_image(jpeg + b"\xff\xda" * 100).size == (60, 80)
 
 
 @pytest.mark.parametrize("size, accepted", [((8, 8), True), ((7, 8), False), ((500, 7), False), ((1, 1), False)])

@@ -13,7 +13,7 @@ from helpers.ui import COMPARE, CONFUSION, HOME, PAGES, PREDICT, TRAIN, again, s
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store, StoreError
-from fmnist.training import scheduler
+from fmnist.training import launcher
 
 DAMAGES = {
     "result cut": ("UPDATE runs SET result = '{' WHERE id = 1", "result"),
@@ -131,14 +131,14 @@ def test_the_trainer_passes_a_damaged_run_by(store, small_sample):
 
 def test_a_setting_that_is_damaged_counts_as_never_chosen(two_seeds, small_sample):
     with two_seeds._write() as db:
-        for name in ("data_root", scheduler.EXPECTED, "cluster here:1"):
+        for name in ("data_root", launcher.EXPECTED, "cluster here:1"):
             db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, b"\xff\0"))
     assert two_seeds.setting("data_root") is None
     for value in ("{", "[1, 2]", "7"):
-        two_seeds.set_setting(scheduler.EXPECTED, value)
+        two_seeds.set_setting(launcher.EXPECTED, value)
         two_seeds.set_setting("cluster here:1", value)
-        assert scheduler.slots_of(two_seeds, "here:1")
-        scheduler._expected(two_seeds)
+        assert launcher.slots_of(two_seeds, "here:1")
+        launcher.expected_files(two_seeds)
 
 
 @pytest.mark.parametrize("version", [0, -5])

@@ -10,8 +10,8 @@ import pytest
 from fmnist.recipe import Recipe
 from fmnist.store import library as library_module
 from fmnist.store.arrays import pack
-from fmnist.store.library import Library, default_groups, estimate_seconds
-from fmnist.store.run import CLOSING_SECONDS, Point, Result, Start, Status
+from fmnist.store.library import Library, default_groups
+from fmnist.store.run import Point, Result, Start, Status
 from fmnist.store.store import Store
 
 LOGITS = np.eye(10, dtype=np.float16)[[3, 1, 4]]
@@ -142,60 +142,6 @@ def test_what_runs_left_behind_comes_from_their_store(library):
         assert library.predictions(run).tolist() == [3, 1, 4]
         assert np.array_equal(library.logits(run), LOGITS)
         assert library.weights(run) == b"w"
-
-
-def estimated(library: Library, *recipes: Recipe, slots: int = 1) -> float | None:
-    """Seconds for 100 images, without what each wave of runs takes besides training."""
-    seconds = estimate_seconds(library, recipes, images=100, slots=slots)
-    return seconds and seconds - len({recipe.group() for recipe in recipes}) * CLOSING_SECONDS
-
-
-def test_estimated_seconds_come_from_the_time_per_step_and_per_evaluation(library):
-    # Both took 2 seconds for 100 steps of 32 images, and 1 second for 3 evaluations.
-    assert estimated(library, Recipe("0", epochs=2)) == pytest.approx(2 * (4 * 2 / 100 + 1 / 3))
-    recipes = [Recipe("0", epochs=2), Recipe("2", epochs=1)]
-    assert estimated(library, *recipes) == pytest.approx(3 * (4 * 2 / 100 + 1 / 3))
-    done(library.own, Recipe("0", epochs=7), train_seconds=9.0)  # own runs say more than the reference's machine
-    assert estimated(library, Recipe("0", epochs=2)) == pytest.approx(2 * (4 * 9 / 100 + 1 / 7))
-
-
-def test_of_several_batch_sizes_and_optimisers_those_that_were_trained_are_taken(library):
-    for size, seconds in ((10, 1.0), (40, 4.0)):
-        done(library.own, Recipe("0", batch_size=size), train_seconds=seconds, eval_seconds=0.0)
-    done(library.own, Recipe("0", batch_size=10, optimizer="adam"), train_seconds=6.0, eval_seconds=0.0)
-
-    def step(batch_size: int, optimizer: str = "sgd") -> float:
-        recipe = Recipe("0", epochs=1, batch_size=batch_size, optimizer=optimizer)
-        return estimated(library, recipe) / -(-100 // batch_size)
-
-    assert step(10) == pytest.approx(0.01) and step(40) == pytest.approx(0.04)
-    assert step(20) == pytest.approx(0.02)  # On the line between them.
-    assert step(2) == pytest.approx(0.01 * (2 / 10) ** 0.5) and step(100) == pytest.approx(0.04 * (100 / 40) ** 0.5)
-    assert step(10, "adam") == pytest.approx(0.06)
-    assert step(40, "sgd-momentum") == step(40)  # Nobody has trained with it: that of another one.
-
-
-def test_seeds_that_are_trained_side_by_side_share_the_machine(library):
-    # Model 0 uses one thread; the runs of Model 2 use two, or one each if there are two at once.
-    done(library.own, Recipe("0"), train_seconds=1.0, eval_seconds=0.0, threads=1)
-    done(library.own, Recipe("2"), train_seconds=10.0, eval_seconds=0.0, threads=2)
-
-    def epochs(model: str, seeds: int, slots: int) -> float:
-        recipes = [Recipe(model, seed, epochs=1) for seed in range(seeds)]
-        waves = -(-seeds // slots)
-        return (estimate_seconds(library, recipes, 3200, slots) - waves * CLOSING_SECONDS) / (
-            1.0 if model == "0" else 10
-        )
-
-    assert [epochs("0", seeds, 1) for seeds in (1, 2, 3)] == pytest.approx([1, 2, 3])
-    assert [epochs("0", seeds, 2) for seeds in (1, 2, 3, 5)] == pytest.approx([1, 1, 2, 3])
-    assert [epochs("2", seeds, 2) for seeds in (1, 2, 3, 5)] == pytest.approx([1, 2, 3, 5])
-    assert [epochs("2", seeds, 4) for seeds in (1, 4, 5)] == pytest.approx([1, 2, 3])
-
-
-def test_nothing_is_estimated_for_a_model_that_was_never_trained(library):
-    assert estimated(library, Recipe("0"), Recipe("1")) is None
-    assert estimate_seconds(library, [], images=100, slots=2) == 0
 
 
 def test_what_follows_from_finished_runs_is_worked_out_once_until_there_are_others(library):

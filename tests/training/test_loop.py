@@ -14,10 +14,13 @@ from torch.nn.functional import cross_entropy
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
+from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
-from fmnist.training import loop, worker
+from fmnist.training import loop
+from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 from fmnist.training.loop import EpochEnd, Finished, Progress, Started, TrainingError
+from fmnist.training.randomness import order
 
 CPU = torch.device("cpu")
 RATES = {"sgd": 0.1, "sgd-momentum": 0.02, "adam": 0.003}
@@ -110,7 +113,7 @@ def plain_loop(recipe: Recipe, data: Dataset) -> list[tuple[float, int, int]]:
     labels = torch.tensor(data.train_labels)
     steps = []
     for epoch in range(1, recipe.epochs + 1):
-        for batch in loop._order(recipe.seed, epoch, len(images)).split(recipe.batch_size):
+        for batch in order(recipe.seed, epoch, len(images)).split(recipe.batch_size):
             logits = model(images[batch])
             loss = cross_entropy(logits, labels[batch])
             optimizer.zero_grad()
@@ -147,11 +150,11 @@ def test_a_report_is_a_mean_over_images_not_over_batches(small_data):
 
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(epoch):
-    order = loop._order(3, epoch, 1000)
-    assert sorted(order.tolist()) == list(range(1000))
-    assert torch.equal(order, loop._order(3, epoch, 1000))
+    places = order(3, epoch, 1000)
+    assert sorted(places.tolist()) == list(range(1000))
+    assert torch.equal(places, order(3, epoch, 1000))
     for other in ((3, epoch + 1), (4, epoch)):
-        assert not torch.equal(order, loop._order(*other, 1000))
+        assert not torch.equal(places, order(*other, 1000))
 
 
 @every_model
@@ -169,9 +172,9 @@ def test_the_result_is_counted_over_the_logits_that_are_kept(model, small_data):
 @every_model
 def test_the_weights_are_those_that_gave_the_logits(model, small_data):
     finished = finish(recipe(model, epochs=1), small_data)
-    module = loop.build(model, 99, CPU)
+    module = inference.build(model, 99, CPU)
     module.load_state_dict(finished.weights)
-    logits = loop.evaluate(module, loop.as_input(small_data.test_images))
+    logits = inference.evaluate(module, inference.as_input(small_data.test_images))
     assert np.array_equal(logits, finished.logits)
     assert all(tensor.is_contiguous() for tensor in finished.weights.values())
 
@@ -209,7 +212,7 @@ def test_a_resumed_run_ends_with_the_same_weights(model, optimizer, small_data):
     events = list(loop.train(chosen, small_data))
     assert not events[-1].result.zero_layers
     for checkpoint in [event.checkpoint for event in events if isinstance(event, EpochEnd)]:
-        stored = worker.load_checkpoint(worker.save_checkpoint(checkpoint))
+        stored = load_checkpoint(save_checkpoint(checkpoint))
         resumed = list(loop.train(chosen, small_data, stored))
         assert resumed[0].step == checkpoint.epoch * 11
         assert sum(isinstance(event, EpochEnd) for event in resumed) == 3 - checkpoint.epoch
@@ -233,22 +236,10 @@ def test_a_resumed_run_on_cuda_ends_with_the_same_weights(model, optimizer, smal
 def test_a_checkpoint_is_the_same_after_it_was_stored(small_data):
     events = loop.train(recipe("2", "adam", epochs=1), small_data)
     checkpoint = next(event.checkpoint for event in events if isinstance(event, EpochEnd))
-    stored = worker.load_checkpoint(worker.save_checkpoint(checkpoint))
+    stored = load_checkpoint(save_checkpoint(checkpoint))
     assert dataclasses.replace(stored, tensors={}) == dataclasses.replace(checkpoint, tensors={})
     assert stored.tensors.keys() == checkpoint.tensors.keys()
     assert all(torch.equal(stored.tensors[name], checkpoint.tensors[name]) for name in checkpoint.tensors)
-
-
-@every_model
-def test_building_a_model_leaves_the_random_numbers_alone(model):
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
-    one = loop.build(model, 0, CPU)
-    assert torch.equal(torch.rand(3), expected)
-    other, different = loop.build(model, 0, CPU), loop.build(model, 1, CPU)
-    weights = [next(module.parameters()) for module in (one, other, different)]
-    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
 # What can go wrong
@@ -294,21 +285,6 @@ def test_a_dead_model_is_recognised(small_data, monkeypatch):
 def test_a_living_model_is_not_called_dead(small_data):
     finished = finish(recipe("1", epochs=2), small_data)
     assert not finished.result.dead and finished.result.zero_layers == ()
-
-
-def test_a_layer_that_lets_something_through_for_any_image_is_not_called_zero():
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.ReLU(), nn.Linear(10, 10), nn.ReLU())
-    with torch.no_grad():
-        for layer in (model[1], model[3]):
-            layer.weight.fill_(1.0)
-            layer.bias.fill_(-1.0)
-    images = torch.zeros(loop.EVALUATION_BATCH + 3, 1, 28, 28)
-    assert loop.zero_layers(model, images) == ["2", "4"]
-    images[-1, 0, 0, :2] = 1.05  # 1.1 after the first layer in each of ten units, 10 after the second.
-    assert loop.zero_layers(model, images) == []
-    images[-1, 0, 0, :2] = 0.52  # 0.04 after the first, below 0 after the second.
-    assert loop.zero_layers(model, images) == ["4"]
-    assert not model[2]._forward_hooks  # Nothing is left behind.
 
 
 # FashionMNIST

@@ -19,7 +19,9 @@ from ray.cluster_utils import Cluster
 from fmnist.recipe import Recipe
 from fmnist.settings import PROJECT
 from fmnist.store.store import Store
-from fmnist.training import loop, ray_cluster, scheduler, worker
+from fmnist.training import launcher, loop, ray_cluster, scheduler, worker_handle
+from fmnist.training.checkpoint import load_checkpoint
+from fmnist.training.messages import ClusterState, LostReport, Node, Order
 from fmnist.training.ray_cluster import ClusterError
 
 CLOSED = "127.0.0.1:1"  # Nobody listens there.
@@ -78,7 +80,7 @@ def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, smal
     nodes.add("node-b")
     recipes = [Recipe(model, seed, **LONG) for model in ("0", "1", "2") for seed in range(4)]
     ids = queue(store, *recipes)
-    scheduler.start(store)
+    launcher.start(store)
 
     def midway() -> bool:
         """Both nodes train, and node-b has just finished the first epoch of a model that takes seconds."""
@@ -91,18 +93,18 @@ def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, smal
     nodes.kill("node-b")
     runs = ended(store, *ids)
     assert {run.status for run in runs} == {"done"}
-    assert "queued again: The node of the cluster that trained it is gone" in scheduler.log_path(store.path).read_text()
+    assert "queued again: The node of the cluster that trained it is gone" in launcher.log_path(store.path).read_text()
     for recipe, run in zip(recipes, runs, strict=True):
         *_, alone = loop.train(recipe, small_sample, threads=run.threads)
         assert same_weights(store.weights(run.id), alone.weights)
         assert (store.logits(run.id) == alone.logits).all()
         assert store.history([run.id], "test")["epoch"].tolist() == [1, 2, 3]
-    wait_for(lambda: "node-b" not in {node.name for node in scheduler.cluster_state(store, nodes.address).nodes})
+    wait_for(lambda: "node-b" not in {node.name for node in launcher.cluster_state(store, nodes.address).nodes})
 
 
 def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(store, small_sample, nodes):
     (endless,) = queue(store, ENDLESS)
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.artifact(endless, "checkpoint"), timeout=120)
     (other,) = queue(store, Recipe("0", 1, epochs=1, **SMALL))
     store.request_stop([endless])
@@ -131,9 +133,9 @@ def test_an_address_without_a_cluster_is_told_in_a_sentence(address, words):
 def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(store, small_sample, monkeypatch):
     monkeypatch.setenv("FMNIST_RAY_ADDRESS", CLOSED)
     (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
-    scheduler.start(store)
+    launcher.start(store)
     address = os.environ["FMNIST_RAY_ADDRESS"]
-    assert "does not answer" in wait_for(lambda: scheduler.cluster_state(store, address).problem)
+    assert "does not answer" in wait_for(lambda: launcher.cluster_state(store, address).problem)
     assert store.run(id).status == "queued"
     store.move_to_local(address)
     assert ended(store, id)[0].status == "done"
@@ -152,15 +154,15 @@ def test_the_command_line_says_that_a_cluster_is_not_there_and_waits(store, smal
 
 def losing(_connection: Any, address: str) -> None:
     """A cluster that takes each run and loses it."""
-    _connection.send(worker.ClusterState(address, (worker.Node("node", 1, 0),)))
+    _connection.send(ClusterState(address, (Node("node", 1, 0),)))
     while True:
         match _connection.recv():
-            case worker.Order() as order:
-                _connection.send((order.run, worker.LostReport("The node ran out of memory.")))
+            case Order() as order:
+                _connection.send((order.run, LostReport("The node ran out of memory.")))
 
 
 def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, monkeypatch):
-    monkeypatch.setattr(scheduler, "serve_cluster", losing)
+    monkeypatch.setattr(worker_handle, "serve_cluster", losing)
     monkeypatch.setenv("FMNIST_RAY_ADDRESS", "a cluster")
     (id,) = queue(store, Recipe("0", **SMALL))
     scheduler.Scheduler(store).work(idle_seconds=0)
@@ -175,15 +177,15 @@ def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, 
 def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, nodes):
     recipe = Recipe("0", 4, **LONG | {"epochs": 30, "batch_size": 2})
     (id,) = queue(store, recipe)
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)
     nodes.pull_away()
     wait_for(lambda: store.run(id).status == "queued", timeout=120)
-    problem = wait_for(lambda: scheduler.cluster_state(store, nodes.address).problem)
+    problem = wait_for(lambda: launcher.cluster_state(store, nodes.address).problem)
     assert is_one_sentence(problem) and nodes.address in problem
-    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    epoch = load_checkpoint(store.artifact(id, "checkpoint")).epoch
     assert 0 < epoch < 30 and len(store.history([id])) > 0
-    assert scheduler.is_alive(store)  # and looks whether it comes back
+    assert launcher.is_alive(store)  # and looks whether it comes back
 
     store.move_to_local(nodes.address)
     (run,) = ended(store, id)

@@ -30,7 +30,8 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import ACTIVE, Run
 from fmnist.store.store import Store, StoreError
-from fmnist.training import loop, scheduler, worker
+from fmnist.training import launcher, loop, scheduler, worker_handle
+from fmnist.training.checkpoint import load_checkpoint
 
 SMALL = {"dataset": "sample", "device": "cpu"}
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, **SMALL)
@@ -50,7 +51,7 @@ def ended(store: Store, *ids: int) -> list[Run]:
 
 def finish(store: Store, *ids: int) -> list[Run]:
     """Start a trainer and wait for the end of runs."""
-    scheduler.start(store)
+    launcher.start(store)
     return ended(store, *ids)
 
 
@@ -100,7 +101,7 @@ def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
         assert curves[curves["split"] == "test"]["step"].tolist() == [11, 22]
         assert np.array_equal(store.predictions(run.id, 2), last.logits.argmax(axis=1))
         assert store.artifact(run.id, "checkpoint") is None
-    assert scheduler.is_alive(store)  # it waits for more
+    assert launcher.is_alive(store)  # it waits for more
 
 
 def test_a_trainer_takes_what_is_queued_while_it_lives(store, small_sample):
@@ -154,7 +155,7 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
 
 def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
     (endless,) = queue(store, ENDLESS)
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.artifact(endless, "checkpoint"))  # Of its first epoch: stopped before, it would have none.
     (waiting,) = queue(store, Recipe("0", epochs=1, **SMALL))
     store.request_stop([endless])
@@ -169,19 +170,19 @@ def test_it_ends_when_there_is_nothing_to_do(store, small_sample):
     process = run_to_its_end(store)
     assert process.returncode == 0
     assert [store.run(id).status for id in ids] == ["done", "done"]
-    assert not scheduler.is_alive(store)
+    assert not launcher.is_alive(store)
 
 
 def test_a_second_trainer_ends_at_once(store, small_sample):
     (endless,) = queue(store, ENDLESS)
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.run(endless).status == "running")
     second = run_to_its_end(store)
     assert (second.returncode, second.stdout) == (0, "")
     assert only_trainer(store.path.parent)
-    scheduler.start(store)
-    scheduler.recover(store)  # nothing is left behind
-    assert store.run(endless).status == "running" and scheduler.is_alive(store)
+    launcher.start(store)
+    launcher.recover(store)  # nothing is left behind
+    assert store.run(endless).status == "running" and launcher.is_alive(store)
 
 
 # Whatever happens to it
@@ -190,15 +191,15 @@ def test_a_second_trainer_ends_at_once(store, small_sample):
 def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, small_sample):
     recipe = Recipe("0", 4, epochs=12, batch_size=1, optimizer="sgd-momentum", learning_rate=0.001, **SMALL)
     (id,) = queue(store, recipe)
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.history([id])["epoch"].max() >= 2)
     kill_trainers(store.path.parent)
     assert store.run(id).status == "running"  # nobody has looked yet
-    wait_for(lambda: not scheduler.is_alive(store))
+    wait_for(lambda: not launcher.is_alive(store))
     assert store.run(id).status == "running"  # to ask changes nothing
-    scheduler.recover(store)
+    launcher.recover(store)
     assert store.run(id).status == "interrupted"
-    epoch = worker.load_checkpoint(store.artifact(id, "checkpoint")).epoch
+    epoch = load_checkpoint(store.artifact(id, "checkpoint")).epoch
     assert 0 < epoch < 12
 
     assert store.resume(id)
@@ -215,7 +216,7 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
 
 def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_sample):
     endless, waiting = queue(store, ENDLESS, Recipe("1", epochs=1, **SMALL))
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.artifact(endless, "checkpoint"))
     for pid in worker_processes(store.path.parent):
         os.kill(pid, signal.SIGKILL)
@@ -229,7 +230,7 @@ def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_s
 
 def test_no_worker_outlives_a_killed_trainer(store, small_sample):
     (endless,) = queue(store, ENDLESS)
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.run(endless).step > 0)
     workers = worker_processes(store.path.parent)
     assert workers
@@ -257,7 +258,7 @@ def test_a_run_that_is_queued_while_the_trainer_ends_is_not_lost(store, small_sa
         work(self, idle_seconds)
         if not ids:  # Now it has seen an empty queue, and still holds the lock.
             ids.extend(queue(store, Recipe("0", epochs=1, **SMALL)))
-            scheduler.start(store)
+            launcher.start(store)
             assert trainer_processes(store.path.parent) == []  # so nobody started another
 
     work = scheduler.Scheduler.work
@@ -286,8 +287,8 @@ def test_a_fault_of_the_program_fails_the_run_and_is_in_the_log(store, small_sam
         db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, b"not a checkpoint"))
     failed, trained = finish(store, broken, good)
     assert failed.status == "failed" and trained.status == "done"
-    assert is_one_sentence(failed.error) and str(scheduler.log_path(store.path)) in failed.error
-    assert "Traceback" in scheduler.log_path(store.path).read_text()
+    assert is_one_sentence(failed.error) and str(launcher.log_path(store.path)) in failed.error
+    assert "Traceback" in launcher.log_path(store.path).read_text()
 
 
 def test_a_full_disk_ends_the_trainer_with_a_sentence(small_disk, small_data):
@@ -295,15 +296,15 @@ def test_a_full_disk_ends_the_trainer_with_a_sentence(small_disk, small_data):
     keep_as_sample(small_data, small_disk)
     (id,) = queue(store, ENDLESS)
     filler = small_disk / "other files"
-    scheduler.start(store)
+    launcher.start(store)
     wait_for(lambda: store.run(id).step > 0)
     with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1000))
     wait_for(lambda: not trainer_processes(small_disk), timeout=120)
     filler.unlink()
-    wait_for(lambda: not scheduler.is_alive(store))
-    scheduler.recover(store)
+    wait_for(lambda: not launcher.is_alive(store))
+    launcher.recover(store)
     run = store.run(id)
     assert run.status == "interrupted" and len(store.history([id])) > 0
 
@@ -321,14 +322,14 @@ def test_a_folder_that_is_gone_is_told_in_a_sentence(store):
     store.path.parent.rename(store.path.parent.with_name("moved"))
     store.path.parent.write_text("x")
     with pytest.raises(StoreError) as refused:
-        scheduler.start(store)
+        launcher.start(store)
     assert is_one_sentence(refused.value)
 
 
 def test_the_last_words_are_the_logs_last_line(store):
-    assert scheduler.last_words(store.path) == ""
-    scheduler.log_path(store.path).write_text("one\ntwo\n\n")
-    assert scheduler.last_words(store.path) == "two"
+    assert launcher.last_words(store.path) == ""
+    launcher.log_path(store.path).write_text("one\ntwo\n\n")
+    assert launcher.last_words(store.path) == "two"
 
 
 # Clusters, where Ray is not installed
@@ -339,7 +340,7 @@ def test_without_ray_a_cluster_is_told_off_in_a_sentence(monkeypatch):
     monkeypatch.delitem(sys.modules, "fmnist.training.ray_cluster", raising=False)
     monkeypatch.delattr("fmnist.training.ray_cluster", raising=False)
     ours, theirs = multiprocessing.Pipe()
-    scheduler.serve_cluster(theirs, "head:6379")
+    worker_handle.serve_cluster(theirs, "head:6379")
     state = ours.recv()
     assert state.address == "head:6379" and not state.nodes
     assert is_one_sentence(state.problem) and "requirements-ray.txt" in state.problem

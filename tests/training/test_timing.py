@@ -18,9 +18,10 @@ from streamlit.testing.v1 import AppTest
 
 from fmnist import __main__ as cli
 from fmnist import settings
+from fmnist.background import BackgroundProcess
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
-from fmnist.training import loop, scheduler, timing
+from fmnist.training import hardware, launcher, loop, timing
 from fmnist.training.timing import Timing
 from fmnist.ui import timing_panel
 
@@ -37,21 +38,21 @@ def timed(model: str, *milliseconds: float, batch_size: int = 32, threads: int =
 
 def test_recipes_are_timed_in_turn_after_a_warm_up(small_data, monkeypatch):
     # By processor time: whoever else is at work here can't make the small model seem the slower one.
-    monkeypatch.setattr(loop, "_now", lambda device: time.process_time())
+    monkeypatch.setattr(loop, "now", lambda device: time.process_time())
     recipes = [Recipe("0", dataset="sample", device="cpu"), Recipe("2", dataset="sample", device="cpu")]
     turns = list(timing.turns(recipes, small_data, steps=3, rounds=2))
     assert [(turn.round, turn.index) for turn in turns] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
     linear, vgg = timing.timings(recipes, small_data, turns)
     assert linear.seconds_per_step == tuple(turn.seconds_per_step for turn in turns[2::2])
     assert (linear.steps_per_epoch, linear.device, linear.threads) == (11, "cpu", 1)
-    assert vgg.threads == min(2, scheduler.slots())
+    assert vgg.threads == min(2, hardware.slots())
     assert 0 < linear.median < vgg.median and vgg.epoch == vgg.median * 11
 
 
 def test_seconds_per_step_are_those_of_the_training(small_data, monkeypatch):
     """By a clock that goes on by a second whenever it is looked at, which is before and after each report's steps."""
     looks = itertools.count()
-    monkeypatch.setattr(loop, "_now", lambda device: float(next(looks)))
+    monkeypatch.setattr(loop, "now", lambda device: float(next(looks)))
     recipe = Recipe("0", dataset="sample", device="cpu", epochs=10)
     (found,) = timing.timings([recipe], small_data, list(timing.turns([recipe], small_data, 5, 3)))
     *_, finished = loop.train(recipe, small_data)
@@ -62,7 +63,7 @@ def test_seconds_per_step_are_those_of_the_training(small_data, monkeypatch):
 def test_a_turn_of_slow_steps_ends_before_it_has_them_all(small_data, monkeypatch):
     """By the same clock: a step takes a second."""
     looks = itertools.count()
-    monkeypatch.setattr(loop, "_now", lambda device: float(next(looks)))
+    monkeypatch.setattr(loop, "now", lambda device: float(next(looks)))
     monkeypatch.setattr(timing, "MAX_SECONDS", 5)
     steps = []
 
@@ -155,7 +156,7 @@ def test_runs_on_the_command_line(call, store, small_sample):
 @pytest.mark.parametrize("state", [queued_run, running_run])
 def test_a_busy_machine_is_not_timed(call, store, small_sample, state):
     state(store, Recipe("0", dataset="sample"), small_sample)
-    with scheduler._held(scheduler._lock(store.path)):  # A trainer seems to work on the store.
+    with launcher.held(launcher.lock(store.path)):  # A trainer seems to work on the store.
         code, out, err = call()
     assert (code, out) == (1, "") and "1 run is queued or being trained" in err and is_one_sentence(err.strip())
 
@@ -211,16 +212,15 @@ def page(store: Store, small_sample, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The panel over one finished run of Models 0 and 2. What it times does not outlive the test, and gets no further
     than `finish` lets it: nobody has to be quicker."""
 
-    def halted(*arguments, **options) -> subprocess.Popen:
-        process = popen(*arguments, **options)
-        process.send_signal(signal.SIGSTOP)
+    def halted(*arguments: str) -> BackgroundProcess:
+        process = BackgroundProcess(*arguments)
+        process._process.send_signal(signal.SIGSTOP)
         return process
 
-    popen = subprocess.Popen
     for model in ("0", "2"):
         finished_run(store, Recipe(model, dataset="sample"), small_sample)
     with monkeypatch.context() as context:
-        context.setattr("fmnist.ui.timing_panel.subprocess.Popen", halted)
+        context.setattr(timing_panel, "BackgroundProcess", halted)
         yield again(AppTest.from_function(panel, default_timeout=90))
     _let_go()
 
@@ -238,7 +238,7 @@ def finish(at: AppTest) -> None:
 
 def _let_go() -> None:
     if process := timing_panel._clock().process:
-        process.send_signal(signal.SIGCONT)
+        process._process.send_signal(signal.SIGCONT)
     wait_for(lambda: not timing_panel._clock().running())
 
 

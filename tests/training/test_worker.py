@@ -13,7 +13,7 @@ from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.training import worker
-from fmnist.training.worker import Order, Prepare, Stop
+from fmnist.training.messages import EndReport, Order, Prepare, Stop
 
 SHORT = Recipe("0", epochs=2, dataset="sample", device="cpu")
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, dataset="sample", device="cpu")
@@ -42,7 +42,7 @@ def end_of(run: int, connection: Connection) -> str:
         assert connection.poll(120), f"run {run} does not end"
         id, report = connection.recv()
         assert id == run
-        if isinstance(report, worker.EndReport):
+        if isinstance(report, EndReport):
             return report.status
 
 

@@ -11,8 +11,9 @@ from helpers.ui import again, labels, says, texts, visit
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
-from fmnist.training import scheduler
-from fmnist.training.worker import ClusterState, Node
+from fmnist.training import launcher, scheduler
+from fmnist.training.messages import ClusterState, Node
+from fmnist.training.worker_handle import WorkerHandle
 
 TRAIN = "pages/1_Train.py"
 ADDRESS = "10.0.0.5:6379"
@@ -22,7 +23,7 @@ NODES = (Node("head", 0, 0), Node("lab-1", 4, 0), Node("lab-2", 4, 1))
 @pytest.fixture
 def alive(store: Store) -> Iterator[None]:
     """A trainer that does nothing works on the store."""
-    with scheduler._held(scheduler._lock(store.path)):
+    with launcher.held(launcher.lock(store.path)):
         yield
 
 
@@ -35,7 +36,7 @@ def on_cluster(store: Store, data: Dataset, seed: int, node: str) -> int:
 
 
 def tell(store: Store, state: ClusterState) -> None:
-    scheduler.Scheduler(store)._note(scheduler.Worker(None, None), state)
+    scheduler.Scheduler(store)._note(WorkerHandle(None, None), state)
 
 
 def test_the_nodes_are_shown_with_what_they_train(store, small_data, small_sample, alive):

@@ -1,7 +1,8 @@
 """What trained networks make of pictures: python predict.py PICTURE [PICTURE ...]
 
-A PICTURE is an image file, or a file of images in the IDX format (of MNIST and its relatives), packed by gzip or not.
-Needs torch, safetensors, numpy and Pillow; model.py beside this file; and the weights, *.safetensors.
+A PICTURE is an image file, a folder of them, or a file of images in the IDX format (of MNIST and its relatives), packed
+by gzip or not. Needs torch, safetensors, numpy and Pillow; and beside this file model.py, the code that reads pictures,
+and the weights, *.safetensors.
 """
 
 from __future__ import annotations
@@ -9,20 +10,29 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import io
 import struct
 import sys
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
+from fmnist.data.framing import Framing
+from fmnist.export.formulas import harmless
+from fmnist.predict.conversion import convert_file
+from fmnist.predict.picture_file import ImageError, pictures_in
+
 # <facts>
-from fmnist.models.registry import tiny_vgg as build
+# isort: split
+from fmnist.models.networks import tiny_vgg as build
 
 CLASSES = tuple("0123456789")
 LAYOUT = torch.channels_last
+FRAMING = Framing()
 # </facts>
 
 SIDE = 28  # pixels
@@ -37,6 +47,9 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="only so many images of each file")
     parser.add_argument("--csv", action="store_true", help="the probability of every class, as CSV")
     options = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # A file's name may be no text: then it is printed escaped.
+            stream.reconfigure(errors="backslashreplace")
     weights = options.weights or sorted(Path(__file__).parent.glob("*.safetensors"))
     if not weights:
         print("There are no weights beside this script: name them with --weights.", file=sys.stderr)
@@ -45,22 +58,38 @@ def main() -> int:
     table = csv.writer(sys.stdout)
     if options.csv:
         table.writerow(["file", "image", "answer", *CLASSES])
-    for path in options.pictures:
-        try:
-            images, done = read(path)
-        except (OSError, ValueError, EOFError, Image.DecompressionBombError) as error:
-            print(f"{path} can't be read: {error}", file=sys.stderr)
-            return 1
-        if done:
-            print(f"{path}: {done}.", file=sys.stderr)
+    complete = True
+    for path, images, sentences in found(options.pictures):
+        for sentence in sentences:
+            print(sentence, file=sys.stderr)
+        if images is None:
+            complete = False
+            continue
         for number, row in enumerate(probabilities(models, images[: options.limit])):
             answer = CLASSES[int(row.argmax())]
             if options.csv:
-                table.writerow([path, number, answer, *map(float, row)])
+                table.writerow([harmless(str(path)), number, answer, *map(float, row)])
             else:
                 which = f" {number}" if len(images) > 1 else ""
                 print(f"{path}{which}  {answer}  {row.max():.1%}")
-    return 0
+    return 0 if complete else 1
+
+
+def found(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | None, Sequence[object]]]:
+    """Each file with its images, uint8 (N, 28, 28), and remarks on them; or with None, and what is wrong with it."""
+    for path in paths:
+        try:
+            files = pictures_in(path)
+        except ImageError as error:
+            files = []
+            yield path, None, [error]
+        for file in files:
+            try:
+                yield file, *read(file)
+            except ImageError as error:  # It names the file.
+                yield file, None, [error]
+            except (OSError, ValueError, EOFError, zlib.error) as error:
+                yield file, None, [f"{file} can't be read: {getattr(error, 'strerror', None) or error}."]
 
 
 def load(path: Path) -> torch.nn.Module:
@@ -97,34 +126,26 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def read(path: Path) -> tuple[np.ndarray, str]:
-    """The images of a file, uint8 (N, 28, 28), light on black; and what was done to them, in words."""
-    content = path.read_bytes()
+def read(path: Path) -> tuple[np.ndarray, Sequence[object]]:
+    """The images of a file, uint8 (N, 28, 28), light on black; and what may mislead a network, in sentences."""
+    if path.is_file():
+        with path.open("rb") as file:
+            begins = file.read(len(IDX_IMAGES))
+        if begins == IDX_IMAGES or begins.startswith(PACKED):
+            return idx_images(path.read_bytes()), ()
+    converted = convert_file(path, FRAMING)
+    return converted.image[None], [f"{path}: {remark}" for remark in converted.remarks]
+
+
+def idx_images(content: bytes) -> np.ndarray:
+    """The images of a file in the IDX format, packed or not: uint8 (N, 28, 28)."""
     if content.startswith(PACKED):
         content = gzip.decompress(content)
-    if not content.startswith(IDX_IMAGES):
-        with Image.open(path) as picture:
-            return prepare(picture)
     count, height, width = struct.unpack(">3I", content[4:16].ljust(12, b"\0"))
-    if (height, width) != (SIDE, SIDE) or len(content) != 16 + count * SIDE * SIDE:
+    complete = content.startswith(IDX_IMAGES) and len(content) == 16 + count * SIDE * SIDE
+    if (height, width) != (SIDE, SIDE) or not complete:
         raise ValueError(f"it is no complete IDX file of images with {SIDE} x {SIDE} pixels")
-    return np.frombuffer(content, np.uint8, offset=16).reshape(count, SIDE, SIDE), ""
-
-
-def prepare(picture: Image.Image) -> tuple[np.ndarray, str]:
-    """A picture as a network knows it: 28 x 28, grey, light on black."""
-    picture = ImageOps.exif_transpose(picture).convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    grey = Image.alpha_composite(white, picture).convert("L")
-    if grey.size == (SIDE, SIDE):
-        return np.asarray(grey)[None], ""
-    values = np.asarray(grey)
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    done = [f"scaled from {grey.width} x {grey.height} to {SIDE} x {SIDE} pixels"]
-    if border.mean() > 127.5:
-        grey = ImageOps.invert(grey)
-        done.append("negated, for its border is light")
-    return np.asarray(ImageOps.pad(grey, (SIDE, SIDE), Image.Resampling.LANCZOS, color=0))[None], ", ".join(done)
+    return np.frombuffer(content, np.uint8, offset=16).reshape(count, SIDE, SIDE)
 
 
 if __name__ == "__main__":

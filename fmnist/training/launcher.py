@@ -1,0 +1,159 @@
+"""Launcher: starts the scheduler of a store, and tells whether one is alive: what pages and commands need of it.
+
+A scheduler holds a file lock for as long as it lives: so there is never a second one, and everybody notices at once
+when it is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fmnist import background, settings
+from fmnist.models import custom
+from fmnist.store.run import Status
+from fmnist.store.store import Store, StoreError
+from fmnist.training.hardware import slots
+from fmnist.training.messages import ClusterState
+
+EXPECTED = "trainer_files"  # The setting of the store in which `expected_files` stands.
+
+
+def lock(path: Path) -> FileLock:
+    """The lock of a store's scheduler, not held yet."""
+    return FileLock(path.with_name(path.name + ".trainer.lock"))
+
+
+def log_path(path: Path) -> Path:
+    """Where a scheduler writes what happens to it."""
+    return path.with_name(path.name + ".trainer.log")
+
+
+@contextmanager
+def held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
+    """Hold a lock if it can be had; tell whether.
+
+    Args:
+        timeout: in seconds; -1 waits without end.
+
+    Raises:
+        StoreError: the folder of the store can't be written.
+    """
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise StoreError(
+            f"{Path(lock.lock_file).parent} can't be written ({error.strerror or error}): "
+            "nothing can be trained there. Choose another place with FMNIST_RUNS."
+        ) from error
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _tried(store: Store) -> Iterator[bool]:
+    """Hold the lock of a store's scheduler if no scheduler does; tell whether.
+
+    Raises:
+        StoreError: the dashboard is read-only, or the folder of the store can't be written: no lock can be tried.
+    """
+    if settings.read_only():
+        raise StoreError(settings.READ_ONLY)
+    with held(lock(store.path)) as free:
+        yield free
+
+
+def is_alive(store: Store) -> bool:
+    """Whether a scheduler works on this store.
+
+    Raises:
+        StoreError: as `_tried`.
+    """
+    with _tried(store) as free:
+        return not free
+
+
+def recover(store: Store) -> None:
+    """Mark the runs as interrupted that a scheduler has left behind; none while one is alive.
+
+    Raises:
+        StoreError: as `_tried`, or the store can't be written.
+    """
+    with _tried(store) as free:
+        if free and store.runs(Status.RUNNING):
+            store.interrupt_running()
+
+
+def start(store: Store) -> None:
+    """Start a scheduler for this store, if none is alive. Returns at once; a second one ends by itself.
+
+    One that knows nothing of the files with custom models that we know is followed by one that does, as soon as it has
+    trained what it can.
+
+    Raises:
+        StoreError: the dashboard is read-only, or the folder of the store can't be written.
+    """
+    command = ["-u", *settings.module("fmnist.training.scheduler"), "--runs", str(store.path)]
+    if is_alive(store):
+        if custom.files() <= expected_files(store):
+            return
+        expect_files(store)
+        command += ["--wait"]
+    try:
+        background.detach(*command, log=log_path(store.path))
+    except OSError as error:
+        raise StoreError(f"The scheduler can't be started ({error.strerror or error}).") from error
+
+
+def cluster_state(store: Store, address: str) -> ClusterState:
+    """A cluster as a scheduler saw it last."""
+    kept = store.setting(_state_name(address))
+    try:
+        return ClusterState.from_json(kept) if kept else ClusterState(address)
+    except (ValueError, TypeError, AttributeError, RecursionError):  # Damaged: as if none had been seen.
+        return ClusterState(address)
+
+
+def keep_cluster_state(store: Store, state: ClusterState) -> None:
+    """Keep what a cluster is like, for `cluster_state`."""
+    store.set_setting(_state_name(state.address), state.to_json())
+
+
+def slots_of(store: Store, address: str | None) -> int:
+    """How many runs are trained side by side: here, or on a cluster as it was seen last."""
+    return (address and cluster_state(store, address).slots) or slots()
+
+
+def _state_name(address: str) -> str:
+    return f"cluster {address}"
+
+
+def expected_files(store: Store) -> set[str]:
+    """The files with custom models that the scheduler knows, or the one that waits for its end."""
+    try:
+        return set(json.loads(store.setting(EXPECTED) or "[]"))
+    except (ValueError, TypeError, RecursionError):  # Damaged: as if nobody had told.
+        return set()
+
+
+def expect_files(store: Store) -> None:
+    """Have the files that we know be those that the scheduler knows, or the one that waits for its end."""
+    store.set_setting(EXPECTED, json.dumps(sorted(custom.files())))
+
+
+def last_words(path: Path) -> str:
+    """The last line of the scheduler's log, for a page that has to say why there is none."""
+    try:
+        lines = log_path(path).read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""

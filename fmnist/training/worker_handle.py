@@ -1,0 +1,112 @@
+"""A worker as the scheduler sees it: a process to which it gives runs, and from which it gets reports."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
+
+from fmnist import settings
+from fmnist.store.run import Run
+from fmnist.training.messages import ClusterState, Order, Stop
+from fmnist.training.worker import serve
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+# Not forked from the scheduler: they would inherit the lock and the open store.
+SPAWNED = multiprocessing.get_context("spawn")
+# Forked from a process that has loaded torch and done nothing else: a worker more starts at once and shares its memory.
+# Linux alone: elsewhere there is no fork, or system libraries do not survive it.
+WORKERS = multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
+WORKERS.set_forkserver_preload(["fmnist.training.preload"])
+
+END_SECONDS = 5.0  # That a process has to end when it is asked to.
+
+log = logging.getLogger("fmnist.training.worker_handle")
+
+
+@dataclass
+class Job:
+    """A run that is being trained."""
+
+    run: Run
+    threads: int  # that it may use
+    at_once: int = 1  # the most runs that were trained at the same time on the same machine, itself included
+    node: str | None = None  # of a cluster
+    told_to_stop: bool = False
+
+
+@dataclass
+class WorkerHandle:
+    """A process that has runs trained: here one at a time, on a cluster many."""
+
+    process: BaseProcess
+    connection: Connection
+    cluster: ClusterState | None = None
+    jobs: dict[int, Job] = field(default_factory=dict)  # by the run's id
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def threads(self) -> int:
+        """That its runs may use."""
+        return sum(job.threads for job in self.jobs.values())
+
+    def begin(self, job: Job, order: Order) -> None:
+        log.info("run %d: %s, %s", job.run.id, job.run.name, job.run.recipe.describe())
+        self.jobs[job.run.id] = job
+        with suppress(OSError):  # It has died in the meantime, which shows when its report is awaited.
+            self.connection.send(order)
+
+    def stop(self, job: Job) -> None:
+        if not job.told_to_stop:
+            job.told_to_stop = True
+            with suppress(OSError):
+                self.connection.send(Stop(job.run.id))
+
+    def end(self) -> None:
+        """End the process, however far it is."""
+        self.connection.close()
+        self.process.terminate()
+        self.process.join(END_SECONDS)
+        self.process.kill()  # Ray can take long to give up an attempt to connect.
+        self.process.join()
+
+
+def start_worker() -> WorkerHandle:
+    """A worker of this machine."""
+    return _start(WORKERS, serve)
+
+
+def connect(address: str) -> WorkerHandle:
+    """The process that speaks with a cluster. A driver of Ray does not outlive its cluster: the scheduler must."""
+    worker = _start(SPAWNED, serve_cluster, address)
+    worker.cluster = ClusterState(address)
+    return worker
+
+
+def _start(context: SpawnContext | ForkServerContext, function: Callable[..., None], *arguments: str) -> WorkerHandle:
+    ours, theirs = context.Pipe()
+    # Daemons end with us in any orderly way; after any other they find that nobody listens.
+    process = context.Process(target=function, args=(theirs, *arguments), daemon=True)
+    process.start()
+    theirs.close()
+    return WorkerHandle(process, ours)
+
+
+def serve_cluster(connection: Connection, address: str) -> None:
+    """What the process that speaks with a cluster does. Ray is needed here alone."""
+    try:
+        from fmnist.training import ray_cluster
+    except ImportError as error:
+        problem = f"Ray can't be loaded ({error}): install it with {settings.how_to_install('ray')}."
+        connection.send(ClusterState(address, problem=problem))
+        return
+    ray_cluster.serve(connection, address)
