@@ -29,7 +29,7 @@ from fmnist import __main__ as cli
 from fmnist import settings
 from fmnist.store.library import Library
 from fmnist.store.schema import NEEDED
-from fmnist.training import scheduler
+from fmnist.training import launcher
 from fmnist.ui import resources
 
 PAGES = ("1_Train", "2_Compare", "3_Confusion", "4_Predict", "5_Data")
@@ -135,7 +135,7 @@ def look(path: Path, shown: set[int] | None) -> Iterator[str]:
 
 def _look_at_pages(path: Path, shown: set[int] | None) -> Iterator[str]:
     os.environ["FMNIST_RUNS"] = str(path)
-    scheduler.start = lambda store: None  # type: ignore[assignment]  # The Train page would start a trainer.
+    launcher.start = lambda store: None  # type: ignore[assignment]  # The Train page would start a trainer.
     resources.Library = partial(Library, reference=None)  # type: ignore[misc]  # They would be shown instead.
     page = AppTest.from_file(str(settings.PROJECT / "dashboard.py"), default_timeout=90)
     with contextlib.redirect_stderr(io.StringIO()):

@@ -40,6 +40,8 @@ MAX_BYTES = 256 * 2**20
 MAX_TEXT = 200  # characters of a name
 MAX_JSON = 100_000
 MAX_IMAGES = 1_000_000
+MAX_POINTS = 200_000
+"""Of a run's curves. Training of a thousand epochs leaves less than half of that."""
 LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
 WAL_MODE = b"\2\2"
 """Bytes 18 and 19 of a file that is written by way of a -wal file (sqlite.org/fileformat.html, "Database Header")."""
@@ -72,10 +74,10 @@ class Imported:
     @property
     def text(self) -> str:
         """For people, in a sentence."""
-        said = [f"{_runs(len(self.ids))} taken in"]
-        said += [f"{self.doubles} there already"] if self.doubles else []
-        said += [f"{self.unfinished} not finished, and left"] if self.unfinished else []
-        said += [f"{self.unknown} of models or data that this program does not have, and left"] if self.unknown else []
+        said = [f"Imported {_runs(len(self.ids))}"]
+        said += [f"{self.doubles:,} already here"] if self.doubles else []
+        said += [f"{self.unfinished:,} skipped as unfinished"] if self.unfinished else []
+        said += [f"{self.unknown:,} skipped, of models or data that this program does not have"] if self.unknown else []
         return "; ".join(said) + "."
 
 
@@ -146,7 +148,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             sqlite3.SQLITE_CANTOPEN: "it can't be opened; if a file with -wal at its end lies beside it, copy both "
             "into a folder that can be written",
         }.get(code, " ".join(str(error).split())[:MAX_TEXT])
-        raise ImportRefused(f"{path} can't be taken in: {reason}.") from None
+        raise ImportRefused(f"{path} can't be imported: {reason}.") from None
     except OSError as error:
         raise ImportRefused(f"{path} can't be read: {error.strerror or error}.") from None
 
@@ -186,9 +188,11 @@ class _Source:
             plain = [kind for kind, text in made] == ["table"] and not re.match(r"(?i)create\s+virtual", made[0][1])
             found = self._db.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,)).fetchall()
             if not plain or not columns <= {name for name, hidden in found if not hidden}:
-                raise ImportRefused(f"{self._path} has not the tables of this program's stores: it is not taken in.")
+                raise ImportRefused(
+                    f"{self._path} does not have the tables of this program's stores; nothing was imported."
+                )
         if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise ImportRefused(f"{self._path} can't be taken in: it is damaged.")
+            raise ImportRefused(f"{self._path} can't be imported: it is damaged.")
 
     def count(self, condition: str) -> int:
         return self._db.execute(f"SELECT count(*) FROM runs WHERE {condition}").fetchone()[0]
@@ -197,7 +201,7 @@ class _Source:
         """Look at each finished run; of those that can be taken in, id, key and identity."""
         for [id] in self._db.execute(f"SELECT id FROM runs WHERE status = '{Status.DONE}' ORDER BY id").fetchall():
             if not isinstance(id, int):
-                raise ImportRefused(f"{self._path} has a run without a number: nothing is taken in.")
+                raise ImportRefused(f"{self._path} has a run without a number; nothing was imported.")
             try:
                 record = self.record(id)
                 if _is_unknown(record.columns["recipe"]):
@@ -206,20 +210,26 @@ class _Source:
                 self._check(record)
                 self._check_seal(id)
             except _InvalidRun as wrong:
-                raise ImportRefused(f"Run {id} of {self._path} has {wrong}: nothing is taken in.") from None
+                raise ImportRefused(f"Run {id} of {self._path} has {wrong}; nothing was imported.") from None
             except RecursionError:
-                raise ImportRefused(f"Run {id} of {self._path} is nested too deeply: nothing is taken in.") from None
+                raise ImportRefused(f"Run {id} of {self._path} is nested too deeply; nothing was imported.") from None
             yield id, record.columns["key"], record.identity
 
     def record(self, id: int) -> Record:
         """All of a run, as it stands there."""
         names = (*checksums.COLUMNS, "result")
         [row] = self._db.execute(f"SELECT {', '.join(names)} FROM runs WHERE id = ?", (id,)).fetchall()
-        points = self._db.execute(f"SELECT {', '.join(POINT)} FROM history WHERE run = ?", (id,)).fetchall()
+        columns = dict(zip(names, row, strict=True))
+        # No more than it can have: one in each step, and one after each. What is beyond is not even read.
+        most = 2 * columns["steps"] if _whole(columns["steps"], 1) else 0
+        points = self._db.execute(
+            f"SELECT {', '.join(POINT)} FROM history WHERE run = ? LIMIT ?", (id, min(most, MAX_POINTS) + 1)
+        ).fetchall()
+        if len(points) > min(most, MAX_POINTS):
+            raise _InvalidRun("more points in its curves than it has steps")
         artifacts = self._db.execute("SELECT name, data FROM artifacts WHERE run = ?", (id,)).fetchall()
         if len({name for name, _ in artifacts}) < len(artifacts) or len({point[:2] for point in points}) < len(points):
             raise _InvalidRun("something twice")
-        columns = dict(zip(names, row, strict=True))
         return Record(columns, points, dict(artifacts), checksums.identity(checksums.contents(self._db, id)))
 
     # --- A run ---
@@ -227,7 +237,7 @@ class _Source:
     def _check(self, record: Record) -> None:
         columns = record.columns
         recipe = _recipe(columns["recipe"])
-        _need(re.fullmatch(r"[0-9a-f]{32}", _text(columns["key"])), "a key that is none")
+        _need(re.fullmatch(r"[0-9a-f]{32}", _text(columns["key"])), "an invalid key")
         for name in ("device", "machine"):
             _need(_is_name(columns[name]), f"no {name}")
         for name in ("created", "started", "updated", "finished"):
@@ -235,7 +245,7 @@ class _Source:
         for name in ("threads", "parameters", "steps"):
             _need(_whole(columns[name], 1), f"no number of {name}")
         _need(_whole(columns["multiply_adds"], 0), "no number of multiply_adds")
-        _need(columns["step"] == columns["steps"], "another last step than its steps")
+        _need(columns["step"] == columns["steps"], "a last step that is not its number of steps")
         _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
         _need(columns["error"] is None, "an error, though it is done")
         versions = _json(columns["versions"], "versions")
@@ -244,24 +254,24 @@ class _Source:
         for split, step, epoch, seconds, loss, accuracy in record.points:
             good = split in ("train", "test") and _whole(step, 1, columns["steps"]) and _whole(epoch, 1, recipe.epochs)
             good = good and _number(seconds, 0) and _number(loss, 0) and _number(accuracy, 0, 1)
-            _need(good, "a point of its curves that can't be")
+            _need(good, "an invalid point in its curves")
         self._check_artifacts(record.artifacts, recipe)
 
     def _check_artifacts(self, artifacts: dict[str, Any], recipe: Recipe) -> None:
         epochs = [f"predictions/{epoch}" for epoch in range(1, recipe.epochs + 1)]
         for name, data in artifacts.items():
-            _need(name in ("weights", "logits", checksums.NAME, *epochs), "something that this program does not know")
-            _need(isinstance(data, bytes), f"{name} that are no bytes")
+            _need(name in ("weights", "logits", checksums.NAME, *epochs), "an artifact that this program does not know")
+            _need(isinstance(data, bytes), f"{name} that can't be read")
         _need("weights" in artifacts and "logits" in artifacts, "no weights, or no answers")
         logits = _unpack(artifacts["logits"], "logits")
         count = len(logits) if logits.ndim == 2 else 0
         good = logits.dtype == np.float16 and logits.shape == (count, metrics.CLASSES) and count
-        _need(good and np.isfinite(logits).all(), "logits that are none")
+        _need(good and np.isfinite(logits).all(), "invalid logits")
         _need(count == (self._test_images(recipe.dataset) or count), "not one answer for each test image")
         for name in artifacts.keys() & set(epochs):
             predictions = _unpack(artifacts[name], name)
-            _need(predictions.dtype == np.uint8 and predictions.shape == (count,), f"{name} that are none")
-            _need((predictions < metrics.CLASSES).all(), f"{name} that are none")
+            _need(predictions.dtype == np.uint8 and predictions.shape == (count,), f"invalid {name}")
+            _need((predictions < metrics.CLASSES).all(), f"invalid {name}")
         self._check_weights(artifacts["weights"], recipe)
 
     def _check_weights(self, weights: bytes, recipe: Recipe) -> None:
@@ -271,8 +281,8 @@ class _Source:
             tensors = safetensors.torch.load(weights)
             self._models[recipe.model].load_state_dict(tensors)
         except Exception:  # Also from the code of a user's model.
-            raise _InvalidRun(f"weights that are none of {ARCHITECTURES[recipe.model].name}") from None
-        _need(all(tensor.isfinite().all() for tensor in tensors.values()), "weights that are no numbers")
+            raise _InvalidRun(f"weights that do not fit {ARCHITECTURES[recipe.model].name}") from None
+        _need(all(tensor.isfinite().all() for tensor in tensors.values()), "weights that are not all numbers")
 
     def _test_images(self, dataset: str) -> int | None:
         """How many there are; None where the data are not at hand."""
@@ -375,7 +385,7 @@ def _unpack(data: bytes, what: str) -> np.ndarray:
         raise
     except Exception:  # What NumPy raises for a header in which somebody has written is not settled.
         raise _InvalidRun(f"{what} that can't be unpacked") from None
-    _need(array.ndim and len(array) <= MAX_IMAGES, f"{what} that are none")
+    _need(array.ndim and len(array) <= MAX_IMAGES, f"invalid {what}")
     return array
 
 

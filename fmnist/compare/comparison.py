@@ -40,6 +40,7 @@ from fmnist.compare.summary import ACCURACY, as_tables, comparable
 from fmnist.data.catalog import DatasetInfo
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import SIZES, TIMES, Run
+from fmnist.words import escape
 
 T = TypeVar("T")
 
@@ -110,7 +111,8 @@ class Comparison:
     @property
     def answer(self) -> str:
         """Which model to pick: Markdown."""
-        return sentences.conclusion(*self.tables)
+        table, runs = self.tables
+        return sentences.conclusion(table.assign(name=table["name"].map(escape)), runs)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """Every seed, the means and their intervals."""
@@ -226,7 +228,8 @@ class Comparison:
 
     def say_cost(self, cost: Cost) -> str:
         """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
-        return cost_sentences.say_cost(*self.tables, cost)
+        table, runs = self.tables
+        return cost_sentences.say_cost(table.assign(name=table["name"].map(escape)), runs, cost)
 
     def apart(self) -> list[str]:
         """Why some times can't be compared: a sentence for each group that is apart."""

@@ -70,7 +70,15 @@ class RunQueue(StoreReader):
                     f"ORDER BY status = '{Status.DONE}', id DESC",
                     (key,),
                 ).fetchall()
-                row = next((row for row in rows if row["id"] not in self._unreadable and self._run(row)), None)
+                # The recipe decides: a run that came from elsewhere may stand under the key of another one.
+                row = next(
+                    (
+                        row
+                        for row in rows
+                        if row["id"] not in self._unreadable and (run := self._run(row)) and run.recipe == recipe
+                    ),
+                    None,
+                )
                 if row and (row["status"] != Status.DONE or not again):
                     if row["status"] == Status.INTERRUPTED:
                         self._requeue(db, row["id"], cluster)

@@ -118,24 +118,29 @@ class StoreReader(Database):
                 (as_json(ids),),
             ).fetchone()[0]
 
-    def newest_batch(self) -> list[RunState]:
-        """The runs that were asked for together with the newest one, and all that are active; in training order."""
+    def newest_batch(self, also: Iterable[int] = ()) -> list[RunState]:
+        """The runs that were asked for together with the newest one, all that are active, and some more; in training
+        order."""
         with self._read() as db:
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
             rows = db.execute(
                 f"SELECT id, status, step, finished FROM runs WHERE (status IN {listed(ACTIVE)} OR id > coalesce(("
                 "SELECT id FROM runs WHERE created < (SELECT created FROM runs ORDER BY id DESC LIMIT 1) "
-                f"ORDER BY id DESC LIMIT 1), 0)) AND {STANDING} AND {MODEL} IN (SELECT value FROM json_each(?))"
-                " ORDER BY priority, id",
-                (json.dumps(list(ARCHITECTURES)),),
+                f"ORDER BY id DESC LIMIT 1), 0) OR id IN (SELECT value FROM json_each(?1))) AND {STANDING} "
+                f"AND {MODEL} IN (SELECT value FROM json_each(?2)) ORDER BY priority, id",
+                (as_json(also), json.dumps(list(ARCHITECTURES))),
             ).fetchall()
         return [RunState(id, Status(status), step, finished) for id, status, step, finished in rows]
 
-    def done_keys(self) -> set[str]:
-        """The keys of all finished runs: what does not have to be trained again."""
+    def done_keys(self, keyed: Iterable[tuple[Recipe, str]]) -> set[str]:
+        """Which of these recipes, by their keys, are done and do not have to be trained again.
+
+        The recipe decides: a run that came from elsewhere may stand under the key of another one.
+        """
         with self._read() as db:
-            rows = db.execute(f"SELECT id, key FROM runs WHERE status = '{Status.DONE}'").fetchall()
-        return {key for id, key in rows if id not in self._damaged}
+            rows = db.execute(f"SELECT id, key, recipe FROM runs WHERE status = '{Status.DONE}'").fetchall()
+        done = {(key, recipe) for id, key, recipe in rows if id not in self._damaged}
+        return {key for recipe, key in keyed if (key, recipe.to_json()) in done}
 
     def sealed_ids(self) -> list[int]:
         """The ids of all runs that are done, or were when they were sealed."""

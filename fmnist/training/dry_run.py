@@ -37,7 +37,7 @@ class Plan:
     @cached_property
     def trained(self) -> set[str]:
         """The keys of what is trained already."""
-        return self.library.own.done_keys() & {key for _, key in self.keyed}
+        return self.library.own.done_keys(self.keyed)
 
     @cached_property
     def todo(self) -> list[Recipe]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from fmnist.grid import SETTINGS, Factor, differing, distinguish
@@ -17,11 +17,18 @@ class TrainingProgress:
     """The own runs that were asked for together with the newest one, and all that are active, as they stand now.
 
     Lists of runs are in training order.
+
+    Args:
+        asked: runs that somebody asked for at once: if one of them is among those, the others belong to them too, also
+            what was trained long before.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, asked: Sequence[int] = ()) -> None:
         self.library = library
         self._standings = library.own.newest_batch()
+        known = {standing.id for standing in self._standings}
+        if not known.isdisjoint(asked):
+            self._standings = library.own.newest_batch(also=[*asked, *known])
         self._counts = Counter(standing.status for standing in self._standings)
 
     def count(self, *statuses: Status) -> int:

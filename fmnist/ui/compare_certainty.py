@@ -50,7 +50,7 @@ def show_certainty(library: Library, compared: Comparison) -> None:
         # One link where they make a grid; else it would ask for more than these.
         fits = spanning([group.recipe for group in lonely], 1).count == len({group.recipe for group in lonely})
         for part in [lonely] if fits else [[group] for group in lonely]:
-            names = listed(group.title for group in part)
+            names = escape(listed(group.title for group in part))
             link_to_train(f"Train five seeds of {names}", [group.recipe for group in part], seeds=5)
     if len(compared.groups) > 1:
         show_fairness(compared)

@@ -20,7 +20,7 @@ def show_ill(library: Library, compared: Comparison) -> None:
     st.markdown(f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.")
     for one in ill:
         with st.container(border=True):
-            st.markdown(f"**{one.group.title}, seed {one.run.recipe.seed}**")
+            st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}**")
             for finding in one.findings:
                 st.markdown(
                     f"{escape(finding.sentence)} {escape(finding.remedy)}",
@@ -28,4 +28,4 @@ def show_ill(library: Library, compared: Comparison) -> None:
                 )
     group = ill[0].group
     more = min(MAX_SEEDS, len(group.runs) + 5)
-    link_to_train(f"Train {group.title} with other seeds", [group.recipe], seeds=more)
+    link_to_train(f"Train {escape(group.title)} with other seeds", [group.recipe], seeds=more)

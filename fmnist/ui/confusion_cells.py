@@ -14,6 +14,7 @@ from fmnist.data.files import Dataset
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
 from fmnist.ui.confusion_images import amount, from_the_start, order
+from fmnist.words import escape
 
 Cell = tuple[int, int]
 """A true and a predicted class."""
@@ -47,7 +48,7 @@ def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers
     )
     what = f"**{classes[row]}** " + (f"taken for **{classes[column]}**" if row != column else "recognised")
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
-    st.markdown(f"{chosen.item.title}: {what}{times} {amount(found)}, {order([chosen])}.")
+    st.markdown(f"{escape(chosen.item.title)}: {what}{times} {amount(found)}, {order([chosen])}.")
     confusion_images.show(library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column))
 
 

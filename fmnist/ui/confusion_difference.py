@@ -15,6 +15,7 @@ from fmnist.ui.chart_display import picture_config
 from fmnist.ui.confusion_cells import Cell, choose_cell, picked
 from fmnist.ui.confusion_images import TOGETHER, amount, from_the_start, order
 from fmnist.ui.page import is_dark
+from fmnist.words import escape
 
 MAX_PAIRS = 5
 
@@ -69,9 +70,9 @@ def gain(before: Answers, after: Answers) -> str:
     count = confusion_charts.signed(abs(images)).removeprefix("+")
     each = " with each seed, on average" if before.seeds + after.seeds > 2 else ""
     if not count:
-        return f"**{after.item.title}** recognises as many images as **{before.item.title}**{each}."
+        return f"**{escape(after.item.title)}** recognises as many images as **{escape(before.item.title)}**{each}."
     verb = f"{count} {'more' if images > 0 else 'fewer'} images"
-    return f"**{after.item.title}** recognises {verb} than **{before.item.title}**{each}."
+    return f"**{escape(after.item.title)}** recognises {verb} than **{escape(before.item.title)}**{each}."
 
 
 def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, images: Dataset) -> None:

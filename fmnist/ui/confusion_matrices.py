@@ -18,6 +18,7 @@ from fmnist.ui.confusion_difference import MAX_PAIRS, choose_pair, show_differen
 from fmnist.ui.confusion_images import from_the_start
 from fmnist.ui.export_panel import download_table
 from fmnist.ui.page import is_dark
+from fmnist.words import escape
 
 CELLS = {
     "counts": "Images",
@@ -32,12 +33,12 @@ def summary(shown: Sequence[Answers]) -> str:
     best = confusion.most_accurate(shown)
     pairs = metrics.most_confused(best.matrix, 1)
     if not pairs:
-        return f"**{best.item.title}** makes no error."
+        return f"**{escape(best.item.title)}** makes no error."
     [(true, predicted, count)] = pairs
     classes = best.item.info.classes
     what = "images" if best.seeds == 1 else f"answers of {best.seeds} seeds"
     return (
-        f"**{best.item.title}** most often takes **{classes[true]}** for **{classes[predicted]}**: "
+        f"**{escape(best.item.title)}** most often takes **{classes[true]}** for **{classes[predicted]}**: "
         f"{count:,} of {best.of_class(true):,} {what}."
     )
 
@@ -83,7 +84,7 @@ def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, ce
     """One matrix with what is most confused in it, in words."""
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
     seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
-    st.markdown(f"**{item.title}** · {answers.accuracy:.2%} right{seeds}")
+    st.markdown(f"**{escape(item.title)}** · {answers.accuracy:.2%} right{seeds}")
     pairs = metrics.most_confused(matrix, MAX_PAIRS)
     in_words = [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
     look: dict[str, Any] = {"of": of, "as_shares": as_shares, "cell": cell, "dark": is_dark()}

@@ -10,7 +10,7 @@ from fmnist.store.library import Group, Library, identity
 from fmnist.ui import confusion_images
 from fmnist.ui.confusion_items import known_answers
 from fmnist.ui.export_panel import download_table
-from fmnist.words import listed
+from fmnist.words import escape, listed
 
 SUSPECTS = "Possible wrong labels"
 
@@ -24,7 +24,7 @@ def show_suspects(library: Library, groups: list[Group], images: Dataset) -> Non
     )
     st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
     st.caption(
-        f"{len(runs)} runs of {listed(group.title for group in groups)} were asked, all seeds but dead ones. "
+        f"{len(runs)} runs of {escape(listed(group.title for group in groups))} were asked, all seeds but dead ones. "
         f"They all say the same, each with a probability of {confusion.SURE:.0%} or more, and it is not the label. "
         "Models can be wrong together: look at the image before you believe them."
     )

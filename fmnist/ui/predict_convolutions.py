@@ -25,7 +25,7 @@ def show_convolutions(library: Library, groups: list[Group], image: np.ndarray) 
         run = group.runs[0]
         if len(group.runs) > 1:
             run = st.selectbox(
-                f"{group.title}, trained with",
+                f"{escape(group.title)}, trained with",
                 group.runs,
                 format_func=lambda run: f"Seed {run.recipe.seed}",
                 key=f"why-seed-{group.id}",

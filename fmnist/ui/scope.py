@@ -9,7 +9,7 @@ import streamlit as st
 from fmnist import settings
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE
 from fmnist.store.library import SOURCES, Group, Library, default_groups
-from fmnist.words import exact
+from fmnist.words import escape, exact
 
 
 def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -70,7 +70,7 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
         run = reference.runs[0]
         st.caption(
             f":material/bookmark: **Reference runs** come with the project: trained with {reference.recipe.describe()} "
-            f"on {run.machine} (PyTorch {run.versions.get('torch', '?')})."
+            f"on {escape(run.machine or '?')} (PyTorch {escape(run.versions.get('torch', '?'))})."
         )
 
 

@@ -124,6 +124,7 @@ def train(library: Library, plan: Plan, cluster: str | None) -> None:
     except TooManyRuns as error:
         st.warning(str(error), icon=":material/front_hand:")
         return
+    st.session_state["asked"] = [id for id, _ in queued]
     if any(needed for _, needed in queued):
         launcher.start(library.own)
         st.session_state["pressed"] = True

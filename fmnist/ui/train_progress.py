@@ -33,11 +33,16 @@ ICONS = {
 @explained()
 def watch(library: Library) -> None:
     """What is being trained: drawn again and again, while something is."""
-    progress = TrainingProgress(library)
+    progress = current(library)
     show_training(library, progress)
     # Only now, for a click that comes in with this run must not be lost.
     if pace(progress) != st.session_state["pace"]:
         st.rerun()  # The whole page: its pace, and what is trained already, have changed.
+
+
+def current(library: Library) -> TrainingProgress:
+    """The newest training; with what was trained before, if it is what this visitor has asked for."""
+    return TrainingProgress(library, st.session_state.get("asked", ()))
 
 
 def pace(progress: TrainingProgress) -> float:

@@ -79,7 +79,7 @@ def test_finished_runs_come_as_they_are_and_only_once(take, theirs, store, small
 
     again = take(theirs)
     assert (again.ids, again.doubles) == ([], 3) and len(store.runs()) == 4
-    assert is_one_sentence(again.text) and "3 there already" in again.text
+    assert is_one_sentence(again.text) and "3 already here" in again.text
     assert theirs.read_bytes() == before
 
 
@@ -161,7 +161,7 @@ FILES = {
     "There is no file": Path.unlink,
     "another program": lambda path: change(path, "PRAGMA application_id = 1"),
     "newer version": lambda path: change(path, "PRAGMA user_version = 99"),
-    "has not the tables": lambda path: change(path, "ALTER TABLE runs RENAME COLUMN machine TO engine"),
+    "does not have the tables": lambda path: change(path, "ALTER TABLE runs RENAME COLUMN machine TO engine"),
 }
 
 
@@ -176,7 +176,7 @@ def test_a_view_in_place_of_a_table_is_not_read(take, theirs, store):
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
     columns = "1 AS run, 'test' AS split, i AS step, 1 AS epoch, 1 AS seconds, 1 AS loss, 1 AS accuracy"
     change(theirs, f"CREATE VIEW history AS {endless} SELECT {columns} FROM n")
-    assert "has not the tables" in refuse(take, theirs, store)
+    assert "does not have the tables" in refuse(take, theirs, store)
 
 
 def test_a_sealed_run_in_which_somebody_has_written_is_refused(take, theirs, store):
@@ -234,7 +234,7 @@ POINTS = {"split": ["dev"], "step": [99], "loss": ["low"], "accuracy": [2], "epo
 @pytest.mark.parametrize("column, value", each(POINTS))
 def test_a_point_that_cannot_be_is_refused(column, value, take, theirs, store):
     change(theirs, f"UPDATE history SET {column} = ? WHERE run = 2 AND split = 'train' AND step = 3", value)
-    assert "a point" in refuse(take, theirs, store)
+    assert "an invalid point" in refuse(take, theirs, store)
 
 
 def _header(text: str) -> bytes:
@@ -273,7 +273,32 @@ def test_what_unpacks_to_more_than_is_allowed_is_not_unpacked(take, theirs, stor
 def test_weights_of_another_model_are_refused(take, theirs, store):
     other = Store(theirs).weights(3)
     change(theirs, "UPDATE artifacts SET data = ? WHERE run = 2 AND name = 'weights'", other)
-    assert "weights that are none of Model 0" in refuse(take, theirs, store)
+    assert "weights that do not fit Model 0" in refuse(take, theirs, store)
+
+
+def test_an_invalid_key_is_named_in_plain_words(take, theirs, store):
+    change(theirs, "UPDATE runs SET key = 'x' WHERE id = 3")
+    assert refuse(take, theirs, store) == f"Run 3 of {theirs} has an invalid key; nothing was imported."
+
+
+def test_a_run_with_more_points_than_steps_is_refused_before_they_are_read(take, theirs, store):
+    change(
+        theirs,
+        "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+        "INSERT INTO history SELECT 2, 'train', i, 1, 1, 1, 1 FROM n",
+    )
+    assert "more points in its curves than it has steps" in refuse(take, theirs, store)
+
+
+def test_a_run_under_the_key_of_another_recipe_does_not_stand_in_for_it(take, theirs, store, small_data):
+    asked = Recipe("0", 5, "sample", 1)
+    key = asked.key(small_data.fingerprint)
+    change(theirs, "UPDATE runs SET key = ? WHERE id = 1", key)
+    take(theirs)
+    assert [run.recipe.seed for run in store.runs() if run.key == key] == [0]
+    assert store.done_keys([(asked, key)]) == set()
+    [(id, needed)] = store.enqueue([(asked, key)], theirs.parent)
+    assert needed and store.run(id).recipe == asked
 
 
 # --- The command line ---
@@ -281,7 +306,7 @@ def test_weights_of_another_model_are_refused(take, theirs, store):
 
 def test_the_command_line_says_what_came_in(theirs, store, small_sample, capsys):
     assert cli.main(["runs", "import", str(theirs), "--runs", str(store.path)]) == 0
-    assert capsys.readouterr().out == "3 runs taken in; 3 not finished, and left.\n"
+    assert capsys.readouterr().out == "Imported 3 runs; 3 skipped as unfinished.\n"
     assert cli.main(["runs", "import", str(settings.PROJECT / "README.md"), "--runs", str(store.path)]) == 1
     error = capsys.readouterr().err.strip()
     assert error.startswith("fmnist: ") and is_one_sentence(error)

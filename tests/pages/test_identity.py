@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.making import finished_run
-from helpers.ui import COMPARE, CONFUSION, SAMPLE, again, visit
+from helpers.ui import COMPARE, CONFUSION, HOME, PREDICT, SAMPLE, again, texts, visit
 
 from fmnist.grid import as_text, decimals
 from fmnist.recipe import Recipe
@@ -72,3 +72,13 @@ def test_an_address_opens_that_names_them_by_id_or_title(page, by, swept, linkle
         assert chosen == [group.id]
     assert chosen  # An old title may mean the one that now has it, or the one that it was rounded for.
     again(at)
+
+
+@pytest.mark.parametrize("page", [HOME, COMPARE, CONFUSION, PREDICT])
+def test_the_name_of_a_device_is_shown_as_it_is(page, store, small_sample, linkless):
+    for device in ("A GPU", "![x](http://127.0.0.1/x.png)"):  # The newest one is shown first.
+        for seed in (0, 1):
+            finished_run(store, Recipe("0", seed, "sample"), small_sample, device=device, machine=device, weights=True)
+    at = visit(page, **SAMPLE)
+    said = texts(at, "title", "markdown", "caption", "info", "warning", "error")
+    assert not [text for text in said if "![x](" in text]

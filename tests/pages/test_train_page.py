@@ -45,6 +45,23 @@ def test_train_queues_each_chosen_model_and_seed_once(small_sample, started, sto
     assert len(store.runs()) == 4
 
 
+def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_trained(small_sample, store):
+    finished_run(store, Recipe("0", 0, "sample"), small_sample)
+    finished_run(store, Recipe("1", 0, "sample"), small_sample)
+    at = train_page_for_sample()
+    at.button_group(key="models").set_value(["0"])
+    at.number_input(key="seeds").set_value(3)
+    again(at)
+    assert says(at, "1 of 3 trained already, shown at once.")
+    at.button(key="train").click()
+    again(at)
+    [table] = [
+        element.value for element in at.dataframe if "Finished" in element.proto.columns or "loss" in element.value
+    ]
+    assert table["run"].tolist() == ["Model 0, seed 0"]
+    assert says(at, "Queued: Model 0, seed 1, Model 0, seed 2")
+
+
 def test_what_is_trained_already_is_not_trained_again_unless_asked(small_sample, started, store):
     three_models(store, small_sample, dataset="sample")
     at = train_page_for_sample()

@@ -90,7 +90,7 @@ def test_a_run_from_queue_to_result(store):
     assert np.array_equal(store.logits(id), logits) and store.logits(id).dtype == np.float16
     assert store.weights(id) == b"w" and store.predictions(id, 1).tolist() == [0, 1, 2]
     assert store.artifact(id, "checkpoint") is None  # no longer needed
-    assert store.done_keys() == {done.key}
+    assert store.done_keys([(run.recipe, run.key) for run in store.runs()]) == {done.key}
 
 
 def test_the_quickest_model_is_first_then_the_oldest(store):
