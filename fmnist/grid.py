@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe, RecipeError
+from fmnist.words import exact
 
 MAX_RUNS = 1000
 """That one grid may ask for."""
@@ -32,7 +33,7 @@ class Factor:
 FACTORS = (
     Factor("model", "Model", "models", lambda id: ARCHITECTURES[id].name, lambda id: ARCHITECTURES[id].name),
     Factor("optimizer", "Optimiser", "optimisers", OPTIMIZERS.__getitem__, OPTIMIZERS.__getitem__),
-    Factor("learning_rate", "Learning rate", "learning rates", "{:g}".format, "lr {:g}".format),
+    Factor("learning_rate", "Learning rate", "learning rates", exact, lambda rate: f"lr {exact(rate)}"),
     Factor("batch_size", "Batch size", "batch sizes", "{:,}".format, "batch {}".format),
     Factor(
         "epochs", "Epochs", "numbers of epochs", "{:,}".format, lambda count: f"{count} epoch{'s' if count > 1 else ''}"
@@ -170,7 +171,7 @@ def _numbers(text: str, kind: Callable[[str], T], what: str, example: str) -> li
 
 def as_text(values: Iterable[float]) -> str:
     """Numbers as `whole_numbers` and `decimals` read them."""
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+    return ", ".join(exact(value) if isinstance(value, float) else str(value) for value in values)
 
 
 def _shortened(text: str) -> str:

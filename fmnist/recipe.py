@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from fmnist.data.catalog import DATASETS, DEFAULT, DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.words import exact
 
 TRAINING_VERSION = 1
 """Part of every key. Raise it when the training loop changes in a way that changes weights."""
@@ -88,7 +89,7 @@ class Recipe:
     def describe(self) -> str:
         """The recipe without model, seed and data, in a few words: "SGD, lr 0.1, batch 32, 3 epochs"."""
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
-        return f"{OPTIMIZERS[self.optimizer]}, lr {self.learning_rate:g}, batch {self.batch_size}, {epochs}"
+        return f"{OPTIMIZERS[self.optimizer]}, lr {exact(self.learning_rate)}, batch {self.batch_size}, {epochs}"
 
     @property
     def published(self) -> bool:

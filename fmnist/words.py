@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def listed(names: Iterable[str]) -> str:
+def exact(number: float) -> str:
+    """A number in as few digits as read as the same number: "0.1", "1", "0.0031622776601683795"."""
+    text = repr(float(number))
+    return text.removesuffix(".0")
+
+
+def listed(names: Iterable[str], last: str = "and") -> str:
     """ "a, b and c"."""
     names = list(names)
-    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+    return ", ".join(names[:-1]) + f" {last} " + names[-1] if len(names) > 1 else "".join(names)
 
 
 def escape(text: str) -> str:

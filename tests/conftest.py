@@ -190,7 +190,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def runs_path(tmp_path: Path) -> Iterator[Path]:
-    """Where a test's store belongs. Scheduler processes that work on it do not outlive the test."""
+    """Where a test's store belongs. Trainer processes that work on it do not outlive the test."""
     yield tmp_path / "runs" / "fmnist.db"
     kill_trainers(tmp_path)
 

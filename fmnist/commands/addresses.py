@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fmnist.commands import CommandError
+from fmnist.store.database import DamagedRun
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 
@@ -48,6 +49,7 @@ def finished(library: Library, address: str) -> Run:
     source, id = place(library, address)
     run = library.stores[source].run(id)
     if run is None:
+        _refuse_damaged(library, source, id)
         raise CommandError(f"Run {address} is of a model that this program does not have.")
     return run
 
@@ -61,6 +63,14 @@ def existing(library: Library, source: str, id: int) -> Run:
     store = library.stores.get(source)
     run = store.run(id) if store and id <= MAX_ID else None
     if run is None:
+        if store and id <= MAX_ID:
+            _refuse_damaged(library, source, id)
         address = str(id) if source == "own" else f"{source}-{id}"
         raise CommandError(f"There is no run {address} in {library.own.path}: python -m fmnist runs list.")
     return run
+
+
+def _refuse_damaged(library: Library, source: str, id: int) -> None:
+    """Raises: DamagedRun: something of the run can't be read."""
+    if what := library.stores[source].damage(id):
+        raise DamagedRun(source, id, what)

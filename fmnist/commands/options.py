@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property, wraps
+from functools import cache, cached_property, partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from fmnist import settings
-from fmnist.commands import CommandError
+from fmnist.commands import CommandError, say
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.files import Dataset
@@ -20,9 +21,10 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
 from fmnist.store import store
+from fmnist.store.database import DamagedRun, say_damaged
 from fmnist.store.library import Library
 from fmnist.store.run import Status
-from fmnist.store.store import Store
+from fmnist.store.store import Store, StoreError
 
 T = TypeVar("T")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -177,6 +179,14 @@ class Places:
     def library(self) -> Library:
         return Library(Store(self.runs))
 
+    def damaged(self) -> list[tuple[str, int, str]]:
+        """What was found to be damaged in the stores, if they were opened: source, id and what of it."""
+        if "library" not in vars(self):
+            return []
+        with suppress(StoreError):
+            return self.library.damaged()
+        return []
+
     @cached_property
     def load(self) -> Callable[[str], Dataset]:
         """Gives the data set with a name; each is read once."""
@@ -220,7 +230,7 @@ def command(
                 custom.refresh(runs.parent)
             if options.get("models"):
                 options["models"] = _full_ids(options["models"])
-            return function(Places(runs, data), **options)
+            return _call(partial(function, **options), Places(runs, data))
 
         make: Callable[[Callable[..., int | None]], click.Command] = click.command(name, **click_settings)
         made = make(call)
@@ -228,6 +238,28 @@ def command(
         return made
 
     return decorate
+
+
+def _call(function: Callable[[Places], int | None], places: Places) -> int | None:
+    """Call a command; what is damaged is left out, and named at the end.
+
+    Commands tell nothing before they have read what they need: one that meets a damaged run is called again without it.
+    """
+    met: set[tuple[str, int]] = set()
+    refused: tuple[str, int] | None = None
+    try:
+        while True:
+            try:
+                return function(places)
+            except DamagedRun as damage:
+                if damage.run in met:
+                    refused = damage.run  # The error says it.
+                    raise
+                met.add(damage.run)
+    finally:
+        for source, id, what in places.damaged():
+            if (source, id) != refused:
+                say(say_damaged(source, id, what))
 
 
 def _full_ids(names: list[str]) -> list[str]:

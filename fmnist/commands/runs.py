@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fmnist.commands import CommandError, options, say
-from fmnist.commands.addresses import existing, split
+from fmnist.commands.addresses import MAX_ID, existing, split
 from fmnist.commands.options import Places
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import FIELDS, facts, report, row, standing
@@ -110,6 +110,11 @@ def delete(places: Places, ids: tuple[list[int], ...]) -> int:
     code = 0
     for id in _each_once(ids):
         try:
+            if runs.damage(id) if id <= MAX_ID else None:
+                if not runs.delete(id):
+                    raise CommandError(f"Run {id} is damaged, and seems to be running: stop the trainer first.")
+                print(f"Run {id}, which was damaged, is deleted.")
+                continue
             run = existing(places.library, "own", id)
             if run.status in ACTIVE or not runs.delete(id):
                 raise CommandError(f"Run {id} is {run.status}: stop it before you delete it.")

@@ -12,7 +12,7 @@ from fmnist.commands.tables import Column, print_rows, room, table
 from fmnist.grid import Grid
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe
 from fmnist.training import launcher
-from fmnist.training.plan import Plan
+from fmnist.training.dry_run import Plan
 
 PUBLISHED = Recipe("0")
 PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", "trained", "seconds")

@@ -105,6 +105,11 @@ def verify(library: Library, source: str, id: int, load: Callable[[str], Dataset
     if run:
         _check_run(check, library, run, load(run.recipe.dataset))
         _check_key(check, run, load(run.recipe.dataset), kept)
+    elif what := store.damage(id):
+        for name in Result.faults(contents):
+            check.fail(name, f"stored {_text(contents.get(name))}, which no result has.", contents.get(name))
+        if check.verdict.agrees:
+            check.fail("row", f"{what}.")
     elif faults := Result.faults(contents):
         for name in faults:
             check.fail(name, f"stored {_text(contents.get(name))}, which no result has.", contents.get(name))
@@ -117,10 +122,7 @@ def verify(library: Library, source: str, id: int, load: Callable[[str], Dataset
 
 
 def _run(store: Store, id: int) -> Run | None:
-    try:
-        return store.run(id)
-    except (ValueError, TypeError):  # JSON in which somebody has written: its seal will say so.
-        return None
+    return store.run(id)
 
 
 class _Check:

@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 from fmnist.compare.charts import GREY, accuracy_range, blank, faded, looks_of
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PublishedResult
-from fmnist.compare.sentences import say_interval, say_p
-from fmnist.compare.statistics import SIGNIFICANT
+from fmnist.compare.sentences import say_interval
 from fmnist.models.registry import ARCHITECTURES
 
 
@@ -88,21 +87,23 @@ def _add_published(figure: go.Figure, results: Sequence[PublishedResult]) -> Non
 def differences(pairs: Sequence[Pair]) -> go.Figure:
     """One row a pair with several seeds: the difference of mean accuracies with its 95% interval, 0 marked.
 
-    Filled marks are differences that hold after allowing for the number of pairs, hollow ones may be chance.
+    Filled marks are differences whose interval, which allows for the number of pairs, leaves 0 out; hollow ones may be
+    chance. Without an interval: of too few seeds, or of seeds without any spread.
     """
     known = [(pair, pair.difference) for pair in pairs if pair.difference]
     figure = blank(90 + 52 * len(known), showlegend=False)
     for pair, difference in known:
         model = ARCHITECTURES[pair.first.recipe.model]
-        holds = pair.p < SIGNIFICANT
+        holds = difference.seen
+        interval = difference.tested and not difference.constant
         figure.add_scatter(
             x=[100 * difference.mean],
             y=[f"{pair.first.title} – {pair.second.title}"],
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [100 * (difference.high - difference.mean)],
-                "arrayminus": [100 * (difference.mean - difference.low)],
+                "array": [100 * (difference.high - difference.mean) if interval else 0],
+                "arrayminus": [100 * (difference.mean - difference.low) if interval else 0],
                 "thickness": 2.5,
                 "width": 7,
                 "color": model.color,
@@ -114,9 +115,8 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
                 "color": model.color,
                 "line": {"width": 2, "color": model.color},
             },
-            customdata=[[100 * difference.low, 100 * difference.high, say_p(pair.p)]],
-            hovertemplate="%{x:.1f} points (95%: %{customdata[0]:.1f} to %{customdata[1]:.1f}, %{customdata[2]})"
-            "<extra></extra>",
+            customdata=[[pair.sentence]],
+            hovertemplate="%{customdata[0]}<extra></extra>",
         )
     figure.add_vline(x=0, line={"width": 1.5, "dash": "dot", "color": GREY})
     figure.update_xaxes(title="Difference in test accuracy, points", zeroline=False, rangemode="tozero")

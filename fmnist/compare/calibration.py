@@ -5,10 +5,16 @@ Throughout: shares are of 1, logits float (N, C), labels integer (N,).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from fmnist import metrics
+
+SHARES = np.arange(1, 201) / 200
+"""Of the images that are answered: under a hundredth there is only noise to see."""
 
 
 def calibration(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> pd.DataFrame:
@@ -37,6 +43,54 @@ def expected_calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int
     table = calibration(logits, labels, bins)
     gaps = (table["accuracy"] - table["confidence"]).abs().fillna(0)
     return float((gaps * table["images"]).sum() / table["images"].sum())
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """How sure a run - or the mean of several - is on average, and how often it is right: shares of 1."""
+
+    confidence: float
+    accuracy: float
+    error: float  # the expected calibration error
+
+    @property
+    def gap(self) -> float:
+        """Confidence minus accuracy: above 0 it is too sure."""
+        return self.confidence - self.accuracy
+
+
+def calibrated(logits: np.ndarray, labels: np.ndarray) -> Calibrated:
+    """The figures of one run, or of an ensemble's `ensemble_logits`."""
+    confidence, right = confidences(logits, labels)
+    return Calibrated(float(confidence.mean()), float(right.mean()), expected_calibration_error(logits, labels))
+
+
+def ensemble_logits(runs: Sequence[np.ndarray]) -> np.ndarray:
+    """Logits whose softmax is the mean of the runs' probabilities: what an ensemble answers (Lakshminarayanan, Pritzel
+    and Blundell, "Simple and scalable predictive uncertainty estimation using deep ensembles", NeurIPS 2017).
+
+    Args:
+        runs: logits of each for the same images.
+
+    Returns:
+        float64 (N, C).
+    """
+    mean = np.mean([metrics.softmax(logits) for logits in runs], axis=0)
+    return np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+
+
+def mean_selective_accuracy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of several runs' `selective_accuracy`, each at the same shares of the images.
+
+    Not that of all answers together: one seed may be surer of everything than another, and no better.
+
+    Returns:
+        A row for each of `SHARES`: share (of all images that are answered, the mean), accuracy and confidence (means).
+    """
+    at = [table.iloc[np.searchsorted(table["share"], SHARES - 1e-9).clip(max=len(table) - 1)] for table in tables]
+    columns = ["share", "accuracy", "confidence"]
+    mean = np.mean([rows[columns].to_numpy() for rows in at], axis=0)
+    return pd.DataFrame(mean, columns=columns).drop_duplicates(ignore_index=True)
 
 
 def selective_accuracy(logits: np.ndarray, labels: np.ndarray) -> pd.DataFrame:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, Look, blank
-
-MAX_POINTS = 200
+from fmnist.compare.charts import GREY, Look, blank, faded
 
 
-def reliability(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figure:
+def reliability(
+    tables: Sequence[pd.DataFrame], groups: Sequence[Look], seeds: Sequence[Sequence[pd.DataFrame]] = ()
+) -> go.Figure:
     """How often answers are right, by how sure the model says it is; the diagonal is a model that means what it says.
 
     Args:
-        tables: `calibration.calibration` of each group.
+        tables: `calibration.calibration` of each group, of all its answers.
+        seeds: the same of each of its runs, drawn thin where there are several: what one is too sure, another may make
+            up for.
     """
     figure = blank(400, hovermode="closest")
     figure.add_scatter(
@@ -28,6 +29,18 @@ def reliability(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Fi
         hoverinfo="skip",
         showlegend=False,
     )
+    for look, runs in zip(groups, seeds or [()] * len(groups), strict=True):
+        for table in runs if len(runs) > 1 else ():
+            seen = table[table["images"] > 0]
+            figure.add_scatter(
+                x=seen["confidence"],
+                y=seen["accuracy"],
+                mode="lines",
+                name=look.name,
+                line={"color": faded(look.color, 0.4), "width": 1},
+                hoverinfo="skip",
+                showlegend=False,
+            )
     for look, table in zip(groups, tables, strict=True):
         seen = table[table["images"] > 0]
         figure.add_scatter(
@@ -49,14 +62,11 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
     """Accuracy on the share of images that are answered when the least sure ones are left out.
 
     Args:
-        tables: `calibration.selective_accuracy` of each group.
+        tables: `calibration.mean_selective_accuracy` of each group.
     """
     figure = blank(400, hovermode="closest")
     for look, table in zip(groups, tables, strict=True):
-        # A point for each confidence would be 50,000; under a hundredth of the images there is only noise to see.
-        wanted = np.linspace(0.01, 1, MAX_POINTS)
-        rows = np.unique(np.searchsorted(table["share"], wanted).clip(max=len(table) - 1))
-        shown = table.iloc[rows]
+        shown = table[table["share"] >= 0.01]
         figure.add_scatter(
             x=shown["share"],
             y=shown["accuracy"],

@@ -22,6 +22,7 @@ from fmnist.compare import (
     charts,
     class_chart,
     cost_charts,
+    cost_sentences,
     diagnosis,
     learning_chart,
     pairs,
@@ -200,18 +201,19 @@ class Comparison:
     # --- Cost ---
 
     def cost(self, cost: Cost) -> Picture | None:
-        """Accuracy against a cost with the frontier; None where it was not measured.
+        """Accuracy against a cost with the frontier; None where it was not measured of any group.
 
-        Of times only those that were measured under the same conditions.
+        Times that were measured under other conditions than most are hollow.
         """
         table, runs = self.tables
         shown = table[table[cost.column].notna()]
-        shown = shown[shown["comparable"]] if cost.timed else shown
         if shown.empty:
             return None
         figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, runs, cost))
         said = [
-            f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}" for _, row in shown.iterrows()
+            f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}"
+            + ("" if alike else f" ({cost_charts.ELSEWHERE})")
+            for alike, (_, row) in zip(cost.compared(shown), shown.iterrows(), strict=True)
         ]
         return Picture(figure, f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}.")
 
@@ -224,47 +226,58 @@ class Comparison:
 
     def say_cost(self, cost: Cost) -> str:
         """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
-        table, _ = self.tables
-        shown = table[table[cost.column].notna() & (table["comparable"] | (not cost.timed))]
-        return sentences.say_cost(shown, cost)
+        return cost_sentences.say_cost(*self.tables, cost)
 
     def apart(self) -> list[str]:
         """Why some times can't be compared: a sentence for each group that is apart."""
         table, _ = self.tables
-        return sentences.say_apart(table)
+        return cost_sentences.say_apart(table)
 
     # --- Confidence ---
 
-    def _logits(self, group: Group) -> tuple[np.ndarray, np.ndarray]:
-        """The answers of all seeds one below the other, and their labels."""
-        logits = np.concatenate([self._library.logits(run) for run in group.runs])
-        return logits, np.tile(self.labels, len(group.runs))
+    def _logits(self, group: Group) -> list[np.ndarray]:
+        """The answers of each seed."""
+        return [self._library.logits(run) for run in group.runs]
 
     def reliability(self) -> Picture:
         """How often answers are right that are given with some confidence."""
 
         def compute() -> go.Figure:
-            return calibration_charts.reliability(
-                [calibration.calibration(*self._logits(group)) for group in self.groups], self.looks
-            )
+            together, by_seed = [], []
+            for group in self.groups:
+                logits = self._logits(group)
+                by_seed.append([calibration.calibration(one, self.labels) for one in logits])
+                all_labels = np.tile(self.labels, len(logits))
+                together.append(calibration.calibration(np.concatenate(logits), all_labels))
+            return calibration_charts.reliability(together, self.looks, by_seed)
 
         return Picture(
             self._once("reliability", compute=compute), "Reliability diagram. " + " ".join(self.calibrated())
         )
 
     def calibrated(self) -> list[str]:
-        """Whether each model means what it says: a sentence each."""
+        """Whether each model means what it says, by seed: a sentence or two each."""
 
         def compute() -> list[str]:
-            return [sentences.say_calibration(group.title, *self._logits(group)) for group in self.groups]
+            return [
+                sentences.say_calibration(
+                    group.title, [calibration.calibrated(logits, self.labels) for logits in self._logits(group)]
+                )
+                for group in self.groups
+            ]
 
         return self._once("calibrated", compute=compute)
 
     def selective(self) -> Picture:
-        """Accuracy when the least sure answers are left out."""
+        """Accuracy when the least sure answers are left out: the mean over the seeds."""
 
         def compute() -> tuple[go.Figure, list[str]]:
-            tables = [calibration.selective_accuracy(*self._logits(group)) for group in self.groups]
+            tables = [
+                calibration.mean_selective_accuracy(
+                    [calibration.selective_accuracy(logits, self.labels) for logits in self._logits(group)]
+                )
+                for group in self.groups
+            ]
             said = [
                 sentences.say_selective(group.title, table) for group, table in zip(self.groups, tables, strict=True)
             ]

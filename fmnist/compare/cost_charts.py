@@ -13,6 +13,8 @@ from fmnist.compare.summary import frontier
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import TIMES
 
+ELSEWHERE = "timed under other conditions"
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -31,6 +33,14 @@ class Cost:
     def timed(self) -> bool:
         return self.column in TIMES
 
+    def compared(self, groups: pd.DataFrame) -> pd.Series:
+        """Which groups can be compared in it, bool: those of which it is known, and times under the same conditions.
+
+        Args:
+            groups: columns comparable (bool), and this one.
+        """
+        return groups[self.column].notna() & (groups["comparable"] | (not self.timed))
+
 
 COSTS = {
     cost.column: cost
@@ -47,14 +57,17 @@ COSTS = {
 def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go.Figure:
     """Accuracy against a cost: each seed as a small dot, each group's mean as a large one, and the frontier as a line.
 
-    Seeds that were timed under other conditions than most of their group are left out where the cost is a time.
+    Where the cost is a time, hollow marks were timed under other conditions: groups that can't be compared with the
+    rest, which the frontier leaves out, and seeds that their group's mean leaves out.
 
     Args:
-        groups: columns id, model, name, accuracy_mean, conditions, and the cost's; without NaN in it.
+        groups: columns id, model, name, seeds, accuracy_mean, conditions, comparable (bool), and the cost's, which is
+            known of each.
         runs: columns group (an id), seed, accuracy, conditions, and the cost's.
     """
     figure = blank(380)
-    best = groups[frontier(groups[cost.column], groups["accuracy_mean"])].sort_values(cost.column)
+    alike = groups[cost.compared(groups)]
+    best = alike[frontier(alike[cost.column], alike["accuracy_mean"])].sort_values(cost.column)
     figure.add_scatter(
         x=(best[cost.column] * cost.factor).tolist(),
         y=best["accuracy_mean"].tolist(),
@@ -63,31 +76,41 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
         hoverinfo="skip",
         showlegend=False,
     )
-    for look, (_, group) in zip(looks_of(groups), groups.iterrows(), strict=True):
-        seeds = runs[runs["group"] == group["id"]]
-        if cost.timed:
-            seeds = seeds[seeds["conditions"] == group["conditions"]]
+    for look, apart, (_, group) in zip(looks_of(groups), ~cost.compared(groups), groups.iterrows(), strict=True):
+        seeds = runs[(runs["group"] == group["id"]) & runs[cost.column].notna()]
+        other = cost.timed & (apart | (seeds["conditions"] != group["conditions"]))
+        symbols = np.where(other, f"{look.symbol}-open", look.symbol)
         figure.add_scatter(
             x=seeds[cost.column] * cost.factor,
             y=seeds["accuracy"],
             mode="markers",
             showlegend=False,
-            marker={"color": faded(look.color, 0.45), "symbol": look.symbol, "size": 9},
-            customdata=[[seed, cost.say(value)] for seed, value in zip(seeds["seed"], seeds[cost.column], strict=True)],
+            marker={"color": faded(look.color, 0.45), "symbol": symbols.tolist(), "size": 9},
+            customdata=[
+                [seed, cost.say(value), f", {ELSEWHERE}" * apart]
+                for seed, value, apart in zip(seeds["seed"], seeds[cost.column], other, strict=True)
+            ],
             name=look.name,
-            hovertemplate="seed %{customdata[0]}: %{y:.2%}, %{customdata[1]}<extra>%{fullData.name}</extra>",
+            hovertemplate="seed %{customdata[0]}: %{y:.2%}, %{customdata[1]}%{customdata[2]}"
+            "<extra>%{fullData.name}</extra>",
         )
         figure.add_scatter(
             x=[group[cost.column] * cost.factor],
             y=[group["accuracy_mean"]],
             mode="markers+text",
             name=look.name,
-            marker={"color": look.color, "symbol": look.symbol, "size": 18, "line": {"width": 2, "color": "white"}},
+            marker={
+                "color": look.color,
+                "symbol": f"{look.symbol}-open" if apart else look.symbol,
+                "size": 18,
+                "line": {"width": 2, "color": look.color if apart else "white"},
+            },
             text=[look.name],
             textposition="top center",
             showlegend=False,
-            customdata=[[len(seeds), cost.say(group[cost.column])]],
-            hovertemplate="mean of %{customdata[0]}: %{y:.2%}, %{customdata[1]}<extra>%{fullData.name}</extra>",
+            customdata=[[len(group["seeds"]), cost.say(group[cost.column]), f", {ELSEWHERE}" * apart]],
+            hovertemplate="mean of %{customdata[0]}: %{y:.2%}, %{customdata[1]}%{customdata[2]}"
+            "<extra>%{fullData.name}</extra>",
         )
     values = runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor
     low, high = values.min(), values.max()

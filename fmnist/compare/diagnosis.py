@@ -20,6 +20,7 @@ from fmnist import metrics
 from fmnist.compare.statistics import wilson
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.words import exact
 
 RARE = 0.05
 """A class is rare when it is predicted for less than this share of the number of its images: one in twenty."""
@@ -97,12 +98,12 @@ def _dead(
     else:
         why = "Its logits differ from image to image, but the same one is always the largest."
     if constant or zero_layers:
-        remedy = f"Try another seed, or a lower learning rate than {recipe.learning_rate:g}."
+        remedy = f"Try another seed, or a lower learning rate than {exact(recipe.learning_rate)}."
     elif len(train) and _since_guessing(train, logits.shape[1]) == train["step"].iloc[0]:
         sentence = f"The model has not learnt yet: it takes {_all(len(labels))} for class {_class(label, recipe)}."
-        remedy = f"Train for more epochs, or with a higher learning rate than {recipe.learning_rate:g}."
+        remedy = f"Train for more epochs, or with a higher learning rate than {exact(recipe.learning_rate)}."
     else:
-        remedy = f"Try a lower learning rate than {recipe.learning_rate:g}, or another seed."
+        remedy = f"Try a lower learning rate than {exact(recipe.learning_rate)}, or another seed."
     return Finding("dead", sentence, f"{why} {right:,} of {len(labels):,} are right.", remedy, label)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from fmnist.recipe import OPTIMIZERS
 from fmnist.store.library import Group
 from fmnist.store.run import Run
+from fmnist.words import exact
 
 RECIPE = "It is the recipes that are compared, as much as the models."
 TIMES = "Their times can't be compared."
@@ -16,10 +17,14 @@ VERSIONS = "Another version may compute a little otherwise, and faster or slower
 
 ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("Epochs", lambda run: run.recipe.epochs, RECIPE),
-    ("Learning rate", lambda run: f"{run.recipe.learning_rate:g}", RECIPE),
+    ("Learning rate", lambda run: exact(run.recipe.learning_rate), RECIPE),
     ("Batch size", lambda run: run.recipe.batch_size, RECIPE),
     ("Optimiser", lambda run: OPTIMIZERS[run.recipe.optimizer], RECIPE),
-    ("Seeds", lambda run: run.recipe.seed, "Chance may favour one: seeds are compared in pairs where both have them."),
+    (
+        "Seeds",
+        lambda run: run.recipe.seed,
+        "Chance may favour one. Seeds are compared in pairs only where both groups have the same ones.",
+    ),
     ("Times measured on", lambda run: run.conditions, TIMES),
     ("PyTorch", lambda run: run.versions.get("torch", "?"), VERSIONS),
     ("NumPy", lambda run: run.versions.get("numpy", "?"), VERSIONS),

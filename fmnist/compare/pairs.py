@@ -23,28 +23,30 @@ class Pair:
     runs: tuple[Run, Run]  # the run of each whose answers are compared image by image: the same seed if there is one
     difference: Difference | None  # first minus second; None unless both have several seeds
     flips: Flips | None  # None where there are no labels
-    p: float  # adjusted for the number of pairs that are tested in the same way (Holm); 1 where nothing was tested
+    p: float  # of the flips, adjusted for the number of pairs of single runs (Holm); 1 where they are not judged by it
     sentence: str
 
 
 def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None) -> list[Pair]:
     """All pairs, the most accurate groups first.
 
-    p is that of the difference of means where there are several seeds of each, else McNemar's on the two runs.
+    Groups of several runs are judged by their means (`statistics.simultaneous`), all others by McNemar's test on the
+    two runs. These are two families: what is said of means depends neither on the single runs beside them nor on
+    labels.
 
     Args:
         labels: the test labels, integer (N,); without them single images are not looked at.
     """
     ranked = sorted(groups, key=mean_accuracy, reverse=True)
+    differences = statistics.simultaneous([accuracies(group) for group in ranked])
     found = []
-    for first, second in combinations(ranked, 2):
+    for place in combinations(range(len(ranked)), 2):
+        first, second = (ranked[index] for index in place)
         runs = same_seed(first, second)
         flips = None if labels is None else statistics.mcnemar(labels, *(library.predictions(run) for run in runs))
-        found.append((first, second, runs, statistics.difference(accuracies(first), accuracies(second)), flips))
-    # Two families: what is said of means does not depend on which single runs stand beside them, nor on the labels.
-    means = iter(statistics.holm([difference.p for *_, difference, _ in found if difference]))
+        found.append((first, second, runs, differences[place], flips))
     singles = iter(statistics.holm([flips.p for *_, difference, flips in found if flips and not difference]))
-    adjusted = [next(means) if difference else next(singles) if flips else 1.0 for *_, difference, flips in found]
+    adjusted = [next(singles) if flips and not difference else 1.0 for *_, difference, flips in found]
     return [
         Pair(
             first,

@@ -1,20 +1,19 @@
-"""What results say, in sentences: which model to pick, how sure that is, what it costs. No torch, no Streamlit."""
+"""What results say, in sentences: which model to pick, and how sure that is. No torch, no Streamlit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from fmnist.compare.calibration import confidences, expected_calibration_error
-from fmnist.compare.statistics import SIGNIFICANT, Difference, Flips, wilson
-from fmnist.compare.summary import frontier
-
-if TYPE_CHECKING:
-    from fmnist.compare.cost_charts import Cost  # Plotly is not needed for sentences.
+from fmnist.compare.calibration import Calibrated
+from fmnist.compare.statistics import MIN_SEEDS, SIGNIFICANT, Difference, Flips, simultaneous, wilson
+from fmnist.compare.summary import comparable
+from fmnist.words import listed
 
 WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
 
@@ -27,7 +26,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
 
     Args:
         groups: `summarise`'s columns, and id and name; not empty.
-        runs: columns group (an id) and accuracy.
+        runs: columns group (an id), seed and accuracy.
     """
     ranked = groups.sort_values("accuracy_mean", ascending=False)
     best = ranked.iloc[0]
@@ -39,28 +38,67 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
         return " ".join([sentence, *deaths])
     second = ranked.iloc[1]
     points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
+    found = differences_by_id(ranked, runs)
+    unsure = [row["name"] for _, row in ranked[1:].iterrows() if not is_better(found, best["id"], row["id"])]
     sentences = [
-        f"**{best['name']}** is the most accurate: **{best['accuracy_mean']:.1%}**{over}, "
-        f"{points:.1f} points more than {second['name']}."
+        f"**{best['name']}** {'is ahead' if unsure else 'is the most accurate'}: "
+        f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {second['name']}."
     ]
-    alike = ranked[ranked["conditions"] == best["conditions"]]
-    quickest = alike.loc[alike["train_seconds"].idxmin()]
-    if quickest["id"] != best["id"]:
-        ratio = best["train_seconds"] / quickest["train_seconds"]
-        sentences.append(
-            f"It takes {ratio:.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
-            f"({best['train_seconds']:.1f} s to {quickest['train_seconds']:.1f} s)."
-        )
-    rest = runs.loc[runs["group"] != best["id"], "accuracy"]
-    alone = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) == 1]
-    if alone:
-        which = "With one seed each" if len(alone) == len(ranked) else f"With one seed of {', '.join(alone)}"
+    sentences += _say_slower(ranked)
+    few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]
+    if few:
+        count = "one seed" if all(len(seeds) == 1 for seeds in ranked["seeds"]) else f"fewer than {MIN_SEEDS} seeds"
+        which = f"With {count} {'each' if len(few) == len(ranked) else f'of {listed(few)}'}"
         sentences.append(f"{which} this proves little: accuracy moves by some points from seed to seed.")
-    elif best["accuracy_min"] > rest.max():
+    elif unsure:
+        sentences.append(f"But that may be chance: no difference from {listed(unsure, 'or')} can be seen.")
+    elif best["accuracy_min"] > runs.loc[runs["group"] != best["id"], "accuracy"].max():
         sentences.append("Its worst seed is better than the best seed of any other.")
     else:
         sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
     return " ".join([*sentences, *deaths])
+
+
+def differences_by_id(groups: pd.DataFrame, runs: pd.DataFrame) -> dict[tuple[object, object], Difference | None]:
+    """`statistics.simultaneous` of groups, by the ids of both.
+
+    Args:
+        groups: column id.
+        runs: columns group (an id), seed and accuracy.
+    """
+    ids = groups["id"].tolist()
+    by_group = {id: dict(zip(rows["seed"], rows["accuracy"], strict=True)) for id, rows in runs.groupby("group")}
+    found = simultaneous([by_group[id] for id in ids])
+    return {(ids[i], ids[j]): difference for (i, j), difference in found.items()}
+
+
+def is_better(found: Mapping[tuple[object, object], Difference | None], first: object, second: object) -> bool:
+    """Whether the test says that the first is more accurate than the second, of `differences_by_id`."""
+    turned = (first, second) not in found
+    difference = found[second, first] if turned else found[first, second]
+    return difference is not None and difference.seen and (difference.mean < 0) == turned
+
+
+def _say_slower(ranked: pd.DataFrame) -> list[str]:
+    """How much longer the best takes to train than the quickest: of times that can be compared."""
+    best, alike = ranked.iloc[0], ranked[comparable(ranked)]
+    quickest = alike.loc[alike["train_seconds"].idxmin()]
+    if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"]:
+        return []
+    # The ratio of the figures as they are printed: whoever divides them finds it.
+    long, short = (_three_digits(row["train_seconds"]) for row in (best, quickest))
+    ratio = float(long.replace(",", "")) / float(short.replace(",", ""))
+    if f"{ratio:.1f}" == "1.0":
+        return []
+    return [
+        f"It takes {ratio:,.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
+        f"({long} s to {short} s)."
+    ]
+
+
+def _three_digits(value: float) -> str:
+    """A positive number with three digits that count, or more: "0.0123", "1.46", "32.1", "1,234"."""
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
 def say_dead(groups: pd.DataFrame) -> str:
@@ -76,44 +114,6 @@ def say_dead(groups: pd.DataFrame) -> str:
     ]
     without = f"; without {'it' if dead == 1 else 'them'} {', '.join(said)}" if said else ""
     return f"{dead} of the runs {'is' if dead == 1 else 'are'} dead, giving one class for every image{without}."
-
-
-# --- What it costs ---
-
-
-def say_cost(groups: pd.DataFrame, cost: Cost) -> str:
-    """Which groups are worth their cost, and which ones are beaten on both: Markdown; nothing of fewer than two.
-
-    Args:
-        groups: columns name, accuracy_mean and the cost's; those of which it is known and can be compared.
-    """
-    if len(groups) < 2:
-        return ""
-    best = frontier(groups[cost.column], groups["accuracy_mean"])
-    worth = groups[best].sort_values(cost.column)
-    said = [
-        f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})" for _, row in worth.iterrows()
-    ]
-    beaten = groups.loc[~best, "name"].tolist()
-    sentence = f"Worth their cost: **{'**, **'.join(said)}**."
-    if len(worth) == 1:
-        sentence = f"**{said[0]}** is the cheapest and the most accurate."
-    if beaten:
-        sentence += f" Another one is at least as accurate and costs no more than {' or '.join(beaten)}."
-    return sentence
-
-
-def say_apart(groups: pd.DataFrame) -> list[str]:
-    """Why some times can't be compared: a sentence for each group that is apart.
-
-    Args:
-        groups: columns name, conditions and comparable (bool).
-    """
-    usual = groups.loc[groups["comparable"], "conditions"].iloc[0]
-    return [
-        f"{row['name']} was timed on {row['conditions']}, not on {usual}."
-        for _, row in groups[~groups["comparable"]].iterrows()
-    ]
 
 
 # --- Classes ---
@@ -154,17 +154,43 @@ def say_interval(group: pd.Series) -> str:
     return f" (95%: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
 
 
-def say_calibration(name: str, logits: np.ndarray, labels: np.ndarray) -> str:
-    """How sure a model is and how often it is right, with its expected calibration error (15 intervals): a sentence."""
-    confidence, right = confidences(logits, labels)
-    error = expected_calibration_error(logits, labels)
-    gap = confidence.mean() - right.mean()
-    verdict = "about as sure as it should be"
-    if abs(gap) >= WELL_CALIBRATED:
-        verdict = "too sure of itself" if gap > 0 else "less sure than it could be"
+def say_calibration(name: str, seeds: Sequence[Calibrated]) -> str:
+    """How sure a model is and how often it is right, with its expected calibration error: a sentence or two.
+
+    Of several seeds the means, and the gap of each: what one seed is too sure and another not sure enough does not
+    cancel out.
+    """
+    verdicts = [_say_gap(seed.gap) for seed in seeds]
+    kinds = Counter(verdicts)
+    verdict = verdicts[0]
+    if len(kinds) > 1:
+        verdict = listed(f"{kind} with {count} of {len(seeds)} seeds" for kind, count in kinds.most_common())
+    confidence, accuracy, error = (
+        float(np.mean([getattr(seed, field) for seed in seeds])) for field in ("confidence", "accuracy", "error")
+    )
+    over = f", mean of {len(seeds)} seeds" if len(seeds) > 1 else ""
+    sentence = (
+        f"{name} is {verdict}: {_number(confidence)}% sure on average, right for {_number(accuracy)}% "
+        f"(expected calibration error {_points(error)} points{over})."
+    )
+    if len(seeds) == 1:
+        return sentence
+    gaps = ", ".join(("+" if seed.gap > 0 else "") + _points(seed.gap) for seed in seeds)
+    return f"{sentence} Confidence minus accuracy, seed by seed: {gaps} points."
+
+
+def _say_gap(gap: float) -> str:
+    """What it means that confidence is that much above accuracy."""
+    if abs(gap) < WELL_CALIBRATED:
+        return "about as sure as it should be"
+    return "too sure of itself" if gap > 0 else "less sure than it could be"
+
+
+def say_on_test_images(name: str, found: Calibrated) -> str:
+    """What the answers of one run, or of an ensemble, are worth on the test images: a sentence."""
     return (
-        f"{name} is {verdict}: {_number(confidence.mean())}% sure on average, right for {_number(right.mean())}% "
-        f"(expected calibration error {_points(error)} points)."
+        f"{name}: {_number(found.accuracy)}% of the test images right, {_number(found.confidence)}% sure on average "
+        f"(expected calibration error {_points(found.error)} points)."
     )
 
 
@@ -172,7 +198,7 @@ def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
     """What leaving out the least sure answers gives: a sentence.
 
     Args:
-        table: `calibration.selective_accuracy`.
+        table: `calibration.mean_selective_accuracy`.
         share: of the images, at least so many are answered.
     """
     row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
@@ -191,47 +217,56 @@ def say_difference(
         first, second: names.
         difference: first minus second, over seeds; None if there are not two seeds of each.
         flips: of one run of each; None if there is nothing to say of single images.
-        p: the p-value to judge by, adjusted by `holm` where several pairs are compared: of the difference, or of the
-            flips where there is no difference. Default: its own.
+        p: the p-value to judge the flips by where there is no difference, adjusted by `holm` where several pairs are
+            compared. Default: their own.
 
     Returns:
-        Sentences without Markdown. One is said to beat the other exactly if p < .05.
+        Sentences without Markdown. One is said to beat the other exactly if the printed interval leaves 0 out.
     """
     if difference is None:
         sentences = _single_runs(first, second, flips, p)
     else:
         if difference.mean < 0:
             first, second, difference, flips = second, first, _turned(difference), flips and _swapped(flips)
-        sentences = [_over_seeds(first, second, difference, difference.p if p is None else p)]
+        sentences = [_over_seeds(first, second, difference)]
         if flips and flips.only_first + flips.only_second:
             sentences.append(_on_images(first, second, flips))
     return " ".join(sentences)
 
 
-def _over_seeds(first: str, second: str, difference: Difference, p: float) -> str:
-    points, seeds = f"{_points(difference.mean)} points", _seeds(difference)
-    interval = f"95%: {_points(difference.low)} to {_points(difference.high)}"
-    if p < SIGNIFICANT and difference.constant:
-        return f"{first} beats {second} by {points} with every seed ({seeds}, {say_p(p)})."
-    if p < SIGNIFICANT:
+def _over_seeds(first: str, second: str, difference: Difference) -> str:
+    points, seeds, p = f"{_points(difference.mean)} points", _seeds(difference), difference.p
+    several = f", allowing for {difference.comparisons} comparisons" if difference.comparisons > 1 else ""
+    if not difference.tested:
+        ahead = f"{first} is {points} ahead of {second}" if difference.mean else f"{first} and {second} are level"
+        return f"{ahead} ({seeds}). {_too_few(first, second)}"
+    interval = f"95%: {_points(difference.low)} to {_points(difference.high)}{several}"
+    if difference.constant and difference.seen:
+        return f"{first} beats {second} by {points} with every seed ({seeds}, {say_p(p)}{several})."
+    if difference.seen:
         return f"{first} beats {second} by {points} ({interval}; {seeds})."
     none = f"No difference between {first} and {second} can be seen:"
     if difference.constant and difference.mean == 0:
         return f"{none} their accuracies are equal ({seeds})."
     if difference.constant:
         return (
-            f"{none} {first} is {points} ahead each time, but so few seeds may agree by chance ({seeds}, {say_p(p)})."
+            f"{none} {first} is {points} ahead each time, but so few seeds may agree by chance "
+            f"({seeds}, {say_p(p)}{several})."
         )
-    lead = f"{none} {first} is {points} ahead on average, which may be chance ({interval}; {seeds}"
-    if difference.p < SIGNIFICANT:
-        return f"{lead}; {say_p(p)} after allowing for several comparisons)."
-    return f"{lead})."
+    return f"{none} {first} is {points} ahead on average, which may be chance ({interval}; {seeds})."
+
+
+def _too_few(first: str, second: str) -> str:
+    return (
+        f"Fewer than {MIN_SEEDS} seeds can't show whether {first} or {second} is the better model. "
+        f"Train at least {MIN_SEEDS} seeds of each, better five."
+    )
 
 
 def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) -> list[str]:
     shows = (
         f"Single runs can't show whether {first} or {second} is the better model: "
-        "accuracy also moves from seed to seed. Train at least two seeds of each, better five."
+        f"accuracy also moves from seed to seed. Train at least {MIN_SEEDS} seeds of each, better five."
     )
     if flips is None:
         return [shows]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from statistics import NormalDist
 
 import numpy as np
@@ -21,6 +22,8 @@ import pandas as pd
 
 LEVEL = 0.95
 SIGNIFICANT = 0.05
+MIN_SEEDS = 3
+"""Of each of two groups, before a test is asked which is better: two seeds say next to nothing of a spread."""
 EQUAL = 1e-12  # Accuracies that differ by less differ by rounding: one image of a million is 1e-6.
 
 
@@ -97,48 +100,88 @@ def mean_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far apart two groups of runs are in mean accuracy, first minus second; shares of 1."""
+    """How far apart two groups of runs are in mean accuracy, first minus second; shares of 1.
+
+    Interval and p follow one rule: p is below .05 exactly where the interval leaves 0 out. Both allow for the number of
+    comparisons. They are NaN where a group has fewer than `MIN_SEEDS`: there is a difference then, and no verdict.
+    """
 
     mean: float
     low: float
     high: float
     seeds: int  # of the first; if paired, those that both have
-    p: float  # two-sided: how often equal models would come out at least as far apart
+    p: float  # two-sided, adjusted: how often equal models would come out at least as far apart
     paired: bool = True
     seeds_second: int | None = None  # of the second; None if paired
+    comparisons: int = 1  # that are made at once, this one among them
 
     @property
     def constant(self) -> bool:
-        """Whether the runs show no spread at all, so that no t can be computed."""
+        """Whether the runs show no spread at all, so that no t can be computed: the interval has no width then."""
         return self.low == self.high
 
+    @property
+    def tested(self) -> bool:
+        """Whether there are seeds enough for a verdict."""
+        return not math.isnan(self.p)
 
-def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
-    """The difference between two groups, from their accuracies by seed; its `paired` says how it was found.
+    @property
+    def seen(self) -> bool:
+        """Whether the test says that the two differ."""
+        return self.p < SIGNIFICANT
 
-    Paired where two seeds or more are common, and at least half of those of the smaller group: equal seeds see the
-    images in the same order, so pairing takes out what that order does. Otherwise all seeds of both, unpaired. The
-    choice looks at the seeds alone, never at the result.
+
+def difference(first: Mapping[int, float], second: Mapping[int, float], comparisons: int = 1) -> Difference | None:
+    """The difference of the means of two groups, from their accuracies by seed. Every run of both counts.
+
+    One rule for the figure: the mean over all runs of the first, minus that of the second, as it is printed wherever
+    the two means stand. How sure it is: by Student's paired t where both have the same seeds, which see the images in
+    the same order, so that pairing takes out what that order does; otherwise, even if some seeds are common, by
+    `unpaired_difference`. The choice looks at the seeds alone, never at the result.
+
+    Args:
+        comparisons: how many are made at once: `simultaneous`.
 
     Returns:
-        None where neither can be had: a group of fewer than two runs.
+        None where a group has fewer than two runs.
     """
-    common = len(first.keys() & second.keys())
-    if common >= 2 and 2 * common >= min(len(first), len(second)):
-        return paired_difference(first, second)
-    return unpaired_difference(first, second)
+    if min(len(first), len(second)) < 2:
+        return None
+    paired = first.keys() == second.keys()
+    found = (paired_difference if paired else unpaired_difference)(first, second, comparisons)
+    if found and min(len(first), len(second)) < MIN_SEEDS:
+        return replace(found, low=math.nan, high=math.nan, p=math.nan)
+    return found
 
 
-def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
+def simultaneous(groups: Sequence[Mapping[int, float]]) -> dict[tuple[int, int], Difference | None]:
+    """The `difference` of every two groups, such that all intervals together cover the true values 95 times in 100.
+
+    Bonferroni's inequality (O. J. Dunn, "Multiple comparisons among means", JASA 56, 1961): of m comparisons each has
+    an interval at the level 1 - .05 / m and a p that is multiplied by m. Holm's adjusted p-values would find a little
+    more, but have no intervals that go with them.
+
+    Returns:
+        By the places of both in `groups`, the first before the second.
+    """
+    pairs = list(combinations(range(len(groups)), 2))
+    count = sum(min(len(groups[i]), len(groups[j])) >= MIN_SEEDS for i, j in pairs)
+    return {(i, j): difference(groups[i], groups[j], max(count, 1)) for i, j in pairs}
+
+
+def paired_difference(
+    first: Mapping[int, float], second: Mapping[int, float], comparisons: int = 1
+) -> Difference | None:
     """The mean over common seeds of (first - second), by Student's paired t (1908) with n - 1 degrees of freedom.
 
     Where the difference is the same for each seed there is no spread to measure it by. The interval then has no width,
     and p is 1 if the difference is 0 (a model against itself), else 2 / 2^n: the smallest that n signs alone can give
     (the exact sign-flip test; Fisher, "The Design of Experiments", 1935, § 21). t itself would be infinite and p 0,
-    which two seeds that agree by chance do not deserve.
+    which a few seeds that agree by chance do not deserve.
 
     Args:
         first, second: accuracy by seed.
+        comparisons: how many are made at once.
 
     Returns:
         None if fewer than two seeds are common.
@@ -146,17 +189,24 @@ def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -
     seeds = sorted(first.keys() & second.keys())
     if len(seeds) < 2:
         return None
-    differences = [first[seed] - second[seed] for seed in seeds]
-    mean, error = _mean_and_error(differences)
-    return _student(mean, error, len(seeds) - 1, 2.0 ** (1 - len(seeds)), Difference(0, 0, 0, len(seeds), 1))
+    mean, error = _mean_and_error([first[seed] - second[seed] for seed in seeds])
+    shell = Difference(0, 0, 0, len(seeds), 1, comparisons=comparisons)
+    return _student(mean, [(error, len(seeds) - 1)], 2.0 ** (1 - len(seeds)), shell)
 
 
-def unpaired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
-    """The difference of two means, by Welch's t: for groups that (hardly) share seeds, with spreads of their own.
+def unpaired_difference(
+    first: Mapping[int, float], second: Mapping[int, float], comparisons: int = 1
+) -> Difference | None:
+    """The difference of two means, by the more careful of Welch's t and Student's two-sample t.
 
     Welch ("The generalization of 'Student's' problem when several different population variances are involved",
-    Biometrika 34, 1947), degrees of freedom by Welch and Satterthwaite. Without any spread in both groups: as in
-    `paired_difference`, with the smallest p of the exact permutation test, 2 / (n+m choose n).
+    Biometrika 34, 1947), degrees of freedom by Welch and Satterthwaite, lets each group have a spread of its own. Of
+    three seeds against ten it calls 6.5% of equal models different, and far more where the three happen to lie close
+    together. Student's t (1908, with the pooled variance) holds its 5% there, but not where the spreads differ. So the
+    wider of the two intervals counts, and the p that goes with it.
+
+    Without any spread in both groups: as in `paired_difference`, with the smallest p of the exact permutation test,
+    2 / (n+m choose n).
 
     Returns:
         None if a group has fewer than two runs.
@@ -167,22 +217,32 @@ def unpaired_difference(first: Mapping[int, float], second: Mapping[int, float])
     (mean, error), (other, other_error) = (_mean_and_error(list(group.values())) for group in (first, second))
     variance = error**2 + other_error**2
     spread = error**4 / (counts[0] - 1) + other_error**4 / (counts[1] - 1)
-    freedom = variance**2 / spread if spread else math.inf
+    welch = math.sqrt(variance), variance**2 / spread if spread else math.inf
+    freedom = sum(counts) - 2
+    squares = counts[0] * (counts[0] - 1) * error**2 + counts[1] * (counts[1] - 1) * other_error**2
+    student = math.sqrt(squares / freedom * (1 / counts[0] + 1 / counts[1])), freedom
     smallest = min(1.0, 2 / math.comb(sum(counts), counts[0]))
-    shell = Difference(0, 0, 0, counts[0], 1, paired=False, seeds_second=counts[1])
-    return _student(mean - other, math.sqrt(variance), freedom, smallest, shell)
+    shell = Difference(0, 0, 0, counts[0], 1, paired=False, seeds_second=counts[1], comparisons=comparisons)
+    return _student(mean - other, [welch, student], smallest, shell)
 
 
-def _student(mean: float, error: float, freedom: float, smallest: float, shell: Difference) -> Difference:
-    """Interval and two-sided p of a mean difference with this standard error, put into a `Difference`."""
-    if error == 0:
+def _student(mean: float, ways: Sequence[tuple[float, float]], smallest: float, shell: Difference) -> Difference:
+    """Interval and two-sided p of a mean difference, put into a `Difference`.
+
+    Args:
+        ways: standard errors with their degrees of freedom; the widest interval counts.
+        smallest: p where there is no spread.
+        shell: with the number of comparisons, which both allow for.
+    """
+    if ways[0][0] == 0:
         same = abs(mean) < EQUAL
         mean = 0.0 if same else mean
-        return replace(shell, mean=mean, low=mean, high=mean, p=1.0 if same else smallest)
+        return replace(shell, mean=mean, low=mean, high=mean, p=1.0 if same else min(1.0, shell.comparisons * smallest))
     from scipy.special import stdtr
 
-    half = _t_quantile(freedom, LEVEL) * error
-    p = min(1.0, 2 * float(stdtr(freedom, -abs(mean) / error)))
+    level = 1 - (1 - LEVEL) / shell.comparisons
+    half, error, freedom = max((_t_quantile(freedom, level) * error, error, freedom) for error, freedom in ways)
+    p = min(1.0, shell.comparisons * 2 * float(stdtr(freedom, -abs(mean) / error)))
     return replace(shell, mean=mean, low=mean - half, high=mean + half, p=p)
 
 

@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fmnist.compare import effects as effects_module
 from fmnist.compare import statistics, sweep_chart
 from fmnist.compare.comparison import Picture
+from fmnist.compare.pairs import accuracies
+from fmnist.compare.statistics import MIN_SEEDS
 from fmnist.compare.summary import ACCURACY
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import Run
+from fmnist.words import listed
 
 MAX_NAMED = 10
 COLUMNS = (
@@ -84,38 +88,22 @@ class Sweep:
 
     @property
     def effects(self) -> pd.DataFrame:
-        """How much each factor matters: how far its best and its worst value lie apart, all else equal.
+        """How much each factor matters, beside what chance gives: `effects.effects`. Failed runs can't count."""
 
-        Groups that differ in this factor alone form a set. Dead runs count, failed ones can't.
+        def compute() -> pd.DataFrame:
+            settings = pd.DataFrame([_values(group.recipe) for group in self.groups])
+            by_group = [list(accuracies(group).values()) for group in self.groups]
+            return effects_module.effects(settings, by_group, [factor.field for factor in self.factors])
 
-        Returns:
-            Columns factor (field), points (the mean over the sets of highest minus lowest mean accuracy, a share of
-            1), sets (their number), best (the value that is the best in most sets); the largest effect first.
-        """
-        return self._library.remember(("effects", self._identity), self._effects)
+        return self._library.remember(("effects", self._identity), compute)
 
-    def _effects(self) -> pd.DataFrame:
-        table = self.table[self.table["accuracy_mean"].notna()]
-        fields = [factor.field for factor in FACTORS]
-        # The same recipe may stand there twice: own and reference, or on two kinds of device.
-        means = table.groupby(fields, sort=False, as_index=False)["accuracy_mean"].mean()
-        rows = []
-        for factor in self.factors:
-            others = [field for field in fields if field != factor.field]
-            best_first = means.sort_values("accuracy_mean", ascending=False, kind="stable")
-            sets = best_first.groupby(others, sort=False)
-            found = sets.agg(
-                high=("accuracy_mean", "first"),
-                low=("accuracy_mean", "last"),
-                size=("accuracy_mean", "size"),
-                best=(factor.field, "first"),
-            )
-            found = found[found["size"] > 1]
-            if len(found):
-                points = float((found["high"] - found["low"]).mean())
-                rows.append((factor.field, points, len(found), found["best"].value_counts().index[0]))
-        effects = pd.DataFrame(rows, columns=["factor", "points", "sets", "best"])
-        return effects.sort_values("points", ascending=False, ignore_index=True, kind="stable")
+    def _unsure(self) -> int:
+        """How many other groups with seeds enough the test can't tell from the best one, allowing for all of them."""
+        by_id = {group.id: accuracies(group) for group in self.groups}
+        first, *others = [by_id[id] for id in self.table["id"] if id]
+        enough = [other for other in others if len(other) >= MIN_SEEDS]
+        found = [statistics.difference(first, other, len(enough)) for other in enough]
+        return sum(difference is None or not difference.seen for difference in found)
 
     # --- In words ---
 
@@ -126,37 +114,43 @@ class Sweep:
         return f"Best of {len(self.table):,}: **{_describe(best)}** with **{best['accuracy_mean']:.1%}**{over}."
 
     def say_effects(self) -> str:
-        """What matters most: a sentence, or nothing where no two groups differ in one factor alone."""
-        effects = self.effects
-        if effects.empty:
+        """What matters most, beyond chance: sentences, or nothing where no two groups differ in one factor alone."""
+        if self.effects.empty:
             return ""
         titles = {factor.field: factor for factor in FACTORS}
-        first = effects.iloc[0]
+        seen, rest = (self.effects[self.effects["seen"] == which] for which in (True, False))
+        names = [titles[field].title.lower() for field in rest["factor"]]
+        if seen.empty:
+            return (
+                f"Nothing stands out: the values of {listed(names)} lie no further apart than chance may bring about. "
+                "More seeds of each setting would show more."
+            )
+        first = seen.iloc[0]
         factor = titles[first["factor"]]
         over = "in one comparison" if first["sets"] == 1 else f"on average over {first['sets']:,} comparisons"
-        sentence = (
+        said = [
             f"The **{factor.title.lower()}** matters most: all else equal, its best and its worst value lie "
             f"{100 * first['points']:.1f} points apart {over}, and {factor.say(first['best'])} is the best most often."
-        )
-        rest = [f"{titles[row['factor']].title.lower()} {100 * row['points']:.1f}" for _, row in effects[1:].iterrows()]
-        return sentence + (f" Then: {', '.join(rest)}." if rest else "")
+        ]
+        then = [f"{titles[row['factor']].title.lower()} {100 * row['points']:.1f}" for _, row in seen[1:].iterrows()]
+        if then:
+            said.append(f"Then: {', '.join(then)}.")
+        if names:
+            said.append(f"No effect beyond chance can be seen of the {listed(names, 'or')}.")
+        return " ".join(said)
 
     def caveats(self) -> list[str]:
         """What not to conclude: sentences."""
         table = self.table
-        best, others = table.iloc[0], table.iloc[1:]
+        best = table.iloc[0]
         said = [
             f"It was chosen as the best of {len(table):,} on the test images, so its accuracy is flattering: "
             "expect a little less of new seeds, and of new images."
         ]
-        if best["seeds"] > 1:
-            close = int((others["accuracy_mean"] >= best["accuracy_low"]).sum())
-            if close:
-                interval = f"{best['accuracy_low']:.1%} to {best['accuracy_high']:.1%}"
-                said.append(
-                    f"{close:,} of the others {'lies' if close == 1 else 'lie'} within the 95% interval of its mean "
-                    f"({interval}): which of them is the best, chance may have decided."
-                )
+        if best["seeds"] >= MIN_SEEDS and (unsure := self._unsure()):
+            said.append(
+                f"{unsure:,} of the others can't be told from it: which of them is the best, chance may have decided."
+            )
         single = int((table["seeds"] == 1).sum())
         if single:
             which = (

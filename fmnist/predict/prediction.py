@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
@@ -43,7 +44,16 @@ def timed_probabilities(library: Library, group: Group, images: np.ndarray) -> t
 
 
 def load_model(library: Library, run: Run) -> nn.Module:
-    """A finished run's model, on the CPU."""
+    """A finished run's model, on the CPU.
+
+    Raises:
+        ModelError: it is a model of the user's own, and can't be made.
+        DamagedRun: its weights can't be read, or are those of another model; it is left out from now on.
+    """
     model = inference.build(run.recipe.model, run.recipe.seed, torch.device("cpu"))
-    model.load_state_dict(load(library.weights(run)))
+    weights = library.weights(run)
+    try:
+        model.load_state_dict(load(weights))
+    except (SafetensorError, RuntimeError, TypeError, ValueError):
+        raise library.stores[run.source].put_down(run.id, "its weights can't be read") from None
     return model.eval()

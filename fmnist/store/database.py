@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fmnist import settings
 from fmnist.store.run import Status
-from fmnist.store.schema import APPLICATION_ID, SCHEMA_VERSION, make, upgrade
+from fmnist.store.schema import APPLICATION_ID, NEEDED, SCHEMA_VERSION, UPGRADES, make, upgrade
 
 State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
 """Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
@@ -22,6 +22,24 @@ BUSY_SECONDS = 10  # To wait for another process that writes.
 
 class StoreError(Exception):
     """A store that can't be opened, read or written. The message is a sentence for the user."""
+
+
+class DamagedStore(StoreError):
+    """A part of the file can't be read; others may be."""
+
+
+class DamagedRun(StoreError):
+    """Something of a run can't be read; it is left out from now on. The message is a sentence for the user."""
+
+    def __init__(self, source: str, id: int, what: str) -> None:
+        super().__init__(say_damaged(source, id, what))
+        self.run = source, id
+
+
+def say_damaged(source: str, id: int, what: str) -> str:
+    """ "Run 3 is damaged: its result can't be read. It is left out."."""
+    address = str(id) if source == "own" else f"{source}-{id}"
+    return f"Run {address} is damaged: {what}. It is left out."
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
@@ -75,6 +93,8 @@ class Database:
             db = self._open_to_follow()
         self._openings += 1
         db.row_factory = sqlite3.Row
+        # Else one damaged letter would end a query with all its rows.
+        db.text_factory = lambda data: data.decode(errors="replace")
         try:
             self._prepare(db)
         except BaseException:
@@ -144,6 +164,17 @@ class Database:
                 f"{self.path} was written by a newer version of this program (store version {version}; "
                 f"this one reads {SCHEMA_VERSION}): update the program, or choose another place with FMNIST_RUNS."
             )
+        if version < min(UPGRADES):
+            raise StoreError(
+                f"{self.path} says of itself that it has version {version}, which no store has: it is damaged. "
+                "Bring back a copy of it, or choose another place with FMNIST_RUNS."
+            )
+        for table, columns in NEEDED.items():
+            if not columns <= {row[0] for row in db.execute("SELECT name FROM pragma_table_info(?)", (table,))}:
+                raise StoreError(
+                    f"{self.path} is damaged: it has not the tables of a store. "
+                    "Bring back a copy of it, or choose another place with FMNIST_RUNS."
+                )
         if version < SCHEMA_VERSION and self.writable:
             upgrade(db)
         db.execute("PRAGMA foreign_keys = ON")
@@ -157,7 +188,8 @@ class Database:
         except sqlite3.Error as error:
             code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
             place = self.path
-            raise StoreError(
+            kind = DamagedStore if code == sqlite3.SQLITE_CORRUPT else StoreError
+            raise kind(
                 {
                     sqlite3.SQLITE_FULL: f"The disk is full: nothing more can be saved in {place.parent}. "
                     "Free some space and try again; what was saved before is safe.",
@@ -172,6 +204,10 @@ class Database:
                     sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
                     sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
                 }.get(code, f"{place} can't be used: {error}.")
+            ) from error
+        except UnicodeError as error:  # In SQLite's own message, which quotes what it found in the file.
+            raise DamagedStore(
+                f"{self.path} is damaged: move it away to begin a new one, or bring back a copy of it."
             ) from error
         except OSError as error:
             raise StoreError(

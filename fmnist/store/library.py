@@ -7,7 +7,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +64,7 @@ class Library:
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True, source="reference")
         self._mutex = threading.RLock()
-        self._changes: tuple[int, ...] | None = None
+        self._changes: Hashable = None
         self._finished_ids = ""
         self._models = ARCHITECTURES.generation
         self._remembered: OrderedDict[Hashable, Future[Any]] = OrderedDict()
@@ -102,12 +102,16 @@ class Library:
         if ARCHITECTURES.generation != self._models:
             self._models = ARCHITECTURES.generation
             self._remembered.clear()
-        changes = self.own.change_counter()
+        changes = self.own.change_counter(), *(tuple(store.damaged()) for store in self.stores.values())
         if changes != self._changes:
-            self._changes, ids = changes, self.own.finished_ids()
+            self._changes, ids = changes, " ".join(store.finished_ids() for store in self.stores.values())
             if ids != self._finished_ids:
                 self._finished_ids = ids
                 self._remembered.clear()
+
+    def damaged(self) -> list[tuple[str, int, str]]:
+        """The runs in which something was found so far that can't be read: source, id, and what."""
+        return [(source, id, what) for source, store in self.stores.items() for id, what in store.damaged().items()]
 
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns `RUN_COLUMNS`; `run` is the `Run` itself.
@@ -145,7 +149,7 @@ class Library:
             title += [where] if places[source, text] > 1 else []
             groups.append(Group(source, recipe, where, tuple(found), " · ".join(title)))
         return sorted(
-            groups,
+            told_apart(groups),
             key=lambda group: (
                 ARCHITECTURES.place(group.recipe.model),
                 not group.recipe.published,
@@ -175,6 +179,15 @@ class Library:
                 part = store.history(list(addresses), split)
                 parts.append(part.assign(run=part["run"].map(addresses)))
         return pd.concat(parts, ignore_index=True) if parts else self.own.history([])
+
+
+def told_apart(groups: Sequence[Group]) -> list[Group]:
+    """Groups of which no two have the same title: models and GPUs may have the same names as others."""
+    titles = Counter(group.title for group in groups)
+    return [
+        group if titles[group.title] == 1 else replace(group, title=f"{group.title} · run {group.id}")
+        for group in groups
+    ]
 
 
 def as_row(run: Run) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from fmnist.recipe import Recipe
 from fmnist.settings import Asker
 from fmnist.store.database import StoreError, as_json, inserted_id, listed
 from fmnist.store.reading import StoreReader
+from fmnist.store.rows import MODEL, without
 from fmnist.store.run import ACTIVE, RESUMABLE, Run, Status
 from fmnist.store.schema import ASKERS
 
 KEPT = (*ACTIVE, Status.INTERRUPTED, Status.DONE)
 """A recipe with a run that stands so is not asked for twice."""
 
-TRAINABLE = f"status = '{Status.QUEUED}' AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?1))"
+TRAINABLE = f"status = '{Status.QUEUED}' AND {MODEL} IN (SELECT value FROM json_each(?1))"
 """In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
 
 
@@ -64,11 +65,12 @@ class RunQueue(StoreReader):
         now = time.time()  # The same for all: `newest_batch` knows them by it.
         with self._write() as db:
             for recipe, key in recipes:
-                row = db.execute(
-                    f"SELECT id, status FROM runs WHERE key = ? AND status IN {listed(KEPT)} AND NOT stop "
+                rows = db.execute(
+                    f"SELECT * FROM runs WHERE key = ? AND status IN {listed(KEPT)} AND NOT stop "
                     f"ORDER BY status = '{Status.DONE}', id DESC",
                     (key,),
-                ).fetchone()
+                ).fetchall()
+                row = next((row for row in rows if row["id"] not in self._unreadable and self._run(row)), None)
                 if row and (row["status"] != Status.DONE or not again):
                     if row["status"] == Status.INTERRUPTED:
                         self._requeue(db, row["id"], cluster)
@@ -150,9 +152,9 @@ class RunQueue(StoreReader):
         queue, but for the seed."""
         with self._read() as db:
             return db.execute(
-                f"SELECT count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NULL AND json_remove(recipe, '$.seed') = "
-                f"json_remove(coalesce(?2, (SELECT recipe FROM runs WHERE {TRAINABLE} AND cluster IS NULL "
-                "ORDER BY priority, id LIMIT 1)), '$.seed')",
+                f"SELECT count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NULL AND {without('seed')} = "
+                f"coalesce({without('seed', '?2')}, (SELECT {without('seed')} FROM runs WHERE {TRAINABLE} "
+                "AND cluster IS NULL ORDER BY priority, id LIMIT 1))",
                 (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json()),
             ).fetchone()[0]
 
@@ -174,14 +176,20 @@ class RunQueue(StoreReader):
             beside: only one with the recipe of this run but for the seed.
         """
         with self._write() as db:
-            row = db.execute(
+            while row := db.execute(
                 f"UPDATE runs SET status = '{Status.RUNNING}', stop = 0, started = coalesce(started, ?3), updated = ?3 "
                 f"WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS ?4 "
-                "AND (?2 IS NULL OR json_remove(recipe, '$.seed') = json_remove(?2, '$.seed')) "
+                f"AND (?2 IS NULL OR {without('seed')} = {without('seed', '?2')}) "
                 "ORDER BY priority, id LIMIT 1) RETURNING *",
                 (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json(), time.time(), cluster),
-            ).fetchall()
-        return self._run(row[0]) if row else None
+            ).fetchall():
+                if run := self._run(row[0]):
+                    return run
+                db.execute(
+                    f"UPDATE runs SET status = '{Status.FAILED}', error = ?, finished = ? WHERE id = ?",
+                    (f"It is damaged: {self._damaged.get(row[0]['id'])}.", time.time(), row[0]["id"]),
+                )
+        return None
 
     def give_back(self, id: int) -> None:
         """Queue a running run again, whose place on a cluster is gone; one that shall stop is stopped."""

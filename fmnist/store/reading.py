@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import unpack
-from fmnist.store.database import Database, StoreError, as_json, listed
-from fmnist.store.run import ACTIVE, Result, Run, RunState, Status
+from fmnist.store.database import DamagedRun, DamagedStore, Database, StoreError, as_json, listed
+from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_row, without
+from fmnist.store.run import ACTIVE, Run, RunState, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,20 +33,28 @@ class StoreReader(Database):
     def __init__(self, path: Path, *, read_only: bool = False, source: str = "own") -> None:
         super().__init__(path, read_only=read_only)
         self.source = source
+        self._damaged: dict[int, str] = {}  # Runs in which something was found that can't be read, and what.
+        self._unreadable: set[int] = set()  # Those of them of which that is not in the row.
 
     # --- Runs ---
 
     def runs(self, *statuses: Status) -> list[Run]:
         """All runs, or those with one of these statuses, the oldest first."""
         where = f"WHERE status IN ({', '.join('?' * len(statuses))})" if statuses else ""
-        with self._read() as db:
-            rows = db.execute(f"SELECT * FROM runs {where} ORDER BY id", statuses).fetchall()
+        try:
+            with self._read() as db:
+                rows = db.execute(f"SELECT * FROM runs {where} ORDER BY id", statuses).fetchall()
+        except DamagedStore:
+            rows = [row for row in self._readable() if not statuses or row["status"] in statuses]
         return [run for row in rows if (run := self._run(row))]
 
     def newest(self, count: int) -> list[Run]:
         """The newest runs, the newest first."""
-        with self._read() as db:
-            rows = db.execute("SELECT * FROM runs ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+        try:
+            with self._read() as db:
+                rows = db.execute("SELECT * FROM runs ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+        except DamagedStore:
+            rows = self._readable()[::-1][:count]
         return [run for row in rows if (run := self._run(row))]
 
     def count(self) -> int:
@@ -54,19 +64,35 @@ class StoreReader(Database):
 
     def finished(self) -> list[Run]:
         """The finished runs, the oldest first; of those with the same recipe on the same kind of device the newest."""
-        with self._read() as db:
-            # SQLite takes a bare column, here id, from the row that has the maximum.
-            rows = db.execute(
-                "SELECT * FROM runs WHERE id IN "
-                f"(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = '{Status.DONE}' "
-                "GROUP BY json_remove(recipe, '$.device'), device)) ORDER BY id"
-            ).fetchall()
-        return [run for row in rows if (run := self._run(row))]
+        try:
+            with self._read() as db:
+                # SQLite takes a bare column, here id, from the row that has the maximum.
+                rows = db.execute(
+                    "SELECT * FROM runs WHERE id IN "
+                    f"(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = '{Status.DONE}' "
+                    "AND id NOT IN (SELECT value FROM json_each(?)) "
+                    f"GROUP BY {without('device')}, device)) ORDER BY id",
+                    (as_json(self._unreadable),),
+                ).fetchall()
+            runs = [run for row in rows if (run := self._run(row))]
+            if len(runs) == len(rows):
+                return runs
+        except DamagedStore:
+            pass
+        # A damaged one may have stood in front of a good one.
+        newest: dict[tuple[Recipe, str | None], Run] = {}
+        for run in self.runs(Status.DONE):
+            kind = replace(run.recipe, device="auto"), run.device
+            before = newest.get(kind)
+            if run.id not in self._unreadable and (not before or (run.finished or 0) >= (before.finished or 0)):
+                newest[kind] = run
+        return sorted(newest.values(), key=lambda run: run.id)
 
     def finished_ids(self) -> str:
         """Which runs are finished. They never change: as long as this is the same, so is all that follows from them."""
         with self._read() as db:  # From an index alone: 2 ms for 10,000 runs.
-            return db.execute(f"SELECT group_concat(id) FROM runs WHERE status = '{Status.DONE}'").fetchone()[0] or ""
+            ids = db.execute(f"SELECT group_concat(id) FROM runs WHERE status = '{Status.DONE}'").fetchone()[0] or ""
+        return f"{ids} without {sorted(self._unreadable)}" if self._unreadable else ids
 
     def run(self, id: int) -> Run | None:
         with self._read() as db:
@@ -99,7 +125,7 @@ class StoreReader(Database):
             rows = db.execute(
                 f"SELECT id, status, step, finished FROM runs WHERE (status IN {listed(ACTIVE)} OR id > coalesce(("
                 "SELECT id FROM runs WHERE created < (SELECT created FROM runs ORDER BY id DESC LIMIT 1) "
-                "ORDER BY id DESC LIMIT 1), 0)) AND json_extract(recipe, '$.model') IN (SELECT value FROM json_each(?))"
+                f"ORDER BY id DESC LIMIT 1), 0)) AND {STANDING} AND {MODEL} IN (SELECT value FROM json_each(?))"
                 " ORDER BY priority, id",
                 (json.dumps(list(ARCHITECTURES)),),
             ).fetchall()
@@ -108,7 +134,8 @@ class StoreReader(Database):
     def done_keys(self) -> set[str]:
         """The keys of all finished runs: what does not have to be trained again."""
         with self._read() as db:
-            return {row[0] for row in db.execute(f"SELECT key FROM runs WHERE status = '{Status.DONE}'")}
+            rows = db.execute(f"SELECT id, key FROM runs WHERE status = '{Status.DONE}'").fetchall()
+        return {key for id, key in rows if id not in self._damaged}
 
     def sealed_ids(self) -> list[int]:
         """The ids of all runs that are done, or were when they were sealed."""
@@ -127,17 +154,64 @@ class StoreReader(Database):
             return any(checksums.identity(checksums.contents(db, row[0])) == identity for row in rows)
 
     def _run(self, row: sqlite3.Row) -> Run | None:
+        """The run in a row; None for one of a model that this program does not have, and for a damaged one, which is
+        put down."""
         values = dict(row)
-        del values["priority"]
         try:
-            values["recipe"] = Recipe.from_json(values["recipe"])
-            values["result"] = Result.from_json(values["result"]) if values["result"] else None
-        except (ValueError, TypeError):
-            return None  # Of a model that this program does not have, or damaged: left alone, not shown.
-        values["versions"] = json.loads(values["versions"] or "{}")
-        values["status"] = Status(values["status"])
-        values["stop"] = bool(values["stop"])
-        return Run(**values, source=self.source)
+            run = read_row(values, self.source)
+        except DamagedRow as damage:
+            self._damaged[values["id"]] = str(damage)
+            return None
+        except UnknownRecipe:
+            return None
+        if run.id not in self._unreadable:
+            self._damaged.pop(run.id, None)
+        return run
+
+    # --- What is damaged ---
+
+    def _readable(self) -> list[sqlite3.Row]:
+        """The rows that can be read of a file of which a part can't be, the oldest first.
+
+        Raises:
+            DamagedStore: not even which runs there are.
+        """
+        with self._read() as db:  # From an index, which has the ids: the rows themselves are not needed.
+            ids = db.execute("SELECT id FROM runs INDEXED BY runs_by_status").fetchall()
+        rows = []
+        for (id,) in sorted(map(tuple, ids)):
+            try:
+                with self._read() as db:
+                    rows += db.execute("SELECT * FROM runs WHERE id = ?", (id,)).fetchall()
+            except DamagedStore:
+                self.put_down(id, "a part of the file can't be read")
+        return rows
+
+    def damaged(self) -> dict[int, str]:
+        """The runs in which something was found so far that can't be read, and what: "its result can't be read"."""
+        if not self._damaged:
+            return {}
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?))", (as_json(self._damaged),)
+            ).fetchall()
+        for id in self._damaged.keys() - {row["id"] for row in rows}:  # Deleted in the meantime.
+            del self._damaged[id]
+            self._unreadable.discard(id)
+        for row in rows:
+            self._run(row)
+        return dict(sorted(self._damaged.items()))
+
+    def damage(self, id: int) -> str | None:
+        """What can't be read of a run; None where nothing was found."""
+        self.run(id)
+        return self._damaged.get(id)
+
+    def put_down(self, id: int, what: str) -> DamagedRun:
+        """Leave a run out from now on, of which something besides its row can't be read; an error that says so."""
+        self._damaged[id] = what
+        self._unreadable.add(id)
+        return DamagedRun(self.source, id, what)
 
     # --- What a run left behind ---
 
@@ -150,13 +224,25 @@ class StoreReader(Database):
         import pandas as pd  # Takes half a second, which trainers and workers do without.
 
         columns = ["run", "split", "step", "epoch", "seconds", "loss", "accuracy"]
-        with self._read() as db:
-            rows = db.execute(
-                f"SELECT {', '.join(columns)} FROM history WHERE run IN (SELECT value FROM json_each(?1)) "
-                "AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test')) ORDER BY run, split, step",
-                (as_json(ids), split),
-            ).fetchall()
-        return pd.DataFrame([tuple(row) for row in rows], columns=columns)
+        query = (
+            f"SELECT {', '.join(columns)}, {POINT} FROM history WHERE run IN (SELECT value FROM json_each(?1)) "
+            "AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test')) ORDER BY run, split, step"
+        )
+        try:
+            with self._read() as db:
+                rows = db.execute(query, (as_json(ids), split)).fetchall()
+        except DamagedStore:
+            if len(ids) > 1:
+                return pd.concat([self.history([id], split) for id in ids], ignore_index=True)
+            self.put_down(ids[0], "its curves can't be read")
+            rows = []
+        good = []
+        for *point, whole in rows:
+            if whole:
+                good.append(point)
+            else:
+                self.put_down(point[0], "a point of its curves can't be read")
+        return pd.DataFrame(good, columns=columns)
 
     def artifact(self, id: int, name: str) -> bytes | None:
         with self._read() as db:
@@ -165,18 +251,35 @@ class StoreReader(Database):
 
     def logits(self, id: int) -> np.ndarray:
         """Test logits of a finished run, float16 (N, 10)."""
-        return unpack(self._needed(id, "logits"))
+        return self._array(id, "logits", np.float16, 2)
 
     def predictions(self, id: int, epoch: int) -> np.ndarray:
         """Predicted test labels after an epoch, uint8 (N,)."""
-        return unpack(self._needed(id, f"predictions/{epoch}"))
+        return self._array(id, f"predictions/{epoch}", np.uint8, 1)
 
     def weights(self, id: int) -> bytes:
         """Weights of a finished run, a safetensors file."""
         return self._needed(id, "weights")
 
+    def _array(self, id: int, name: str, dtype: type, dimensions: int) -> np.ndarray:
+        data = self._needed(id, name)
+        try:
+            array = unpack(data)
+        except Exception:  # What zlib and NumPy raise for damaged bytes is not settled.
+            array = None
+        if array is None or array.dtype != dtype or array.ndim != dimensions:
+            raise self.put_down(id, f"its {name.split('/')[0]} can't be read")
+        return array
+
     def _needed(self, id: int, name: str) -> bytes:
-        data = self.artifact(id, name)
+        try:
+            data = self.artifact(id, name)
+        except DamagedStore:
+            raise self.put_down(id, f"its {name.split('/')[0]} can't be read") from None
+        if data is not None and not isinstance(data, bytes):
+            raise self.put_down(id, f"its {name.split('/')[0]} can't be read")
+        if data is None and name in ("logits", "weights") and (run := self.run(id)) and run.status == Status.DONE:
+            raise self.put_down(id, f"its {name} are missing")
         if data is None:
             raise StoreError(
                 f"Run {id} has no {name.split('/')[0]} in {self.path}: it is not finished, or was deleted."

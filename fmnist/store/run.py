@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -114,7 +114,11 @@ OPTIONAL = ("single_seconds", "never_predicted", "zero_layers", "at_once")
 
 def _is_number(value: object) -> bool:
     """Also whether it is finite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_time(value: Any) -> bool:
+    return _is_number(value) and value >= 0
 
 
 def _is_whole(value: object) -> bool:
@@ -122,11 +126,13 @@ def _is_whole(value: object) -> bool:
 
 
 FIELDS: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("test_loss", "test_accuracy", *TIMES), _is_number),
+    **dict.fromkeys(TIMES, _is_time),
+    "test_loss": _is_number,
+    "test_accuracy": lambda value: _is_number(value) and 0 <= value <= 1,
     "dead": lambda value: isinstance(value, bool),
-    "never_predicted": lambda value: isinstance(value, list) and all(map(_is_whole, value)),
+    "never_predicted": lambda value: isinstance(value, list) and all(_is_whole(one) and 0 <= one < 10 for one in value),
     "zero_layers": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    "at_once": _is_whole,
+    "at_once": lambda value: _is_whole(value) and value >= 1,
 }
 """The fields of a `Result`, and what tells whether a value read from JSON can be one."""
 

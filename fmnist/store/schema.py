@@ -57,6 +57,18 @@ CREATE TABLE artifacts (
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
+NEEDED = {
+    "runs": {
+        *("id", "key", "recipe", "data_root", "status", "priority", "stop", "created", "started", "updated"),
+        *("finished", "device", "threads", "machine", "versions", "parameters", "multiply_adds", "steps", "step"),
+        *("images_per_second", "result", "error"),
+    },
+    "history": {"run", "split", "step", "epoch", "seconds", "loss", "accuracy"},
+    "artifacts": {"run", "name", "data"},
+    "settings": {"name", "value"},
+}
+"""The columns that a store of every version has."""
+
 UPGRADES = {1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT")}
 """What makes a store of the next version of one of this version."""
 

@@ -49,7 +49,8 @@ class Store(RunQueue):
         """Something that a user chose on a page for all pages."""
         with self._read() as db:
             row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else None
+        # One that can't be read counts as one that was never chosen.
+        return row[0] if row and isinstance(row[0], str) and row[0].isprintable() else None
 
     def set_setting(self, name: str, value: str) -> None:
         with self._write() as db:
@@ -166,6 +167,8 @@ class Store(RunQueue):
     # --- Deleting ---
 
     def delete(self, id: int) -> bool:
-        """Delete a run with its curves and weights. A queued or running one has to be stopped first."""
+        """Delete a run with its curves and weights. A queued or running one has to be stopped first, but for a damaged
+        one that is queued, which no trainer takes."""
+        active = [Status.RUNNING] if self.damage(id) else ACTIVE
         with self._write() as db:
-            return bool(db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {listed(ACTIVE)}", (id,)).rowcount)
+            return bool(db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {listed(active)}", (id,)).rowcount)

@@ -117,7 +117,10 @@ def start(store: Store) -> None:
 def cluster_state(store: Store, address: str) -> ClusterState:
     """A cluster as a scheduler saw it last."""
     kept = store.setting(_state_name(address))
-    return ClusterState.from_json(kept) if kept else ClusterState(address)
+    try:
+        return ClusterState.from_json(kept) if kept else ClusterState(address)
+    except (ValueError, TypeError, AttributeError, RecursionError):  # Damaged: as if none had been seen.
+        return ClusterState(address)
 
 
 def keep_cluster_state(store: Store, state: ClusterState) -> None:
@@ -136,7 +139,10 @@ def _state_name(address: str) -> str:
 
 def expected_files(store: Store) -> set[str]:
     """The files with custom models that the scheduler knows, or the one that waits for its end."""
-    return set(json.loads(store.setting(EXPECTED) or "[]"))
+    try:
+        return set(json.loads(store.setting(EXPECTED) or "[]"))
+    except (ValueError, TypeError, RecursionError):  # Damaged: as if nobody had told.
+        return set()
 
 
 def expect_files(store: Store) -> None:

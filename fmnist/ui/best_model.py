@@ -36,9 +36,11 @@ def show() -> None:
     picture = compared.cost(cost)
     assert picture, "the time of training is known of each run"
     draw(picture, "accuracy-against-time")
+    apart = compared.apart()
+    hollow = ["Hollow: timed under other conditions, so that the times can't be compared."] if apart else []
     st.caption(
-        "Up and to the left is better; the dotted line joins the models that no other beats on both. "
-        + escape(" ".join([*compared.leads, *compared.apart()]))
+        "Up and to the left is better. The dotted line joins the best choices: no other model is both faster and more "
+        "accurate. " + escape(" ".join([*compared.leads, *hollow, *apart]))
     )
     table, _ = compared.tables
     shown = ["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist.compare.comparison import Comparison
+from fmnist.compare.statistics import MIN_SEEDS
 from fmnist.grid import spanning
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
@@ -13,20 +14,25 @@ from fmnist.words import escape, listed
 
 MAX_PAIRS = 6
 TESTS = """
-**Several seeds of each:** the difference of their mean accuracies, with the 95% interval of
-[Student's t](https://en.wikipedia.org/wiki/Student%27s_t-test) over seeds: paired where both have the same seeds,
-which see the images in the same order. It answers: would training again come out the same way round?
+**Three or more seeds of each:** the difference of their mean accuracies, with a 95% interval over seeds. Where both
+have the same seeds, which see the images in the same order, it is that of
+[Student's paired t](https://en.wikipedia.org/wiki/Student%27s_t-test); otherwise the wider of Student's two-sample
+interval and [Welch's](https://en.wikipedia.org/wiki/Welch%27s_t-test), over all seeds of both. It answers: if we
+trained again, would the same model win?
+
+**Fewer seeds:** the difference alone. So few say next to nothing of what training again would change.
 
 **Two single runs:** the images that only one of them gets right, by
 [McNemar's exact test](https://en.wikipedia.org/wiki/McNemar%27s_test). It answers only for these two runs: another
-seed may turn it round.
+seed may reverse it.
 
 **One run:** [Wilson's interval](https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval) of its
 accuracy, for other test images of the same kind.
 
-Of many pairs, some differ by chance alone: p-values are adjusted for their number
-([Holm](https://en.wikipedia.org/wiki/Holm%E2%80%93Bonferroni_method)). "Beats" stands where the adjusted p is
-below .05.
+Of many pairs, some differ by chance alone. So the intervals are made wider, until all of them together are right 95
+times in 100 ([Bonferroni](https://en.wikipedia.org/wiki/Bonferroni_correction)); of single runs, the p-values are
+adjusted ([Holm](https://en.wikipedia.org/wiki/Holm%E2%80%93Bonferroni_method)). "Beats" stands exactly where the
+interval leaves 0 out.
 """
 
 
@@ -40,7 +46,7 @@ def show_certainty(library: Library, compared: Comparison) -> None:
         with st.expander(f"The other {len(sentences) - MAX_PAIRS} pairs"):
             st.markdown("\n".join(sentences[MAX_PAIRS:]))
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in compared.single_runs()))
-    if lonely := [group for group in compared.groups if len(group.runs) == 1]:
+    if lonely := [group for group in compared.groups if len(group.runs) < MIN_SEEDS]:
         # One link where they make a grid; else it would ask for more than these.
         fits = spanning([group.recipe for group in lonely], 1).count == len({group.recipe for group in lonely})
         for part in [lonely] if fits else [[group] for group in lonely]:

@@ -17,8 +17,9 @@ def show_confidence(library: Library, compared: Comparison) -> None:
     with left:
         draw(compared.reliability(), "reliability")
         st.caption(
-            "Below the dotted line a model is too sure of itself, above it could be surer. The expected calibration "
-            "error is the mean distance from the line "
+            "Below the dotted line a model is too sure of itself, above it could be surer. Thick lines are all "
+            "answers of all seeds, thin ones a single seed. The expected calibration error is the mean distance from "
+            "the line, worked out for each seed "
             "([Guo and others, 2017](https://proceedings.mlr.press/v70/guo17a.html))."
         )
     with right:

@@ -34,13 +34,16 @@ def show_cost(library: Library, compared: Comparison) -> None:
     left, right = st.columns([3, 2])
     with left:
         draw(picture, "accuracy-against-cost")
-        st.caption("Up and to the left is better. The dotted line joins the models that no other beats on both.")
+        st.caption(
+            "Up and to the left is better. The dotted line joins the best choices: no other model is both cheaper and "
+            "more accurate."
+        )
     with right:
         draw(compared.cost_bars(cost), "cost-bars")
         if cost.timed and (apart := compared.apart()):
             st.caption(
-                ":material/warning: Hatched, and not in the picture beside: times that should not be compared. "
-                + escape(" ".join(apart))
+                ":material/warning: Hatched here, hollow in the chart: timed under other conditions, so that the times "
+                "can't be compared. " + escape(" ".join(apart))
             )
     if cost.timed:
         st.caption(

@@ -9,6 +9,7 @@ from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import Dataset
 from fmnist.store.library import Group, Library, default_groups
+from fmnist.ui.scope import settle_address
 from fmnist.words import escape, listed
 
 MAX_ITEMS = 3
@@ -18,6 +19,7 @@ END = "the end"
 def choose_items(groups: list[Group], key: str) -> list[Item]:
     """Up to three runs, groups or epochs."""
     known = {item.id: item for item in confusion.items(groups)}
+    settle_address(key, {item.id: (item.group, item.title) for item in known.values()}, MAX_ITEMS)
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     chosen = left.multiselect(
         "Compared",
@@ -65,8 +67,8 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
 
 def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Answers]:
     """What the items say of the test images; those of which that is not known are named, and left out."""
-    found = {item.title: known_answers(library, item, images) for item in items}
-    if missing := [title for title, answers in found.items() if answers is None]:
+    found = {item.id: known_answers(library, item, images) for item in items}
+    if missing := [item.title for item in items if found[item.id] is None]:
         st.info(f"No answers are kept of {escape(listed(missing))}.", icon=":material/history_toggle_off:")
     return [answers for answers in found.values() if answers]
 

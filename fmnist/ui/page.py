@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import streamlit as st
 
 from fmnist.data.files import DataError
 from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
-from fmnist.store.database import StoreError
+from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
 
 CSS = """
@@ -47,8 +47,13 @@ def page(title: str, question: str) -> Iterator[None]:
         st.error(str(error), icon=":material/lock:")
         st.stop()
     st.title(question, anchor=False)
+    place = st.container()
     with explained():
         yield
+    with suppress(StoreError), place:  # Only now is it known what of the store could be read.
+        from fmnist.ui import damaged_runs
+
+        damaged_runs.show()
 
 
 @contextmanager
@@ -59,6 +64,13 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
+    except DamagedRun as damage:
+        # It is left out from now on, and named. Once: one that was chosen by name would be read again and again.
+        met = st.session_state.setdefault("damaged-runs-met", set())
+        if damage.run not in met:
+            met.add(damage.run)
+            st.rerun()
+        st.error(str(damage), icon=":material/error:")
     except (SettingsError, DataError, ModelError, StoreError) as error:
         st.error(str(error), icon=":material/error:")
 

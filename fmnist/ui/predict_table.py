@@ -14,6 +14,7 @@ from fmnist.predict import conversion
 from fmnist.predict.picture_file import ImageError, open_image
 from fmnist.store.library import Group, Library
 from fmnist.ui.export_panel import download_table
+from fmnist.ui.row_choice import key_of_rows
 from fmnist.words import escape
 
 MAX_FILES = 200
@@ -48,7 +49,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        key="many",
+        key=key_of_rows("many", [file.file_id for file in files]),
         alt=f"What each model makes of {len(files)} pictures",
         column_config={
             "seen": st.column_config.ImageColumn("Seen as", width=64),

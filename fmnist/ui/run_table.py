@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -10,7 +12,8 @@ from fmnist.store.library import Library
 from fmnist.store.run import Run, Status
 from fmnist.ui.export_panel import export_panel
 from fmnist.ui.page import explained
-from fmnist.words import listed
+from fmnist.ui.row_choice import key_of_rows
+from fmnist.words import escape, listed
 
 MAX_NAMED = 8
 MAX_LISTED = 200
@@ -46,7 +49,7 @@ def show_all(library: Library) -> None:
             hide_index=True,
             on_select="ignore" if settings.read_only() else "rerun",
             selection_mode="multi-row",
-            key="all-runs",
+            key=key_of_rows("all-runs", [run.id for run in runs]),
             alt="All runs",
         )
         if settings.read_only() or isinstance(chosen, DeltaGenerator):  # Then nothing can be chosen.
@@ -61,15 +64,28 @@ def show_all(library: Library) -> None:
                 confirm_delete(library, picked)
 
 
+def described(run: Run) -> str:
+    """What tells a run from all others: "Run 3: Model 0, seed 1, Sample data, SGD, ..., 72.05%, 2026-11-25 10:12"."""
+    standing = f"{run.result.test_accuracy:.2%}" if run.result else run.status.word
+    when = datetime.fromtimestamp(run.finished or run.created)
+    return (
+        f"Run {run.id}: {run.name}, {run.recipe.info.title}, {run.recipe.describe()}, {standing}, {when:%Y-%m-%d %H:%M}"
+    )
+
+
 @st.dialog("Delete runs")
 @explained()
 def confirm_delete(library: Library, runs: list[Run]) -> None:
     """Ask before runs are deleted for good."""
-    st.markdown(
-        f"Delete {listed(run.name for run in runs[:MAX_NAMED])}"
-        f"{' and more' if len(runs) > MAX_NAMED else ''} with curves and weights? This can't be undone."
-    )
-    if st.button("Delete", type="primary", icon=":material/delete:", key="really-delete"):
+    st.markdown(f"Delete {'this run' if len(runs) == 1 else f'these {len(runs):,} runs'} with curves and weights?")
+    more = [f"- And {len(runs) - MAX_NAMED:,} more."] if len(runs) > MAX_NAMED else []
+    st.markdown("\n".join([*(f"- {escape(described(run))}" for run in runs[:MAX_NAMED]), *more]))
+    st.markdown("This can't be undone.")
+    with st.container(horizontal=True):
+        agreed = st.button("Delete", type="primary", icon=":material/delete:", key="really-delete")
+        if st.button("Cancel", key="keep-runs"):
+            st.rerun()
+    if agreed:
         kept = [run for run in runs if not library.own.delete(run.id)]
         if kept:
             st.warning(f"{listed(run.name for run in kept)} can't be deleted while it is trained: stop it first.")

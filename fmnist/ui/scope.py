@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
 from fmnist import settings
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE
 from fmnist.store.library import SOURCES, Group, Library, default_groups
+from fmnist.words import exact
 
 
 def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -85,12 +86,37 @@ def key_of_groups(groups: Sequence[Group]) -> str:
     return f"groups-{groups[0].recipe.dataset}-{groups[0].source}"
 
 
+def settle_address(key: str, known: Mapping[str, tuple[Group, str]], most: int) -> None:
+    """Let an address open that names what can be chosen by its id, or by a title of an earlier version, in which
+    learning rates were rounded. What is not there is left out.
+
+    Args:
+        key: of the widget, which is also its name in the address.
+        known: by id what can be chosen: its group, and its title.
+        most: how many can be chosen.
+    """
+    asked = st.query_params.get_all(key)
+    if key in st.session_state or all(title in [title for _, title in known.values()] for title in asked):
+        return
+    names: dict[str, str] = {}
+    for id, (group, title) in known.items():
+        rate = group.recipe.learning_rate
+        for name in (id, title, title.replace(f"lr {exact(rate)},", f"lr {rate:g},")):
+            names.setdefault(name, id)
+    found = dict.fromkeys(names[name] for name in asked if name in names)
+    if found:
+        st.session_state[key] = list(found)[:most]
+    else:
+        del st.query_params[key]
+
+
 def choose_groups(groups: list[Group], most: int) -> list[Group]:
     """The groups to be compared; at first one for each model."""
     if not groups:
         nothing_trained()
         return []
     known = {group.id: group for group in groups}
+    settle_address(key_of_groups(groups), {group.id: (group, group.title) for group in groups}, most)
     chosen = st.multiselect(
         "Compared",
         list(known),

@@ -16,7 +16,7 @@ from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
 from fmnist.store.queue import TooManyRuns
 from fmnist.training import launcher
-from fmnist.training.plan import Plan
+from fmnist.training.dry_run import Plan
 from fmnist.ui import login, resources
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.train_link import MAX_SEEDS

@@ -347,7 +347,8 @@ def test_predict_is_the_mean_over_seeds_of_what_the_stored_models_say(fmnist, tr
     assert row["probabilities"] == pytest.approx(np.mean(stored, axis=0).tolist(), abs=0.02)
 
 
-def test_predict_as_a_table(fmnist, trained, shirt):
+def test_predict_as_a_table(fmnist, trained, shirt, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # Else the name of the file may be shortened.
     answer = fmnist("predict", shirt, "--dataset", "sample")
     lines = answer.out.splitlines()
     assert answer.code == 0 and len(lines) == 2
@@ -363,7 +364,8 @@ def test_predict_as_csv(fmnist, trained, shirt):
         assert [float(row[name]) for name in CLOTHES.classes] == answer["probabilities"]
 
 
-def test_one_bad_picture_is_named_and_the_others_are_answered(fmnist, trained, shirt, tmp_path):
+def test_one_bad_picture_is_named_and_the_others_are_answered(fmnist, trained, shirt, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
     Image.new("RGB", (100, 100), "white").save(tmp_path / "blank.png")
     (tmp_path / "notes.png").write_text("Dear diary")
     bad = [tmp_path / "blank.png", tmp_path / "notes.png", tmp_path / "missing.png"]
@@ -415,7 +417,9 @@ def test_a_name_that_is_no_text_is_printed_escaped(trained, shirt, tmp_path, enc
         Path(os.fsdecode(name)).write_bytes(shirt.read_bytes())
     command = [sys.executable, *settings.module("fmnist"), "predict", *names, "--dataset", "sample", "--format", form]
     command += ["--runs", trained.path, "--data", tmp_path]
-    ended = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding})
+    ended = subprocess.run(
+        command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "500"}
+    )
     assert ended.returncode == 1
     assert b"none-\\udcff.png does not exist" in ended.stderr and b"Traceback" not in ended.stderr
     assert b"shirt-\\udcff-" in ended.stdout

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 from sklearn.calibration import calibration_curve
 
 from fmnist import metrics as fmnist_metrics
-from fmnist.compare import calibration
+from fmnist.compare import calibration, sentences
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +64,29 @@ def test_selective_accuracy_does_not_depend_on_the_order_of_images(said):
     assert curve.equals(calibration.selective_accuracy(logits[order], labels[order]))
     alike = calibration.selective_accuracy(np.zeros((4, 10)), np.array([0, 1, 2, 3]))
     assert alike[["images", "accuracy"]].values.tolist() == [[4, 0.25]]
+
+
+def off_by(gap: float) -> calibration.Calibrated:
+    return calibration.Calibrated(0.85 + gap, 0.85, abs(gap))
+
+
+def test_seeds_that_are_off_in_both_directions_do_not_cancel_out():
+    said = sentences.say_calibration("Model 2", [off_by(0.028), off_by(0.029), off_by(-0.037)])
+    assert said == (
+        "Model 2 is too sure of itself with 2 of 3 seeds and less sure than it could be with 1 of 3 seeds: 85.7% sure "
+        "on average, right for 85.0% (expected calibration error 3.1 points, mean of 3 seeds). "
+        "Confidence minus accuracy, seed by seed: +2.8, +2.9, −3.7 points."
+    )
+    alone = sentences.say_calibration("Model 2", [off_by(0.01)])
+    assert alone.startswith("Model 2 is about as sure as it should be") and "seed" not in alone
+
+
+def test_an_ensembles_answers_are_the_mean_of_the_probabilities(said):
+    logits, labels = said
+    other = np.random.default_rng(4).normal(0, 2, logits.shape)
+    mean = (special.softmax(logits.astype(float), axis=1) + special.softmax(other, axis=1)) / 2
+    ensemble = calibration.ensemble_logits([logits, other])
+    assert special.softmax(ensemble, axis=1) == pytest.approx(mean)
+    found = calibration.calibrated(ensemble, labels)
+    assert found.accuracy == np.mean(mean.argmax(axis=1) == labels)
+    assert found.confidence == pytest.approx(mean.max(axis=1).mean())

@@ -85,21 +85,34 @@ def test_class_scores_are_scikit_learns(reference, library, real_data):
     assert reference.say_hardest().startswith("**Shirt** is the hardest class")
 
 
-def test_confidence_is_a_hand_count(reference, library, real_data):
+def test_confidence_is_a_hand_count_of_each_seed(reference, library, real_data):
     for index, sentence in enumerate(reference.calibrated()):
-        confidence, right = [], []
+        seeds = []
         for logits in logits_of(reference, library, index):
             shares = scipy.special.softmax(logits, axis=1)
-            confidence += shares.max(axis=1).tolist()
-            right += (logits.argmax(axis=1) == real_data.test_labels).tolist()
-        table = pd.DataFrame({"confidence": confidence, "right": right})
-        table["bin"] = pd.cut(table["confidence"], np.linspace(0, 1, 16))
-        bins = table.groupby("bin", observed=True).agg(
-            confidence=("confidence", "mean"), right=("right", "mean"), images=("right", "size")
-        )
-        error = ((bins["confidence"] - bins["right"]).abs() * bins["images"]).sum() / len(table)
-        expected = [100 * np.mean(confidence), 100 * np.mean(right), 100 * error]
-        assert numbers(sentence) == pytest.approx(expected, abs=0.051)
+            right = logits.argmax(axis=1) == real_data.test_labels
+            table = pd.DataFrame({"confidence": shares.max(axis=1), "right": right})
+            table["bin"] = pd.cut(table["confidence"], np.linspace(0, 1, 16))
+            bins = table.groupby("bin", observed=True).agg(
+                confidence=("confidence", "mean"), right=("right", "mean"), images=("right", "size")
+            )
+            error = ((bins["confidence"] - bins["right"]).abs() * bins["images"]).sum() / len(table)
+            seeds.append((table["confidence"].mean(), right.mean(), error))
+        means = 100 * np.mean(seeds, axis=0)
+        gaps = [100 * abs(confidence - accuracy) for confidence, accuracy, _ in seeds]
+        assert numbers(sentence) == pytest.approx([*means, *gaps], abs=0.051)
+        assert "mean of 5 seeds" in sentence
+
+
+def test_selective_accuracy_is_the_mean_of_the_seeds(reference, library, real_data):
+    [trace] = [trace for trace in reference.selective().figure.data if trace.name == "Model 2"]
+    place = int(np.searchsorted(trace.x, 0.8 - 1e-9))
+    kept = []
+    for logits in logits_of(reference, library, 2):
+        surest = np.argsort(-scipy.special.softmax(logits, axis=1).max(axis=1), kind="stable")[:8000]
+        kept.append(np.mean(logits.argmax(axis=1)[surest] == real_data.test_labels[surest]))
+    assert trace.x[place] == pytest.approx(0.8, abs=1e-3) and trace.y[place] == pytest.approx(np.mean(kept), abs=1e-3)
+    assert f"{100 * trace.y[place]:.1f}% of the 80% of which it is surest" in reference.selective().alt
 
 
 def test_what_is_worth_its_cost_is_what_nobody_beats(reference):
@@ -109,6 +122,46 @@ def test_what_is_worth_its_cost_is_what_nobody_beats(reference):
         "Another one is at least as accurate and costs no more than Model 1."
     )
     assert reference.fairness().empty and reference.apart() == []
+
+
+@pytest.fixture
+def partly_timed(library, store, small_data) -> Comparison:
+    """Three models at once, then two of them with three seeds: Model 2, the best, was timed apart from the others."""
+    for model in "012":
+        finished_run(store, Recipe(model), small_data, accuracy=0.6 + int(model) / 10, seconds=1 + int(model))
+    for model in "01":
+        for seed in (1, 2):
+            recipe = Recipe(model, seed)
+            finished_run(
+                store, recipe, small_data, accuracy=0.8 - int(model) / 10, seconds=5 + int(model), machine="Another"
+            )
+    return Comparison(library, default_groups(library.groups("fashion-mnist", "own")), small_data.test_labels)
+
+
+def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_timed):
+    cost = COSTS["train_seconds"]
+    assert "**Model 2** is ahead" in partly_timed.answer and "times as long" not in partly_timed.answer
+    picture = partly_timed.cost(cost)
+    assert "Model 2 80.0% for 3.0 s (timed under other conditions)" in picture.alt
+    large = {trace.name: trace for trace in picture.figure.data if trace.mode == "markers+text"}
+    hollow = {name: trace.marker.symbol.endswith("-open") for name, trace in large.items()}
+    assert hollow == {"Model 0": False, "Model 1": False, "Model 2": True}
+    small = {trace.name: trace.marker.symbol for trace in picture.figure.data if trace.mode == "markers"}
+    open_seeds = {name: [symbol.endswith("-open") for symbol in symbols] for name, symbols in small.items()}
+    both = {"Model 0": [True, False, False], "Model 1": [True, False, False], "Model 2": [True]}
+    assert open_seeds == both
+    said = partly_timed.say_cost(cost)
+    assert said.startswith("Of Model 0 and Model 1, **Model 0 (73.3% for 5.0 s)** is the cheapest and has the highest")
+    assert said.endswith("Left out: Model 2 (timed under other conditions).") and "the most accurate" not in said
+    assert "Left out" not in partly_timed.say_cost(COSTS["parameters"])
+
+
+def test_a_dearer_model_is_not_called_worth_it_without_a_word_where_its_lead_may_be_chance(library, store, small_data):
+    for model, accuracies in (("0", (0.80, 0.84, 0.76)), ("2", (0.81, 0.80, 0.85))):
+        for seed, accuracy in enumerate(accuracies):
+            finished_run(store, Recipe(model, seed), small_data, accuracy=accuracy, seconds=1 + int(model))
+    compared = Comparison(library, library.groups("fashion-mnist", "own"), small_data.test_labels)
+    assert "That Model 2 is more accurate than Model 0 may be chance." in compared.say_cost(COSTS["train_seconds"])
 
 
 def test_leads_on_home_are_what_compare_says_of_means(reference):

@@ -43,14 +43,18 @@ def test_differences_are_scipys(found, library, real_data):
     for pair in found:
         ours = [seeds_of(group, library, real_data.test_labels) for group in (pair.first, pair.second)]
         test = scipy.stats.ttest_rel(*ours)
-        interval = test.confidence_interval(0.95)
+        interval = test.confidence_interval(1 - 0.05 / 3)  # Bonferroni: so all three hold together.
         assert (pair.difference.low, pair.difference.high) == pytest.approx((interval.low, interval.high))
         assert pair.difference.mean == pytest.approx(np.mean(ours[0] - ours[1]))
         raw.append(test.pvalue)
         points = 100 * np.mean(ours[0] - ours[1])
-        assert f"{pair.first.title} beats {pair.second.title} by {points:.1f} points" in pair.sentence
-        assert f"95%: {100 * interval.low:.1f} to {100 * interval.high:.1f}; 5 seeds" in pair.sentence
-    assert [pair.p for pair in found] == pytest.approx(multipletests(raw, method="holm")[1].tolist())
+        beats = f"{pair.first.title} beats {pair.second.title} by {points:.1f} points" in pair.sentence
+        assert beats == (interval.low > 0) == pair.difference.seen
+        assert f"95%: {100 * interval.low:.1f} to {100 * interval.high:.1f}, ".replace("-", "−") in pair.sentence
+        assert "allowing for 3 comparisons; 5 seeds" in pair.sentence
+    assert [pair.difference.seen for pair in found] == [True, True, False]
+    adjusted = multipletests(raw, method="bonferroni")[1].tolist()
+    assert [pair.difference.p for pair in found] == pytest.approx(adjusted)
 
 
 def test_flips_are_a_hand_count_and_their_p_that_of_statsmodels(found, library, real_data):
@@ -65,6 +69,6 @@ def test_flips_are_a_hand_count_and_their_p_that_of_statsmodels(found, library, 
 
 def test_a_model_against_itself_does_not_differ(library, groups, real_data):
     (pair,) = pairs.compare([groups[2], groups[2]], library, real_data.test_labels)
-    assert (pair.difference.mean, pair.difference.low, pair.difference.high, pair.p) == (0, 0, 0, 1)
+    assert (pair.difference.mean, pair.difference.low, pair.difference.high, pair.difference.p) == (0, 0, 0, 1)
     assert (pair.flips.only_first, pair.flips.only_second, pair.flips.p) == (0, 0, 1)
     assert "beats" not in pair.sentence

@@ -12,6 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from bench.campaigns import statistics as campaign
 from fmnist import metrics as fmnist_metrics
 from fmnist.compare import sentences, statistics
 from fmnist.compare.statistics import Flips
@@ -84,17 +85,64 @@ def test_unpaired_difference_is_welchs():
     # R: t.test(extra ~ group, data = sleep)
     assert found.p == pytest.approx(0.07939, abs=5e-6)
     assert (found.low, found.high) == pytest.approx((-0.2054832, 3.3654832), abs=5e-7)
-    expected = stats.ttest_ind(list(first.values())[:4], list(second.values()), equal_var=False)
-    assert statistics.unpaired_difference(dict(list(first.items())[:4]), second).p == pytest.approx(expected.pvalue)
 
 
-def test_only_common_seeds_are_paired():
-    first, second = {0: 0.8, 1: 0.82, 2: 0.85, 9: 0.1}, {0: 0.7, 1: 0.75, 2: 0.73, 8: 0.9}
-    found = statistics.paired_difference(first, second)
-    assert found.seeds == 3 and found.p == pytest.approx(stats.ttest_rel([0.8, 0.82, 0.85], [0.7, 0.75, 0.73]).pvalue)
-    assert statistics.difference(first, second) == found
-    few = {0: 0.7, 1: 0.75, 10: 0.73, 11: 0.72, 12: 0.7, 13: 0.7}
-    assert not statistics.difference({**first, 3: 0.8, 4: 0.8}, few).paired
+@pytest.mark.parametrize("spread, wider", [(1.0, True), (0.05, False)])
+def test_the_wider_of_welchs_and_students_intervals_counts(spread, wider):
+    """Three seeds that lie close together or far apart, against ten."""
+    first = {seed: 5 + spread * value for seed, value in enumerate((-1.0, 0.1, 1.2))}
+    second = dict(enumerate(SLEEP[0].values(), start=100))
+    found = statistics.unpaired_difference(first, second)
+    values = list(first.values()), list(second.values())
+    welch, student = (stats.ttest_ind(*values, equal_var=equal) for equal in (False, True))
+    intervals = [test.confidence_interval() for test in (welch, student)]
+    widest = max(range(2), key=lambda index: intervals[index].high - intervals[index].low)
+    assert (found.low, found.high) == pytest.approx(tuple(intervals[widest]))
+    assert found.p == pytest.approx([welch, student][widest].pvalue)
+    assert found.mean == pytest.approx(np.mean(values[0]) - np.mean(values[1]))
+
+
+def test_no_run_is_dropped_where_only_some_seeds_are_common():
+    """All seeds favour A, the two that both have favour B: the figure is that of the means, whoever prints it."""
+    a = {0: 0.90, 1: 0.91, 2: 0.92, 3: 0.70, 4: 0.71}
+    b = {3: 0.76, 4: 0.77, 5: 0.78, 6: 0.75}
+    found = statistics.difference(a, b)
+    assert not found.paired and (found.seeds, found.seeds_second) == (5, 4)
+    assert found.mean == pytest.approx(np.mean(list(a.values())) - np.mean(list(b.values())))
+    assert statistics.difference(a, dict.fromkeys(a, 0.8)).paired
+
+
+def test_fewer_than_three_seeds_of_one_give_a_difference_without_a_verdict():
+    ten = {seed: 0.7 + seed / 1000 for seed in range(10)}
+    for few in ({0: 0.9, 1: 0.9001}, {20: 0.9, 21: 0.9001}):
+        for found in (statistics.difference(few, ten), statistics.difference(ten, few)):
+            assert abs(found.mean) == pytest.approx(0.19555)
+            assert np.isnan([found.low, found.high, found.p]).all() and not found.tested and not found.seen
+            said = sentences.say_difference("A", "B", found, None)
+            assert "19.6 points ahead" in said and "Fewer than 3 seeds can't show" in said
+            assert not {"beats", "95%"} & {*said.replace(":", " ").split()}
+
+
+def test_intervals_of_several_comparisons_are_bonferronis_and_agree_with_the_verdicts():
+    rng = np.random.default_rng(5)
+    groups = [{seed: 0.8 + shift + rng.normal(0, 0.01) for seed in range(5)} for shift in (0, 0.005, 0.012, 0.08)]
+    groups.append({0: 0.5, 1: 0.6})  # Too few: not tested, and no burden on the others.
+    found = statistics.simultaneous(groups)
+    assert list(found) == [(i, j) for i in range(5) for j in range(i + 1, 5)]
+    verdicts = set()
+    for (i, j), difference in found.items():
+        if j == 4:
+            assert not difference.tested
+            continue
+        test = stats.ttest_rel(list(groups[i].values()), list(groups[j].values()))
+        interval = test.confidence_interval(1 - 0.05 / 6)
+        assert (difference.low, difference.high) == pytest.approx((interval.low, interval.high))
+        assert difference.p == pytest.approx(min(1, 6 * test.pvalue)) and difference.comparisons == 6
+        assert difference.seen == (not difference.low <= 0 <= difference.high)
+        said = sentences.say_difference("A", "B", difference, None)
+        assert (" beats " in said) == difference.seen and "allowing for 6 comparisons" in said
+        verdicts.add(difference.seen)
+    assert verdicts == {True, False}
 
 
 def test_one_seed_gives_no_difference():
@@ -139,6 +187,14 @@ def test_equal_models_are_rarely_called_different():
         flipped += statistics.mcnemar(labels, one, other).p < 0.05
     assert 10 < different <= 60
     assert flipped <= 60
+
+
+@pytest.mark.parametrize("sizes", campaign.SIZES)
+@pytest.mark.parametrize("name", campaign.sources())
+def test_groups_from_one_distribution_are_rarely_called_different(name, sizes):
+    """2,000 pairs here; `bench.campaigns.statistics` draws 10,000."""
+    rng = np.random.default_rng(0)
+    assert campaign.called_different(campaign.sources()[name], sizes, 2_000, rng) <= 0.06
 
 
 # On the same images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from helpers.making import ended_run, finished_run
 
-from fmnist.compare import sweep, sweep_chart
+from fmnist.compare import effects, sweep, sweep_chart
 from fmnist.compare.sweep import Sweep
 from fmnist.grid import FACTORS, Grid
 from fmnist.recipe import Recipe
@@ -83,11 +84,73 @@ def test_effects_are_ranges_where_all_else_is_equal(small, small_data):
     assert effects["best"].tolist() == [0.1, 32]
 
 
+def grid(*sizes: int) -> pd.DataFrame:
+    """Every combination of so many learning rates, batch sizes ..."""
+    return pd.DataFrame(list(product(*map(range, sizes))), columns=["learning_rate", "batch_size", "epochs"])
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_of_equal_settings_hardly_ever_one_stands_out(seeds):
+    """5 x 2 x 2 of them: by the distance of best and worst alone, the one with five values always would."""
+    rng = np.random.default_rng(0)
+    settings = grid(5, 2, 2)
+    stood_out, largest = 0, set()
+    for _ in range(60):
+        found = effects.effects(settings, rng.normal(0.8, 0.02, (20, seeds)).tolist(), list(settings.columns))
+        stood_out += found["seen"].any()
+        largest.add(found.sort_values("points")["factor"].iloc[-1])
+    assert stood_out <= 4 and largest == {"learning_rate"}
+
+
+def test_what_matters_is_seen_and_what_does_not_is_not():
+    rng = np.random.default_rng(0)
+    settings = grid(5, 2, 2)
+    accuracies = [[0.6 + 0.03 * rate + 0.05 * size + rng.normal(0, 0.01)] for rate, size, _ in settings.to_numpy()]
+    found = effects.effects(settings, accuracies, list(settings.columns)).set_index("factor")
+    assert list(found.index[found["seen"]]) == ["learning_rate", "batch_size"]
+    assert found.loc["learning_rate", "points"] == pytest.approx(0.12, abs=0.02)
+    assert found["best"].tolist()[:2] == [4, 1] and found["sets"].tolist() == [4, 10, 10]
+
+
+def test_p_is_that_of_all_permutations():
+    """One set of two values with four runs each: 70 ways to deal them out."""
+    values = [[0.70, 0.72, 0.71, 0.75], [0.74, 0.76, 0.78, 0.73]]
+    found = effects.effects(pd.DataFrame({"batch_size": [32, 64]}), values, ["batch_size"])
+    everything = np.concatenate(values)
+    gaps = [abs(everything[list(some)].sum() - everything.sum() / 2) for some in combinations(range(8), 4)]
+    expected = np.mean(np.array(gaps) >= abs(sum(values[0]) - everything.sum() / 2) - 1e-12)
+    assert found["p"].iloc[0] == pytest.approx(expected, abs=0.02)
+
+
+def test_what_matters_most_is_said_with_what_shows_nothing(library, small_data):
+    for rate, size, seed in product((0.1, 0.01), (32, 64), range(4)):
+        recipe = Recipe("0", seed, batch_size=size, learning_rate=rate)
+        finished_run(library.own, recipe, small_data, accuracy=0.9 - 0.2 * (rate < 0.1) + 0.01 * seed)
+    assert swept(library).say_effects() == (
+        "The **learning rate** matters most: all else equal, its best and its worst value lie 20.0 points apart on "
+        "average over 2 comparisons, and 0.1 is the best most often. "
+        "No effect beyond chance can be seen of the batch size."
+    )
+
+
+def test_those_are_counted_that_the_test_cannot_tell_from_the_best(library, small_data):
+    """The second lies below the interval of the best one's mean, and is not told from it all the same."""
+    best, near, far = (0.90, 0.91, 0.92), (0.88, 0.87, 0.81), (0.40, 0.42, 0.41)
+    for rate, by_seed in ((0.1, best), (0.01, near), (0.001, far), (0.0001, (0.5,))):
+        for seed, accuracy in enumerate(by_seed):
+            finished_run(library.own, Recipe("0", seed, learning_rate=rate), small_data, accuracy=accuracy)
+    table = swept(library).table
+    assert table["accuracy_mean"][1] < table["accuracy_low"][0]
+    assert any("1 of the others can't be told from it" in sentence for sentence in swept(library).caveats())
+
+
 def test_the_answer_and_what_not_to_conclude(small):
     assert small.answer() == (
         "Best of 5: **Model 0, SGD, lr 0.1, batch 32, 3 epochs** with **82.0%** on average over 2 seeds."
     )
-    assert small.say_effects().startswith("The **learning rate** matters most: all else equal, its best and its worst")
+    assert small.say_effects().startswith(
+        "Nothing stands out: the values of learning rate and batch size lie no further"
+    )
     said = " ".join(small.caveats())
     assert "best of 5 on the test images" in said
     assert "1 of the groups has one seed alone" in said

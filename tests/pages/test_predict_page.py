@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 from conftest import is_one_sentence
-from helpers.making import three_models
+from helpers.making import finished_run, three_models
 from helpers.ui import DATA, PREDICT, again, says, texts, visit
 from PIL import Image
+from scipy.special import softmax
 from streamlit.testing.v1 import AppTest
 
 from fmnist.data.catalog import CLOTHES
@@ -64,6 +65,22 @@ def test_the_bars_of_a_model_are_its_probabilities_in_its_colour(store, small_da
         assert re.findall(r"<b style=\"width: ([\d.]+%)", table) == [f"{value:.1%}" for value in mean]
         assert table.count('class="top"') == 1
     assert len(runs) == 6 and len(groups) == 3
+
+
+def test_the_accuracy_and_calibration_beside_an_answer_are_those_of_what_answers(store, small_data, fashion):
+    runs = [
+        finished_run(store, Recipe("0", seed), small_data, accuracy=accuracy, weights=True)
+        for seed, accuracy in enumerate((0.4, 0.42, 0.8))
+    ]
+    at = visit(PREDICT, how="Test image", index="3")
+    shares = np.mean([softmax(store.logits(run.id).astype(float), axis=1) for run in runs], axis=0)
+    right, sure = np.mean(shares.argmax(axis=1) == small_data.test_labels), shares.max(axis=1).mean()
+    assert right not in {run.finished_result.test_accuracy for run in runs[1:]} | {0.54}
+    assert says(at, f"Model 0, mean of 3 seeds\\: {right:.1%} of the test images right, {sure:.1%} sure")
+    [group] = Library(store, None).groups("fashion-mnist")
+    at.selectbox(key=f"run-{group.id}").set_value("Seed 1")
+    again(at)
+    assert says(at, f"Model 0, seed 1\\: {runs[1].finished_result.test_accuracy:.1%} of the test images right")
 
 
 def test_one_run_answers_alone_if_it_is_chosen(store, small_data, fashion):
@@ -171,6 +188,17 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     [refused] = texts(at, "error")
     assert refused.startswith("- two.png: ")
     assert not answers(at)
+
+
+def test_the_picture_that_was_picked_is_dropped_when_others_stand_there(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    upload(at, **{name: to_png(small_data.test_images[place]) for place, name in enumerate(("a", "b", "c", "d", "e"))})
+    [table] = [element.proto for element in at.dataframe if "many" in element.proto.id]
+    at.session_state["many" + table.id.rpartition("many")[2]] = {"selection": {"rows": [4], "columns": [], "cells": []}}
+    assert answers(again(at))
+    upload(at, a=to_png(small_data.test_images[0]), c=to_png(small_data.test_images[2]))
+    assert says(at, "Pick a row to look closer.") and not answers(at)
 
 
 def test_a_drawing_is_answered_and_what_is_none_is_refused_in_a_sentence(store, small_data):

@@ -8,7 +8,7 @@ import pytest
 from conftest import is_one_sentence
 from helpers import making
 from helpers.making import ended_run, finished_run, queued_run, running_run, three_models
-from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, live_curves, says, texts, visit
+from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, labels, live_curves, says, texts, visit
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
@@ -299,8 +299,9 @@ def test_deleting_asks_first_and_then_deletes(store, small_data):
     at = visit(TRAIN)
     assert delete_button(at).disabled
     at = ask_to_delete(at, 0)  # The newest stands first.
-    assert says(at, "Delete Model 2, seed 0 with curves and weights?")
-    assert len(store.runs()) == 3
+    assert says(at, "Delete this run with curves and weights?")
+    assert says(at, "Model 2, seed 0, FashionMNIST, SGD, lr 0.1, batch 32, 3 epochs, 90.00%, 20")
+    assert len(store.runs()) == 3 and "Cancel" in labels(at)
     agree_to_delete(at)
     assert [run.id for run in store.runs()] == [run.id for run in runs[:2]]
 
@@ -312,14 +313,34 @@ def test_what_is_being_trained_is_not_deleted(store, small_data, at_work):
     assert store.run(id).status == "running"
 
 
+def test_a_choice_of_rows_is_dropped_when_other_runs_stand_there(store, small_data):
+    three_models(store, small_data)
+    at = choose_rows(visit(TRAIN), 0)
+    assert not delete_button(at).disabled
+    finished_run(store, Recipe("0", 9), small_data)  # From elsewhere: it takes the place of the first row.
+    delete_button(at).click()
+    again(at)
+    assert delete_button(at).disabled and not says(at, "with curves and weights?")
+    at = agree_to_delete(ask_to_delete(at, 1))
+    assert [run.id for run in store.runs()] == [1, 2, 4]
+    again(at)
+    assert delete_button(at).disabled  # The next row is not chosen now.
+
+
 def delete_button(at: AppTest) -> Button:
     return next(button for button in at.button if button.label == "Delete" and button.key is None)
 
 
 def ask_to_delete(at: AppTest, *rows: int) -> AppTest:
-    at.session_state["all-runs"] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
-    again(at)
+    choose_rows(at, *rows)
     delete_button(at).click()
+    return again(at)
+
+
+def choose_rows(at: AppTest, *rows: int) -> AppTest:
+    [table] = [element.proto for element in at.dataframe if "all-runs" in element.proto.id]
+    key = "all-runs" + table.id.rpartition("all-runs")[2]
+    at.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
     return again(at)
 
 

@@ -357,6 +357,13 @@ def test_remark_on_an_item_at_the_edge():
     assert "touches the edge" in remark
 
 
+def test_light_that_falls_off_is_not_an_item_at_the_edge():
+    photo = np.repeat((250 - np.add.outer(np.arange(600), np.arange(800)) / 1400 * 18)[..., None], 3, axis=2)
+    photo[150:450, 300:500] = (30, 60, 150)
+    data = encode(Image.fromarray(photo.astype(np.uint8)), "JPEG", quality=92)
+    assert convert(open_image(data)).remarks == ()
+
+
 def test_remark_on_a_busy_background():
     noise = np.random.default_rng(0).integers(0, 256, (80, 60, 3), np.uint8)
     remarks = convert(Image.fromarray(noise)).remarks

@@ -1,0 +1,68 @@
+"""What accuracy costs, in sentences: which models are worth it, and which times can't be compared. No torch."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pandas as pd
+
+from fmnist.compare.cost_charts import ELSEWHERE, Cost
+from fmnist.compare.sentences import differences_by_id, is_better
+from fmnist.compare.summary import frontier
+from fmnist.words import listed
+
+
+def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
+    """Which groups are worth their cost, and which ones are beaten on both: Markdown; nothing of one group.
+
+    It names what it speaks of where that is not all, what it leaves out, and which lead in accuracy may be chance.
+
+    Args:
+        groups: columns id, name, accuracy_mean, comparable (bool) and the cost's.
+        runs: columns group (an id), seed and accuracy.
+    """
+    if len(groups) < 2:
+        return ""
+    known = cost.compared(groups)
+    alike = groups[known]
+    left_out = _say_left_out(groups[~known], cost)
+    if len(alike) < 2:
+        none = f"{cost.name}: no two models can be compared."
+        return " ".join([none, *left_out])
+    best = frontier(alike[cost.column], alike["accuracy_mean"])
+    worth = alike[best].sort_values(cost.column)
+    said = [
+        f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})" for _, row in worth.iterrows()
+    ]
+    sentence = f"worth their cost: **{'**, **'.join(said)}**."
+    if len(worth) == 1:
+        sentence = f"**{said[0]}** is the cheapest and has the highest mean accuracy."
+    whole = sentence[0].upper() + sentence[1:]
+    said = [f"Of {listed(alike['name'])}, {sentence}" if left_out else whole]
+    if beaten := alike.loc[~best, "name"].tolist():
+        said.append(f"Another one is at least as accurate and costs no more than {listed(beaten, 'or')}.")
+    found = differences_by_id(groups, runs)
+    for (_, cheaper), (_, dearer) in pairwise(worth.iterrows()):
+        if not is_better(found, dearer["id"], cheaper["id"]) and dearer["accuracy_mean"] > cheaper["accuracy_mean"]:
+            said.append(f"That {dearer['name']} is more accurate than {cheaper['name']} may be chance.")
+    return " ".join([*said, *left_out])
+
+
+def _say_left_out(groups: pd.DataFrame, cost: Cost) -> list[str]:
+    """Why these groups can't be compared in a cost: a sentence for each reason."""
+    unknown = groups[cost.column].isna()
+    reasons = ((unknown, "that was not measured"), (~unknown, ELSEWHERE))
+    return [f"Left out: {listed(groups.loc[which, 'name'])} ({reason})." for which, reason in reasons if which.any()]
+
+
+def say_apart(groups: pd.DataFrame) -> list[str]:
+    """Why some times can't be compared: a sentence for each group that is apart.
+
+    Args:
+        groups: columns name, conditions and comparable (bool).
+    """
+    usual = groups.loc[groups["comparable"], "conditions"].iloc[0]
+    return [
+        f"{row['name']} was timed on {row['conditions']}, not on {usual}."
+        for _, row in groups[~groups["comparable"]].iterrows()
+    ]

@@ -1,0 +1,139 @@
+"""A row of the table `runs` as a `Run`: every value is looked at, for the file may have been damaged or written in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fmnist.data.catalog import DATASETS
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.database import listed
+from fmnist.store.run import Result, Run, Status
+
+LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
+
+MODEL = "CASE WHEN typeof(recipe) = 'text' AND json_valid(recipe) THEN json_extract(recipe, '$.model') END"
+"""In SQL: the model of a run; nothing where its recipe is damaged. SQLite's own functions would end the query there."""
+
+
+def without(field: str, text: str = "recipe") -> str:
+    """In SQL: a recipe but for a field; a damaged one as it is, and equal to itself alone."""
+    return (
+        f"CASE WHEN typeof({text}) = 'text' AND json_valid({text}) THEN json_remove({text}, '$.{field}') "
+        f"WHEN {text} IS NOT NULL THEN hex({text}) END"
+    )
+
+
+class DamagedRow(ValueError):
+    """A row that can't be read. The message names what of it, such as "its result can't be read"."""
+
+
+class UnknownRecipe(ValueError):
+    """A run of a model or on data that this program does not have: left alone, and no fault."""
+
+
+def read_row(values: Mapping[str, Any], source: str) -> Run:
+    """The run in a row.
+
+    Args:
+        values: of its columns, by name.
+        source: whose run it is.
+
+    Raises:
+        UnknownRecipe, DamagedRow: there is none that this program can show.
+    """
+    found = {name: value for name, value in values.items() if name in Run.__dataclass_fields__}
+    for name, good in COLUMNS.items():
+        if name in found and not good(found[name]):
+            raise DamagedRow(f"its {name.replace('_', ' ')} can't be read")
+    found["recipe"] = _recipe(found["recipe"])
+    found["status"] = status = Status(found["status"])
+    found["stop"] = bool(found["stop"])
+    found["versions"] = _versions(found["versions"])
+    try:
+        found["result"] = Result.from_json(found["result"]) if found["result"] else None
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise DamagedRow("its result can't be read") from None
+    if status == Status.DONE:
+        for name in ("result", "finished", "steps", "parameters", "multiply_adds"):
+            if found[name] is None:
+                raise DamagedRow(f"its {name.replace('_', ' ')} {'are' if name[-1] == 's' else 'is'} missing")
+    return Run(**found, source=source)
+
+
+def _recipe(text: str) -> Recipe:
+    try:
+        fields = json.loads(text)
+        if isinstance(fields, dict) and fields.keys() <= Recipe.__dataclass_fields__.keys():
+            model, dataset = fields.get("model"), fields.get("dataset", "")
+            if isinstance(model, str) and ARCHITECTURES.full_id(model) not in ARCHITECTURES:
+                raise UnknownRecipe(model)
+            if isinstance(dataset, str) and dataset and dataset not in DATASETS:
+                raise UnknownRecipe(dataset)
+        return Recipe(**fields)
+    except UnknownRecipe:
+        raise
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise DamagedRow("its recipe can't be read") from None
+
+
+def _versions(text: str | None) -> dict[str, str]:
+    try:
+        versions = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        versions = None
+    if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+        raise DamagedRow("its versions can't be read")
+    return versions
+
+
+# --- What a column may hold ---
+
+
+def is_number(value: object, low: float = -sys.float_info.max, high: float = sys.float_info.max) -> bool:
+    """Whether it is a finite number within these bounds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole(low: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, int) and value >= low
+
+
+def _or_nothing(good: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or good(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_time(value: object) -> bool:
+    return is_number(value, 0, LATEST)
+
+
+COLUMNS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("key", "recipe", "data_root"), _is_text),
+    **dict.fromkeys(("device", "machine", "versions", "result", "error", "cluster", "node"), _or_nothing(_is_text)),
+    "status": lambda value: isinstance(value, str) and value in [*Status],
+    "stop": _whole(0),
+    "created": _is_time,
+    **dict.fromkeys(("started", "updated", "finished"), _or_nothing(_is_time)),
+    **dict.fromkeys(("threads", "steps"), _or_nothing(_whole(1))),
+    **dict.fromkeys(("parameters", "multiply_adds"), _or_nothing(_whole(0))),
+    "step": _whole(0),
+    "images_per_second": _or_nothing(lambda value: is_number(value, 0)),
+}
+"""What tells whether a column can hold a value. Those of stores of earlier versions may be missing."""
+
+POINT = "split IN ('train', 'test') AND typeof(step) = 'integer' AND typeof(epoch) = 'integer' AND " + " AND ".join(
+    f"typeof({name}) IN ('real', 'integer')" for name in ("seconds", "loss", "accuracy")
+)
+"""In SQL: whether a row of `history` is a point."""
+
+STANDING = (
+    f"status IN {listed(Status)} AND typeof(step) = 'integer' AND typeof(finished) IN ('null', 'real', 'integer')"
+)
+"""In SQL: whether a row of `runs` says how the run stands."""
