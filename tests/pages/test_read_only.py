@@ -322,8 +322,8 @@ def id_of_start_trainer(folder: Path, small_data: files.Dataset, monkeypatch: py
     """The name of a button that no page shows here, worked out as the server does: by the page itself."""
     with monkeypatch.context() as context:
         context.setenv("FMNIST_RUNS", str(folder))
-        context.setattr(scheduler, "start", lambda runs: None)
-        context.setattr(scheduler, "is_alive", lambda runs: False)
+        context.setattr(launcher, "start", lambda runs: None)
+        context.setattr(launcher, "is_alive", lambda runs: False)
         keep_as_sample(small_data, folder)
         with closing(Store(store.store_path())) as runs:
             for seed in (1, 2):
