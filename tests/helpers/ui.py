@@ -59,6 +59,14 @@ def again(at: AppTest) -> AppTest:
     return at
 
 
+def choose_rows(at: AppTest, *rows: int) -> AppTest:
+    """Choose rows of the table of all runs on Train."""
+    [table] = [element.proto for element in at.dataframe if "all-runs" in element.proto.id]
+    key = "all-runs" + table.id.rpartition("all-runs")[2]
+    at.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return again(at)
+
+
 def texts(at: AppTest, *kinds: str) -> list[str]:
     """What the page says in these kinds of elements."""
     return [element.value for kind in kinds for element in getattr(at, kind)]

@@ -25,6 +25,7 @@ from helpers.ui import (
     TRAIN,
     again,
     charts,
+    choose_rows,
     labels,
     live_curves,
     model_colors,
@@ -280,7 +281,7 @@ def test_the_data_page_marks_sample_data(small_sample):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, small_data, fashion):
+def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, small_data, fashion, linkless):
     for seed in (0, 1):
         three_models(store, small_data, weights=True, seed=seed)
     finished_run(store, Recipe("0", epochs=4), small_data, weights=True)
@@ -395,8 +396,7 @@ def test_chosen_rows_of_train_are_exported(store, small_data, started):
     finished_run(store, Recipe("0"), small_data, weights=True)
     ended_run(store, Recipe("1"), small_data, "failed", "No luck.")
     at = visit(TRAIN)
-    at.session_state["all-runs"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
-    again(at)
+    choose_rows(at, 0, 1)
     assert "Make the files of 1 run" in labels(at)  # Of the finished one.
 
 

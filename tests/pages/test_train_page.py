@@ -8,7 +8,7 @@ import pytest
 from conftest import is_one_sentence
 from helpers import making
 from helpers.making import ended_run, finished_run, queued_run, running_run, three_models
-from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, labels, live_curves, says, texts, visit
+from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, choose_rows, labels, live_curves, says, texts, visit
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
@@ -351,13 +351,6 @@ def delete_button(at: AppTest) -> Button:
 def ask_to_delete(at: AppTest, *rows: int) -> AppTest:
     choose_rows(at, *rows)
     delete_button(at).click()
-    return again(at)
-
-
-def choose_rows(at: AppTest, *rows: int) -> AppTest:
-    [table] = [element.proto for element in at.dataframe if "all-runs" in element.proto.id]
-    key = "all-runs" + table.id.rpartition("all-runs")[2]
-    at.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
     return again(at)
 
 
