@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -176,9 +177,22 @@ class Database:
                     "Bring back a copy of it, or choose another place with FMNIST_RUNS."
                 )
         if version < SCHEMA_VERSION and self.writable:
+            self._keep_copy(db, version)
             upgrade(db)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = NORMAL")  # With WAL: a power cut loses the last moments, never the file.
+
+    def _keep_copy(self, db: sqlite3.Connection, version: int) -> None:
+        """Keep the store as an older version of this program wrote it, beside it, before it is upgraded in place."""
+        copy = self.path.with_name(f"{self.path.name}.version-{version}")
+        if copy.exists():
+            return
+        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")  # Another process may be doing the same.
+        try:
+            db.execute("VACUUM INTO ?", (str(unfinished),))
+            unfinished.replace(copy)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -10,12 +10,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import is_one_sentence, wait_for
-from helpers.making import result
+from helpers.making import finished_run, result
 
 from fmnist.recipe import Recipe
 from fmnist.settings import PROJECT
@@ -490,3 +491,20 @@ def test_a_read_only_store_cannot_be_written(reference):
 def test_a_read_only_store_that_is_not_there(tmp_path):
     assert "can't be opened" in refusal(tmp_path / "reference.db", read_only=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_of_an_older_version_is_upgraded_after_a_copy(store, small_data):
+    run = finished_run(store, Recipe("0", dataset="sample"), small_data)
+    store.close()
+    with closing(sqlite3.connect(store.path)) as db:
+        for column in ("cluster", "node"):
+            db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 1")
+    for _ in range(2):  # The second time nothing is left to do.
+        with closing(Store(store.path)) as upgraded:
+            assert upgraded.run(run.id) == run
+    [copy] = [path for path in store.path.parent.iterdir() if "version" in path.name]
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("SELECT key FROM runs").fetchall() == [(run.key,)]
+        assert "cluster" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
