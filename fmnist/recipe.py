@@ -41,7 +41,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "learning_rate", float(self.learning_rate))  # 1 and 1.0 are the same recipe.
-        object.__setattr__(self, "model", ARCHITECTURES.full_id(self.model))  # Of an own model, its present version.
+        object.__setattr__(self, "model", ARCHITECTURES.full_id(self.model))  # Of a custom model, its present version.
         for field, value, known in (
             ("model", self.model, ARCHITECTURES),
             ("dataset", self.dataset, DATASETS),

@@ -215,7 +215,7 @@ def command(
     """Make a command of a function, whose docstring is the help. It is called with `Places` and the options.
 
     Args:
-        custom_models: whether it may meet the user's own models, which take seconds to be tried.
+        custom_models: whether it may meet custom models, which take seconds to be tried.
         changes: whether it writes into the store or the data root: then a read-only dashboard's environment refuses it
             at once (what lies below would refuse it too, but later).
         click_settings: for `click.command`.
@@ -266,7 +266,7 @@ def _full_ids(names: list[str]) -> list[str]:
     """The ids of models that were named on the command line; wrong usage if there is none of a name.
 
     Raises:
-        CommandError: an own model can't be used, or may be in a file that can't.
+        CommandError: a custom model can't be used, or may be in a file that can't.
     """
     faults = custom.faults()
     for model in names:

@@ -112,7 +112,7 @@ class Architectures(UserDict[str, Architecture]):
     """The models by id: the project's three, the cheapest first, then the custom ones.
 
     Safe to read while another thread replaces the custom models: their mapping is exchanged as a whole. A former
-    version of a model is still found by its id, for who has just read it somewhere, but not listed any more.
+    version of a model is still found by its id, for those who have just read it somewhere, but no longer listed.
     """
 
     def __init__(self) -> None:

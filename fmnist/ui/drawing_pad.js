@@ -37,7 +37,7 @@ function start(root, known, setStrokes) {
     }
     draw();
   };
-  // Who leaves the pad may be on the way to another page, and a rerun of this one would hold him back.
+  // Leaving the pad may be the way to another page, which a rerun of this one would delay.
   const sendIfHeStays = () => {
     keep(strokes);
     setTimeout(() => canvas.isConnected && send(), 300);

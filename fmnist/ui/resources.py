@@ -22,7 +22,7 @@ def open_library() -> Library:
         StoreError: the store can't be used.
     """
     path = store.store_path()
-    custom.refresh(path.parent, waiting=lambda: st.spinner("Trying your own models …"))
+    custom.refresh(path.parent, waiting=lambda: st.spinner("Trying your custom models …"))
     identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
     return _open_library(path, identity)
 

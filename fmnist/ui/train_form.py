@@ -178,7 +178,7 @@ def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
 
 
 def show_grid(plan: Plan) -> None:
-    """Each setting of a sweep, for who wants to see it before it starts."""
+    """Each setting of a sweep, to look at before it starts."""
     expander = st.expander("The grid", icon=":material/grid_view:", key="grid", on_change="rerun")
     if not expander.open:  # Only then is it worked out.
         return
