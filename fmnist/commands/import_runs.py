@@ -47,11 +47,8 @@ WAL_MODE = b"\2\2"
 """Bytes 18 and 19 of a file that is written by way of a -wal file (sqlite.org/fileformat.html, "Database Header")."""
 
 POINT = ("split", "step", "epoch", "seconds", "loss", "accuracy")
-NEEDED = {
-    "runs": {"id", "result", *checksums.COLUMNS},
-    "history": {"run", *POINT},
-    "artifacts": {"run", "name", "data"},
-}
+RUN_COLUMNS = {"id", "result", *checksums.COLUMNS}
+NEEDED = {"runs": RUN_COLUMNS, "history": {"run", *POINT}, "artifacts": {"run", "name", "data"}}
 
 
 class ImportRefused(StoreError):
@@ -390,8 +387,7 @@ def _unpack(data: bytes, what: str) -> np.ndarray:
 
 
 def _array(content: bytes) -> np.ndarray:
-    """NumPy's own format (numpy.lib.format), where the header must promise just the bytes that are there: an array is
-    not made room for on the word of a header."""
+    """NumPy's own format (numpy.lib.format); no room is made for more than is there, whatever the header says."""
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

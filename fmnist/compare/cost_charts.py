@@ -54,6 +54,9 @@ COSTS = {
 }
 
 
+HOVER = ": %{y:.2%}, %{customdata[1]}%{customdata[2]}<extra>%{fullData.name}</extra>"
+
+
 def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go.Figure:
     """Accuracy against a cost: each seed as a small dot, each group's mean as a large one, and the frontier as a line.
 
@@ -66,7 +69,8 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
         runs: columns group (an id), seed, accuracy, conditions, and the cost's.
     """
     figure = blank(380)
-    alike = groups[cost.compared(groups)]
+    compared = cost.compared(groups)
+    alike = groups[compared]
     best = alike[frontier(alike[cost.column], alike["accuracy_mean"])].sort_values(cost.column)
     figure.add_scatter(
         x=(best[cost.column] * cost.factor).tolist(),
@@ -76,7 +80,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
         hoverinfo="skip",
         showlegend=False,
     )
-    for look, apart, (_, group) in zip(looks_of(groups), ~cost.compared(groups), groups.iterrows(), strict=True):
+    for look, apart, (_, group) in zip(looks_of(groups), ~compared, groups.iterrows(), strict=True):
         seeds = runs[(runs["group"] == group["id"]) & runs[cost.column].notna()]
         other = cost.timed & (apart | (seeds["conditions"] != group["conditions"]))
         symbols = np.where(other, f"{look.symbol}-open", look.symbol)
@@ -91,8 +95,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
                 for seed, value, apart in zip(seeds["seed"], seeds[cost.column], other, strict=True)
             ],
             name=look.name,
-            hovertemplate="seed %{customdata[0]}: %{y:.2%}, %{customdata[1]}%{customdata[2]}"
-            "<extra>%{fullData.name}</extra>",
+            hovertemplate="seed %{customdata[0]}" + HOVER,
         )
         figure.add_scatter(
             x=[group[cost.column] * cost.factor],
@@ -109,10 +112,15 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
             textposition="top center",
             showlegend=False,
             customdata=[[len(group["seeds"]), cost.say(group[cost.column]), f", {ELSEWHERE}" * apart]],
-            hovertemplate="mean of %{customdata[0]}: %{y:.2%}, %{customdata[1]}%{customdata[2]}"
-            "<extra>%{fullData.name}</extra>",
+            hovertemplate="mean of %{customdata[0]}" + HOVER,
         )
-    values = runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor
+    _scale(figure, cost, runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor)
+    figure.update_yaxes(title="Test accuracy", tickformat=".0%", range=accuracy_range(runs["accuracy"]))
+    return figure
+
+
+def _scale(figure: go.Figure, cost: Cost, values: pd.Series) -> None:
+    """A logarithmic axis of a cost that has room for these values, in the cost's unit."""
     low, high = values.min(), values.max()
     ticks = [digit * 10.0**power for power in range(-3, 9) for digit in (1, 2, 5)]
     ticks = ticks if high / low < 100 else ticks[::3]
@@ -123,8 +131,6 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
         tickvals=ticks,
         ticktext=[f"{tick:,g}" if tick < 1e5 else f"{tick:,.0f}" for tick in ticks],
     )
-    figure.update_yaxes(title="Test accuracy", tickformat=".0%", range=accuracy_range(runs["accuracy"]))
-    return figure
 
 
 def bars(groups: pd.DataFrame, cost: Cost) -> go.Figure:

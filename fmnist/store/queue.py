@@ -65,20 +65,7 @@ class RunQueue(StoreReader):
         now = time.time()  # The same for all: `newest_batch` knows them by it.
         with self._write() as db:
             for recipe, key in recipes:
-                rows = db.execute(
-                    f"SELECT * FROM runs WHERE key = ? AND status IN {listed(KEPT)} AND NOT stop "
-                    f"ORDER BY status = '{Status.DONE}', id DESC",
-                    (key,),
-                ).fetchall()
-                # The recipe decides: a run that came from elsewhere may stand under the key of another one.
-                row = next(
-                    (
-                        row
-                        for row in rows
-                        if row["id"] not in self._unreadable and (run := self._run(row)) and run.recipe == recipe
-                    ),
-                    None,
-                )
+                row = self._kept(db, recipe, key)
                 if row and (row["status"] != Status.DONE or not again):
                     if row["status"] == Status.INTERRUPTED:
                         self._requeue(db, row["id"], cluster)
@@ -94,6 +81,17 @@ class RunQueue(StoreReader):
                 added.append(inserted_id(cursor))
             self._put_down(db, asker, added)
         return found
+
+    def _kept(self, db: sqlite3.Connection, recipe: Recipe, key: str) -> sqlite3.Row | None:
+        """The row of a run of this recipe that is wanted, interrupted or done; one that is done last."""
+        rows = db.execute(
+            f"SELECT * FROM runs WHERE key = ? AND status IN {listed(KEPT)} AND NOT stop "
+            f"ORDER BY status = '{Status.DONE}', id DESC",
+            (key,),
+        ).fetchall()
+        # The recipe decides: a run that came from elsewhere may stand under the key of another one.
+        readable = (row for row in rows if row["id"] not in self._unreadable)
+        return next((row for row in readable if (run := self._run(row)) and run.recipe == recipe), None)
 
     def resume(self, *ids: int, cluster: str | None = None, asker: Asker | None = None) -> bool:
         """Queue interrupted or stopped runs again, here or on a cluster; they go on from their last finished epoch.
