@@ -409,7 +409,8 @@ def test_folders_are_read(fmnist, trained, shirt, tmp_path):
 @pytest.fixture
 def odd_names(shirt, tmp_path) -> list[bytes]:
     """Paths that are no text in any encoding, or more than a line: two pictures, and none in between."""
-    names = [os.fsencode(tmp_path) + name for name in (b"/shirt-\xff-\xc3\xa9.png", b"/none-\xff.png", b"/two\nlines.png")]
+    folder = os.fsencode(tmp_path)
+    names = [folder + name for name in (b"/shirt-\xff-\xc3\xa9.png", b"/none-\xff.png", b"/two\nlines.png")]
     for name in (names[0], names[2]):
         Path(os.fsdecode(name)).write_bytes(shirt.read_bytes())
     return names
