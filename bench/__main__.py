@@ -91,7 +91,7 @@ def about(name: str) -> str:
 
 def where() -> str:
     """On what, with what, and when all was measured."""
-    found = versions() | {name: version(name) for name in ("streamlit", "plotly")}
+    found = versions(compiled=True) | {name: version(name) for name in ("streamlit", "plotly")}
     named = ", ".join(f"{name} {number}" for name, number in found.items())
     return f"{machine()}; {named}; {date.today():%d %B %Y} (`python -m bench`)."
 

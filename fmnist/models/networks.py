@@ -59,6 +59,7 @@ def rectified() -> nn.Module:
     symbol="diamond",
     channels_last=True,
     parts=2,
+    compiled=True,
     modules=(*(2 * ("Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d")), "Flatten", "Linear"),
 )
 def tiny_vgg() -> nn.Module:

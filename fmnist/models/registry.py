@@ -62,6 +62,8 @@ class Architecture:
     """Name and class of each module that has no parts, in the order in which an image passes them: ("8", "ReLU")."""
     rectified: bool = False
     """Whether its logits are what a ReLU gives, so that none can be negative."""
+    compiled: bool = False
+    """Whether its gradients can be computed by compiled kernels: `chain.convolves`."""
     source: Source | None = None
     """The file that a custom model stands in; None for one of the project's."""
 
@@ -185,6 +187,7 @@ def register(
     channels_last: bool = False,
     parts: int = 1,
     modules: Sequence[str] = (),
+    compiled: bool = False,
     into: MutableMapping[str, Architecture] | None = None,
 ) -> Callable[[Builder], Builder]:
     """Make the decorated function, or class of a module, a model that can be trained.
@@ -202,6 +205,7 @@ def register(
         modules: of the project's models, each an `nn.Sequential`, the classes of its modules in order: what is said of
             a run that went wrong needs them, where torch is not imported. Custom models are looked at when they are
             tried.
+        compiled: of the project's models, see `Architecture`.
         into: where to put one of the project's models, `ARCHITECTURES`. Custom models leave it out.
 
     The decorated thing is called without arguments and gives a module that takes float32 (N, 1, 28, 28) in [0, 1] and
@@ -214,7 +218,9 @@ def register(
     def add(build: Builder) -> Builder:
         named = tuple((str(index), kind) for index, kind in enumerate(modules))
         rectified = tuple(modules[-1:]) == ("ReLU",)
-        architecture = Architecture(id, name, layers, color, symbol, build, channels_last, parts, named, rectified)
+        architecture = Architecture(
+            id, name, layers, color, symbol, build, channels_last, parts, named, rectified, compiled
+        )
         if into is not None:
             into[id] = architecture
         elif (found := _registering.get()) is not None:

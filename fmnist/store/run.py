@@ -200,16 +200,24 @@ class Run:
         return ""
 
     @property
+    def compiled(self) -> bool:
+        """Whether its gradients were computed by compiled kernels, not by autograd."""
+        return "numba" in self.versions
+
+    @property
     def conditions(self) -> str:
         """Under which its time was measured, in words: times can be compared where these are equal.
 
-        A run that is alone has the whole machine, of which it uses as many threads as its model can.
+        A run that is alone has the whole machine, of which it uses as many threads as its model can. Autograd is a
+        condition for a model alone that compiled kernels would have trained faster.
         """
         at_once = self.result.at_once if self.result else 1
         said = [f"{self.where} of {self.machine}" if self.device == "cpu" else self.where]
         said.append(f"{at_once} runs at once" if at_once > 1 else "alone")
         if self.device == "cpu" and at_once > 1:
             said.append(f"{self.threads} thread{'s' if self.threads != 1 else ''}")
+        if self.device == "cpu" and ARCHITECTURES[self.recipe.model].compiled and not self.compiled:
+            said.append("without compiled kernels")
         return ", ".join(said)
 
 

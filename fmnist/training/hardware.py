@@ -41,6 +41,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """What a result may depend on besides its recipe."""
-    return {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy")}
+def versions(compiled: bool) -> dict[str, str]:
+    """What a result may depend on besides its recipe. Numba's stands there if it has compiled what trained a run."""
+    names = ("torch", "numpy", *(["numba"] if compiled else []))
+    return {"python": platform.python_version()} | {name: version(name) for name in names}

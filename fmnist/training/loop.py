@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -37,8 +38,11 @@ from fmnist.recipe import Recipe
 from fmnist.store.arrays import rounded
 from fmnist.store.run import Result
 from fmnist.training.checkpoint import Checkpoint, restore, state
-from fmnist.training.gradients import Gradients
+from fmnist.training.gradients import Gradients, can_compile, gradients
 from fmnist.training.randomness import Draws, order
+
+if TYPE_CHECKING:
+    from fmnist.training.compiled import CompiledGradients
 
 REPORTS_PER_EPOCH = 75
 WARM_UP_STEPS = 5
@@ -54,6 +58,7 @@ class Started:
 
     device: str  # "cpu", or the GPU's name
     threads: int  # CPU threads of one step
+    compiled: bool  # whether gradients are computed by compiled kernels, not by autograd
     parameters: int
     multiply_adds: int  # of one image's forward pass
     steps: int  # of the whole run
@@ -100,7 +105,11 @@ Event = Started | Progress | EpochEnd | Finished
 
 
 def train(
-    recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None = None, threads: int | None = None
+    recipe: Recipe,
+    data: Dataset,
+    checkpoint: Checkpoint | None = None,
+    threads: int | None = None,
+    compiled: bool | None = None,
 ) -> Generator[Event]:
     """Train by a recipe, yielding events: `Started`, then `Progress` and `EpochEnd` as they come, at last `Finished`.
 
@@ -110,6 +119,8 @@ def train(
 
     Args:
         threads: how many CPU threads a step may use; none of them more than the model has parts. None: as many.
+        compiled: whether gradients may be computed by compiled kernels, which know some models and the CPU alone; their
+            last bits differ from autograd's, so a run goes on as it began. None: where they can be.
 
     Training time is the optimisation alone: no loading, no warm-up, no evaluation, nothing that the consumer
     does between two events. There is no synchronisation with the device but at each report.
@@ -120,15 +131,18 @@ def train(
     """
     try:
         with ARCHITECTURES[recipe.model].blamed():
-            yield from _train(recipe, data, checkpoint, threads)
+            yield from _train(recipe, data, checkpoint, threads, compiled is not False)
     except ModelError as error:
         raise TrainingError(str(error)) from error
 
 
-def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads: int | None) -> Iterator[Event]:
+def _train(
+    recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads: int | None, may_compile: bool
+) -> Iterator[Event]:
     device = _device(recipe.device)
     parts = ARCHITECTURES[recipe.model].parts if device.type == "cpu" else 1
     threads = min(parts, threads or parts)
+    compiled = may_compile and device.type == "cpu" and ARCHITECTURES[recipe.model].compiled and can_compile()
     torch.set_num_threads(1)  # Of each operation: steps are split as a whole, by Gradients.
 
     model = build(recipe.model, recipe.seed, device)
@@ -144,6 +158,7 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
     yield Started(
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         threads=threads,
+        compiled=compiled,
         parameters=parameter_count(model),
         multiply_adds=multiply_adds(model, test_images[:1]),
         steps=recipe.epochs * steps_per_epoch,
@@ -151,8 +166,8 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
     )
     draws = Draws(device)
     with draws:
-        _warm_up(model, recipe, parts, threads, images, labels)
-    gradients = Gradients(model, parts, threads)
+        _warm_up(model, recipe, parts, threads, compiled, images, labels)
+    computed = gradients(model, parts, threads, compiled)
 
     test: _Test | None = None
     for epoch in range(done.epoch + 1, recipe.epochs + 1):
@@ -162,7 +177,7 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
             some = batches[first : first + report_every]
             began = now(device)
             with draws, _enough_memory(recipe):
-                loss, accuracy = _take_steps(some, images, labels, gradients, optimizer)
+                loss, accuracy = _take_steps(some, images, labels, computed, optimizer)
             seconds = now(device) - began
             step += len(some)
             train_seconds += seconds
@@ -170,7 +185,10 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
             yield Progress(step, epoch, loss, accuracy, train_seconds, sum(map(len, some)) / seconds)
 
         began = now(device)
-        test = _Test(evaluate(model, test_images, threads), data.test_labels)
+        # What stays is PyTorch's answer, which anybody can compute again.
+        last = epoch == recipe.epochs
+        logits = evaluate(model, test_images, threads) if last else computed.logits(test_images)
+        test = _Test(logits, data.test_labels)
         _check(test.loss, step, epoch, recipe)
         eval_seconds += now(device) - began
         saved = Checkpoint(epoch, train_seconds, eval_seconds, state(model, optimizer))
@@ -186,7 +204,7 @@ def _take_steps(
     batches: tuple[torch.Tensor, ...],
     images: torch.Tensor,
     labels: torch.Tensor,
-    gradients: Gradients,
+    gradients: Gradients | CompiledGradients,
     optimizer: torch.optim.Optimizer,
 ) -> tuple[float, float]:
     """Train on batches, each the int64 places of its images; their mean loss and accuracy before each step."""
@@ -235,8 +253,19 @@ def on_device(data: Dataset, device: torch.device) -> tuple[torch.Tensor, torch.
 
 
 def prepare(data: Dataset) -> None:
-    """Bring a data set to where the next run will most probably want it."""
-    on_device(data, _device("auto"))
+    """Bring a data set to where the next run will most probably want it, and compile what it may need."""
+    device = _device("auto")
+    on_device(data, device)
+    if device.type == "cpu":
+        load_kernels()
+
+
+def load_kernels() -> None:
+    """Compile the kernels, or load what was compiled before; nothing where there is no Numba."""
+    if can_compile():
+        from fmnist.training import compiled
+
+        compiled.load()
 
 
 def _device(name: str) -> torch.device:
@@ -268,7 +297,13 @@ def _check(loss: float, step: int, epoch: int, recipe: Recipe) -> None:
 
 
 def _warm_up(
-    model: nn.Module, recipe: Recipe, parts: int, threads: int, images: torch.Tensor, labels: torch.Tensor
+    model: nn.Module,
+    recipe: Recipe,
+    parts: int,
+    threads: int,
+    compiled: bool,
+    images: torch.Tensor,
+    labels: torch.Tensor,
 ) -> None:
     """Run a few steps on a copy, so that no model pays for libraries that load at their first use.
 
@@ -276,15 +311,15 @@ def _warm_up(
         TrainingError: a model can't be trained with the images that are left over for the last batch of an epoch.
     """
     model = copy.deepcopy(model)
-    gradients, optimizer = Gradients(model, parts, threads), _optimizer(recipe, model)
+    computed, optimizer = gradients(model, parts, threads, compiled), _optimizer(recipe, model)
     with _enough_memory(recipe):
         for _ in range(WARM_UP_STEPS):
-            gradients(images[: recipe.batch_size], labels[: recipe.batch_size])
+            computed(images[: recipe.batch_size], labels[: recipe.batch_size])
             optimizer.step()
     if left := len(images) % recipe.batch_size:
         try:
             with ARCHITECTURES[recipe.model].blamed():
-                gradients(images[:left], labels[:left])
+                computed(images[:left], labels[:left])
         except ModelError as error:  # Batch norm raises for a single image.
             raise TrainingError(
                 f"The last batch of an epoch has {left} image{'s' if left > 1 else ''}, with which the model can't be "

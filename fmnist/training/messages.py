@@ -33,6 +33,7 @@ class Order:
     cache: Path
     checkpoint: bytes | None  # `save_checkpoint`; go on from there
     threads: int  # CPU threads that a step may use
+    compiled: bool | None  # of a run that goes on: whether it began by compiled kernels
     log: Path  # where the details of a fault can be read, for the sentence about it
 
 

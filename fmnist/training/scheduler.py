@@ -29,7 +29,7 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import Run, Start, Status
 from fmnist.store.store import Store, StoreError, store_path
-from fmnist.training import launcher, worker_handle
+from fmnist.training import kernel_cache, launcher, worker_handle
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Order, Prepare, ProgressReport, Report
 from fmnist.training.worker_handle import Job, WorkerHandle
@@ -162,14 +162,16 @@ class Scheduler:
             self._begin(worker, job)
 
     def _begin(self, worker: WorkerHandle, job: Job) -> None:
+        checkpoint = self.store.artifact(job.run.id, "checkpoint")
         order = Order(
             job.run.id,
             job.run.recipe,
             ARCHITECTURES[job.run.recipe.model],
             Path(job.run.data_root),
             self.store.path.parent,
-            self.store.artifact(job.run.id, "checkpoint"),
+            checkpoint,
             job.threads,
+            job.run.compiled if checkpoint else None,
             launcher.log_path(self.store.path),
         )
         worker.begin(job, order)
@@ -311,6 +313,7 @@ def main(arguments: list[str] | None = None) -> int:
         if settings.read_only():
             raise StoreError(settings.READ_ONLY)
         store = Store(options.runs)
+        kernel_cache.keep_beside(store.path)
         scheduler = Scheduler(store)
         while True:
             # Others hold the lock for moments, to see whether it is free.

@@ -115,12 +115,13 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
     points: list[Point] = []
     artifacts: dict[str, bytes] = {}
     began, done, steps, reported = time.monotonic(), 0.0, 0, 0.0  # The first points are told at once: they are awaited.
-    for event in training.train(order.recipe, dataset, checkpoint, order.threads):
+    for event in training.train(order.recipe, dataset, checkpoint, order.threads, order.compiled):
         match event:
             case training.Started():
                 began, steps = time.monotonic(), event.steps
                 done = image_passes(order.recipe, event.step, steps)
-                yield Start(**vars(event), machine=machine(), versions=versions())
+                told = {name: value for name, value in vars(event).items() if name != "compiled"}
+                yield Start(**told, machine=machine(), versions=versions(event.compiled))
                 continue
             case training.Progress():
                 points.append(Point("train", event.step, event.epoch, event.train_seconds, event.loss, event.accuracy))

@@ -10,7 +10,7 @@ from fmnist.data.files import DataError
 from fmnist.store.library import Library
 from fmnist.store.queue import TooManyRuns
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
-from fmnist.training import estimate, launcher
+from fmnist.training import estimate, kernel_cache, launcher
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import cluster_panel, live_chart, login, resources
@@ -121,6 +121,8 @@ def show_running(library: Library, progress: TrainingProgress, run: Run) -> None
     epoch = min(run.recipe.epochs, int(share * run.recipe.epochs) + 1)
     where = f" on {escape(run.node)}" if run.node else ""
     text = f"**{progress.name(run)}**{where} · preparing"
+    if run.cluster is None and kernel_cache.is_awaited():
+        text += " compiled kernels for this processor, once: some ten seconds"
     left = estimate.seconds_left(run)
     if left is not None:
         text = (

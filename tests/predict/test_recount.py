@@ -45,7 +45,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Path:
 def train(run: Run, store: Store, data: Dataset) -> None:
     """What a worker and the scheduler do, in this process."""
     log = store.path.with_name("log")
-    order = Order(run.id, run.recipe, ARCHITECTURES[run.recipe.model], Path("/"), log.parent, None, 1, log)
+    order = Order(run.id, run.recipe, ARCHITECTURES[run.recipe.model], Path("/"), log.parent, None, 1, None, log)
     for report in worker.follow(order, lambda: data, stopped=lambda: False):
         match report:
             case Start():

@@ -34,7 +34,7 @@ def at_work() -> Iterator[Connection]:
 
 
 def order(run: int, recipe: Recipe, folder: Path) -> Order:
-    return Order(run, recipe, ARCHITECTURES[recipe.model], folder, folder, None, 1, folder / "log")
+    return Order(run, recipe, ARCHITECTURES[recipe.model], folder, folder, None, 1, None, folder / "log")
 
 
 def end_of(run: int, connection: Connection) -> str:

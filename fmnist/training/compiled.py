@@ -1,0 +1,163 @@
+"""Gradients by the compiled kernels, for the models that are chains of what these know (`models.chain`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import nn
+
+from fmnist.models.chain import Layer, chain
+from fmnist.training import kernels
+from fmnist.training.kernels import LANES
+
+KINDS: dict[type[nn.Module], int] = {
+    nn.Conv2d: kernels.CONVOLUTION,
+    nn.ReLU: kernels.RECTIFIER,
+    nn.MaxPool2d: kernels.POOLING,
+    nn.Flatten: kernels.FLATTENING,
+    nn.Linear: kernels.LINEAR,
+}
+ALIGNMENT = 64  # Bytes. A vector that lies across two lines of the cache takes twice as long to load.
+
+
+class CompiledGradients:
+    """Computes the gradient of a batch's mean loss in parts on several threads, as `Gradients` does.
+
+    The parts are whole vectors of LANES images. Their gradients are added in a fixed order, so the result does not
+    depend on the number of threads.
+
+    Args:
+        layers: of the model; its parameters' `grad` is set by each call.
+        parts: at least 1.
+        threads: at least 1; with 1 the parts are computed one after the other, where we are.
+    """
+
+    def __init__(self, layers: list[Layer], parts: int, threads: int) -> None:
+        self._parameters = [parameter for layer in layers for parameter in layer.module.parameters()]
+        self._table, numbers, weights = _table(layers)
+        self._classes = layers[-1].gives[0]
+        self._weights = _zeros(weights)
+        self._found = [_zeros(weights) for _ in range(parts)]
+        self._numbers = [_zeros(numbers) for _ in range(parts)]
+        self._deltas = [_zeros(numbers) for _ in range(parts)]
+        # The same numbers as the parameters are shaped. These may lie in memory in another order (channels_last).
+        self._weight_views = _views(self._weights, self._parameters)
+        self._found_views = _views(self._found[0], self._parameters)
+        for parameter in self._parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        self._others = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+
+    @torch.no_grad()
+    def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Set the gradients for a batch; its logits (N, 10)."""
+        logits = np.empty((len(images), self._classes), np.float32)
+        pixels, classes, share = images.numpy(), labels.numpy(), np.float32(1 / len(images))
+
+        def work(part: int, some: slice) -> None:
+            kernels.part(
+                self._table,
+                self._numbers[part],
+                self._deltas[part],
+                self._weights,
+                self._found[part],
+                pixels[some],
+                classes[some],
+                share,
+                logits[some],
+            )
+
+        parts = self._in_parts(work, len(images))
+        for other in self._found[1:parts]:
+            self._found[0] += other
+        for parameter, view in zip(self._parameters, self._found_views, strict=True):
+            assert parameter.grad is not None
+            parameter.grad.copy_(view)
+        return torch.from_numpy(logits)
+
+    def logits(self, images: torch.Tensor) -> np.ndarray:
+        """Of float32 images (N, 1, 28, 28) in [0, 1], float32 (N, 10)."""
+        logits, pixels = np.empty((len(images), self._classes), np.float32), images.numpy()
+
+        def work(part: int, some: slice) -> None:
+            kernels.answers(self._table, self._numbers[part], self._weights, pixels[some], logits[some])
+
+        self._in_parts(work, len(images))
+        return logits
+
+    @torch.no_grad()
+    def _in_parts(self, work: Callable[[int, slice], None], count: int) -> int:
+        """Have so many images worked on with the present weights; in how many parts that was done."""
+        for view, parameter in zip(self._weight_views, self._parameters, strict=True):
+            view.copy_(parameter)
+        size = LANES * math.ceil(count / LANES / len(self._numbers))
+        parts = [slice(first, min(first + size, count)) for first in range(0, count, size)]
+        if self._others:
+            others = [self._others.submit(work, part, parts[part]) for part in range(1, len(parts))]
+            work(0, parts[0])
+            for other in others:
+                other.result()
+        else:
+            for part, some in enumerate(parts):
+                work(part, some)
+        return len(parts)
+
+
+def load() -> None:
+    """Compile the kernels, which takes seconds, or load what was compiled before: by one step of the smallest model."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 1))
+    layers = chain(model, (1, 1, 1))
+    assert layers
+    gradients = CompiledGradients(layers, 1, 1)
+    gradients(torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.int64))
+    gradients.logits(torch.zeros(1, 1, 1, 1))
+
+
+def _table(layers: list[Layer]) -> tuple[np.ndarray, int, int]:
+    """The model as `kernels.part` takes it, and how many numbers stand in all its layers and in all its weights."""
+    rows, begin, end, weights, absent = [], 0, _count(layers[0].takes), 0, []
+    for layer in layers:
+        kind, takes, gives = KINDS[type(layer.module)], layer.takes, layer.gives
+        if kind == kernels.RECTIFIER:  # In place, whatever the layer's form.
+            rows.append([kind, 0, _count(takes), 0, 0, begin, begin, 0, 0])
+            continue
+        if kind == kernels.FLATTENING and len(takes) == 1:
+            continue
+        at = weights
+        bias = at + math.prod(layer.module.weight.shape) if kind in (kernels.CONVOLUTION, kernels.LINEAR) else at
+        weights += sum(parameter.numel() for parameter in layer.module.parameters())
+        if bias == weights > at:
+            absent.append(len(rows))
+        rows.append([kind, takes[0], gives[0], *(takes[1:] or (0, 0)), begin, end, at, bias])
+        begin, end = end, end + _count(gives)
+    # A layer without bias finds zeros behind the weights, and what is found as their gradient nobody reads.
+    for row in absent:
+        rows[row][kernels.BIAS] = weights
+    spare = max(row[kernels.OUTPUTS] for row in rows if row[kernels.KIND] in (kernels.CONVOLUTION, kernels.LINEAR))
+    return np.array(rows, np.int64), end, weights + spare
+
+
+def _count(size: tuple[int, ...]) -> int:
+    """How many numbers a layer of this size takes, for LANES images."""
+    if len(size) == 1:
+        return size[0] * LANES
+    channels, height, width = size
+    return channels * (height + 2) * (width + 2) * LANES
+
+
+def _zeros(count: int) -> np.ndarray:
+    """float32 (count,), aligned."""
+    raw = np.zeros(count + ALIGNMENT // 4, np.float32)
+    skipped = -raw.ctypes.data % ALIGNMENT // 4
+    return raw[skipped : skipped + count]
+
+
+def _views(numbers: np.ndarray, parameters: list[nn.Parameter]) -> list[torch.Tensor]:
+    views, begin = [], 0
+    for parameter in parameters:
+        views.append(torch.from_numpy(numbers[begin : begin + parameter.numel()]).view(parameter.shape))
+        begin += parameter.numel()
+    return views

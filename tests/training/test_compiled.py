@@ -1,0 +1,174 @@
+"""The compiled kernels against autograd, and in a training."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from fmnist import training
+from fmnist.models.chain import chain
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import OPTIMIZERS, Recipe
+from fmnist.training import gradients, kernel_cache, loop
+from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
+from fmnist.training.compiled import CompiledGradients
+from fmnist.training.gradients import Gradients
+from fmnist.training.kernels import LANES
+
+
+def random_chain(random: np.random.Generator) -> nn.Sequential:
+    """1 to 4 convolutions of 1 to 32 channels, with pooling and ReLU here and there."""
+    modules: list[nn.Module] = []
+    channels, side = 1, 28
+    for _ in range(random.integers(1, 5)):
+        after = int(random.integers(1, 33))
+        modules.append(nn.Conv2d(channels, after, 3, padding=1, bias=bool(random.random() < 0.7)))
+        channels = after
+        if random.random() < 0.7:
+            modules.append(nn.ReLU(inplace=bool(random.random() < 0.5)))
+        if side > 3 and random.random() < 0.6:
+            modules.append(nn.MaxPool2d(2))
+            side //= 2
+    modules += [nn.Flatten(), nn.Linear(channels * side * side, 12), nn.ReLU(), nn.Linear(12, 10)]
+    return nn.Sequential(*modules)
+
+
+def batch(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images as those of clothes are: black around, so that many neighbours are equal."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand((count, 1, 28, 28), generator=generator)
+    images[:, :, :8] = 0
+    return images, torch.randint(0, 10, (count,), generator=generator)
+
+
+def exact(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
+    """The gradients in float64, and the logits."""
+    model = copy.deepcopy(model).double()
+    logits = model(images.double())
+    cross_entropy(logits, labels).backward()
+    return [*(parameter.grad for parameter in model.parameters()), logits.detach()]
+
+
+def error(found: list[torch.Tensor], true: list[torch.Tensor]) -> float:
+    return max((a.double() - b).abs().max().item() for a, b in zip(found, true, strict=True))
+
+
+def check_against_autograd(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, parts: int) -> None:
+    """No further from the exact gradients than twice autograd's own error."""
+    true = exact(model, images, labels)
+    other = copy.deepcopy(model)
+    theirs = Gradients(other, parts, 1)(images, labels)
+    ours = CompiledGradients(chain(model), parts, 1)(images, labels)
+    by_autograd = error([*(p.grad for p in other.parameters()), theirs], true)
+    compiled = error([*(p.grad for p in model.parameters()), ours], true)
+    assert compiled <= 2 * by_autograd + 1e-8
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_chains_have_autograds_gradients(seed):
+    random = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    model = random_chain(random)
+    for count, parts in ((32, 2), (7, 1), (40, 3), (1, 2)):
+        check_against_autograd(model, *batch(count, seed), parts)
+
+
+def test_model_2_has_autograds_gradients_while_it_learns(small_data):
+    torch.manual_seed(0)
+    model = ARCHITECTURES["2"].build().to(memory_format=torch.channels_last)
+    images, labels, _ = loop.on_device(small_data, torch.device("cpu"))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(25):
+        some = slice(13 * step, 13 * step + 32)
+        check_against_autograd(model, images[some], labels[some], 2)
+        optimizer.step()
+
+
+def test_logits_are_the_models():
+    model = ARCHITECTURES["2"].build()
+    images, _ = batch(2 * LANES + 5)
+    found = CompiledGradients(chain(model), 2, 2).logits(images)
+    assert np.allclose(found, model(images).detach().numpy(), atol=1e-6)
+
+
+def test_the_number_of_threads_changes_no_bit():
+    model = ARCHITECTURES["2"].build()
+    images, labels = batch(70)
+    found = []
+    for threads in (1, 2):
+        logits = CompiledGradients(chain(model), 2, threads)(images, labels)
+        found.append([logits, *(parameter.grad.clone() for parameter in model.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_what_is_not_a_number_stays_none():
+    """By it a training is stopped whose weights have run away."""
+    model = ARCHITECTURES["2"].build()
+    computed = CompiledGradients(chain(model), 2, 1)
+    with torch.no_grad():
+        model[0].weight.fill_(float("nan"))
+    assert torch.isnan(computed(*batch(32))).any()
+
+
+# In a training
+
+
+def recipe(optimizer: str = "sgd", **changes: object) -> Recipe:
+    rates = {"sgd": 0.1, "sgd-momentum": 0.02, "adam": 0.003}
+    values = {"dataset": "sample", "device": "cpu", "learning_rate": rates[optimizer], "epochs": 2} | changes
+    return Recipe("2", optimizer=optimizer, **values)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_training_is_the_one_by_autograd_but_for_rounding(optimizer, small_data):
+    ways = [list(loop.train(recipe(optimizer), small_data, compiled=way)) for way in (True, False)]
+    assert [events[0].compiled for events in ways] == [True, False]
+    ours, theirs = ([event.loss for event in events if isinstance(event, loop.Progress)][:8] for events in ways)
+    assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_a_run_goes_on_as_it_began(small_data):
+    for way in (True, False):
+        *_, whole = loop.train(recipe(), small_data, compiled=way)
+        end = next(
+            event for event in loop.train(recipe(), small_data, compiled=way) if isinstance(event, loop.EpochEnd)
+        )
+        *_, resumed = loop.train(
+            recipe(), small_data, load_checkpoint(save_checkpoint(end.checkpoint)), threads=1, compiled=way
+        )
+        assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
+
+
+def test_where_numba_is_missing_autograd_does_it(small_data, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "fmnist.training.kernels", None)
+    monkeypatch.delattr(training, "kernels", raising=False)
+    gradients.can_compile.cache_clear()
+    try:
+        events = [next(loop.train(recipe(), small_data)) for _ in range(2)]
+    finally:
+        gradients.can_compile.cache_clear()
+    assert not any(event.compiled for event in events)
+    assert caplog.text.count("Numba can't be loaded") == 1
+
+
+def test_the_cache_is_filled_once_kernels_were_compiled():
+    loop.load_kernels()
+    assert kernel_cache.is_filled() and not kernel_cache.is_awaited()
+
+
+def test_where_the_package_cannot_be_written_kernels_are_kept_beside_the_store(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"})
+    monkeypatch.setattr(kernel_cache.os, "access", lambda *_: False)
+    kernel_cache.keep_beside(tmp_path / "fmnist.db")
+    assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "kernels")
+    assert not kernel_cache.is_filled() and kernel_cache.is_awaited()
+    (tmp_path / "kernels" / "x").mkdir(parents=True)
+    (tmp_path / "kernels" / "x" / "kernels.part-1.py311.nbi").touch()
+    assert kernel_cache.is_filled()
