@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,23 +69,19 @@ def _gives(module: nn.Module, size: tuple[int, ...]) -> tuple[int, ...] | None:
 
     A class that somebody has derived may do anything: it is none of ours.
     """
-    kind = type(module)
-    if kind is nn.ReLU:
-        return size
-    if kind is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
-        count = 1
-        for side in size:
-            count *= side
-        return (count,)
-    if kind is nn.Linear and size == (module.in_features,):
-        return (module.out_features,)
-    if len(size) == 1:
+    if type(module) not in (nn.ReLU, nn.Flatten, nn.Linear, nn.Conv2d, nn.MaxPool2d):
         return None
-    channels, height, width = size
-    if kind is nn.Conv2d and module.in_channels == channels and _keeps_the_size(module):
-        return (module.out_channels, height, width)
-    if kind is nn.MaxPool2d and _halves(module) and min(height, width) > 1:
-        return (channels, height // 2, width // 2)
+    match module, size:
+        case nn.ReLU(), _:
+            return size
+        case nn.Flatten(start_dim=1, end_dim=-1), _:
+            return (math.prod(size),)
+        case nn.Linear() as linear, (count,) if count == linear.in_features:
+            return (linear.out_features,)
+        case nn.Conv2d() as convolution, (channels, height, width) if channels == convolution.in_channels:
+            return (convolution.out_channels, height, width) if _keeps_the_size(convolution) else None
+        case nn.MaxPool2d() as pooling, (channels, height, width) if min(height, width) > 1 and _halves(pooling):
+            return (channels, height // 2, width // 2)
     return None
 
 

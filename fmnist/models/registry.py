@@ -62,10 +62,10 @@ class Architecture:
     """Name and class of each module that has no parts, in the order in which an image passes them: ("8", "ReLU")."""
     rectified: bool = False
     """Whether its logits are what a ReLU gives, so that none can be negative."""
-    compiled: bool = False
-    """Whether its gradients can be computed by compiled kernels: `chain.convolves`."""
     source: Source | None = None
     """The file that a custom model stands in; None for one of the project's."""
+    compiled: bool = False
+    """Whether its gradients can be computed by compiled kernels: `chain.convolves`."""
 
     @property
     def custom(self) -> bool:
@@ -219,7 +219,7 @@ def register(
         named = tuple((str(index), kind) for index, kind in enumerate(modules))
         rectified = tuple(modules[-1:]) == ("ReLU",)
         architecture = Architecture(
-            id, name, layers, color, symbol, build, channels_last, parts, named, rectified, compiled
+            id, name, layers, color, symbol, build, channels_last, parts, named, rectified, compiled=compiled
         )
         if into is not None:
             into[id] = architecture

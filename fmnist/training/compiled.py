@@ -127,7 +127,7 @@ def _table(layers: list[Layer]) -> tuple[np.ndarray, int, int]:
         if kind == kernels.FLATTENING and len(takes) == 1:
             continue
         at = weights
-        bias = at + math.prod(layer.module.weight.shape) if kind in (kernels.CONVOLUTION, kernels.LINEAR) else at
+        bias = at + (layer.module.weight.numel() if isinstance(layer.module, nn.Conv2d | nn.Linear) else 0)
         weights += sum(parameter.numel() for parameter in layer.module.parameters())
         if bias == weights > at:
             absent.append(len(rows))
