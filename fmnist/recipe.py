@@ -69,7 +69,9 @@ class Recipe:
         return cls(**json.loads(text))
 
     def key(self, fingerprint: str) -> str:
-        """The cache key: equal for two recipes exactly when they must give the same weights on the same machine.
+        """The cache key: equal for two recipes exactly when they must give the same weights on the same machine by the
+        same versions. Whether compiled kernels or autograd computed the gradients is none of it: their weights differ
+        in rounding, as those of two machines do, and what is trained need not be trained again.
 
         Args:
             fingerprint: of the data (`Dataset.fingerprint`).
