@@ -1,4 +1,4 @@
-"""Of each campaign in bench/campaigns a few attacks; the rest is run by hand."""
+"""Of each campaign in bench/campaigns a few cases; the rest is run by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.campaigns import damaged_stores
+from bench.campaigns import damaged_stores, exports
+from fmnist.store.library import Library
+from fmnist.store.store import Store
 from fmnist.ui import resources
 
 
@@ -19,3 +21,13 @@ def test_a_damaged_store_is_shown_as_far_as_it_can_be_read(kind, number, trained
     # Columns from all tables: artifacts come first, runs in the middle.
     done, faults = damaged_stores.attack(trained_once, kind, number * 8, seed=1)
     assert not faults, done
+
+
+@pytest.mark.parametrize("model", ["0", "1", "2"])
+def test_card_snippet_onnx_and_script_give_the_accuracy_of_the_store(model, real_data, tmp_path):
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(name)
+    library = Library(Store(tmp_path / "own.db"))
+    [run] = [run for run in library.stores["reference"].runs() if (run.recipe.model, run.recipe.seed) == (model, 2)]
+    found = exports.check(library, run, real_data, ("safetensors", "onnx", "script"))
+    assert found == dict.fromkeys(found, run.finished_result.test_accuracy) and len(found) == 4

@@ -9,7 +9,7 @@ import click
 
 from fmnist.commands import CommandError, options, say
 from fmnist.commands.addresses import finished
-from fmnist.commands.options import Places
+from fmnist.commands.options import Places, say_recounted
 from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
 
 
@@ -35,6 +35,7 @@ def export(
     form = FORMATS[to]
     if form.tracking and not tracking_uri:
         raise CommandError(f"Where to? Name it with --tracking-uri, or in {TRACKING_URI}.")
+    say_recounted(places)
     runs = [finished(places.library, address) for address in dict.fromkeys(addresses)]
     if group:
         runs = chosen.widen(places.library, runs)

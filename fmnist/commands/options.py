@@ -193,6 +193,15 @@ class Places:
         return cache(lambda name: files.load(name, self.data, self.runs.parent))
 
 
+def say_recounted(places: Places) -> None:
+    """Count the runs that an earlier version finished from their weights, where that is possible; say how many."""
+    if places.library.own.rounded_ids():
+        from fmnist.predict.recount import recount
+
+        if count := recount(places.library.own, places.load):
+            say(f"{count} run{'s' if count > 1 else ''} of an earlier version: counted again, from the weights.")
+
+
 PLACES: list[click.Parameter] = [
     click.Option(
         ["--runs"],

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from fmnist import metrics
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import SIZES, TIMES, Run
@@ -159,12 +158,12 @@ class Library:
         )
 
     def logits(self, run: Run) -> np.ndarray:
-        """Test logits of a finished run, float16 (N, 10)."""
+        """Test logits of a finished run, float16 (N, 10): for probabilities; what is predicted, `predictions` tells."""
         return self.stores[run.source].logits(run.id)
 
     def predictions(self, run: Run) -> np.ndarray:
         """Predicted test labels of a finished run, uint8 (N,)."""
-        return metrics.predict(self.logits(run))
+        return self.stores[run.source].predicted_classes(run)
 
     def weights(self, run: Run) -> bytes:
         """Weights of a finished run, a safetensors file."""

@@ -131,7 +131,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
                 artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
             case training.Finished():
-                yield _end(event, points, artifacts)
+                yield _end(event, order.recipe.epochs, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
             rate = (image_passes(order.recipe, event.step, steps) - done) / (time.monotonic() - began)
@@ -142,10 +142,11 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 return
 
 
-def _end(event: loop.Finished, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
+def _end(event: loop.Finished, epochs: int, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
     from safetensors.torch import save
 
-    artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)}
+    predicted = {f"predictions/{epochs}": pack(event.predictions)}
+    artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)} | predicted
     artifacts.pop("checkpoint", None)
     return EndReport(Status.DONE, points=points, result=event.result, artifacts=artifacts)
 

@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from fmnist.compare.calibration import Calibrated, calibrated, ensemble_logits
+from fmnist.compare.confusion import at_the_end
 from fmnist.compare.sentences import say_on_test_images
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataError
@@ -197,7 +198,8 @@ def _say_how_good(library: Library, dataset: str, answers: Sequence[Answer]) -> 
 
 
 def _on_test_images(library: Library, runs: Sequence[Run], labels: np.ndarray) -> Calibrated:
-    return calibrated(ensemble_logits([library.logits(run) for run in runs]), labels)
+    _, answer = at_the_end(library, runs)
+    return calibrated(ensemble_logits([library.logits(run) for run in runs]), answer, labels)
 
 
 def _bars(answer: Answer) -> str:

@@ -98,6 +98,7 @@ def test_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sampl
         *_, alone = loop.train(recipe, small_sample, threads=run.threads)
         assert same_weights(store.weights(run.id), alone.weights)
         assert (store.logits(run.id) == alone.logits).all()
+        assert (store.predicted_classes(run) == alone.predictions).all()
         assert store.history([run.id], "test")["epoch"].tolist() == [1, 2, 3]
     wait_for(lambda: "node-b" not in {node.name for node in launcher.cluster_state(store, nodes.address).nodes})
 
