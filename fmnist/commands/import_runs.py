@@ -241,7 +241,8 @@ class _Source:
             _need(_number(columns[name], 0, LATEST), f"no time {name}")
         for name in ("threads", "parameters", "steps"):
             _need(_whole(columns[name], 1), f"no number of {name}")
-        _need(_whole(columns["multiply_adds"], 0), "no number of multiply_adds")
+        counted = columns["multiply_adds"]
+        _need(counted is None or _whole(counted, 0), "no number of multiply_adds")
         _need(columns["step"] == columns["steps"], "a last step that is not its number of steps")
         _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
         _need(columns["error"] is None, "an error, though it is done")

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
-from fmnist.models import inference
+from fmnist.models import arithmetic, inference
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.predict import prediction
 from fmnist.store import checksums
@@ -228,7 +228,7 @@ def _check_weights(check: _Check, library: Library, run: Run, logits: np.ndarray
         return
     images = inference.as_input(dataset.test_images)
     check.equal("parameters", inference.parameter_count(model), "from the model")
-    check.equal("multiply_adds", inference.multiply_adds(model, images[:1]), "from the model")
+    check.equal("multiply_adds", arithmetic.multiply_adds(model, images[:1]), "from the model")
     check.equal("zero_layers", inference.zero_layers(model, images), "from the weights")
     if logits is not None:
         threads = ARCHITECTURES[run.recipe.model].parts

@@ -102,6 +102,9 @@ def _group(chosen: Chosen, group: list[Run], *, heading: bool) -> list[str]:
     """All about the runs of one recipe."""
     architecture, title = ARCHITECTURES[group[0].recipe.model], dataset_title(group[0])
     code, name = source(architecture)
+    known = group[0].multiply_adds
+    uncounted = "its multiplications for an image are not counted"
+    counted = uncounted if known is None else f"{known:,} multiplications with an addition for an image"
     parts = [f"## {_title(group)}", ""] if heading else []
     parts += [
         f"An image classifier for {title}: grey images of 28 × 28 pixels, {len(classes(group[0]))} classes "
@@ -109,8 +112,8 @@ def _group(chosen: Chosen, group: list[Run], *, heading: bool) -> list[str]:
         "",
         f"{'###' if heading else '##'} Architecture",
         "",
-        f"{architecture.name}: {architecture.layers}. {group[0].parameters:,} parameters, "
-        f"{group[0].multiply_adds:,} multiplications with an addition for an image. `{name}()` builds it:",
+        f"{architecture.name}: {architecture.layers}. {group[0].parameters:,} parameters, {counted}. `{name}()` builds "
+        "it:",
         "",
         "```python",
         code.rstrip(),

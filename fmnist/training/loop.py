@@ -21,13 +21,13 @@ from torch.nn.functional import cross_entropy
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
+from fmnist.models.arithmetic import multiply_adds
 from fmnist.models.inference import (
     as_input,
     as_plain,
     build,
     evaluate,
     inference_seconds,
-    multiply_adds,
     now,
     parameter_count,
     zero_layers,
@@ -54,7 +54,7 @@ class Started:
     device: str  # "cpu", or the GPU's name
     threads: int  # CPU threads of one step
     parameters: int
-    multiply_adds: int  # of one image's forward pass
+    multiply_adds: int | None  # of one image's forward pass; None: not counted
     steps: int  # of the whole run
     step: int  # already done: more than 0 when resuming
 
