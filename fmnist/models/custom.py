@@ -273,6 +273,7 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             tuple((name, kind) for name, kind in answer["modules"]),
             answer["rectified"],
             source,
+            answer["remark"],
         )
         for source, answer in good
     ], wrong

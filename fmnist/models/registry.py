@@ -64,6 +64,8 @@ class Architecture:
     """Whether its logits are what a ReLU gives, so that none can be negative."""
     source: Source | None = None
     """The file that a custom model stands in; None for one of the project's."""
+    remark: str = ""
+    """What makes a custom model learn badly, though it can be trained: a sentence, or nothing."""
 
     @property
     def custom(self) -> bool:

@@ -53,6 +53,9 @@ def ask(library: Library) -> None:
     models, dataset, seeds = ask_what()
     for fault in custom.faults():
         st.error(escape(fault.text), icon=":material/code_off:")
+    for model in map(ARCHITECTURES.__getitem__, models):
+        if model.remark:
+            st.warning(escape(f"{model.name}: {model.remark}"), icon=":material/code:")
     grid = ask_recipe(models, dataset, seeds)
     try:
         images = resources.dataset(dataset, library.own)
