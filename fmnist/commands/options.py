@@ -15,7 +15,7 @@ from fmnist import settings
 from fmnist.commands import CommandError, say
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
-from fmnist.data.files import Dataset
+from fmnist.data.files import DataMissing, Dataset
 from fmnist.grid import decimals, whole_numbers
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
@@ -190,8 +190,18 @@ class Places:
 
     @cached_property
     def load(self) -> Callable[[str], Dataset]:
-        """Gives the data set with a name; each is read once."""
-        return cache(lambda name: files.load(name, self.data, self.runs.parent))
+        """Gives the data set with a name; each is read once. Where it is missing, the error says how to get it."""
+
+        def load(name: str) -> Dataset:
+            try:
+                return files.load(name, self.data, self.runs.parent)
+            except DataMissing as error:
+                command = files.download_command(DATASETS[name], self.data)
+                if settings.read_only() or command in str(error):
+                    raise
+                raise DataMissing(f"{error} To get it: {command}") from None
+
+        return cache(load)
 
 
 PLACES: list[click.Parameter] = [

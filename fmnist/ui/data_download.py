@@ -42,7 +42,9 @@ def offer_data(store: Store, name: str, missing: DataError) -> None:
         st.markdown(f"**Download it** from where its authors publish it ({size}, checked by its sums).")
         _download_panel(info, store.data_root(name))
     with right:
-        st.markdown(f"**Or name a folder** that holds `{info.torchvision}/raw/`. It is only read.")
+        st.markdown(
+            f"**Or name a folder** with its files, `{info.torchvision}/raw/` or what is above it. It is only read."
+        )
         if settings.named_data_root():
             st.caption("FMNIST_DATA names the folder here; start the dashboard without it to choose one on this page.")
         else:

@@ -250,6 +250,19 @@ def test_train_without_data(fmnist, tmp_path):
     check_refused(fmnist("train", "--data", tmp_path / "nothing"), tmp_path / "nothing", "FashionMNIST")
 
 
+def test_where_data_are_missing_the_command_that_gets_them_is_named(fmnist, tmp_path, monkeypatch):
+    there = tmp_path / "my data"
+    command = f"python -m fmnist data download --data '{there}'"
+    for arguments in (["train"], ["time"], ["data", "check"]):
+        assert fmnist(*arguments, "--data", there).err.rstrip().endswith(f"To get it: {command}")
+    monkeypatch.setenv("FMNIST_DATA", str(there))
+    assert fmnist("train").err.rstrip().endswith("To get it: python -m fmnist data download")
+    said = fmnist("train", "--dataset", "mnist").err.rstrip()
+    assert said.endswith("To get it: python -m fmnist data download --dataset mnist")
+    monkeypatch.setenv("FMNIST_READ_ONLY", "1")
+    assert "download" not in fmnist("data", "check").err
+
+
 # compare
 
 
