@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What tells a terminal to do something: colour the text, move, ring. ECMA-48, 5.4 and 8.3.89."""
 
 
 def exact(number: float) -> str:
@@ -19,4 +23,20 @@ def listed(names: Iterable[str], last: str = "and") -> str:
 
 def escape(text: str) -> str:
     """Text of unknown origin, to stand in Markdown as it is."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in text)
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in plain(text))
+
+
+def plain(text: str) -> str:
+    """Text without what is meant for a terminal."""
+    return TERMINAL.sub("", text)
+
+
+def reason(error: BaseException, most: int = 200) -> str:
+    """What somebody else's code raised, for the middle of a sentence: the first line, without a full stop.
+
+    Args:
+        most: characters.
+    """
+    text = getattr(error, "strerror", None) or plain(str(error))
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(". ")[:most]

@@ -27,7 +27,7 @@ from fmnist.data import sample
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE, DatasetInfo, File
 from fmnist.data.folders import RAW, forms
 from fmnist.data.folders import raw_folder as raw_folder
-from fmnist.words import listed
+from fmnist.words import listed, reason
 
 SAMPLE_SEEDS = (1, 2)
 IDX_TYPES: dict[bytes, np.dtype[Any]] = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
@@ -87,7 +87,7 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
         missing = [file.name for file in info.files if not any(path.exists() for path in forms(folder, file))]
         unpacked = [file for file in missing if (folder / file).exists()]
     except OSError as error:  # A folder that may not be entered, or no name for one.
-        raise DataError(f"{root} can't be read: {error.strerror or error}.") from None
+        raise DataError(f"{root} can't be read: {reason(error)}.") from None
     if unpacked:
         raise DataMissing(
             f"{info.title} is in {folder} only unpacked, but sums are published of its packed files: put "
@@ -145,7 +145,7 @@ def _read_idx(info: DatasetInfo, root: Path, folder: Path, file: File) -> np.nda
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataError(f"{path} is damaged or cut off: it can't be unpacked. {remedy}") from None
     except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror or error}.") from None
+        raise DataError(f"{path} can't be read: {reason(error)}.") from None
     # Magic number: two zero bytes, the type, the number of dimensions; then each dimension's size.
     dtype = IDX_TYPES.get(content[:3])
     dimensions = content[3] if len(content) > 3 else 0
@@ -222,7 +222,7 @@ def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
             for path in raw_folder(name, Path(temporary)).iterdir():
                 path.replace(folder / path.name)
     except OSError as error:
-        raise DataError(f"{info.title} can't be saved in {root}: {error.strerror or error}.") from None
+        raise DataError(f"{info.title} can't be saved in {root}: {reason(error)}.") from None
 
 
 def downloaded(name: str, root: Path) -> int:
@@ -241,9 +241,9 @@ def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int
         lines = process.reports or ["no reason was given"]
         if any("No space left" in line for line in lines):
             raise OSError(28, "no space left on the device")
-        reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
+        why = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
         raise DataError(
-            f"{info.title} could not be downloaded ({reason[:200]}). "
+            f"{info.title} could not be downloaded ({why[:200]}). "
             "Check the network connection and try again, or train on the sample data, which needs no download."
         )
     yield info.download_bytes

@@ -22,6 +22,7 @@ from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import prediction
 from fmnist.store.run import Run
+from fmnist.words import reason
 
 CHECKED_IMAGES = 1000
 TOLERANCE = 1e-4
@@ -63,8 +64,8 @@ def _export(model: nn.Module, run: Run) -> onnx.ModelProto:
         assert program is not None
         return program.model_proto
     except Exception as error:  # A model of the user's may use whatever can't be exported, in whatever way.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ExportError(f"{run.name} can't be exported to ONNX by PyTorch {torch.__version__}: {reason}") from None
+        why = reason(error)
+        raise ExportError(f"{run.name} can't be exported to ONNX by PyTorch {torch.__version__}: {why}.") from None
 
 
 def _describe(model: onnx.ModelProto, chosen: Chosen, run: Run, path: Path) -> None:

@@ -103,7 +103,7 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
         try:
             converted = conversion.convert(picture, DATASETS[dataset].subject.framing, without=without)
         except ImageError as error:
-            st.error(str(error), icon=":material/broken_image:")
+            st.error(escape(str(error)), icon=":material/broken_image:")
             return
         image = conversion.change(converted.image, **changes | {"scale": changes["scale"] / 100})
         _show_answers(library, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)

@@ -125,7 +125,7 @@ def train(library: Library, plan: Plan, cluster: str | None) -> None:
             plan.keyed, library.own.data_root(plan.grid.dataset), again=plan.again, cluster=cluster, asker=login.asker()
         )
     except TooManyRuns as error:
-        st.warning(str(error), icon=":material/front_hand:")
+        st.warning(escape(str(error)), icon=":material/front_hand:")
         return
     st.session_state["asked"] = [id for id, _ in queued]
     if any(needed for _, needed in queued):

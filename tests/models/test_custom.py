@@ -20,7 +20,7 @@ from conftest import is_one_sentence, keep_as_sample, kill_trainers, only_traine
 from export.test_export import alone, write_idx
 from helpers import ui
 from helpers.making import finished_run
-from helpers.ui import PAGES, PROJECT, again, says, texts, visit
+from helpers.ui import PAGES, PROJECT, again, says, shown, texts, visit
 
 from fmnist import __main__ as cli
 from fmnist.compare.diagnosis import diagnose
@@ -100,6 +100,10 @@ def own() -> list[Architecture]:
 # What is said of models that can't be used
 
 FAULTS = {
+    "raises in colours": (
+        forward("raise ValueError('\\x1b[31mtoo \\x1b[1mred\\x1b[0m')"),
+        "training mode: ValueError: too red (line 13)",
+    ),
     "wrong shape": (forward("return self.linear(x.flatten(1))[:, :5]"), "gives (2, 5) where (2, 10) is needed"),
     "raises in forward": (forward("raise KeyError('depth')"), "pass in training mode: KeyError: 'depth' (line 13)"),
     "raises when built": (forward("return x", init="nn.Linear(wide, 3)"), "built: NameError: name 'wide' is not"),
@@ -725,7 +729,7 @@ def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, s
     found = custom.registered(own()[0].source)
     sys.modules[found["odd"].build.__module__].LATER = True
     at = visit("pages/4_Predict.py", data="Sample data", how="Test image")
-    assert any("Odd (models_0.py) has raised ValueError: No" in text for text in texts(at, "error"))
+    assert any("Odd (models_0.py) has raised ValueError: No" in text for text in shown(at, "error"))
     assert says(at, "Tiny") and says(at, "Model 0")
 
 
