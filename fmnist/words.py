@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -13,6 +14,18 @@ def exact(number: float) -> str:
     """A number in as few digits as read as the same number: "0.1", "1", "0.0031622776601683795"."""
     text = repr(float(number))
     return text.removesuffix(".0")
+
+
+def digits(number: float, count: int = 3) -> str:
+    """A number with so many digits that count, or all of those before the point: "0.0123", "1.46", "32.1", "1,234"."""
+    if not number or not math.isfinite(number):
+        return f"{number:.0f}"
+    return f"{number:,.{max(0, count - 1 - math.floor(math.log10(abs(number))))}f}"
+
+
+def as_number(text: str) -> float:
+    """What `digits` has printed. Ratios are of the figures that stand beside them: whoever divides these finds it."""
+    return float(text.replace(",", ""))
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fmnist.words import escape, listed, plain, reason
+from fmnist.words import as_number, digits, escape, listed, plain, reason
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,12 @@ def test_what_is_meant_for_a_terminal_is_left_out(told):
 )
 def test_what_others_raise_is_told_in_a_line(error, said):
     assert reason(error) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.012345, "0.0123"), (1.4649, "1.46"), (32.149, "32.1"), (1234.4, "1,234"), (0, "0"), (-0.5, "-0.500")],
+)
+def test_three_digits_count_and_read_as_what_was_printed(number, text):
+    assert digits(number) == text
+    assert as_number(text) == pytest.approx(number, rel=5e-3)

@@ -38,6 +38,7 @@ from fmnist.store.run import Result
 from fmnist.training.checkpoint import Checkpoint, restore, state
 from fmnist.training.gradients import Gradients
 from fmnist.training.randomness import Draws, order
+from fmnist.words import exact
 
 REPORTS_PER_EPOCH = 75
 WARM_UP_STEPS = 5
@@ -259,7 +260,7 @@ def _check(loss: float, step: int, epoch: int, recipe: Recipe) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
             f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): the weights have run away. "
-            f"Train with a lower learning rate, such as {recipe.learning_rate / 10:g}."
+            f"Train with a lower learning rate, such as {exact(float(f'{recipe.learning_rate / 10:.2g}'))}."
         )
 
 
