@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from fmnist.compare import statistics
+from fmnist.compare import ensemble, statistics
 from fmnist.export.chosen import LICENCES, Chosen, classes, dataset_title, file_name
 from fmnist.export.source import source
 from fmnist.models.registry import ARCHITECTURES
@@ -178,6 +178,9 @@ def _results(chosen: Chosen, group: Sequence[Run]) -> list[str]:
             f"{interval[1]:.2%} (Student's t: where the mean of very many seeds may lie), from {min(accuracies):.2%} "
             f"to {max(accuracies):.2%}.",
         ]
+    if len(group) > 1 and (data := chosen.data(group[0])):
+        together = ensemble.on_test_images(chosen.library, group, data.test_labels).accuracy
+        parts += ["", f"The mean of their probabilities, by which `predict.py` answers: **{together:.2%}** right."]
     recalls = pd.DataFrame([chosen.recalls(run) for run in group])
     if recalls.empty:
         return [*parts, "", "The recall of each class was not worked out: the test images were not at hand.", ""]

@@ -182,6 +182,9 @@ def test_the_card_states_what_was_measured(chosen, small_data, tmp_path):
         assert f"| {name} | {recall:.1%} |" in text
     for run in chosen.runs:
         assert not run.trouble or run.trouble in text
+    together = np.mean([metrics.softmax(chosen.library.logits(run)) for run in chosen.runs[:2]], axis=0)
+    right = np.mean(together.argmax(axis=1) == small_data.test_labels)
+    assert f"by which `predict.py` answers: **{right:.2%}** right." in text
 
 
 def test_a_card_without_data_says_what_it_lacks(without_data, tmp_path):
