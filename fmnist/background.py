@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from fmnist import settings
+from fmnist.words import plain
 
 SAID = "fmnist: "
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -97,7 +98,7 @@ class BackgroundProcess:
     @property
     def reports(self) -> list[str]:
         """The lines that it has written to its standard error."""
-        return _content(self._reports).splitlines()
+        return plain(_content(self._reports)).splitlines()
 
     @property
     def sentences(self) -> list[str]:

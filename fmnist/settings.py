@@ -55,12 +55,13 @@ def home() -> Path:
 
 def runs() -> Path:
     """FMNIST_RUNS: the store's file, or its folder; else `runs/` in `home`."""
-    return absolute(os.environ.get("FMNIST_RUNS") or home() / "runs")
+    named = unquoted(os.environ.get("FMNIST_RUNS", ""))
+    return absolute(named or home() / "runs")
 
 
 def named_data_root() -> Path | None:
     """FMNIST_DATA: the data root; None where it is not set, and a page may choose one."""
-    named = os.environ.get("FMNIST_DATA")
+    named = unquoted(os.environ.get("FMNIST_DATA", ""))
     return absolute(named) if named else None
 
 
@@ -71,13 +72,22 @@ def data_root() -> Path:
 
 def model_files() -> list[Path]:
     """FMNIST_MODELS: the files with custom models, several as in PATH, whether they exist or not."""
-    named = os.environ.get(MODELS, "").split(os.pathsep)
-    return [absolute(name.strip()) for name in named if name.strip()]
+    named = map(unquoted, os.environ.get(MODELS, "").split(os.pathsep))
+    return [absolute(name) for name in named if name]
 
 
 def ray_address() -> str | None:
     """FMNIST_RAY_ADDRESS: the Ray cluster that shall train new runs, as HOST:PORT or auto; None for this machine."""
     return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
+
+
+def unquoted(path: str | Path) -> str:
+    """A path without the blanks and quotes that come along when it is copied: a file manager and an .env file put them
+    there, and a shell takes them away, a form does not."""
+    text = str(path).strip()
+    while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
 
 
 def absolute(path: str | Path) -> Path:

@@ -29,6 +29,11 @@ def test_what_it_says_is_told_from_what_its_libraries_write():
     assert process.fault("It broke off.") == "Another."
 
 
+def test_what_a_library_colours_is_told_without_colours():
+    process = run("import sys; from fmnist import background; sys.stderr.write('\\x1b[31mfmnist: Too red.\\x1b[0m\\n')")
+    assert process.sentences == ["Too red."]
+
+
 def test_one_that_could_not_say_it():
     assert run("raise RuntimeError('fmnist broke')").fault("It broke off.") == "It broke off."
 

@@ -61,6 +61,18 @@ def test_a_variable_comes_before_the_default(place, monkeypatch, tmp_path, reque
     assert settings.data_root() == settings.named_data_root() == tmp_path / "here"
 
 
+@pytest.mark.parametrize("named", ['"{}"', " {} ", "'{}'\n", "\" '{}'\""])
+def test_quotes_and_blanks_around_a_path_do_not_belong_to_it(named, monkeypatch, tmp_path):
+    here = tmp_path / 'a folder\'s "place"'
+    for name in ("FMNIST_RUNS", "FMNIST_DATA", "FMNIST_MODELS"):
+        monkeypatch.setenv(name, named.format(here))
+    assert settings.runs() == settings.data_root() == here and settings.model_files() == [here]
+    monkeypatch.setenv("FMNIST_MODELS", f'"{here}"{os.pathsep}"other.py"')
+    monkeypatch.chdir(tmp_path)
+    assert settings.model_files() == [here, tmp_path / "other.py"]
+    assert settings.unquoted('"') == '"' and settings.unquoted("' '") == ""
+
+
 def test_an_empty_variable_is_none(monkeypatch, installed):
     for name in ("FMNIST_RUNS", "FMNIST_DATA", "FMNIST_MODELS", "FMNIST_RAY_ADDRESS"):
         monkeypatch.setenv(name, "")

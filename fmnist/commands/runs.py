@@ -69,6 +69,8 @@ def show(places: Places, address: tuple[str, int], format: str) -> None:
         print_json(known)
         return
     rows = [(name, value) for name, value in known.items() if value is not None and not isinstance(value, dict)]
+    if known["status"] == Status.DONE and known["multiply_adds"] is None:
+        rows.append(("multiply_adds", "not counted"))
     for part in ("recipe", "result", "versions"):
         rows += [(f"{part} {name}", value) for name, value in (known[part] or {}).items()]
     columns = (Column("name", lambda row: row[0]), Column("value", lambda row: str(row[1]), shortens=True))

@@ -33,6 +33,7 @@ from fmnist.models import custom_answers
 from fmnist.models.custom_answers import Answer
 from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, in_short, registering
 from fmnist.models.source import Source
+from fmnist.words import reason
 
 if TYPE_CHECKING:
     from torch import nn
@@ -161,8 +162,7 @@ def _sources() -> tuple[list[Source], list[Fault]]:
         except SyntaxError as error:  # Of the declared encoding too.
             wrong.append(Fault(path.name, f"{path.name} can't be read: {error.msg} (line {error.lineno or 1})."))
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            wrong.append(Fault(path.name, f"{named}, which can't be read: {why}."))
+            wrong.append(Fault(path.name, f"{named}, which can't be read: {reason(error)}."))
     return list(found.values()), wrong
 
 
@@ -273,6 +273,7 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             tuple((name, kind) for name, kind in answer["modules"]),
             answer["rectified"],
             source,
+            answer["remark"],
         )
         for source, answer in good
     ], wrong

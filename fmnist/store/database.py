@@ -14,6 +14,7 @@ from pathlib import Path
 from fmnist import settings
 from fmnist.store.run import Status
 from fmnist.store.schema import APPLICATION_ID, NEEDED, SCHEMA_VERSION, UPGRADES, make, upgrade
+from fmnist.words import reason
 
 State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
 """Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
@@ -217,7 +218,7 @@ class Database:
                     "or choose another place with FMNIST_RUNS.",
                     sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
                     sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
-                }.get(code, f"{place} can't be used: {error}.")
+                }.get(code, f"{place} can't be used: {reason(error)}.")
             ) from error
         except UnicodeError as error:  # In SQLite's own message, which quotes what it found in the file.
             raise DamagedStore(
@@ -225,7 +226,7 @@ class Database:
             ) from error
         except OSError as error:
             raise StoreError(
-                f"{self.path.parent} can't be used for the results ({error.strerror or error}): "
+                f"{self.path.parent} can't be used for the results ({reason(error)}): "
                 "choose another place with FMNIST_RUNS."
             ) from error
 

@@ -203,10 +203,15 @@ def as_row(run: Run) -> dict[str, Any]:
         "finished": run.finished,
         "accuracy": result.test_accuracy,
         "dead": result.dead,
-        **{name: math.nan if getattr(result, name) is None else getattr(result, name) for name in TIMES},
+        **{name: _number(getattr(result, name)) for name in TIMES},
         "conditions": run.conditions,
-        **{name: getattr(run, name) for name in SIZES},
+        **{name: _number(getattr(run, name)) for name in SIZES},
     }
+
+
+def _number(value: float | None) -> float:
+    """NaN where a run does not know it: it was not measured, or can't be counted."""
+    return math.nan if value is None else value
 
 
 def newest_per_seed(runs: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from fmnist.store.run import Status
 from fmnist.store.store import Store, StoreError
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState
+from fmnist.words import reason
 
 EXPECTED = "trainer_files"  # The setting of the store in which `expected_files` stands.
 
@@ -50,7 +51,7 @@ def held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
         return
     except OSError as error:
         raise StoreError(
-            f"{Path(lock.lock_file).parent} can't be written ({error.strerror or error}): "
+            f"{Path(lock.lock_file).parent} can't be written ({reason(error)}): "
             "nothing can be trained there. Choose another place with FMNIST_RUNS."
         ) from error
     try:
@@ -111,7 +112,7 @@ def start(store: Store) -> None:
     try:
         background.detach(*command, log=log_path(store.path))
     except OSError as error:
-        raise StoreError(f"The scheduler can't be started ({error.strerror or error}).") from error
+        raise StoreError(f"The scheduler can't be started ({reason(error)}).") from error
 
 
 def cluster_state(store: Store, address: str) -> ClusterState:

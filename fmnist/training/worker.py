@@ -29,6 +29,7 @@ from fmnist.store.run import Point, Start, Status
 from fmnist.training.estimate import image_passes
 from fmnist.training.hardware import machine, versions
 from fmnist.training.messages import EndReport, Message, Order, Prepare, ProgressReport, Report, Stop
+from fmnist.words import reason
 
 if TYPE_CHECKING:
     from fmnist.training import loop
@@ -157,8 +158,7 @@ def _load_training() -> ModuleType:
     except (ImportError, OSError, RuntimeError) as error:
         # What a torch raises that does not fit its libraries, its Python or the machine.
         raise files.DataError(
-            f"PyTorch can't be loaded ({str(error).splitlines()[0]}): "
-            "install it again with pip install -r requirements.txt."
+            f"PyTorch can't be loaded ({reason(error)}): install it again with pip install -r requirements.txt."
         ) from error
 
 

@@ -17,6 +17,7 @@ from fmnist import settings
 from fmnist.store.run import Run
 from fmnist.training.messages import ClusterState, Order, Stop
 from fmnist.training.worker import serve
+from fmnist.words import reason
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -106,7 +107,7 @@ def serve_cluster(connection: Connection, address: str) -> None:
     try:
         from fmnist.training import ray_cluster
     except ImportError as error:
-        problem = f"Ray can't be loaded ({error}): install it with {settings.how_to_install('ray')}."
+        problem = f"Ray can't be loaded ({reason(error)}): install it with {settings.how_to_install('ray')}."
         connection.send(ClusterState(address, problem=problem))
         return
     ray_cluster.serve(connection, address)

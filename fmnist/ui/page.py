@@ -12,6 +12,7 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
+from fmnist.words import escape
 
 CSS = """
 <style>
@@ -44,7 +45,7 @@ def page(title: str, question: str) -> Iterator[None]:
     try:
         login.enter()
     except SettingsError as error:
-        st.error(str(error), icon=":material/lock:")
+        st.error(escape(str(error)), icon=":material/lock:")
         st.stop()
     st.title(question, anchor=False)
     place = st.container()
@@ -70,9 +71,9 @@ def explained() -> Iterator[None]:
         if damage.run not in met:
             met.add(damage.run)
             st.rerun()
-        st.error(str(damage), icon=":material/error:")
+        st.error(escape(str(damage)), icon=":material/error:")
     except (SettingsError, DataError, ModelError, StoreError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(str(error)), icon=":material/error:")
 
 
 def is_dark() -> bool:

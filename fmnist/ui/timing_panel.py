@@ -113,7 +113,7 @@ def time_again(
     clock, subject = _clock(), (str(library.own.path), identity(groups))
     running = clock.running()
     if subject in clock.faults:
-        st.error(clock.faults[subject], icon=":material/timer_off:")
+        st.error(escape(clock.faults[subject]), icon=":material/timer_off:")
     if subject in clock.measured and not (running and clock.subject == subject):
         _show(clock.measured[subject], [group.title for group in groups])
     active = len(library.own.runs(*ACTIVE))

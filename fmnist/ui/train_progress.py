@@ -181,7 +181,7 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
         try:
             library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
         except TooManyRuns as error:
-            st.toast(str(error), icon=":material/front_hand:")
+            st.toast(escape(str(error)), icon=":material/front_hand:")
             return
         launcher.start(library.own)
         st.rerun()

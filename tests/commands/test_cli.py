@@ -250,6 +250,19 @@ def test_train_without_data(fmnist, tmp_path):
     check_refused(fmnist("train", "--data", tmp_path / "nothing"), tmp_path / "nothing", "FashionMNIST")
 
 
+def test_where_data_are_missing_the_command_that_gets_them_is_named(fmnist, tmp_path, monkeypatch):
+    there = tmp_path / "my data"
+    command = f"python -m fmnist data download --data '{there}'"
+    for arguments in (["train"], ["time"], ["data", "check"]):
+        assert fmnist(*arguments, "--data", there).err.rstrip().endswith(f"To get it: {command}")
+    monkeypatch.setenv("FMNIST_DATA", str(there))
+    assert fmnist("train").err.rstrip().endswith("To get it: python -m fmnist data download")
+    said = fmnist("train", "--dataset", "mnist").err.rstrip()
+    assert said.endswith("To get it: python -m fmnist data download --dataset mnist")
+    monkeypatch.setenv("FMNIST_READ_ONLY", "1")
+    assert "download" not in fmnist("data", "check").err
+
+
 # compare
 
 
@@ -361,6 +374,25 @@ def test_predict_as_csv(fmnist, trained, shirt):
     for row, answer in zip(rows, json.loads(fmnist(*arguments, "json").out), strict=True):
         assert (row["file"], row["model"], row["label"]) == (str(shirt), answer["model"], answer["label"])
         assert [float(row[name]) for name in CLOTHES.classes] == answer["probabilities"]
+
+
+def test_beside_answers_stands_how_often_what_answers_is_right(fmnist, trained, shirt, small_data, tmp_path):
+    right = {}
+    for model, runs in (("0", (1, 2)), ("1", (3,))):
+        shares = np.mean([metrics.softmax(trained.logits(id)) for id in runs], axis=0)
+        right[model] = np.mean(shares.argmax(axis=1) == small_data.test_labels)
+    assert right["0"] not in {trained.run(id).result.test_accuracy for id in (1, 2)}  # Neither run's.
+    arguments = ("predict", shirt, "--dataset", "sample", "--format")
+    for row in json.loads(fmnist(*arguments, "json").out):
+        assert (row["seeds"], row["test_accuracy"]) == (
+            {"0": 2, "1": 1}[row["model"]],
+            pytest.approx(right[row["model"]]),
+        )
+    for row in csv.DictReader(io.StringIO(fmnist(*arguments, "csv").out)):
+        assert float(row["test_accuracy"]) == pytest.approx(right[row["model"]])
+    said = fmnist(*arguments, "table").err
+    assert f"mean of 2 seeds: {right['0']:.1%} of the test images right" in said
+    assert f"seed 0: {right['1']:.1%} of the test images right" in said
 
 
 def test_one_bad_picture_is_named_and_the_others_are_answered(fmnist, trained, shirt, tmp_path, monkeypatch):

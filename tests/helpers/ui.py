@@ -72,6 +72,11 @@ def texts(at: AppTest, *kinds: str) -> list[str]:
     return [element.value for kind in kinds for element in getattr(at, kind)]
 
 
+def shown(at: AppTest, *kinds: str) -> list[str]:
+    """The same as a reader sees it, where signs of Markdown are escaped."""
+    return [re.sub(r"\\([^\w\s])|\\(_)", r"\1\2", text) for text in texts(at, *kinds)]
+
+
 def says(at: AppTest, words: str) -> bool:
     """Whether some text on the page contains the words."""
     kinds = ("title", "markdown", "caption", "info", "warning", "error", "success")
