@@ -56,8 +56,8 @@ def _use_folder(store: Store, name: str, folder: str) -> None:
     try:
         root = files.data_root(folder)
         files.load(name, root, store.path.parent)
-    except (DataError, ValueError) as error:
-        st.error(str(error) if isinstance(error, DataError) else "That is not the name of a folder.")
+    except (DataError, settings.SettingsError, ValueError) as error:
+        st.error("That is not the name of a folder." if isinstance(error, ValueError) else str(error))
         return
     store.choose_data_root(name, root)
     st.rerun()
