@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import keep_as_sample
 
-from bench.campaigns import damaged_stores
+from bench.campaigns import damaged_stores, kills
 from fmnist.ui import resources
 
 
@@ -18,4 +20,19 @@ def test_a_damaged_store_is_shown_as_far_as_it_can_be_read(kind, number, trained
     monkeypatch.setenv("FMNIST_RUNS", str(tmp_path))
     # Columns from all tables: artifacts come first, runs in the middle.
     done, faults = damaged_stores.attack(trained_once, kind, number * 8, seed=1)
+    assert not faults, done
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_data, tmp_path_factory) -> kills.Undisturbed:
+    """A training that nobody disturbs: of some thousand steps, so that it can be."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    keep_as_sample(small_data, folder)
+    return kills.undisturbed(next(folder.glob("sample-*.npz")), epochs=6, batch_size=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked for in /proc")
+@pytest.mark.parametrize("kind", kills.KINDS)
+def test_a_training_goes_on_at_the_first_call_whichever_process_was_killed(kind, undisturbed):
+    done, faults = kills.attack(undisturbed, kind, number=1)
     assert not faults, done

@@ -1,4 +1,4 @@
-"""Where the program runs has no temporary folder, no home folder, a user without a name, nothing that can be written."""
+"""It runs without a usable temporary folder, without a home folder, by a user without a name, on a read-only disk."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from fmnist.store.store import Store, StoreError, store_path
 from fmnist.training import launcher, worker_handle
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Order, Prepare, ProgressReport, Report
-from fmnist.training.worker_handle import Job, WorkerHandle
+from fmnist.training.worker_handle import Job, WorkerError, WorkerHandle
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
@@ -71,6 +71,7 @@ class Scheduler:
 
         Raises:
             StoreError: nothing can be written any more; runs can be taken up again from their last saved epoch.
+            WorkerError: nothing can be trained any more.
         """
         idle_since = time.monotonic()
         try:
@@ -90,7 +91,7 @@ class Scheduler:
                 else:
                     self._end(self._workers[1:])
             self._interrupt("The trainer was ended while it was being trained.")
-        except StoreError as error:
+        except (StoreError, WorkerError) as error:
             self._interrupt(str(error))
             raise
         finally:
@@ -377,7 +378,7 @@ def main(arguments: list[str] | None = None) -> int:
         scheduler = Scheduler(Store(options.runs))
         with _ended_by_signals(scheduler):
             serve(scheduler, options.idle_seconds, waits=options.wait)
-    except (StoreError, SettingsError) as error:
+    except (StoreError, SettingsError, WorkerError) as error:
         log.error("%s", error)
         return 1
     return 0

@@ -31,8 +31,14 @@ SHORT_FOLDERS = ("/tmp", "/var/tmp")
 """Where sockets may lie if they can't in the temporary folder: their paths have at most some hundred bytes."""
 
 END_SECONDS = 5.0  # That a process has to end when it is asked to.
+START_SECONDS = 10.0  # For which starting one is tried.
+RETRY_SECONDS = 0.1  # Between two tries.
 
 log = logging.getLogger("fmnist.training.worker_handle")
+
+
+class WorkerError(Exception):
+    """No worker can be started. The message is a sentence for the user."""
 
 
 @dataclass
@@ -121,11 +127,21 @@ def _takes_sockets(folder: str) -> bool:
 
 
 def start_worker() -> WorkerHandle:
-    """A worker of this machine."""
-    try:
-        return _start(workers(), serve)
-    except (OSError, EOFError):  # The process from which it was to be forked was killed; now there is a new one.
-        return _start(workers(), serve)
+    """A worker of this machine.
+
+    Raises:
+        WorkerError: none can be started.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return _start(workers(), serve)
+        # The process from which it was to be forked was killed. There is another one as soon as it is quite gone.
+        except (OSError, EOFError) as error:
+            if time.monotonic() > deadline:
+                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                raise WorkerError(f"No process can be started to train in ({reason}).") from error
+            time.sleep(RETRY_SECONDS)
 
 
 def connect(address: str) -> WorkerHandle:

@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import kill_trainers, wait_for
 from helpers.making import STEPS_PER_EPOCH, running_run
 from helpers.ui import PAGES, visit
 
-from fmnist import settings
 from fmnist.commands import progress
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
 from fmnist.training import launcher
 
-TRAIN = ("train", "--dataset", "sample", "--models", "0", "--seeds", "4", "--epochs", "12", "--batch-size", "1")
-TRAIN = (*TRAIN, "--lr", "0.001", "--device", "cpu")
-
-
-def killed_half_way(store: Store) -> int:
-    """Have a command train, and kill it with its trainer and all processes of that; how many epochs are finished."""
-    command = [sys.executable, "-m", "fmnist", *TRAIN, "--runs", str(store.path)]
-    process = subprocess.Popen(command, cwd=settings.PROJECT, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: store.runs() and len(store.history([1], "test")) >= 1)
-    finally:
-        process.kill()
-        process.wait()
-    kill_trainers(store.path.parent)
-    assert store.run(1).status == "running", "nobody has looked yet"
-    return store.history([1], "test")["epoch"].max()
-
-
-def test_the_first_call_goes_on_and_says_from_where(store, small_sample, fmnist):
-    epoch = killed_half_way(store)
-    answer = fmnist(*TRAIN)
-    assert answer.code == 0 and answer.out.startswith("Model 0, seed 4: ")
-    assert f"fmnist: Run 1 (Model 0, seed 4) was not finished: it goes on after epoch {epoch} of 12.\n" in answer.err
+TRAIN = ("train", "--dataset", "sample", "--models", "0", "--device", "cpu", "--epochs")
 
 
 def test_a_run_that_had_finished_no_epoch_goes_on_from_the_beginning(store, small_sample, fmnist):
     running_run(store, Recipe("0", 0, "sample", 1, device="cpu"), small_sample, epochs=0)
     with store._write() as db:
         db.execute("UPDATE runs SET step = 3")
-    answer = fmnist(*TRAIN[:5], "--epochs", "1", "--device", "cpu")
+    answer = fmnist(*TRAIN, "1")
     assert answer.code == 0 and "it goes on from the beginning.\n" in answer.err
 
 
@@ -102,6 +76,6 @@ def test_a_store_that_is_gone_is_said_to_be_gone(store, small_sample, how, monke
                 Store(store.path).close()
 
     monkeypatch.setattr(progress.Lines, "update", vanish)
-    answer = fmnist(*TRAIN)
+    answer = fmnist(*TRAIN, "1000", "--batch-size", "1")
     assert answer.code == 1 and answer.out == ""
     assert answer.err.splitlines()[-1].startswith(f"fmnist: The store is gone: {store.path} was deleted, moved or")
