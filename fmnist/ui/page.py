@@ -51,7 +51,7 @@ def page(title: str, question: str) -> Iterator[None]:
     place = st.container()
     with explained():
         yield
-    with suppress(StoreError), place:  # Only now is it known what of the store could be read.
+    with suppress(SettingsError, StoreError), place:  # Only now is it known what of the store could be read.
         from fmnist.ui import damaged_runs
 
         damaged_runs.show()
