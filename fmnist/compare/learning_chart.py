@@ -18,8 +18,9 @@ MAX_MARKS = 40  # More marks on a line would hide it.
 def learning(
     curves: pd.DataFrame, seeds: pd.DataFrame, groups: Sequence[tuple[str, Look]], axis: str, metric: str
 ) -> go.Figure:
-    """How groups learn: the mean over seeds as a line with its 95% interval as a band, single seeds as thin lines; of long
-    ones `thinning.kept`.
+    """How groups learn: the mean over seeds as a line with its 95% interval as a band, single seeds as thin lines.
+
+    Of long lines the points that `thinning.kept` chooses.
 
     Args:
         curves: `statistics.mean_curves`, of one split.
