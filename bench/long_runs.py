@@ -52,7 +52,8 @@ window.last = () => {
 CHARTS = """
 (least) => {
   const charts = [...document.querySelectorAll("[data-testid=stPlotlyChart] .js-plotly-plot")].slice(-2);
-  const drawn = (chart) => chart.querySelector(".scatterlayer .trace") && chart.calcdata.some((points) => points.length >= least);
+  const drawn = (chart) =>
+    chart.querySelector(".scatterlayer .trace") && chart.calcdata.some((line) => line.length >= least);
   return charts.length === 2 && document.querySelectorAll("[data-stale=true] .js-plotly-plot").length === 0
     && charts.every(drawn);
 }
