@@ -33,6 +33,7 @@ from fmnist.training import launcher, worker_handle
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Order, Prepare, ProgressReport, Report
 from fmnist.training.worker_handle import Job, WorkerHandle
+from fmnist.words import LOG_FORMAT
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
@@ -306,7 +307,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without work")
     parser.add_argument("--wait", action="store_true", help="for the end of a scheduler that is at work")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, **LOG_FORMAT)
     try:
         if settings.read_only():
             raise StoreError(settings.READ_ONLY)
