@@ -188,15 +188,19 @@ class Comparison:
             axis: a key of `learning_chart.AXES`.
         """
 
-        def compute() -> go.Figure:
+        def compute() -> dict[str, go.Figure]:
             ids = {run.address: group.id for group in self.groups for run in group.runs}
             history = self._library.history([run for group in self.groups for run in group.runs], split)
-            history = history.assign(group=history["run"].map(ids))
+            history = history.assign(group=history["run"].map(ids)).astype({"run": "category", "group": "category"})
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
-            return learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+            return {
+                metric: learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+                for metric in ("accuracy", "loss")
+            }
 
         names = {"test": "Test", "train": "Training"}
-        figure = self._once("learning", metric, split, axis, compute=compute)
+        # Both are shown together, so the points are read once.
+        figure = self._once("learning", split, axis, compute=compute)[metric]
         return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the seeds of each group.")
 
     # --- Cost ---

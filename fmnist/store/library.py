@@ -16,6 +16,7 @@ import pandas as pd
 
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.store.store import REFERENCE, Store
 
@@ -62,6 +63,7 @@ class Library:
         self.stores = {"own": own}
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True, source="reference")
+        self.growing = GrowingCurves(own)
         self._mutex = threading.RLock()
         self._changes: Hashable = None
         self._finished_ids = ""

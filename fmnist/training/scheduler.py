@@ -36,6 +36,7 @@ from fmnist.training import launcher, worker_handle
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Order, Prepare, ProgressReport, Report
 from fmnist.training.worker_handle import Job, WorkerError, WorkerHandle
+from fmnist.words import LOG_LINE, LOG_TIME
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
@@ -370,7 +371,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=store_path, default="", help="the store's file")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without work")
     parser.add_argument("--wait", action="store_true", help="for the end of a scheduler that is at work")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt=LOG_TIME)
     try:
         options = parser.parse_args(arguments)
         if settings.read_only():

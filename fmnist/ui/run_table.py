@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,7 +12,7 @@ from fmnist.training import launcher
 from fmnist.ui.export_panel import export_panel
 from fmnist.ui.page import explained
 from fmnist.ui.row_choice import key_of_rows
-from fmnist.words import escape, listed
+from fmnist.words import escape, listed, moment
 
 MAX_NAMED = 8
 MAX_LISTED = 200
@@ -66,12 +64,10 @@ def show_all(library: Library) -> None:
 
 
 def described(run: Run) -> str:
-    """What tells a run from all others: "Run 3: Model 0, seed 1, Sample data, SGD, ..., 72.05%, 2026-11-25 10:12"."""
+    """What tells a run from all others: "Run 3: Model 0, seed 1, Sample data, SGD, ..., 72.05%, 2026-11-25 ..."."""
     standing = f"{run.result.test_accuracy:.2%}" if run.result else run.status.word
-    when = datetime.fromtimestamp(run.finished or run.created)
-    return (
-        f"Run {run.id}: {run.name}, {run.recipe.info.title}, {run.recipe.describe()}, {standing}, {when:%Y-%m-%d %H:%M}"
-    )
+    when = moment(run.finished or run.created)
+    return f"Run {run.id}: {run.name}, {run.recipe.info.title}, {run.recipe.describe()}, {standing}, {when}"
 
 
 @st.dialog("Delete runs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conftest import kill_trainers, wait_for
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -93,12 +95,27 @@ def charts(at: AppTest) -> dict[str, Any]:
 
 
 def live_curves(at: AppTest) -> dict[str, dict]:
-    """What the live curves on the page draw, by the data set."""
+    """What the live curves on the page draw for somebody who has just come, by the data set: each run with its points,
+    lists by their names, under "train" and "test"."""
     found = {}
     for component in at.get("bidi_component"):
         if component.proto.component_name == "fmnist_live":
-            found[component.proto.id.partition("-curves-")[2]] = json.loads(component.proto.json)
+            data = json.loads(component.proto.json)
+            for run in data["runs"]:
+                for split in ("train", "test"):
+                    line = data["lines"].get(f"{run['id']}-{split}")
+                    points = decoded(line["points"]) if line else np.empty((0, 4))
+                    run[split] = dict(zip(("step", "seconds", "loss", "accuracy"), points.T.tolist(), strict=True))
+            found[component.proto.id.partition("-curves-")[2]] = data
     return found
+
+
+def decoded(text: str) -> np.ndarray:
+    """Points of a line as live_chart.js reads them: float64 (K, 4), step, seconds, loss, accuracy."""
+    data = base64.b64decode(text)
+    count = len(data) // 16
+    steps, rest = np.frombuffer(data, "<i4", count), np.frombuffer(data, "<f4", offset=4 * count)
+    return np.column_stack([steps, rest.reshape(3, count).T]).astype(np.float64)
 
 
 def traces(chart: Any) -> list[dict]:
