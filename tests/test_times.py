@@ -50,6 +50,6 @@ def test_a_report_and_a_log_do(store, small_data):
     library = Library(store, None)
     text = report.write(Comparison(library, library.groups("fashion-mnist"), None), with_images=False)
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d\+05:45 · made by fmnist", text)
-    formatter = logging.Formatter(LOG_LINE, LOG_TIME["format"], LOG_LINE, LOG_TIME["datefmt"])
+    formatter = logging.Formatter(LOG_LINE, LOG_TIME)
     line = formatter.format(logging.makeLogRecord({"msg": "ready"}))
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+0545 ready", line)
