@@ -12,6 +12,7 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
+from fmnist.ui.upload_limit import limit_uploads
 
 CSS = """
 <style>
@@ -46,6 +47,7 @@ def page(title: str, question: str) -> Iterator[None]:
     except SettingsError as error:
         st.error(str(error), icon=":material/lock:")
         st.stop()
+    limit_uploads()
     st.title(question, anchor=False)
     place = st.container()
     with explained():
