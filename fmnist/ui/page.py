@@ -12,7 +12,11 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
+<<<<<<< HEAD
 from fmnist.words import escape
+=======
+from fmnist.ui.upload_limit import limit_uploads
+>>>>>>> live
 
 CSS = """
 <style>
@@ -47,6 +51,7 @@ def page(title: str, question: str) -> Iterator[None]:
     except SettingsError as error:
         st.error(escape(str(error)), icon=":material/lock:")
         st.stop()
+    limit_uploads()
     st.title(question, anchor=False)
     place = st.container()
     with explained():
