@@ -15,7 +15,7 @@ from fmnist.compare import report
 from fmnist.compare.comparison import Comparison
 from fmnist.store.library import Library
 from fmnist.ui.run_table import described
-from fmnist.words import LOG_FORMAT, moment
+from fmnist.words import LOG_LINE, LOG_TIME, moment
 
 pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system's time zone can't be set here")
 
@@ -50,6 +50,6 @@ def test_a_report_and_a_log_do(store, small_data):
     library = Library(store, None)
     text = report.write(Comparison(library, library.groups("fashion-mnist"), None), with_images=False)
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d\+05:45 · made by fmnist", text)
-    formatter = logging.Formatter(LOG_FORMAT["format"], LOG_FORMAT["datefmt"])
+    formatter = logging.Formatter(LOG_LINE, LOG_TIME)
     line = formatter.format(logging.makeLogRecord({"msg": "ready"}))
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+0545 ready", line)

@@ -32,7 +32,7 @@ from fmnist.compare import (
 from fmnist.compare import differences as differences_module
 from fmnist.compare.charts import Look
 from fmnist.compare.class_scores import mean_class_scores
-from fmnist.compare.cost_charts import Cost
+from fmnist.compare.cost_charts import COSTS, Cost
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
@@ -132,9 +132,8 @@ class Comparison:
         table, _ = self.tables
         return table.assign(
             seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))),
-            remarks=table["runs"].map(
-                lambda runs: "; ".join(f"seed {run.recipe.seed} {said}" for run in runs if (said := run.trouble))
-            ),
+            remarks=[_remarks(group) for _, group in table.iterrows()],
+            **{name: table[name].astype("Int64") for name in SIZES},
         )[list(COLUMNS)]
 
     # --- How sure ---
@@ -207,7 +206,7 @@ class Comparison:
     # --- Cost ---
 
     def cost(self, cost: Cost) -> Picture | None:
-        """Accuracy against a cost with the frontier; None where it was not measured of any group.
+        """Accuracy against a cost with the frontier; None where it is not known of any group.
 
         Times that were measured under other conditions than most are hollow.
         """
@@ -221,7 +220,12 @@ class Comparison:
             + ("" if alike else f" ({cost_charts.ELSEWHERE})")
             for alike, (_, row) in zip(cost.compared(shown), shown.iterrows(), strict=True)
         ]
-        return Picture(figure, f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}.")
+        whole = f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}."
+        return Picture(figure, " ".join([whole, *self.say_unknown(cost)]))
+
+    def say_unknown(self, cost: Cost) -> list[str]:
+        """Which groups the picture of a cost leaves out, as it is not known of them."""
+        return cost_sentences.say_unknown(self.tables[0], cost)
 
     def cost_bars(self, cost: Cost) -> Picture:
         """A cost of every group; hatched where it is a time that can't be compared."""
@@ -242,9 +246,9 @@ class Comparison:
 
     # --- Confidence ---
 
-    def _logits(self, group: Group) -> list[np.ndarray]:
-        """The answers of each seed."""
-        return [self._library.logits(run) for run in group.runs]
+    def _answers(self, group: Group) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Logits and predicted classes of each seed."""
+        return [(self._library.logits(run), self._library.predictions(run)) for run in group.runs]
 
     def reliability(self) -> Picture:
         """How often answers are right that are given with some confidence."""
@@ -252,10 +256,11 @@ class Comparison:
         def compute() -> go.Figure:
             together, by_seed = [], []
             for group in self.groups:
-                logits = self._logits(group)
-                by_seed.append([calibration.calibration(one, self.labels) for one in logits])
-                all_labels = np.tile(self.labels, len(logits))
-                together.append(calibration.calibration(np.concatenate(logits), all_labels))
+                answers = self._answers(group)
+                by_seed.append([calibration.calibration(*one, self.labels) for one in answers])
+                logits, predicted = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+                all_labels = np.tile(self.labels, len(answers))
+                together.append(calibration.calibration(logits, predicted, all_labels))
             return calibration_charts.reliability(together, self.looks, by_seed)
 
         return Picture(
@@ -268,7 +273,7 @@ class Comparison:
         def compute() -> list[str]:
             return [
                 sentences.say_calibration(
-                    group.title, [calibration.calibrated(logits, self.labels) for logits in self._logits(group)]
+                    group.title, [calibration.calibrated(*one, self.labels) for one in self._answers(group)]
                 )
                 for group in self.groups
             ]
@@ -281,7 +286,7 @@ class Comparison:
         def compute() -> tuple[go.Figure, list[str]]:
             tables = [
                 calibration.mean_selective_accuracy(
-                    [calibration.selective_accuracy(logits, self.labels) for logits in self._logits(group)]
+                    [calibration.selective_accuracy(*one, self.labels) for one in self._answers(group)]
                 )
                 for group in self.groups
             ]
@@ -334,8 +339,8 @@ class Comparison:
     def _findings(self, run: Run) -> list[Finding]:
         """What is wrong with a finished run."""
         curves = self._library.stores[run.source].history([run.id])
-        logits = self._library.logits(run)
-        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, logits, self.labels, curves)
+        answers = self._library.logits(run), self._library.predictions(run)
+        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, *answers, self.labels, curves)
 
     def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""
@@ -348,3 +353,10 @@ class Comparison:
                 if (findings := self._findings(run))
             ],
         )
+
+
+def _remarks(group: pd.Series) -> str:
+    """What has to be known to read a row of the comparison in numbers."""
+    said = [f"seed {run.recipe.seed} {run.trouble}" for run in group["runs"] if run.trouble]
+    unknown = [f"{cost.name.lower()} {cost.unknown}" for cost in COSTS.values() if pd.isna(group[cost.column])]
+    return "; ".join(said + unknown)

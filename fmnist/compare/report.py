@@ -91,6 +91,8 @@ def _about_runs(comparison: Comparison) -> list[str]:
     for cost in COSTS.values():
         if picture := comparison.cost(cost):
             parts.append(_figure(f"Accuracy against {cost.title[0].lower()}{cost.title[1:]}", picture))
+        if unknown := comparison.say_unknown(cost):
+            parts.append(_list(unknown))
     if apart := comparison.apart():
         parts.append(_list(apart))
     return parts

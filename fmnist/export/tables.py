@@ -39,7 +39,8 @@ def write_parquet(chosen: Chosen, folder: Path) -> list[str]:
 
 
 def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield "runs", pd.DataFrame([row(run) for run in chosen.runs])
+    runs = pd.DataFrame([row(run) for run in chosen.runs])
+    yield "runs", runs.astype({"multiply_adds": "Int64"})  # Whole numbers, though some may not be counted.
     yield "curves", chosen.library.history(chosen.runs)
     named = {run.recipe.dataset: classes(run) for run in chosen.runs}
     yield (
@@ -71,14 +72,17 @@ def row(run: Run) -> dict[str, object]:
             "runs_at_once": result.at_once,
             "never_predicted": " ".join(map(str, result.never_predicted)),
             "zero_layers": " ".join(result.zero_layers),
-            "remarks": run.trouble,
+            "remarks": "; ".join(
+                filter(None, [run.trouble, "multiply-adds not counted" * (run.multiply_adds is None)])
+            ),
         }
     )
 
 
 def predictions(chosen: Chosen, run: Run) -> pd.DataFrame:
     """A row for each test image: run, image (its number), label (<NA> without the data), predicted, and
-    probability_0 ... of each class (float64, from the logits as they are kept, in float16)."""
+    probability_0 ... of each class (float64, from the logits as they are kept, in float16: the predicted class has the
+    largest one, perhaps with others)."""
     logits, data = chosen.library.logits(run), chosen.data(run)
     count = len(logits)
     labels = pd.array(data.test_labels if data else [None] * count, dtype="Int64")
@@ -88,7 +92,7 @@ def predictions(chosen: Chosen, run: Run) -> pd.DataFrame:
             "run": run.address,
             "image": np.arange(count),
             "label": labels,
-            "predicted": metrics.predict(logits).astype(np.int64),
+            "predicted": chosen.library.predictions(run).astype(np.int64),
         }
         | {f"probability_{label}": probabilities[:, label] for label in range(probabilities.shape[1])}
     )

@@ -1,4 +1,4 @@
-"""Models as everybody needs them who does not train: built, evaluated, counted, timed, looked into. Imports torch."""
+"""Models as everybody needs them who does not train: built, evaluated, timed, looked into. Imports torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from fmnist.models.registry import ARCHITECTURES
 
@@ -49,7 +48,7 @@ def as_input(images: np.ndarray) -> torch.Tensor:
 
 
 def evaluate(model: nn.Module, images: torch.Tensor, threads: int = 1) -> np.ndarray:
-    """Logits of float32 images (N, 1, 28, 28) in [0, 1], as float16 (N, 10): the form in which they are kept."""
+    """Logits of float32 images (N, 1, 28, 28) in [0, 1], float32 (N, 10)."""
 
     @torch.inference_mode()  # It holds for the thread that enters it.
     def answer(batch: torch.Tensor) -> torch.Tensor:
@@ -57,9 +56,7 @@ def evaluate(model: nn.Module, images: torch.Tensor, threads: int = 1) -> np.nda
 
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     with evaluating(model), pool:
-        logits = torch.cat(list(pool.map(answer, images.split(EVALUATION_BATCH))))
-    largest = torch.finfo(torch.float16).max  # Beyond it would stand infinities, of which no loss can be computed.
-    return logits.clamp(-largest, largest).half().cpu().numpy()
+        return torch.cat(list(pool.map(answer, images.split(EVALUATION_BATCH)))).float().cpu().numpy()
 
 
 def as_plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -72,13 +69,6 @@ def as_plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def parameter_count(model: nn.Module) -> int:
     """How many numbers training changes."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-
-
-def multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
-    """Multiplications with an addition in one image's forward pass: half of PyTorch's count of operations."""
-    with evaluating(model), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model(image)
-    return counter.get_total_flops() // 2
 
 
 @torch.inference_mode()

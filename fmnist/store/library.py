@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from fmnist import metrics
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.growing_curves import GrowingCurves
@@ -161,12 +160,12 @@ class Library:
         )
 
     def logits(self, run: Run) -> np.ndarray:
-        """Test logits of a finished run, float16 (N, 10)."""
+        """Test logits of a finished run, float16 (N, 10): for probabilities; what is predicted, `predictions` tells."""
         return self.stores[run.source].logits(run.id)
 
     def predictions(self, run: Run) -> np.ndarray:
         """Predicted test labels of a finished run, uint8 (N,)."""
-        return metrics.predict(self.logits(run))
+        return self.stores[run.source].predicted_classes(run)
 
     def weights(self, run: Run) -> bytes:
         """Weights of a finished run, a safetensors file."""
@@ -206,10 +205,15 @@ def as_row(run: Run) -> dict[str, Any]:
         "finished": run.finished,
         "accuracy": result.test_accuracy,
         "dead": result.dead,
-        **{name: math.nan if getattr(result, name) is None else getattr(result, name) for name in TIMES},
+        **{name: _number(getattr(result, name)) for name in TIMES},
         "conditions": run.conditions,
-        **{name: getattr(run, name) for name in SIZES},
+        **{name: _number(getattr(run, name)) for name in SIZES},
     }
+
+
+def _number(value: float | None) -> float:
+    """NaN where a run does not know it: it was not measured, or can't be counted."""
+    return math.nan if value is None else value
 
 
 def newest_per_seed(runs: pd.DataFrame) -> pd.DataFrame:

@@ -52,13 +52,14 @@ def read_row(values: Mapping[str, Any], source: str) -> Run:
     found["recipe"] = _recipe(found["recipe"])
     found["status"] = status = Status(found["status"])
     found["stop"] = bool(found["stop"])
+    found["rounded"] = bool(found.get("rounded", True))  # Stores of earlier versions do not say so.
     found["versions"] = _versions(found["versions"])
     try:
         found["result"] = Result.from_json(found["result"]) if found["result"] else None
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise DamagedRow("its result can't be read") from None
     if status == Status.DONE:
-        for name in ("result", "finished", "steps", "parameters", "multiply_adds"):
+        for name in ("result", "finished", "steps", "parameters"):
             if found[name] is None:
                 raise DamagedRow(f"its {name.replace('_', ' ')} {'are' if name[-1] == 's' else 'is'} missing")
     return Run(**found, source=source)
@@ -124,6 +125,7 @@ COLUMNS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("threads", "steps"), _or_nothing(_whole(1))),
     **dict.fromkeys(("parameters", "multiply_adds"), _or_nothing(_whole(0))),
     "step": _whole(0),
+    "rounded": lambda value: value in (0, 1),
     "images_per_second": _or_nothing(lambda value: is_number(value, 0)),
 }
 """What tells whether a column can hold a value. Those of stores of earlier versions may be missing."""

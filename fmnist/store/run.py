@@ -52,7 +52,7 @@ class Start:
     machine: str  # the processor's name
     versions: dict[str, str]  # of python, torch ...
     parameters: int
-    multiply_adds: int  # of one image's forward pass
+    multiply_adds: int | None  # of one image's forward pass; None: not counted
     steps: int  # of the whole run
     step: int  # done before: more than 0 when resuming
     node: str | None = None  # of a cluster
@@ -164,6 +164,8 @@ class Run:
     error: str | None
     cluster: str | None = None  # the address of the Ray cluster that shall train it; None: this machine
     node: str | None = None  # where on the cluster it runs
+    rounded: bool = False
+    """Whether what is counted over its answers comes from logits that an earlier version rounded to float16."""
     source: str = "own"  # or "reference"
 
     @property
@@ -239,4 +241,5 @@ class Record:
     columns: dict[str, Any]  # `checksums.COLUMNS`, and result: as they stand in the table `runs`
     points: list[tuple[Any, ...]]  # (split, step, epoch, seconds, loss, accuracy)
     artifacts: dict[str, bytes]
-    identity: str  # `checksums.identity`
+    identity: str  # `checksums.identity` of its `checksums.lasting`
+    rounded: int  # as of a `Run`

@@ -99,7 +99,7 @@ def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
     try:
         picture = open_image(file.getvalue())
     except ImageError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(escape(str(error)), icon=":material/broken_image:")
         return None
     if preview:
         st.image(picture, width=PREVIEW, alt="The uploaded picture")

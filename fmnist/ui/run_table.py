@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from fmnist import settings
 from fmnist.store.library import Library
 from fmnist.store.run import Run, Status
+from fmnist.training import launcher
 from fmnist.ui.export_panel import export_panel
 from fmnist.ui.page import explained
 from fmnist.ui.row_choice import key_of_rows
@@ -20,7 +21,7 @@ CHOOSE_FIRST = "Choose rows of the table first."
 
 def show_all(library: Library) -> None:
     """Every run there is, to look back and to tidy up."""
-    count, runs = library.own.count(), library.own.newest(MAX_LISTED)
+    count, runs = library.own.count(), launcher.as_they_stand(library.own, library.own.newest(MAX_LISTED))
     if not runs:
         return
     with st.expander(f"All runs ({count:,})", icon=":material/history:"):

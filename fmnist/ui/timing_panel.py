@@ -20,7 +20,7 @@ from fmnist.background import BackgroundProcess
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import StoreError
-from fmnist.training import timing
+from fmnist.training import launcher, timing
 from fmnist.training.timing import Timing
 from fmnist.words import escape, moment
 
@@ -113,10 +113,11 @@ def time_again(
     clock, subject = _clock(), (str(library.own.path), identity(groups))
     running = clock.running()
     if subject in clock.faults:
-        st.error(clock.faults[subject], icon=":material/timer_off:")
+        st.error(escape(clock.faults[subject]), icon=":material/timer_off:")
     if subject in clock.measured and not (running and clock.subject == subject):
         _show(clock.measured[subject], [group.title for group in groups])
-    active = len(library.own.runs(*ACTIVE))
+    asked = launcher.as_they_stand(library.own, library.own.runs(*ACTIVE))
+    active = sum(run.status in ACTIVE for run in asked)
     why = ""
     if running and clock.subject != subject:
         why = "Other models are being timed at the moment."

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+import pytest
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
@@ -11,6 +16,9 @@ from fmnist.recipe import Recipe
 from fmnist.store.arrays import pack
 from fmnist.store.run import Point, Result, Run, Start, Status
 from fmnist.store.store import Store
+
+if TYPE_CHECKING:
+    import torch
 
 STEPS_PER_EPOCH = 8
 
@@ -41,6 +49,7 @@ def running_run(
     seconds: float = 2.0,
     device: str = "cpu",
     machine: str = "A processor",
+    multiply_adds: int | None = 7840,
     alone: bool = False,
 ) -> int:
     """A run in the middle of its training, with the curves of some epochs; its id. Only where no other is queued."""
@@ -48,7 +57,7 @@ def running_run(
     claimed = store.claim()
     assert claimed and claimed.id == id, "make running runs before queued ones"
     versions, steps = {"python": "3.11", "torch": "2.15"}, recipe.epochs * STEPS_PER_EPOCH
-    start = Start(device, 1, machine, versions, parameters=7850, multiply_adds=7840, steps=steps, step=0)
+    start = Start(device, 1, machine, versions, parameters=7850, multiply_adds=multiply_adds, steps=steps, step=0)
     store.record_start(id, start)
     curve = [
         Point(split, step, -(-step // STEPS_PER_EPOCH), seconds * step / STEPS_PER_EPOCH / recipe.epochs, 2 / step, 0.5)
@@ -75,7 +84,7 @@ def finished_run(
     never: tuple[int, ...] = (),
     seconds: float = 2.0,
     weights: bool = False,
-    **where: str,
+    **where: Any,
 ) -> Run:
     """A finished run.
 
@@ -83,7 +92,7 @@ def finished_run(
         accuracy: the share of test images that it recognises, before `never`.
         never: classes that it never predicts; nine of them make a dead run.
         weights: give it the initial weights of its model, for predictions (imports torch).
-        where: device and machine, as of `running_run`.
+        where: device, machine and multiply_adds, as of `running_run`.
     """
     logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
     predictions = metrics.predict(logits)
@@ -100,12 +109,30 @@ def finished_run(
         ),
         artifacts={
             "logits": pack(logits),
+            f"predictions/{recipe.epochs}": pack(predictions),
             "weights": initial_weights(recipe) if weights else b"",
         },
     )
     run = store.run(id)
     assert run
     return run
+
+
+@contextmanager
+def beside_rounding() -> Iterator[None]:
+    """Models that are trained in this process begin with a large constant in all logits. It changes no probability, but
+    rounded to float16 several logits of an image become the largest."""
+    from fmnist.models import inference
+    from fmnist.training import loop
+
+    def build(*arguments: Any) -> torch.nn.Module:
+        module = inference.build(*arguments)
+        list(module.parameters())[-1].data += 20_000
+        return module
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "build", build)
+        yield
 
 
 def result(**changes: object) -> Result:

@@ -26,7 +26,7 @@ from streamlit.testing.v1 import AppTest
 from fmnist.models.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, WebSocket
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -72,6 +72,11 @@ def choose_rows(at: AppTest, *rows: int) -> AppTest:
 def texts(at: AppTest, *kinds: str) -> list[str]:
     """What the page says in these kinds of elements."""
     return [element.value for kind in kinds for element in getattr(at, kind)]
+
+
+def shown(at: AppTest, *kinds: str) -> list[str]:
+    """The same as a reader sees it, where signs of Markdown are escaped."""
+    return [re.sub(r"\\([^\w\s])|\\(_)", r"\1\2", text) for text in texts(at, *kinds)]
 
 
 def says(at: AppTest, words: str) -> bool:
@@ -250,11 +255,19 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitor:
-    """Somebody with a browser window, who notes what goes wrong in it."""
+    """Somebody with a browser window, who notes what goes wrong in it.
 
-    def __init__(self, browser: Browser, server: Server, **context: Any) -> None:
+    Args:
+        place: a browser, for somebody who was never here; or what an earlier visitor has left of one, to come back in a
+            new window: its cookies, and the files that it need not load again.
+        server: the dashboard that is visited.
+        context: of a visitor who was never here, Playwright's options.
+    """
+
+    def __init__(self, place: Browser | BrowserContext, server: Server, **context: Any) -> None:
         self.server = server
-        self.context = browser.new_context(**context)
+        self._returns = hasattr(place, "browser")
+        self.context = place if self._returns else place.new_context(**context)
         self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.faults: list[str] = []
@@ -299,7 +312,10 @@ class Visitor:
         assert self.page.get_by_test_id("stException").count() == 0
 
     def close(self) -> None:
-        self.context.close()
+        if self._returns:
+            self.page.close()
+        else:
+            self.context.close()
 
 
 def _has_run(frame: str | bytes) -> bool:

@@ -21,7 +21,11 @@ from fmnist.predict import conversion
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library
+<<<<<<< HEAD
+from fmnist.ui import predict_answers, predict_table
+=======
 from fmnist.ui import predict_answers, upload_limit
+>>>>>>> live
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -211,6 +215,24 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     [refused] = texts(at, "error")
     assert refused.startswith("- two.png: ")
     assert not answers(at)
+
+
+def test_the_accuracy_beside_a_table_of_answers_is_that_of_what_answers(store, small_data, fashion):
+    runs = [
+        finished_run(store, Recipe("0", seed), small_data, accuracy=accuracy, weights=True)
+        for seed, accuracy in enumerate((0.4, 0.42, 0.8))
+    ]
+    at = visit(PREDICT, how="Upload")
+    upload(at, one=to_png(small_data.test_images[0], 8), two=to_png(small_data.test_images[1]))
+    shares = np.mean([softmax(store.logits(run.id).astype(float), axis=1) for run in runs], axis=0)
+    right = np.mean(shares.argmax(axis=1) == small_data.test_labels)
+    assert says(at, f"Model 0, mean of 3 seeds\\: {right:.1%} of the test images right")
+    [group] = Library(store, None).groups("fashion-mnist")
+    pixels = np.stack([predict_table.converted(to_png(small_data.test_images[0], 8), "fashion-mnist")[0]])
+    from fmnist.predict import prediction
+
+    [answer] = prediction.probabilities(Library(store, None), group, pixels).mean(axis=0)
+    assert at.dataframe[0].value["Model 0, probability"][0] == answer.max()  # With every digit, as it is downloaded.
 
 
 def test_the_picture_that_was_picked_is_dropped_when_others_stand_there(store, small_data):
