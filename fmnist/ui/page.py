@@ -12,11 +12,8 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
-<<<<<<< HEAD
-from fmnist.words import escape
-=======
 from fmnist.ui.upload_limit import limit_uploads
->>>>>>> live
+from fmnist.words import escape
 
 CSS = """
 <style>

@@ -21,11 +21,7 @@ from fmnist.predict import conversion
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library
-<<<<<<< HEAD
-from fmnist.ui import predict_answers, predict_table
-=======
-from fmnist.ui import predict_answers, upload_limit
->>>>>>> live
+from fmnist.ui import predict_answers, predict_table, upload_limit
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
