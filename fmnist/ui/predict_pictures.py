@@ -17,6 +17,7 @@ from fmnist.store.library import Group, Library
 from fmnist.ui import drawing_pad, resources
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_table import table
+from fmnist.ui.scope import settle_address
 from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
@@ -115,15 +116,16 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         return None, None
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
-    by_title = {group.title: group for group in groups}
+    wrong_by = {group.id: group for group in groups if len(said(library, group)) == count}
+    settle_address("wrong", {id: (group, group.title) for id, group in wrong_by.items()}, None)
 
     def matching() -> np.ndarray:
         """The test images of the class, and wrong in the eyes of the model, that are asked for."""
         matches = np.ones(count, bool)
         if label := st.session_state["class"]:
             matches &= known.test_labels == classes.index(label)
-        if title := st.session_state["wrong"]:
-            matches &= said(library, by_title[title]) != known.test_labels
+        if group := wrong_by.get(st.session_state["wrong"]):
+            matches &= said(library, group) != known.test_labels
         return np.flatnonzero(matches)
 
     def surprise() -> None:
@@ -140,10 +142,11 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     with right:
         st.selectbox(
             "Only got wrong by",
-            [title for title, group in by_title.items() if len(said(library, group)) == count],
+            list(wrong_by),
             None,
             placeholder="No matter",
             key="wrong",
+            format_func=lambda id: wrong_by[id].title,
             bind="query-params",
             on_change=surprise,
         )
