@@ -1,8 +1,9 @@
 """From logits and labels to the numbers of an evaluation: accuracy, loss, confusion. NumPy alone.
 
 Throughout: `logits` are float (N, C), `labels` and `predictions` are integer (N,), C is the number of classes.
-Logits are stored as float16; every figure is computed from the stored values, so that it can be
-recomputed from the store exactly.
+A store keeps predicted classes as the float32 logits give them, and with them the logits rounded to float16, among
+which the predicted class is still one of the largest. What is counted - accuracy, confusion - comes from the classes;
+loss and probabilities come from the rounded logits.
 """
 
 from __future__ import annotations
@@ -15,6 +16,16 @@ CLASSES = 10
 def predict(logits: np.ndarray) -> np.ndarray:
     """Predicted classes, uint8 (N,): the largest logit, the first one where several are equal."""
     return np.argmax(logits, axis=1).astype(np.uint8)
+
+
+def decide(rounded: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Predicted classes of a model whose rounded logits are known, uint8 (N,).
+
+    Args:
+        rounded: float16 (N, C); where one is the largest, its class is predicted.
+        logits: float32 (N, C), not rounded, perhaps of another processor; they decide where several are the largest.
+    """
+    return predict(np.where(rounded == rounded.max(axis=1, keepdims=True), logits, -np.inf))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from datetime import datetime
+
+LOG_LINE, LOG_TIME = "%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S%z"
+"""For `logging.basicConfig`, format and datefmt: lines that begin with the time and its offset from UTC."""
 
 TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What tells a terminal to do something: colour the text, move, ring. ECMA-48, 5.4 and 8.3.89."""
@@ -26,6 +30,16 @@ def digits(number: float, count: int = 3) -> str:
 def as_number(text: str) -> float:
     """What `digits` has printed. Ratios are of the figures that stand beside them: whoever divides these finds it."""
     return float(text.replace(",", ""))
+
+
+def moment(seconds: float, precision: str = "minutes") -> str:
+    """A time of day on this machine, with its offset from UTC: "2026-11-25 10:12+01:00".
+
+    Args:
+        seconds: since 1970, as `time.time` gives them.
+        precision: "minutes" or "seconds".
+    """
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", precision)
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

@@ -85,3 +85,11 @@ def test_a_detached_process_writes_its_log(tmp_path, monkeypatch):
     monkeypatch.setenv("WORD", "after")
     detach("-c", "import os, sys; print(os.environ['WORD'], file=sys.stderr)", log=log)
     wait_for(lambda: log.read_text() == "before\nafter\n")
+
+
+def test_without_a_temporary_folder_what_it_says_is_kept_in_memory(monkeypatch, tmp_path):
+    if not hasattr(os, "memfd_create"):
+        pytest.skip("Linux alone has files in memory.")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    process = run("import sys; print(input()); sys.stderr.write('fmnist: One thing.\\n')", text="a line")
+    assert process.output == "a line\n" and process.sentences == ["One thing."]

@@ -9,7 +9,7 @@ import click
 
 from fmnist.commands import CommandError, options, say
 from fmnist.commands.addresses import finished
-from fmnist.commands.options import Places
+from fmnist.commands.options import Places, say_recounted
 from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
 
 
@@ -17,7 +17,7 @@ from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
 @click.argument("addresses", nargs=-1, required=True, metavar="RUN...")
 @click.option("--group", is_flag=True, help="With all seeds of the same recipe.")
 @click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format: docs/export.md explains each.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: fmnist-FORMAT-RUN, here]")
+@click.option("--out", type=options.FILE, help="The folder.  [default: fmnist-FORMAT-RUN, here]")
 @click.option("--force", is_flag=True, help="Replace files of the same names.")
 @click.option("--tracking-uri", envvar=TRACKING_URI, show_envvar=True, metavar="URI", help="MLflow's.")
 @click.option("--experiment", default="fmnist", show_default=True, metavar="NAME", help="MLflow's.")
@@ -35,6 +35,7 @@ def export(
     form = FORMATS[to]
     if form.tracking and not tracking_uri:
         raise CommandError(f"Where to? Name it with --tracking-uri, or in {TRACKING_URI}.")
+    say_recounted(places)
     runs = [finished(places.library, address) for address in dict.fromkeys(addresses)]
     if group:
         runs = chosen.widen(places.library, runs)

@@ -6,9 +6,7 @@ is taken, and then all runs come in together, in one transaction, or none. Impor
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import re
 import sqlite3
 import sys
@@ -28,12 +26,14 @@ from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
 from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict.recount import recount
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
+from fmnist.store.arrays import read_exactly
 from fmnist.store.database import StoreError
 from fmnist.store.library import Library
 from fmnist.store.run import TIMES, Record, Result, Status
-from fmnist.store.schema import APPLICATION_ID, SCHEMA_VERSION
+from fmnist.store.schema import APPLICATION_ID, ROUNDED_SINCE, SCHEMA_VERSION
 from fmnist.words import reason
 
 MAX_BYTES = 256 * 2**20
@@ -103,6 +103,7 @@ def import_runs(library: Library, path: Path, load: Callable[[str], Dataset]) ->
             if not any(store.holds(key, identity) for store in library.stores.values()):
                 taken.setdefault(identity, id)
         imported.ids = library.own.insert(checked.record(id) for id in taken.values())
+        recount(library.own, load, imported.ids)
         imported.doubles = len(found) - len(imported.ids)
     return imported
 
@@ -167,12 +168,13 @@ class _Source:
         self._db, self._path, self._load = db, path, load
         self._models: dict[str, torch.nn.Module] = {}
         self._images: dict[str, int | None] = {}
-        self._check_file()
-
-    def _check_file(self) -> None:
         [application], [version] = (
-            self._db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
+            db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
         )
+        self._since = ["rounded"] if version >= ROUNDED_SINCE else []
+        self._check_file(application, version)
+
+    def _check_file(self, application: int, version: int) -> None:
         if application != APPLICATION_ID:
             raise ImportRefused(f"{self._path} is a SQLite file of another program: it has no runs.")
         if version > SCHEMA_VERSION:
@@ -185,6 +187,7 @@ class _Source:
             made = self._db.execute("SELECT type, sql FROM sqlite_master WHERE name = ?", (table,)).fetchall()
             plain = [kind for kind, text in made] == ["table"] and not re.match(r"(?i)create\s+virtual", made[0][1])
             found = self._db.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,)).fetchall()
+            columns = columns | {*self._since} if table == "runs" else columns
             if not plain or not columns <= {name for name, hidden in found if not hidden}:
                 raise ImportRefused(
                     f"{self._path} does not have the tables of this program's stores; nothing was imported."
@@ -215,9 +218,10 @@ class _Source:
 
     def record(self, id: int) -> Record:
         """All of a run, as it stands there."""
-        names = (*checksums.COLUMNS, "result")
+        names = (*checksums.COLUMNS, "result", *self._since)
         [row] = self._db.execute(f"SELECT {', '.join(names)} FROM runs WHERE id = ?", (id,)).fetchall()
         columns = dict(zip(names, row, strict=True))
+        rounded = columns.pop("rounded", 1)
         # No more than it can have: one in each step, and one after each. What is beyond is not even read.
         most = 2 * columns["steps"] if _whole(columns["steps"], 1) else 0
         points = self._db.execute(
@@ -228,7 +232,8 @@ class _Source:
         artifacts = self._db.execute("SELECT name, data FROM artifacts WHERE run = ?", (id,)).fetchall()
         if len({name for name, _ in artifacts}) < len(artifacts) or len({point[:2] for point in points}) < len(points):
             raise _InvalidRun("something twice")
-        return Record(columns, points, dict(artifacts), checksums.identity(checksums.contents(self._db, id)))
+        identity = checksums.identity(checksums.lasting(checksums.contents(self._db, id)))
+        return Record(columns, points, dict(artifacts), identity, rounded)
 
     # --- A run ---
 
@@ -246,6 +251,7 @@ class _Source:
         _need(counted is None or _whole(counted, 0), "no number of multiply_adds")
         _need(columns["step"] == columns["steps"], "a last step that is not its number of steps")
         _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
+        _need(record.rounded in (0, 1), "no word on how it was counted")
         _need(columns["error"] is None, "an error, though it is done")
         versions = _json(columns["versions"], "versions")
         _need(all(_is_name(version) for version in versions.values()), "no versions")
@@ -254,14 +260,15 @@ class _Source:
             good = split in ("train", "test") and _whole(step, 1, columns["steps"]) and _whole(epoch, 1, recipe.epochs)
             good = good and _number(seconds, 0) and _number(loss, 0) and _number(accuracy, 0, 1)
             _need(good, "an invalid point in its curves")
-        self._check_artifacts(record.artifacts, recipe)
+        self._check_artifacts(record.artifacts, recipe, record.rounded)
 
-    def _check_artifacts(self, artifacts: dict[str, Any], recipe: Recipe) -> None:
+    def _check_artifacts(self, artifacts: dict[str, Any], recipe: Recipe, rounded: int) -> None:
         epochs = [f"predictions/{epoch}" for epoch in range(1, recipe.epochs + 1)]
         for name, data in artifacts.items():
             _need(name in ("weights", "logits", checksums.NAME, *epochs), "an artifact that this program does not know")
             _need(isinstance(data, bytes), f"{name} that can't be read")
         _need("weights" in artifacts and "logits" in artifacts, "no weights, or no answers")
+        _need(rounded or epochs[-1] in artifacts, "no predicted classes")
         logits = _unpack(artifacts["logits"], "logits")
         count = len(logits) if logits.ndim == 2 else 0
         good = logits.dtype == np.float16 and logits.shape == (count, metrics.CLASSES) and count
@@ -271,6 +278,9 @@ class _Source:
             predictions = _unpack(artifacts[name], name)
             _need(predictions.dtype == np.uint8 and predictions.shape == (count,), f"invalid {name}")
             _need((predictions < metrics.CLASSES).all(), f"invalid {name}")
+            if name == epochs[-1]:  # Of several that are the largest when rounded, the weights decide.
+                largest = logits[np.arange(count), predictions] == logits.max(axis=1)
+                _need(largest.all(), "predicted classes that are not those of its logits")
         self._check_weights(artifacts["weights"], recipe)
 
     def _check_weights(self, weights: bytes, recipe: Recipe) -> None:
@@ -379,22 +389,10 @@ def _unpack(data: bytes, what: str) -> np.ndarray:
         unpacking = zlib.decompressobj()
         content = unpacking.decompress(data, MAX_BYTES)
         _need(unpacking.eof and not unpacking.unused_data, f"{what} that are too large, or cut off")
-        array = _array(content)
+        array = read_exactly(content)
     except _InvalidRun:
         raise
     except Exception:  # What NumPy raises for a header in which somebody has written is not settled.
         raise _InvalidRun(f"{what} that can't be unpacked") from None
     _need(array.ndim and len(array) <= MAX_IMAGES, f"invalid {what}")
     return array
-
-
-def _array(content: bytes) -> np.ndarray:
-    """NumPy's own format (numpy.lib.format); no room is made for more than is there, whatever the header says."""
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    size = math.prod(shape) * dtype.itemsize
-    if dtype.hasobject or fortran or size != len(content) - file.tell():
-        raise ValueError("not the promised size")
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)

@@ -128,6 +128,7 @@ LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
 OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
 DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
 STATUS_LIST = Read("LIST", _one_of("status", list(Status)))
+FILE = Read("PATH", settings.expanded)
 COUNT = click.IntRange(1, 100_000)
 
 
@@ -204,18 +205,35 @@ class Places:
         return cache(load)
 
 
+def say_recounted(places: Places) -> None:
+    """Count the runs that an earlier version finished from their weights, where that is possible; say how many."""
+    if places.library.own.rounded_ids():
+        from fmnist.predict.recount import recount
+
+        if count := recount(places.library.own, places.load):
+            say(f"{count} run{'s' if count > 1 else ''} of an earlier version: counted again, from the weights.")
+
+
+def _default_place(name: str) -> str:
+    """For the help."""
+    try:
+        return str(settings.home() / name)
+    except settings.SettingsError:
+        return f"{name} in a home folder, where there is one"
+
+
 PLACES: list[click.Parameter] = [
     click.Option(
         ["--runs"],
         type=Read("PATH", store.store_path),
         default=store.store_path,
-        help=f"The store's file, or its folder.  [default: FMNIST_RUNS, else {settings.home() / 'runs'}]",
+        help=f"The store's file, or its folder.  [default: FMNIST_RUNS, else {_default_place('runs')}]",
     ),
     click.Option(
         ["--data"],
         type=Read("PATH", files.data_root),
         default=files.data_root,
-        help=f"The data root.  [default: FMNIST_DATA, else {settings.home() / 'data'}]",
+        help=f"The data root.  [default: FMNIST_DATA, else {_default_place('data')}]",
     ),
 ]
 

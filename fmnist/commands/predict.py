@@ -30,12 +30,11 @@ COLUMNS = (
     Column("label", lambda answer: answer["label"]),
     Column("probability", lambda answer: f"{max(answer['probabilities']):.1%}", right=True),
 )
-IMAGE = click.Path(path_type=Path)
 trained_on = options.dataset_option("What the models were trained on.")
 
 
 @options.command("predict")
-@click.argument("images", nargs=-1, required=True, type=IMAGE, metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, type=options.FILE, metavar="IMAGE...")
 @trained_on
 @options.format_option("table", "csv", "json")
 def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> int:
@@ -121,8 +120,8 @@ def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]
 
 
 @options.command("convert", custom_models=False)
-@click.argument("image", type=IMAGE)
-@click.argument("output", type=IMAGE, metavar="OUT.png")
+@click.argument("image", type=options.FILE)
+@click.argument("output", type=options.FILE, metavar="OUT.png")
 @click.option("--force", is_flag=True, help="Replace OUT.png if it is there.")
 @trained_on
 def convert_image(places: Places, image: Path, output: Path, force: bool, dataset: str) -> None:

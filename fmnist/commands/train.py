@@ -87,6 +87,7 @@ def train(
     if dry_run:
         _print_plan(plan, format)
         return 0
+    launcher.recover(runs)  # What a trainer that is gone has left behind is taken up.
     queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster)
     train_queued(runs, [id for id, needed in queued if needed], cluster, quiet=quiet)
     return report(runs, queued, format, sweep=grid.is_sweep)

@@ -8,7 +8,7 @@ import click
 
 from fmnist.commands import options
 from fmnist.commands.addresses import place
-from fmnist.commands.options import Places
+from fmnist.commands.options import Places, say_recounted
 
 
 @options.command("verify")
@@ -25,6 +25,7 @@ def verify(places: Places, addresses: tuple[str, ...], format: str) -> int:
         found = [(source, id) for source, runs in library.stores.items() for id in runs.sealed_ids()]
     from fmnist.commands.verification import verify as check  # imports torch
 
+    say_recounted(places)
     verdicts = []
     for source, id in found:
         verdicts.append(check(library, source, id, places.load))

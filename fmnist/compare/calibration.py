@@ -1,6 +1,8 @@
 """What a model says of its own certainty, and how often it is right then. No torch, no Streamlit.
 
-Throughout: shares are of 1, logits float (N, C), labels integer (N,).
+Throughout: shares are of 1, logits float (N, C), predicted classes and labels integer (N,). How sure a model is, is the
+largest of its probabilities: where several classes have it, since stored logits are rounded, the predicted one is among
+them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ SHARES = np.arange(1, 201) / 200
 """Of the images that are answered: under a hundredth there is only noise to see."""
 
 
-def calibration(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> pd.DataFrame:
+def calibration(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, bins: int = 15) -> pd.DataFrame:
     """How often a model is right when it is that confident: the table behind a reliability diagram.
 
     Guo, Pleiss, Sun and Weinberger ("On calibration of modern neural networks", ICML 2017, section 2): `bins` intervals
@@ -27,7 +29,7 @@ def calibration(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> pd.Da
         A row for each interval: low, high, images (their number), confidence, accuracy (means, shares of 1; NaN
         where there is no image).
     """
-    confidence, right = confidences(logits, labels)
+    confidence, right = confidences(logits, predicted, labels)
     edges = np.linspace(0, 1, bins + 1)
     bin = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     images = np.bincount(bin, minlength=bins)
@@ -38,9 +40,9 @@ def calibration(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> pd.Da
     )
 
 
-def expected_calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+def expected_calibration_error(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """The mean over images of |accuracy - confidence| of their interval (Guo et al. 2017, equation 3), a share of 1."""
-    table = calibration(logits, labels, bins)
+    table = calibration(logits, predicted, labels, bins)
     gaps = (table["accuracy"] - table["confidence"]).abs().fillna(0)
     return float((gaps * table["images"]).sum() / table["images"].sum())
 
@@ -59,10 +61,11 @@ class Calibrated:
         return self.confidence - self.accuracy
 
 
-def calibrated(logits: np.ndarray, labels: np.ndarray) -> Calibrated:
+def calibrated(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray) -> Calibrated:
     """The figures of one run, or of an ensemble's `ensemble_logits`."""
-    confidence, right = confidences(logits, labels)
-    return Calibrated(float(confidence.mean()), float(right.mean()), expected_calibration_error(logits, labels))
+    confidence, right = confidences(logits, predicted, labels)
+    error = expected_calibration_error(logits, predicted, labels)
+    return Calibrated(float(confidence.mean()), float(right.mean()), error)
 
 
 def ensemble_logits(runs: Sequence[np.ndarray]) -> np.ndarray:
@@ -93,7 +96,7 @@ def mean_selective_accuracy(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(mean, columns=columns).drop_duplicates(ignore_index=True)
 
 
-def selective_accuracy(logits: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+def selective_accuracy(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     """Accuracy against the share of images that are answered, when the least sure are left out.
 
     The accuracy-coverage curve (El-Yaniv and Wiener, "On the foundations of noise-free selective classification",
@@ -103,7 +106,7 @@ def selective_accuracy(logits: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
         A row for each confidence that occurs, the surest first: confidence (what an answer must reach), images (that
         reach it), share (of all), accuracy (on them). The last row answers everything.
     """
-    confidence, right = confidences(logits, labels)
+    confidence, right = confidences(logits, predicted, labels)
     levels, level = np.unique(-confidence, return_inverse=True)
     images = np.cumsum(np.bincount(level, minlength=len(levels)))
     correct = np.cumsum(np.bincount(level, right, minlength=len(levels)))
@@ -112,6 +115,6 @@ def selective_accuracy(logits: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     )
 
 
-def confidences(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def confidences(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each image the largest probability, and whether the answer is right (1.0 or 0.0)."""
-    return metrics.softmax(logits).max(axis=1), (metrics.predict(logits) == labels).astype(np.float64)
+    return metrics.softmax(logits).max(axis=1), (predicted == labels).astype(np.float64)

@@ -77,17 +77,17 @@ def accuracy_range(accuracies: pd.Series) -> list[float]:
 
 
 def probabilities(
-    values: np.ndarray, model: str, classes: Sequence[str], spread: np.ndarray | None = None
+    values: np.ndarray, answer: int, model: str, classes: Sequence[str], spread: np.ndarray | None = None
 ) -> go.Figure:
-    """Ten probabilities as bars on the scale from 0 to 1; the largest in full colour.
+    """Ten probabilities as bars on the scale from 0 to 1; that of the answer in full colour.
 
     Args:
         values: float (10,).
+        answer: the class that is predicted.
         classes: their names, short.
         spread: float (2, 10), lowest and highest over seeds, drawn as lines.
     """
     color = ARCHITECTURES[model].color
-    top = int(np.argmax(values))
     figure = blank(330, showlegend=False)
     errors = None
     if spread is not None:
@@ -105,7 +105,7 @@ def probabilities(
         y=classes,
         orientation="h",
         error_x=errors,
-        marker={"color": [color if index == top else faded(color, 0.45) for index in range(len(values))]},
+        marker={"color": [color if index == answer else faded(color, 0.45) for index in range(len(values))]},
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",
     )
     figure.update_layout(margin={"t": 8})

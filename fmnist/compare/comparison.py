@@ -188,15 +188,19 @@ class Comparison:
             axis: a key of `learning_chart.AXES`.
         """
 
-        def compute() -> go.Figure:
+        def compute() -> dict[str, go.Figure]:
             ids = {run.address: group.id for group in self.groups for run in group.runs}
             history = self._library.history([run for group in self.groups for run in group.runs], split)
-            history = history.assign(group=history["run"].map(ids))
+            history = history.assign(group=history["run"].map(ids)).astype({"run": "category", "group": "category"})
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
-            return learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+            return {
+                metric: learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+                for metric in ("accuracy", "loss")
+            }
 
         names = {"test": "Test", "train": "Training"}
-        figure = self._once("learning", metric, split, axis, compute=compute)
+        # Both are shown together, so the points are read once.
+        figure = self._once("learning", split, axis, compute=compute)[metric]
         return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the seeds of each group.")
 
     # --- Cost ---
@@ -242,9 +246,9 @@ class Comparison:
 
     # --- Confidence ---
 
-    def _logits(self, group: Group) -> list[np.ndarray]:
-        """The answers of each seed."""
-        return [self._library.logits(run) for run in group.runs]
+    def _answers(self, group: Group) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Logits and predicted classes of each seed."""
+        return [(self._library.logits(run), self._library.predictions(run)) for run in group.runs]
 
     def reliability(self) -> Picture:
         """How often answers are right that are given with some confidence."""
@@ -252,10 +256,11 @@ class Comparison:
         def compute() -> go.Figure:
             together, by_seed = [], []
             for group in self.groups:
-                logits = self._logits(group)
-                by_seed.append([calibration.calibration(one, self.labels) for one in logits])
-                all_labels = np.tile(self.labels, len(logits))
-                together.append(calibration.calibration(np.concatenate(logits), all_labels))
+                answers = self._answers(group)
+                by_seed.append([calibration.calibration(*one, self.labels) for one in answers])
+                logits, predicted = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+                all_labels = np.tile(self.labels, len(answers))
+                together.append(calibration.calibration(logits, predicted, all_labels))
             return calibration_charts.reliability(together, self.looks, by_seed)
 
         return Picture(
@@ -268,7 +273,7 @@ class Comparison:
         def compute() -> list[str]:
             return [
                 sentences.say_calibration(
-                    group.title, [calibration.calibrated(logits, self.labels) for logits in self._logits(group)]
+                    group.title, [calibration.calibrated(*one, self.labels) for one in self._answers(group)]
                 )
                 for group in self.groups
             ]
@@ -281,7 +286,7 @@ class Comparison:
         def compute() -> tuple[go.Figure, list[str]]:
             tables = [
                 calibration.mean_selective_accuracy(
-                    [calibration.selective_accuracy(logits, self.labels) for logits in self._logits(group)]
+                    [calibration.selective_accuracy(*one, self.labels) for one in self._answers(group)]
                 )
                 for group in self.groups
             ]
@@ -334,8 +339,8 @@ class Comparison:
     def _findings(self, run: Run) -> list[Finding]:
         """What is wrong with a finished run."""
         curves = self._library.stores[run.source].history([run.id])
-        logits = self._library.logits(run)
-        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, logits, self.labels, curves)
+        answers = self._library.logits(run), self._library.predictions(run)
+        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, *answers, self.labels, curves)
 
     def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""

@@ -3,7 +3,7 @@
 What is ill is counted over the test logits, so nothing here is a matter of taste but four thresholds, given below with
 their reasons. A healthy run gets no finding.
 
-Throughout: logits are float (N, C), labels integer (N,).
+Throughout: logits are float (N, C), as they are stored; predicted classes and labels integer (N,).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fmnist import metrics
 from fmnist.compare.statistics import wilson
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -57,6 +56,7 @@ def diagnose(
     recipe: Recipe,
     zero_layers: Sequence[str],
     logits: np.ndarray,
+    predictions: np.ndarray,
     labels: np.ndarray,
     curves: pd.DataFrame,
 ) -> list[Finding]:
@@ -65,17 +65,17 @@ def diagnose(
     Args:
         recipe: of the run.
         zero_layers: of its `Result`.
-        logits, labels: of the test images.
+        logits, predictions, labels: of the test images.
         curves: `Store.history` of this run alone: columns split, step, epoch, loss, accuracy.
     """
     curves = curves.sort_values("step", kind="stable")
     train, test = curves[curves["split"] == "train"], curves[curves["split"] == "test"]
     findings = [_zero_layer(recipe.model, name, logits, train) for name in zero_layers]
-    dead = _dead(recipe, logits, labels, train, zero_layers)
+    dead = _dead(recipe, logits, predictions, labels, train, zero_layers)
     if dead:
         return [dead, *findings]
-    findings += _classes(recipe, logits, labels)
-    findings += _undecided(recipe, logits)
+    findings += _classes(recipe, logits, predictions, labels)
+    findings += _undecided(recipe, logits, predictions)
     findings += _unfinished(test)
     return findings + _overfitting(train, test, len(labels))
 
@@ -84,10 +84,14 @@ def diagnose(
 
 
 def _dead(
-    recipe: Recipe, logits: np.ndarray, labels: np.ndarray, train: pd.DataFrame, zero_layers: Sequence[str]
+    recipe: Recipe,
+    logits: np.ndarray,
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    train: pd.DataFrame,
+    zero_layers: Sequence[str],
 ) -> Finding | None:
     """A model that gives all images one class, though they have several."""
-    predictions = metrics.predict(logits)
     if np.ptp(predictions) or not np.ptp(labels):
         return None
     label, right = int(predictions[0]), int(np.count_nonzero(predictions == labels))
@@ -141,11 +145,11 @@ def _since_guessing(train: pd.DataFrame, classes: int) -> int | None:
 # --- Classes ---
 
 
-def _classes(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
+def _classes(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray, labels: np.ndarray) -> list[Finding]:
     """Classes with images that are never predicted, or hardly ever; and why."""
-    predictions, classes = metrics.predict(logits), logits.shape[1]
+    classes = logits.shape[1]
     images = np.bincount(labels, minlength=classes)
-    chosen = np.bincount(predictions[~_undecided_images(logits)], minlength=classes)
+    chosen = np.bincount(predictions[~_undecided_images(logits, predictions)], minlength=classes)
     rectified = ARCHITECTURES[recipe.model].rectified and bool((logits >= 0).all())
     findings = []
     for label in np.flatnonzero((images > 0) & (chosen < RARE * images)).tolist():
@@ -180,9 +184,9 @@ def _classes(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> list[Fin
     return findings
 
 
-def _undecided(recipe: Recipe, logits: np.ndarray) -> list[Finding]:
+def _undecided(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray) -> list[Finding]:
     """Images for which all logits are equal: the first class is counted, but nothing was chosen."""
-    count = int(np.count_nonzero(_undecided_images(logits)))
+    count = int(np.count_nonzero(_undecided_images(logits, predictions)))
     if not count:
         return []
     sentence = (
@@ -196,8 +200,9 @@ def _undecided(recipe: Recipe, logits: np.ndarray) -> list[Finding]:
     return [Finding("undecided", sentence, evidence, "Try another seed or a lower learning rate.")]
 
 
-def _undecided_images(logits: np.ndarray) -> np.ndarray:
-    return logits.max(axis=1) == logits.min(axis=1)
+def _undecided_images(logits: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Where another class is predicted than the first, logits were equal only after they were rounded."""
+    return (logits.max(axis=1) == logits.min(axis=1)) & (predictions == 0)
 
 
 # --- Curves ---

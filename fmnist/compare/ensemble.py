@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fmnist.compare.calibration import Calibrated, calibrated, ensemble_logits
+from fmnist.compare.confusion import at_the_end
 from fmnist.compare.sentences import say_on_test_images
 from fmnist.store.library import Group, Library
 from fmnist.store.run import Run
@@ -23,7 +24,8 @@ def on_test_images(library: Library, runs: Sequence[Run], labels: np.ndarray) ->
     """
 
     def compute() -> Calibrated:
-        return calibrated(ensemble_logits([library.logits(run) for run in runs]), labels)
+        _, answer = at_the_end(library, runs)
+        return calibrated(ensemble_logits([library.logits(run) for run in runs]), answer, labels)
 
     return library.remember(("on test images", tuple(run.address for run in runs)), compute)
 

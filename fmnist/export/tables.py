@@ -81,7 +81,8 @@ def row(run: Run) -> dict[str, object]:
 
 def predictions(chosen: Chosen, run: Run) -> pd.DataFrame:
     """A row for each test image: run, image (its number), label (<NA> without the data), predicted, and
-    probability_0 ... of each class (float64, from the logits as they are kept, in float16)."""
+    probability_0 ... of each class (float64, from the logits as they are kept, in float16: the predicted class has the
+    largest one, perhaps with others)."""
     logits, data = chosen.library.logits(run), chosen.data(run)
     count = len(logits)
     labels = pd.array(data.test_labels if data else [None] * count, dtype="Int64")
@@ -91,7 +92,7 @@ def predictions(chosen: Chosen, run: Run) -> pd.DataFrame:
             "run": run.address,
             "image": np.arange(count),
             "label": labels,
-            "predicted": metrics.predict(logits).astype(np.int64),
+            "predicted": chosen.library.predictions(run).astype(np.int64),
         }
         | {f"probability_{label}": probabilities[:, label] for label in range(probabilities.shape[1])}
     )

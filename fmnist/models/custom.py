@@ -158,7 +158,9 @@ def _sources() -> tuple[list[Source], list[Fault]]:
     places += [(Path(path), package, f"An installed package names {path}") for path, package in _installed()]
     for path, package, named in places:
         try:
-            found[str(path)] = _read(path, package)
+            found[str(path)] = _read(settings.absolute(path, settings.MODELS), package)
+        except settings.SettingsError as error:
+            wrong.append(Fault(path.name, str(error)))
         except SyntaxError as error:  # Of the declared encoding too.
             wrong.append(Fault(path.name, f"{path.name} can't be read: {error.msg} (line {error.lineno or 1})."))
         except (OSError, ValueError) as error:
@@ -228,7 +230,10 @@ def check(source: Source, seconds: float | None = None) -> list[Answer]:
     """
     seconds = CHECK_SECONDS if seconds is None else seconds
     module = settings.module("fmnist.models.custom_check")
-    process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
+    try:
+        process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
+    except OSError as error:
+        return [{"fault": f"{source.name} can't be tried: no process can be started ({error.strerror or error})."}]
     try:
         code = process.wait(seconds)
     finally:

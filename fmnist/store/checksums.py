@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -75,6 +76,21 @@ def sums(contents: dict[str, Any]) -> dict[str, str]:
     return {name: digest(value) for name, value in contents.items()}
 
 
+def recounted(epochs: int, steps: int) -> tuple[str, ...]:
+    """The names of what changes in a run of an earlier version when it is counted from its weights.
+
+    Args:
+        epochs, steps: of the whole run.
+    """
+    return ("test_accuracy", "dead", "never_predicted", f"predictions/{epochs}", point_name("test", steps))
+
+
+def lasting(contents: dict[str, Any]) -> dict[str, Any]:
+    """A run's contents without what may be counted again, by which it is still known then."""
+    counted = ("test_accuracy", "dead", "never_predicted", "predictions/", point_name("test", ""))
+    return {name: value for name, value in contents.items() if not name.startswith(counted)}
+
+
 def identity(contents: dict[str, Any]) -> str:
     """One sum over all of a run, 32 hexadecimal digits: two runs with the same one are the same run."""
     return hashlib.sha256(json.dumps(sums(contents), sort_keys=True).encode()).hexdigest()[:32]
@@ -84,6 +100,15 @@ def attach(db: sqlite3.Connection, id: int) -> None:
     """Seal a run as it is now; in the transaction that ends it."""
     data = json.dumps(sums(contents(db, id))).encode()
     db.execute("INSERT OR REPLACE INTO artifacts (run, name, data) VALUES (?, ?, ?)", (id, NAME, data))
+
+
+def renew(db: sqlite3.Connection, id: int, names: Iterable[str]) -> None:
+    """Put the sums of a few things, as they are now, into the seal of a run that has one; in the transaction that
+    changes them."""
+    kept, now = read(db, id), sums(contents(db, id))
+    if kept:
+        kept |= {name: now[name] for name in names if name in now}
+        db.execute("UPDATE artifacts SET data = ? WHERE run = ? AND name = ?", (json.dumps(kept).encode(), id, NAME))
 
 
 def read(db: sqlite3.Connection, id: int) -> dict[str, str] | None:

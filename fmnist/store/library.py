@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from fmnist import metrics
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.store.store import REFERENCE, Store
 
@@ -63,6 +63,7 @@ class Library:
         self.stores = {"own": own}
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True, source="reference")
+        self.growing = GrowingCurves(own)
         self._mutex = threading.RLock()
         self._changes: Hashable = None
         self._finished_ids = ""
@@ -159,12 +160,12 @@ class Library:
         )
 
     def logits(self, run: Run) -> np.ndarray:
-        """Test logits of a finished run, float16 (N, 10)."""
+        """Test logits of a finished run, float16 (N, 10): for probabilities; what is predicted, `predictions` tells."""
         return self.stores[run.source].logits(run.id)
 
     def predictions(self, run: Run) -> np.ndarray:
         """Predicted test labels of a finished run, uint8 (N,)."""
-        return metrics.predict(self.logits(run))
+        return self.stores[run.source].predicted_classes(run)
 
     def weights(self, run: Run) -> bytes:
         """Weights of a finished run, a safetensors file."""

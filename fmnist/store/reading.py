@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fmnist import metrics
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
@@ -18,6 +19,7 @@ from fmnist.store.arrays import unpack
 from fmnist.store.database import DamagedRun, DamagedStore, Database, StoreError, as_json, listed
 from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_row, without
 from fmnist.store.run import ACTIVE, Run, RunState, Status
+from fmnist.store.schema import ROUNDED_SINCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,10 +91,19 @@ class StoreReader(Database):
         return sorted(newest.values(), key=lambda run: run.id)
 
     def finished_ids(self) -> str:
-        """Which runs are finished. They never change: as long as this is the same, so is all that follows from them."""
+        """Which runs are finished. They never change but for those of earlier versions, once: as long as this is the
+        same, so is all that follows from them."""
         with self._read() as db:  # From an index alone: 2 ms for 10,000 runs.
             ids = db.execute(f"SELECT group_concat(id) FROM runs WHERE status = '{Status.DONE}'").fetchone()[0] or ""
+        ids += f" rounded {rounded}" if (rounded := self.rounded_ids()) else ""
         return f"{ids} without {sorted(self._unreadable)}" if self._unreadable else ids
+
+    def rounded_ids(self) -> list[int]:
+        """The finished runs that are `Run.rounded`."""
+        with self._read() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            which = "rounded" if version >= ROUNDED_SINCE else f"status = '{Status.DONE}'"
+            return [row[0] for row in db.execute(f"SELECT id FROM runs WHERE {which} ORDER BY id")]
 
     def run(self, id: int) -> Run | None:
         with self._read() as db:
@@ -153,10 +164,12 @@ class StoreReader(Database):
         return [row[0] for row in rows]
 
     def holds(self, key: str, identity: str) -> bool:
-        """Whether this very run (`checksums.identity`) is here; one trained again by the same recipe is another one."""
+        """Whether this very run (`Record.identity`) is here; one trained again by the same recipe is another one."""
         with self._read() as db:
             rows = db.execute(f"SELECT id FROM runs WHERE key = ? AND status = '{Status.DONE}'", (key,)).fetchall()
-            return any(checksums.identity(checksums.contents(db, row[0])) == identity for row in rows)
+            return any(
+                checksums.identity(checksums.lasting(checksums.contents(db, row[0]))) == identity for row in rows
+            )
 
     def _run(self, row: sqlite3.Row) -> Run | None:
         """The run in a row; None for one of a model that this program does not have, and for a damaged one, which is
@@ -228,26 +241,52 @@ class StoreReader(Database):
         """
         import pandas as pd  # Takes half a second, which trainers and workers do without.
 
-        columns = ["run", "split", "step", "epoch", "seconds", "loss", "accuracy"]
-        query = (
-            f"SELECT {', '.join(columns)}, {POINT} FROM history WHERE run IN (SELECT value FROM json_each(?1)) "
-            "AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test')) ORDER BY run, split, step"
-        )
+        which = "run IN (SELECT value FROM json_each(?1)) AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test'))"
         try:
-            with self._read() as db:
-                rows = db.execute(query, (as_json(ids), split)).fetchall()
+            points = self._points(which, (as_json(ids), split))
         except DamagedStore:
             if len(ids) > 1:
                 return pd.concat([self.history([id], split) for id in ids], ignore_index=True)
             self.put_down(ids[0], "its curves can't be read")
-            rows = []
-        good = []
-        for *point, whole in rows:
-            if whole:
-                good.append(point)
-            else:
-                self.put_down(point[0], "a point of its curves can't be read")
-        return pd.DataFrame(good, columns=columns)
+            points = np.empty((0, 7))
+        columns = dict(zip(("run", "split", "step", "epoch", "seconds", "loss", "accuracy"), points.T, strict=True))
+        columns |= {name: columns[name].astype(np.int64) for name in ("run", "step", "epoch")}
+        return pd.DataFrame(columns | {"split": np.where(columns["split"] == 1, "test", "train")})
+
+    def curve(self, id: int, split: str, first: int = 0) -> np.ndarray:
+        """One curve from a step on, in order of the steps: float64 (N, 4), step, seconds, loss, accuracy."""
+        try:
+            points = self._points("run = ?1 AND split = ?2 AND step >= ?3", (id, split, first))
+        except DamagedStore:
+            self.put_down(id, "its curves can't be read")
+            return np.empty((0, 4))
+        return points[:, [2, 4, 5, 6]]
+
+    def _points(self, which: str, values: Sequence[object]) -> np.ndarray:
+        """Points of curves by run, split and step; a run of which one can't be read is put down.
+
+        Args:
+            which: a condition in SQL, with these values.
+
+        Returns:
+            float64 (N, 7): run, split (1: test), step, epoch, seconds, loss, accuracy.
+        """
+        with self._read() as db:
+            cursor = db.cursor()
+            cursor.row_factory = None  # Tuples: long runs have hundreds of thousands.
+            rows = cursor.execute(
+                "SELECT run, split = 'test', step, epoch, seconds, loss, accuracy FROM history "
+                f"WHERE {which} AND {POINT} ORDER BY run, split, step",
+                values,
+            ).fetchall()
+            damaged = []
+            if cursor.execute(f"SELECT count(*) FROM history WHERE {which}", values).fetchone()[0] != len(rows):
+                damaged = cursor.execute(
+                    f"SELECT DISTINCT run FROM history WHERE {which} AND NOT ({POINT})", values
+                ).fetchall()
+        for (id,) in damaged:
+            self.put_down(id, "a point of its curves can't be read")
+        return np.array(rows, np.float64).reshape(-1, 7)
 
     def artifact(self, id: int, name: str) -> bytes | None:
         with self._read() as db:
@@ -255,12 +294,21 @@ class StoreReader(Database):
         return row[0] if row else None
 
     def logits(self, id: int) -> np.ndarray:
-        """Test logits of a finished run, float16 (N, 10)."""
+        """Test logits of a finished run, float16 (N, 10): rounded, so that several classes may have the largest one."""
         return self._array(id, "logits", np.float16, 2)
 
     def predictions(self, id: int, epoch: int) -> np.ndarray:
         """Predicted test labels after an epoch, uint8 (N,)."""
-        return self._array(id, f"predictions/{epoch}", np.uint8, 1)
+        predictions = self._array(id, f"predictions/{epoch}", np.uint8, 1)
+        if not (predictions < metrics.CLASSES).all():
+            raise self.put_down(id, "its predictions can't be read")
+        return predictions
+
+    def predicted_classes(self, run: Run) -> np.ndarray:
+        """What a finished run of this store predicts at its end, uint8 (N,): what everything is counted from."""
+        if run.rounded and self.artifact(run.id, f"predictions/{run.recipe.epochs}") is None:
+            return metrics.predict(self.logits(run.id))  # So early that no predictions were kept.
+        return self.predictions(run.id, run.recipe.epochs)
 
     def weights(self, id: int) -> bytes:
         """Weights of a finished run, a safetensors file."""
@@ -283,9 +331,10 @@ class StoreReader(Database):
             raise self.put_down(id, f"its {name.split('/')[0]} can't be read") from None
         if data is not None and not isinstance(data, bytes):
             raise self.put_down(id, f"its {name.split('/')[0]} can't be read")
-        if data is None and name in ("logits", "weights") and (run := self.run(id)) and run.status == Status.DONE:
-            raise self.put_down(id, f"its {name} are missing")
         if data is None:
+            run = self.run(id)
+            if run and run.status == Status.DONE and name in ("logits", "weights", f"predictions/{run.recipe.epochs}"):
+                raise self.put_down(id, f"its {name.split('/')[0]} are missing")
             raise StoreError(
                 f"Run {id} has no {name.split('/')[0]} in {self.path}: it is not finished, or was deleted."
             )

@@ -52,6 +52,7 @@ def read_row(values: Mapping[str, Any], source: str) -> Run:
     found["recipe"] = _recipe(found["recipe"])
     found["status"] = status = Status(found["status"])
     found["stop"] = bool(found["stop"])
+    found["rounded"] = bool(found.get("rounded", True))  # Stores of earlier versions do not say so.
     found["versions"] = _versions(found["versions"])
     try:
         found["result"] = Result.from_json(found["result"]) if found["result"] else None
@@ -124,6 +125,7 @@ COLUMNS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("threads", "steps"), _or_nothing(_whole(1))),
     **dict.fromkeys(("parameters", "multiply_adds"), _or_nothing(_whole(0))),
     "step": _whole(0),
+    "rounded": lambda value: value in (0, 1),
     "images_per_second": _or_nothing(lambda value: is_number(value, 0)),
 }
 """What tells whether a column can hold a value. Those of stores of earlier versions may be missing."""

@@ -164,6 +164,8 @@ class Run:
     error: str | None
     cluster: str | None = None  # the address of the Ray cluster that shall train it; None: this machine
     node: str | None = None  # where on the cluster it runs
+    rounded: bool = False
+    """Whether what is counted over its answers comes from logits that an earlier version rounded to float16."""
     source: str = "own"  # or "reference"
 
     @property
@@ -239,4 +241,5 @@ class Record:
     columns: dict[str, Any]  # `checksums.COLUMNS`, and result: as they stand in the table `runs`
     points: list[tuple[Any, ...]]  # (split, step, epoch, seconds, loss, accuracy)
     artifacts: dict[str, bytes]
-    identity: str  # `checksums.identity`
+    identity: str  # `checksums.identity` of its `checksums.lasting`
+    rounded: int  # as of a `Run`

@@ -7,7 +7,9 @@ import sqlite3
 from fmnist.store.run import Status
 
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+ROUNDED_SINCE = 3
+"""The version from which on `runs.rounded` is there. A store that is only read may be of an earlier one."""
 SCHEMA = f"""
 CREATE TABLE runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,10 +36,12 @@ CREATE TABLE runs (
     result     TEXT,                        -- JSON, once done
     error      TEXT,                        -- a sentence
     cluster    TEXT,                        -- the address of the Ray cluster that shall train it, if not this machine
-    node       TEXT                         -- where on the cluster it runs
+    node       TEXT,                        -- where on the cluster it runs
+    rounded    INTEGER NOT NULL DEFAULT 0   -- 1: counted from rounded logits, by an earlier version: predict/recount.py
 );
 CREATE INDEX runs_by_key ON runs (key);
 CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_rounded ON runs (id) WHERE rounded;
 CREATE TABLE history (
     run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     split    TEXT NOT NULL CHECK (split IN ('train', 'test')),
@@ -69,7 +73,14 @@ NEEDED = {
 }
 """The columns that a store of every version has."""
 
-UPGRADES = {1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT")}
+UPGRADES = {
+    1: ("ALTER TABLE runs ADD COLUMN cluster TEXT", "ALTER TABLE runs ADD COLUMN node TEXT"),
+    2: (
+        "ALTER TABLE runs ADD COLUMN rounded INTEGER NOT NULL DEFAULT 0",
+        f"UPDATE runs SET rounded = 1 WHERE status = '{Status.DONE}'",
+        "CREATE INDEX runs_rounded ON runs (id) WHERE rounded",
+    ),
+}
 """What makes a store of the next version of one of this version."""
 
 # Made when it is first needed: a store in which nobody counts has none, nor has one of an earlier version.

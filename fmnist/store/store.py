@@ -11,16 +11,19 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fmnist import settings
+import numpy as np
+
+from fmnist import metrics, settings
 from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import data_root
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
+from fmnist.store.arrays import pack
 from fmnist.store.database import StoreError as StoreError
 from fmnist.store.database import inserted_id, listed
 from fmnist.store.queue import RunQueue
-from fmnist.store.run import ACTIVE, Point, Record, Result, Start, Status
+from fmnist.store.run import ACTIVE, Point, Record, Result, Run, Start, Status
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "reference.db"
 
@@ -115,6 +118,39 @@ class Store(RunQueue):
                 db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'checkpoint'", (id,))
                 checksums.attach(db, id)
 
+    def recount(self, run: Run, predictions: np.ndarray, labels: np.ndarray) -> bool:
+        """Put the classes that a finished run's weights predict, and what is counted over them, in place of what an
+        earlier version counted from rounded logits.
+
+        Args:
+            predictions, labels: uint8 (N,), of the test images.
+
+        Returns:
+            Whether it was done: not for a run that is gone, is done already, or was changed by hand since it ended.
+        """
+        assert run.steps is not None
+        names = checksums.recounted(run.recipe.epochs, run.steps)
+        accuracy = metrics.accuracy(predictions, labels)
+        with self._write() as db:
+            contents, kept = checksums.contents(db, run.id), checksums.read(db, run.id)
+            sums = checksums.sums({name: contents[name] for name in names if name in contents})
+            row = db.execute("SELECT result FROM runs WHERE id = ? AND rounded", (run.id,)).fetchone()
+            if row is None or (kept is not None and any(kept.get(name) != sums.get(name) for name in names)):
+                return False
+            result = json.loads(row[0]) | {
+                "test_accuracy": accuracy,
+                "dead": metrics.is_dead(predictions),
+                "never_predicted": metrics.never_predicted(predictions),
+            }
+            db.execute("UPDATE runs SET result = ?, rounded = 0 WHERE id = ?", (json.dumps(result), run.id))
+            db.execute(
+                "UPDATE history SET accuracy = ? WHERE run = ? AND split = 'test' AND step = ?",
+                (accuracy, run.id, run.steps),
+            )
+            self._add(db, run.id, (), {f"predictions/{run.recipe.epochs}": pack(predictions)})
+            checksums.renew(db, run.id, names)
+        return True
+
     @staticmethod
     def _add(db: sqlite3.Connection, id: int, points: Sequence[Point], artifacts: dict[str, bytes]) -> None:
         db.executemany(
@@ -146,7 +182,11 @@ class Store(RunQueue):
                 if self.holds(record.columns["key"], record.identity):
                     continue
                 model = Recipe.from_json(record.columns["recipe"]).model
-                values = record.columns | {"data_root": "", "priority": order.index(model)}
+                values = record.columns | {
+                    "data_root": "",
+                    "priority": order.index(model),
+                    "rounded": record.rounded,
+                }
                 cursor = db.execute(
                     f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
                     tuple(values.values()),

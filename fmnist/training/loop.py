@@ -34,6 +34,7 @@ from fmnist.models.inference import (
 )
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.recipe import Recipe
+from fmnist.store.arrays import rounded
 from fmnist.store.run import Result
 from fmnist.training.checkpoint import Checkpoint, restore, state
 from fmnist.training.gradients import Gradients
@@ -91,7 +92,8 @@ class Finished:
     """The end of a run."""
 
     weights: dict[str, torch.Tensor]
-    logits: np.ndarray  # float16 (N, 10), of the test images
+    logits: np.ndarray  # float16 (N, 10), of the test images: rounded, as they are kept
+    predictions: np.ndarray  # uint8 (N,), of the same, as the float32 logits give them
     result: Result
 
 
@@ -178,7 +180,7 @@ def _train(recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads
     if test is None:  # Interrupted between the last epoch and the result.
         test = _Test(evaluate(model, test_images, threads), data.test_labels)
     result = _result(model, test, test_images, train_seconds, eval_seconds)
-    yield Finished(as_plain(model.state_dict()), test.logits, result)
+    yield Finished(as_plain(model.state_dict()), test.logits, test.predictions, result)
 
 
 def _take_steps(
@@ -199,12 +201,14 @@ def _take_steps(
 
 
 class _Test:
-    """A model's logits for the test images, float16 (N, 10), and what is counted over them."""
+    """What a model makes of the test images: classes, from its float32 logits (N, 10), and what is counted over them;
+    and the logits as they are kept, from which the loss is computed, so that it can be computed again from the store.
+    """
 
     def __init__(self, logits: np.ndarray, labels: np.ndarray) -> None:
-        self.logits = logits
         self.predictions = metrics.predict(logits)
-        self.loss = metrics.cross_entropy(logits, labels)
+        self.logits = rounded(logits)
+        self.loss = metrics.cross_entropy(self.logits, labels)
         self.accuracy = metrics.accuracy(self.predictions, labels)
 
 

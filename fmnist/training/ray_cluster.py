@@ -33,7 +33,7 @@ from fmnist.store.run import Start, Status
 from fmnist.training import worker
 from fmnist.training.hardware import RUN_BYTES
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Node, Order, Prepare, Report, Stop
-from fmnist.words import reason
+from fmnist.words import LOG_LINE, LOG_TIME, reason
 
 LOOK_SECONDS = 0.05  # Between two looks at what the scheduler says.
 HEAD_SECONDS = 1.0  # Between two looks whether the head is there.
@@ -50,7 +50,7 @@ class ClusterError(Exception):
 
 def serve(scheduler: Connection, address: str) -> None:
     """Do what the scheduler says until it, or the cluster, is gone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt=LOG_TIME)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         try:
             connect(address)

@@ -29,7 +29,7 @@ from fmnist.store.run import Point, Start, Status
 from fmnist.training.estimate import image_passes
 from fmnist.training.hardware import machine, versions
 from fmnist.training.messages import EndReport, Message, Order, Prepare, ProgressReport, Report, Stop
-from fmnist.words import reason
+from fmnist.words import LOG_LINE, LOG_TIME, reason
 
 if TYPE_CHECKING:
     from fmnist.training import loop
@@ -66,7 +66,7 @@ class Inbox:
 
 def serve(scheduler: Connection) -> None:
     """Do what the scheduler says until it is gone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt=LOG_TIME)
     inbox = Inbox(scheduler)
     # The scheduler has ended, however it did: nobody would write anything down.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
@@ -132,7 +132,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
                 artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
             case training.Finished():
-                yield _end(event, points, artifacts)
+                yield _end(event, order.recipe.epochs, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
             rate = (image_passes(order.recipe, event.step, steps) - done) / (time.monotonic() - began)
@@ -143,10 +143,11 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 return
 
 
-def _end(event: loop.Finished, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
+def _end(event: loop.Finished, epochs: int, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
     from safetensors.torch import save
 
-    artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)}
+    predicted = {f"predictions/{epochs}": pack(event.predictions)}
+    artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)} | predicted
     artifacts.pop("checkpoint", None)
     return EndReport(Status.DONE, points=points, result=event.result, artifacts=artifacts)
 

@@ -143,11 +143,12 @@ def show_probabilities(library: Library, answers: Answers, name: str, index: int
         return
     mean, spread = confusion.mean_and_spread(seeds[:, 0])
     st.markdown(f"{escape(name)}  \n**{info.classes[label]}**, {mean[label]:.0%}")
+    largest = sorted(range(len(mean)), key=lambda i: (-mean[i], i != label))
     st.plotly_chart(
-        charts.probabilities(mean, answers.item.model, info.short, spread),
+        charts.probabilities(mean, int(label), answers.item.model, info.short, spread),
         key=f"probabilities-{answers.item.id}",
         config=picture_config("probabilities"),
-        alt=f"{name}: " + listed(f"{info.classes[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:3]),
+        alt=f"{name}: " + listed(f"{info.classes[i]} {mean[i]:.0%}" for i in largest[:3]),
     )
     if spread is not None:
         st.caption("Means over the seeds; the thin lines reach from the lowest seed to the highest.")

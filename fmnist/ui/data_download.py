@@ -59,8 +59,9 @@ def _use_folder(store: Store, name: str, folder: str) -> None:
     try:
         root = files.data_root(folder)
         files.load(name, root, store.path.parent)
-    except (DataError, ValueError) as error:
-        st.error(escape(str(error)) if isinstance(error, DataError) else "That is not the name of a folder.")
+    except (DataError, settings.SettingsError, ValueError) as error:
+        known = isinstance(error, DataError | settings.SettingsError)
+        st.error(escape(str(error)) if known else "That is not the name of a folder.")
         return
     store.choose_data_root(name, root)
     st.rerun()

@@ -12,6 +12,7 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
+from fmnist.ui.upload_limit import limit_uploads
 from fmnist.words import escape
 
 CSS = """
@@ -47,11 +48,12 @@ def page(title: str, question: str) -> Iterator[None]:
     except SettingsError as error:
         st.error(escape(str(error)), icon=":material/lock:")
         st.stop()
+    limit_uploads()
     st.title(question, anchor=False)
     place = st.container()
     with explained():
         yield
-    with suppress(StoreError), place:  # Only now is it known what of the store could be read.
+    with suppress(SettingsError, StoreError), place:  # Only now is it known what of the store could be read.
         from fmnist.ui import damaged_runs
 
         damaged_runs.show()

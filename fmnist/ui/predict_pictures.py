@@ -18,6 +18,7 @@ from fmnist.ui import drawing_pad, resources
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_table import table
 from fmnist.ui.scope import settle_address
+from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
 PREVIEW = 280  # Pixels
@@ -73,6 +74,12 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
         max_upload_size=MAX_BYTES // 2**20,
         key="file",
     )
+    if lost := len(st.session_state["file"]) - len(files):  # Streamlit's list has what was forgotten, too.
+        st.warning(
+            f"{lost:,} of the {len(files) + lost:,} pictures {'is' if lost == 1 else 'are'} left out: "
+            f"together they may have {MAX_HELD // 2**20} MB. Upload fewer at a time, or smaller ones.",
+            icon=":material/photo_size_select_large:",
+        )
     if len(files) < 2:
         return (opened(files[0]) if files else None), None
     if len(files) > MAX_FILES:

@@ -10,9 +10,11 @@ import streamlit as st
 from fmnist.data import files
 from fmnist.data.files import Dataset
 from fmnist.models import custom
+from fmnist.predict import recount
 from fmnist.store import store
 from fmnist.store.library import Library
 from fmnist.store.store import Store
+from fmnist.training import launcher
 
 
 def open_library() -> Library:
@@ -29,7 +31,9 @@ def open_library() -> Library:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _open_library(path: Path, identity: int | None) -> Library:
-    return Library(Store(path))
+    own = Store(path)
+    recount.start(own, launcher.log_path(path))
+    return Library(own)
 
 
 def dataset(name: str, store: Store) -> Dataset:

@@ -120,6 +120,7 @@ def ask_what() -> tuple[list[str], str, int]:
 
 def train(library: Library, plan: Plan, cluster: str | None) -> None:
     """Queue what the plan still needs, and see that somebody trains it."""
+    launcher.recover(library.own)  # What a trainer that is gone has left behind is taken up.
     try:
         queued = library.own.enqueue(
             plan.keyed, library.own.data_root(plan.grid.dataset), again=plan.again, cluster=cluster, asker=login.asker()

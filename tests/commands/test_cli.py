@@ -51,36 +51,36 @@ def shirt(tmp_path: Path, small_data) -> Path:
 # train
 
 
-def test_train_and_train_again(fmnist, store, small_sample):
+def test_train_and_train_again(fmnist, warm, small_data):
     first = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1")
     assert first.code == 0
-    runs = store.runs()
+    runs = warm.runs()
     expected = [f"Model 0, seed {run.recipe.seed}: {run.result.test_accuracy:.2%}, " for run in runs]
     assert [line[: len(start)] for line, start in zip(first.out.splitlines(), expected, strict=True)] == expected
-    *_, alone = loop.train(Recipe("0", 1, "sample", 1, device="cpu"), small_sample)
+    *_, alone = loop.train(Recipe("0", 1, "sample", 1, device="cpu"), small_data)
     assert runs[1].result.test_accuracy == alone.result.test_accuracy
 
     second = fmnist(*TRAIN, "--models", "0", "--seeds", "1,0")
     assert second.code == 0
     assert second.out.count("(trained before)") == 2
-    assert store.runs() == runs  # nothing was done
+    assert warm.runs() == runs  # nothing was done
 
     third = fmnist(*TRAIN, "--models", "0", "--again")
     assert third.code == 0 and "trained before" not in third.out
-    assert len(store.runs("done")) == 3
+    assert len(warm.runs("done")) == 3
 
 
-def test_lists_are_a_sweep(fmnist, store, small_sample):
+def test_lists_are_a_sweep(fmnist, warm):
     lists = ["--models", "0", "--lr", "0.1, 1e-2", "--batch-size", "32,64", "--optimizer", "adam", "--seeds", "0-1"]
     dry = fmnist(*TRAIN, *lists, "--dry-run")
-    assert dry.code == 0 and store.runs() == []
+    assert dry.code == 0 and warm.runs() == []
     assert dry.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
     assert len(dry.out.splitlines()) == 1 + 4  # A line for each setting.
 
     answer = fmnist(*TRAIN, *lists)
     assert answer.code == 0
     assert answer.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
-    done = store.runs("done")
+    done = warm.runs("done")
     assert {(run.recipe.learning_rate, run.recipe.batch_size, run.recipe.seed) for run in done} == {
         (rate, size, seed) for rate in (0.1, 0.01) for size in (32, 64) for seed in (0, 1)
     }
@@ -139,7 +139,7 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
     assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)
 
 
-def test_train_says_what_failed(fmnist, store, small_sample):
+def test_train_says_what_failed(fmnist, warm):
     answer = fmnist(*TRAIN, "--models", "2", "--lr", "100")
     assert answer.code == 1
     assert answer.out.startswith("Model 2, seed 0: failed. The loss is not a finite number")
@@ -163,14 +163,14 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     assert only_trainer(store.path.parent)  # Ctrl-C has not reached it
 
 
-def test_a_log_file_tells_how_it_goes(store, small_sample):
+def test_a_log_file_tells_how_it_goes(warm):
     """What a terminal shows by bars."""
-    command = [sys.executable, "-m", "fmnist", *TRAIN, "--models", "0", "--seeds", "0-1", "--runs", str(store.path)]
+    command = [sys.executable, "-m", "fmnist", *TRAIN, "--models", "0", "--seeds", "0-1", "--runs", str(warm.path)]
     process = subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
     assert process.returncode == 0
     plan, *lines = process.stderr.splitlines()
     assert plan.startswith("fmnist: 2 runs, roughly")
-    for run in store.runs("done"):
+    for run in warm.runs("done"):
         begun = lines.index(f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) begins ({run.recipe.describe()}).")
         ended = f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) is done with {run.result.test_accuracy:.2%};"
         [end] = [place for place, line in enumerate(lines) if line.startswith(ended)]
@@ -212,7 +212,7 @@ def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_
     ]
 
 
-def test_quiet_leaves_the_results(fmnist, store, small_sample):
+def test_quiet_leaves_the_results(fmnist, warm):
     answer = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1", "-q")
     assert (answer.code, answer.err) == (0, "") and len(answer.out.splitlines()) == 2
 
@@ -438,26 +438,43 @@ def test_folders_are_read(fmnist, trained, shirt, tmp_path):
     assert str(folder / "d.png") in answer.err
 
 
-@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
-@pytest.mark.parametrize("form", ["table", "csv", "json"])
-def test_a_name_that_is_no_text_is_printed_escaped(trained, shirt, tmp_path, encoding, form):
-    names = [
-        os.fsencode(tmp_path) + name for name in (b"/shirt-\xff-\xc3\xa9.png", b"/none-\xff.png", b"/two\nlines.png")
-    ]
+@pytest.fixture
+def odd_names(shirt, tmp_path) -> list[bytes]:
+    """Paths that are no text in any encoding, or more than a line: two pictures, and none in between."""
+    folder = os.fsencode(tmp_path)
+    names = [folder + name for name in (b"/shirt-\xff-\xc3\xa9.png", b"/none-\xff.png", b"/two\nlines.png")]
     for name in (names[0], names[2]):
         Path(os.fsdecode(name)).write_bytes(shirt.read_bytes())
-    command = [sys.executable, *settings.module("fmnist"), "predict", *names, "--dataset", "sample", "--format", form]
+    return names
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_name_that_is_no_text_is_printed_escaped(trained, odd_names, tmp_path, monkeypatch, encoding, form):
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding, errors="strict") for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    monkeypatch.setenv("COLUMNS", "500")
+    names = [os.fsdecode(name) for name in odd_names]
+    code = cli.main(["predict", *names, "--dataset", "sample", "--format", form, "--data", str(tmp_path)])
+    out, err = (stream.buffer.getvalue() for stream in streams.values() if stream.flush() is None)
+    assert code == 1
+    assert b"none-\\udcff.png does not exist" in err and b"Traceback" not in err
+    assert b"shirt-\\udcff-" in out
+    if form == "json":
+        assert json.loads(out)[0]["file"] == names[0]
+    elif form == "table":
+        assert len(out.splitlines()) == 4 and b"two\\nlines" in out
+
+
+def test_a_name_that_is_no_text_ends_no_process(trained, odd_names, tmp_path):
+    """The same in a process of its own, whose streams are strict before anything of ours has run."""
+    command = [sys.executable, *settings.module("fmnist"), "predict", *odd_names, "--dataset", "sample"]
     command += ["--runs", trained.path, "--data", tmp_path]
-    ended = subprocess.run(
-        command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "500"}
-    )
+    ended = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii:strict"})
     assert ended.returncode == 1
     assert b"none-\\udcff.png does not exist" in ended.stderr and b"Traceback" not in ended.stderr
     assert b"shirt-\\udcff-" in ended.stdout
-    if form == "json":
-        assert json.loads(ended.stdout)[0]["file"] == os.fsdecode(names[0])
-    elif form == "table":
-        assert len(ended.stdout.splitlines()) == 4 and b"two\\nlines" in ended.stdout
 
 
 def test_predict_without_a_model(fmnist, shirt, monkeypatch):

@@ -252,7 +252,12 @@ ARTIFACTS = {
         _header("{'descr': '<f2', 'fortran_order': False, 'shape': (100000000000, 10), }"),
         _header("(" * 60),
     ],
-    "predictions/1": [pack(np.full(100, 10, np.uint8)), pack(np.zeros(99, np.uint8)), b""],
+    "predictions/1": [
+        pack(np.full(100, 10, np.uint8)),
+        pack(np.zeros(99, np.uint8)),
+        pack(np.zeros(100, np.uint8)),
+        b"",
+    ],
     "predictions/7": [b"what for?"],
     "startup.py": [b"print('hello')"],
 }

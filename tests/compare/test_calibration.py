@@ -22,7 +22,7 @@ def said() -> tuple[np.ndarray, np.ndarray]:
 
 def test_calibration_is_scikit_learns(said):
     logits, labels = said
-    table = calibration.calibration(logits, labels)
+    table = calibration.calibration(logits, fmnist_metrics.predict(logits), labels)
     confidence, right = fmnist_metrics.softmax(logits).max(axis=1), fmnist_metrics.predict(logits) == labels
     accuracy, mean = calibration_curve(right, confidence, n_bins=15)
     filled = table[table["images"] > 0]
@@ -33,20 +33,23 @@ def test_calibration_is_scikit_learns(said):
     for low, high in zip(table["low"], table["high"], strict=True):
         inside = (confidence > low) & (confidence <= high)
         gap += abs(right[inside].sum() - confidence[inside].sum()) / 2_000
-    assert calibration.expected_calibration_error(logits, labels) == pytest.approx(gap)
+    assert calibration.expected_calibration_error(logits, fmnist_metrics.predict(logits), labels) == pytest.approx(gap)
 
 
 def test_calibration_by_hand():
     logits = np.full((4, 10), -50.0)
     logits[:, 3] = 50  # Sure of class 3, and right three times of four.
-    assert calibration.expected_calibration_error(logits, np.array([3, 3, 3, 1])) == pytest.approx(0.25)
-    assert calibration.calibration(logits, np.array([3, 3, 3, 1]))["accuracy"].iloc[-1] == 0.75
-    assert calibration.expected_calibration_error(np.zeros((10, 10)), np.arange(10)) == pytest.approx(0)
+    answers = logits, np.full(4, 3), np.array([3, 3, 3, 1])
+    assert calibration.expected_calibration_error(*answers) == pytest.approx(0.25)
+    assert calibration.calibration(*answers)["accuracy"].iloc[-1] == 0.75
+    undecided = np.zeros((10, 10)), np.zeros(10), np.arange(10)
+    assert calibration.expected_calibration_error(*undecided) == pytest.approx(0)
 
 
 def test_selective_accuracy_is_counted(said):
     logits, labels = said
-    curve = calibration.selective_accuracy(logits, labels)
+    predicted = fmnist_metrics.predict(logits)
+    curve = calibration.selective_accuracy(logits, predicted, labels)
     confidence, right = fmnist_metrics.softmax(logits).max(axis=1), fmnist_metrics.predict(logits) == labels
     for row in curve.iloc[:: len(curve) // 20].itertuples():
         answered = confidence >= row.confidence
@@ -60,9 +63,10 @@ def test_selective_accuracy_does_not_depend_on_the_order_of_images(said):
     logits, labels = said
     logits = np.round(logits)  # Many ties.
     order = np.random.default_rng(0).permutation(len(labels))
-    curve = calibration.selective_accuracy(logits, labels)
-    assert curve.equals(calibration.selective_accuracy(logits[order], labels[order]))
-    alike = calibration.selective_accuracy(np.zeros((4, 10)), np.array([0, 1, 2, 3]))
+    predicted = fmnist_metrics.predict(logits)
+    curve = calibration.selective_accuracy(logits, predicted, labels)
+    assert curve.equals(calibration.selective_accuracy(logits[order], predicted[order], labels[order]))
+    alike = calibration.selective_accuracy(np.zeros((4, 10)), np.zeros(4), np.array([0, 1, 2, 3]))
     assert alike[["images", "accuracy"]].values.tolist() == [[4, 0.25]]
 
 
@@ -87,6 +91,6 @@ def test_an_ensembles_answers_are_the_mean_of_the_probabilities(said):
     mean = (special.softmax(logits.astype(float), axis=1) + special.softmax(other, axis=1)) / 2
     ensemble = calibration.ensemble_logits([logits, other])
     assert special.softmax(ensemble, axis=1) == pytest.approx(mean)
-    found = calibration.calibrated(ensemble, labels)
+    found = calibration.calibrated(ensemble, mean.argmax(axis=1), labels)
     assert found.accuracy == np.mean(mean.argmax(axis=1) == labels)
     assert found.confidence == pytest.approx(mean.max(axis=1).mean())

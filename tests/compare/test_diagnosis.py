@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import is_one_sentence
 
+from fmnist import metrics
 from fmnist.compare.diagnosis import Finding, diagnose, layer_words
 from fmnist.data.files import Dataset
 from fmnist.models import custom_check
@@ -43,9 +44,10 @@ def curves(train: list[float], test: list[float], accuracy: list[float], trained
 HEALTHY = curves([1, 0.8, 0.6, 0.5, 0.45, 0.44], [0.6, 0.5, 0.48], [0.78, 0.82, 0.83])
 
 
-def find(logits=None, history=HEALTHY, *, model="2", labels=LABELS, zero_layers=()) -> list[Finding]:
+def find(logits=None, history=HEALTHY, *, predictions=None, model="2", labels=LABELS, zero_layers=()) -> list[Finding]:
     logits = good_logits() if logits is None else logits
-    found = diagnose(Recipe(model), zero_layers, logits, labels, history)
+    predictions = metrics.predict(logits) if predictions is None else predictions
+    found = diagnose(Recipe(model), zero_layers, logits, predictions, labels, history)
     for finding in found:
         for text in (finding.sentence, finding.evidence, finding.remedy):
             assert is_one_sentence(text) and text.endswith(".") and text[0].isupper() and "*" not in text
@@ -101,7 +103,7 @@ def test_a_dead_run_as_training_leaves_it(small_data: Dataset):
     history = pd.DataFrame(rows, columns=HEALTHY.columns)
     if not end.result.dead:  # Rounding may decide otherwise on another machine.
         pytest.skip("This recipe lives on this machine.")
-    found = diagnose(recipe, end.result.zero_layers, end.logits, small_data.test_labels, history)
+    found = diagnose(recipe, end.result.zero_layers, end.logits, end.predictions, small_data.test_labels, history)
     assert kinds(found) == ["dead"] + ["zero-layer"] * len(end.result.zero_layers)
     step = int(re.search(r"since about step (\d+)", found[1].sentence)[1])
     train = history[history["split"] == "train"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
@@ -13,6 +16,9 @@ from fmnist.recipe import Recipe
 from fmnist.store.arrays import pack
 from fmnist.store.run import Point, Result, Run, Start, Status
 from fmnist.store.store import Store
+
+if TYPE_CHECKING:
+    import torch
 
 STEPS_PER_EPOCH = 8
 
@@ -103,12 +109,30 @@ def finished_run(
         ),
         artifacts={
             "logits": pack(logits),
+            f"predictions/{recipe.epochs}": pack(predictions),
             "weights": initial_weights(recipe) if weights else b"",
         },
     )
     run = store.run(id)
     assert run
     return run
+
+
+@contextmanager
+def beside_rounding() -> Iterator[None]:
+    """Models that are trained in this process begin with a large constant in all logits. It changes no probability, but
+    rounded to float16 several logits of an image become the largest."""
+    from fmnist.models import inference
+    from fmnist.training import loop
+
+    def build(*arguments: Any) -> torch.nn.Module:
+        module = inference.build(*arguments)
+        list(module.parameters())[-1].data += 20_000
+        return module
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "build", build)
+        yield
 
 
 def result(**changes: object) -> Result:

@@ -33,6 +33,7 @@ from fmnist.models.source import Source
 from fmnist.predict import attribution, prediction
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe, RecipeError
+from fmnist.store.arrays import rounded
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
@@ -251,9 +252,10 @@ def test_of_an_own_model_it_is_told_where_its_relus_are(use, small_data):
     logits = np.eye(10, dtype=np.float16)[small_data.test_labels % 9]
     history = pd.DataFrame(columns=["split", "step", "epoch", "loss", "accuracy"])
     recipe = Recipe("tiny", dataset="sample")
-    found = diagnose(recipe, [], logits, small_data.test_labels, history)
+    answers = logits, logits.argmax(axis=1), small_data.test_labels
+    found = diagnose(recipe, [], *answers, history)
     assert "the ReLU after the last layer holds its logit at 0" in found[0].sentence
-    _, layer = diagnose(recipe, ["2"], np.ones_like(logits), small_data.test_labels, history)
+    _, layer = diagnose(recipe, ["2"], np.ones_like(logits), *answers[1:], history)
     assert "Every unit of the linear layer is zero" in layer.sentence
 
 
@@ -413,7 +415,7 @@ def test_batch_norm_has_learnt_and_answers_by_what_it_has_learnt(example, small_
     module = inference.build(ARCHITECTURES.full_id("norm-cnn"), 9, torch.device("cpu"))
     module.load_state_dict(finished.weights)
     images = inference.as_input(small_data.test_images)
-    assert np.array_equal(inference.evaluate(module, images), finished.logits)
+    assert np.array_equal(rounded(inference.evaluate(module, images)), finished.logits)
     assert module.training and int(module.features[1].num_batches_tracked) == -(-331 // 32)
     with torch.inference_mode():
         one = torch.cat([module.eval()(image) for image in images.split(1)])
@@ -476,7 +478,9 @@ def test_unusual_models_are_trained_stored_and_explained(use, small_data, text):
     from safetensors.torch import load, save
 
     module.load_state_dict(load(save(finished.weights)))
-    assert np.array_equal(inference.evaluate(module, inference.as_input(small_data.test_images)), finished.logits)
+    assert np.array_equal(
+        rounded(inference.evaluate(module, inference.as_input(small_data.test_images))), finished.logits
+    )
     found = attribution.contributions(module, small_data.test_images[0], 3)
     assert found.pixels.sum() == pytest.approx(found.logit - found.start, rel=0.01, abs=1e-4)
 

@@ -11,7 +11,9 @@ from helpers.making import finished_run, three_models
 from helpers.ui import DATA, PREDICT, again, says, texts, visit
 from PIL import Image
 from scipy.special import softmax
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
@@ -19,7 +21,7 @@ from fmnist.predict import conversion
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library
-from fmnist.ui import predict_answers, predict_table
+from fmnist.ui import predict_answers, predict_table, upload_limit
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -149,6 +151,27 @@ def test_what_if_the_image_were_different(store, small_data, fashion):
 def upload(at: AppTest, **files: bytes) -> AppTest:
     at.file_uploader(key="file").set_value([(f"{name}.png", content, "image/png") for name, content in files.items()])
     return again(at)
+
+
+def test_pictures_that_are_too_large_together_are_left_out_and_counted(store, small_data, monkeypatch):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    pictures = {name: to_png(small_data.test_images[place], 8) for place, name in enumerate(("a", "b", "c"))}
+    monkeypatch.setattr("fmnist.ui.upload_limit.MAX_HELD", sum(map(len, pictures.values())) - 1)
+    register = LocalScriptRunner.register_file
+
+    def register_limited(runner: LocalScriptRunner, file: UploadedFileRec) -> None:
+        """Each run of AppTest has a new manager; a server's has been limited by the first page that anybody opened."""
+        if "add_file" not in vars(runner._uploaded_file_mgr):
+            upload_limit._limit(runner._uploaded_file_mgr)
+        register(runner, file)
+
+    monkeypatch.setattr(LocalScriptRunner, "register_file", register_limited)
+    upload(at, **pictures)
+    assert says(at, "1 of the 3 pictures is left out: together they may have 100 MB.")
+    assert says(at, "2 of 2 pictures answered")
+    upload(at, b=pictures["b"], c=pictures["c"])
+    assert not says(at, "left out")
 
 
 def test_an_uploaded_picture_is_answered(store, small_data):

@@ -31,6 +31,11 @@ DAMAGES = {
     "steps a word": ("UPDATE runs SET steps = 'many' WHERE id = 1", "steps"),
     "logits garbage": ("UPDATE artifacts SET data = x'00ff' WHERE run = 1 AND name = 'logits'", "logits"),
     "logits missing": ("DELETE FROM artifacts WHERE run = 1 AND name = 'logits'", "logits"),
+    "predictions garbage": (
+        "UPDATE artifacts SET data = x'00' WHERE run = 1 AND name = 'predictions/1'",
+        "predictions",
+    ),
+    "predictions missing": ("DELETE FROM artifacts WHERE run = 1 AND name = 'predictions/1'", "predictions"),
     "weights garbage": ("UPDATE artifacts SET data = zeroblob(64) WHERE run = 1 AND name = 'weights'", "weights"),
     "a point a word": ("UPDATE history SET loss = 'low' WHERE run = 1 AND step = 3", "point"),
 }
@@ -72,7 +77,7 @@ def test_the_commands_name_it_and_show_the_others(name, two_seeds, fmnist, tmp_p
         assert answer.code == 0, answer.err
         assert "Traceback" not in answer.err and (answer.out or command[0] == "train")
         told += answer.err
-    if "point" not in what and "logits" not in what:
+    if what not in ("point", "logits", "predictions"):
         assert "Run 1 is damaged" in told and what in told
     refused = fmnist("export", 1, "--to", "csv", "--out", tmp_path / "out")
     assert "Traceback" not in refused.err
@@ -95,7 +100,7 @@ def test_the_pages_name_it_and_show_the_others(name, two_seeds):
         assert not any("Traceback" in error.value for error in at.error)
         if page != TRAIN:
             assert not says(at, "Nothing is trained")
-    if "point" not in what and "weights" not in what:  # Those are read in a tab, and for an answer.
+    if what not in ("point", "logits", "weights"):  # Those are read in a tab, and for an answer.
         assert says(at, "Run 1 is damaged") and says(at, what)
         at.multiselect(key="damaged-runs").set_value([1])
         again(at)

@@ -24,7 +24,8 @@ def done(store: Store, recipe: Recipe, accuracy: float = 0.8, threads: int = 1, 
     store.record_start(id, Start(device, threads, "m", {}, parameters=5, multiply_adds=6, steps=100, step=0))
     usual = {"test_loss": 1.0, "train_seconds": 2.0, "eval_seconds": 1.0, "image_seconds": 1e-6, "dead": False}
     points = [Point("train", 1, 1, 0.1, 2.0, 0.5)]
-    artifacts = {"logits": pack(LOGITS), "weights": b"w"}
+    predicted = pack(np.array([3, 1, 4], np.uint8))
+    artifacts = {"logits": pack(LOGITS), "weights": b"w", f"predictions/{recipe.epochs}": predicted}
     store.finish(
         id, Status.DONE, points=points, result=Result(test_accuracy=accuracy, **usual | result), artifacts=artifacts
     )

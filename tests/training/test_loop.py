@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import is_one_sentence
+from helpers.making import beside_rounding
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -159,10 +160,11 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(epoch):
 
 
 @every_model
-def test_the_result_is_counted_over_the_logits_that_are_kept(model, small_data):
+def test_the_result_is_counted_over_the_classes_that_the_weights_give(model, small_data):
     *_, end, finished = loop.train(recipe(model, epochs=1), small_data)
     assert finished.logits.dtype == np.float16 and finished.logits.shape == (100, 10)
-    predictions = finished.logits.argmax(axis=1)
+    predictions = answers(model, finished, small_data).argmax(axis=1)
+    assert finished.predictions.dtype == np.uint8 and np.array_equal(finished.predictions, predictions)
     assert finished.result.test_accuracy == (predictions == small_data.test_labels).sum() / 100
     assert finished.result.test_loss == metrics.cross_entropy(finished.logits, small_data.test_labels)
     assert list(finished.result.never_predicted) == sorted(set(range(10)) - set(predictions.tolist()))
@@ -170,14 +172,28 @@ def test_the_result_is_counted_over_the_logits_that_are_kept(model, small_data):
     assert np.array_equal(end.predictions, predictions)
 
 
+def answers(model: str, finished: loop.Finished, data: Dataset) -> np.ndarray:
+    """What the weights of a run give for the test images, float32 (N, 10)."""
+    module = inference.build(model, 99, CPU)
+    module.load_state_dict(finished.weights)
+    return inference.evaluate(module, inference.as_input(data.test_images))
+
+
 @every_model
 def test_the_weights_are_those_that_gave_the_logits(model, small_data):
     finished = finish(recipe(model, epochs=1), small_data)
-    module = inference.build(model, 99, CPU)
-    module.load_state_dict(finished.weights)
-    logits = inference.evaluate(module, inference.as_input(small_data.test_images))
-    assert np.array_equal(logits, finished.logits)
+    logits = answers(model, finished, small_data)
+    assert logits.dtype == np.float32 and np.array_equal(logits.astype(np.float16), finished.logits)
     assert all(tensor.is_contiguous() for tensor in finished.weights.values())
+
+
+def test_classes_are_predicted_before_logits_are_rounded(small_data):
+    with beside_rounding():
+        finished = finish(recipe("0", epochs=1), small_data)
+    largest = finished.logits == finished.logits.max(axis=1, keepdims=True)
+    assert not np.array_equal(finished.predictions, largest.argmax(axis=1)), "no case to test: nothing was rounded away"
+    assert np.array_equal(finished.predictions, answers("0", finished, small_data).argmax(axis=1))
+    assert largest[np.arange(100), finished.predictions].all()
 
 
 def test_logits_beyond_float16_are_kept_as_its_largest_numbers(small_data):
