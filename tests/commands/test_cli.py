@@ -373,7 +373,10 @@ def test_one_bad_picture_is_named_and_the_others_are_answered(fmnist, trained, s
     alone = {path: json.loads(fmnist("predict", path, "--dataset", "sample", "--json").out) for path in (shirt, good)}
     answer = fmnist("predict", shirt, *bad, good, "--dataset", "sample", "--json")
     assert answer.code == 1
-    assert json.loads(answer.out) == alone[shirt] + alone[good]
+    for said, expected in zip(json.loads(answer.out), alone[shirt] + alone[good], strict=True):
+        # In float32 a picture alone adds up in another order than among others.
+        assert said.pop("probabilities") == pytest.approx(expected.pop("probabilities"), abs=1e-6)
+        assert said == expected
     for line, path in zip(answer.err.splitlines(), bad, strict=True):
         assert line.startswith("fmnist: ") and str(path) in line
     for form in ("csv", "table"):
