@@ -28,6 +28,7 @@ from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataMissing, Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
+from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
 from fmnist.training import launcher
 from fmnist.training.scheduler import Scheduler
@@ -210,6 +211,29 @@ def small_data() -> Dataset:
     return data_files._dataset("sample", *(array.astype(np.uint8) for array in arrays))
 
 
+@pytest.fixture(scope="module")
+def warm_folder(tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iterator[Path]:
+    """Where the stores of `warm` stand."""
+    folder = tmp_path_factory.mktemp("warm")
+    keep_as_sample(small_data, folder)
+    yield folder
+    kill_trainers(folder)
+
+
+@pytest.fixture
+def warm(warm_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A real, empty store with the small data, on which a trainer may still be waiting that an earlier test of the file
+    started: it needs no seconds to load torch."""
+    monkeypatch.setenv("FMNIST_RUNS", str(warm_folder))
+    store = Store(warm_folder / "fmnist.db")
+    yield store
+    store.request_stop([run.id for run in store.runs(*ACTIVE)])
+    wait_for(lambda: not store.runs(*ACTIVE))
+    for run in store.runs():
+        store.delete(run.id)
+    store.close()
+
+
 @pytest.fixture
 def small_sample(runs_path: Path, small_data: Dataset) -> Dataset:
     """Every process that asks for sample data beside the test's store gets the small data."""
@@ -306,7 +330,7 @@ def fmnist(capsys, runs_path):
     return call
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained_once(tmp_path_factory, small_data) -> Path:
     """A store's file with Models 0 and 1, finished, Model 0 with two seeds."""
     folder = tmp_path_factory.mktemp("trained")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import keep_as_sample
 
-from bench.campaigns import damaged_stores, exports
+from bench.campaigns import damaged_stores, exports, kills
 from fmnist.store.library import Library
 from fmnist.store.store import Store
 from fmnist.ui import resources
@@ -31,3 +33,18 @@ def test_card_snippet_onnx_and_script_give_the_accuracy_of_the_store(model, real
     [run] = [run for run in library.stores["reference"].runs() if (run.recipe.model, run.recipe.seed) == (model, 2)]
     found = exports.check(library, run, real_data, ("safetensors", "onnx", "script"))
     assert found == dict.fromkeys(found, run.finished_result.test_accuracy) and len(found) == 4
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_data, tmp_path_factory) -> kills.Undisturbed:
+    """A training that nobody disturbs: of some thousand steps, so that it can be."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    keep_as_sample(small_data, folder)
+    return kills.undisturbed(next(folder.glob("sample-*.npz")), epochs=6, batch_size=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked for in /proc")
+@pytest.mark.parametrize("kind", kills.KINDS)
+def test_a_training_goes_on_at_the_first_call_whichever_process_was_killed(kind, undisturbed):
+    done, faults = kills.attack(undisturbed, kind, number=1)
+    assert not faults, done

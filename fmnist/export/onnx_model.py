@@ -22,6 +22,7 @@ from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import prediction
 from fmnist.store.run import Run
+from fmnist.words import reason
 
 OPSET, IR_VERSION = 20, 9
 """Of the files. PyTorch writes IR version 10, of which nothing is used here; onnxruntime reads it from 1.18 on only."""
@@ -67,8 +68,8 @@ def _export(model: nn.Module, run: Run) -> onnx.ModelProto:
         assert program is not None
         exported = program.model_proto
     except Exception as error:  # A model of the user's may use whatever can't be exported, in whatever way.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ExportError(f"{run.name} can't be exported to ONNX by PyTorch {torch.__version__}: {reason}") from None
+        why = reason(error)
+        raise ExportError(f"{run.name} can't be exported to ONNX by PyTorch {torch.__version__}: {why}.") from None
     for part in (*exported.graph.input, *exported.graph.output):
         if not part.type.tensor_type.shape.dim[0].dim_param:
             raise ExportError(

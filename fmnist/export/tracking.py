@@ -19,6 +19,7 @@ from fmnist.export.chosen import Chosen, dataset_title
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store import checksums
 from fmnist.store.run import TIMES, Run
+from fmnist.words import reason
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
@@ -122,7 +123,7 @@ def _explained(tracking_uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, ImportError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
-        if "Max retries exceeded" in reason or "Connection" in reason:
-            reason = "nothing answers there"
-        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {shown(reason[:300]).rstrip('.')}.") from None
+        why = reason(error, 300).partition(". ")[0]
+        if "Max retries exceeded" in why or "Connection" in why:
+            why = "nothing answers there"
+        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {shown(why)}.") from None

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from fmnist.models.source import Source
+from fmnist.words import plain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,6 +65,8 @@ class Architecture:
     """Whether its logits are what a ReLU gives, so that none can be negative."""
     source: Source | None = None
     """The file that a custom model stands in; None for one of the project's."""
+    remark: str = ""
+    """What makes a custom model learn badly, though it can be trained: a sentence, or nothing."""
 
     @property
     def custom(self) -> bool:
@@ -262,7 +265,7 @@ def in_short(error: BaseException, path: str) -> str:
     Args:
         path: of the file whose last line on the way is told.
     """
-    text = " ".join(str(error).split()).rstrip(".")
+    text = " ".join(plain(str(error)).split()).rstrip(".")
     if isinstance(error, SyntaxError):
         text, line = error.msg, error.lineno if error.filename == path else None
     else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from fmnist import settings
 from fmnist.store.run import Status
 from fmnist.store.schema import APPLICATION_ID, NEEDED, SCHEMA_VERSION, UPGRADES, make, upgrade
+from fmnist.words import reason
 
 State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
 """Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
@@ -76,6 +77,7 @@ class Database:
         self.writable = not read_only and not settings.read_only()
         self._mutex = threading.RLock()
         self._valid_for: State | None = None  # The files' state for which the connection holds; None: for any.
+        self._file: tuple[int, int] | None = None  # Device and inode of the file that is written; None for a reader.
         self._openings = 0
         with self._explained():
             self._db = self._open()
@@ -90,6 +92,7 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # autocommit: transactions are begun and ended by _write alone.
             db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._file = self._identity()
         else:
             db = self._open_to_follow()
         self._openings += 1
@@ -138,6 +141,26 @@ class Database:
             db = self._open()
             self._db.close()
             self._db = db
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file lies at our path; None where there is none."""
+        try:
+            status = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_dev, status.st_ino
+
+    def _check_there(self) -> None:
+        """See that the file lies where it was: SQLite would go on with one that nobody finds any more.
+
+        Raises:
+            StoreError: it does not.
+        """
+        if self._file is not None and self._file != self._identity():
+            raise StoreError(
+                f"The store is gone: {self.path} was deleted, moved or replaced while it was in use. "
+                "Nothing more can be kept in it: put it back, or begin a new one."
+            )
 
     def _state(self) -> State:
 
@@ -217,7 +240,7 @@ class Database:
                     "or choose another place with FMNIST_RUNS.",
                     sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
                     sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
-                }.get(code, f"{place} can't be used: {error}.")
+                }.get(code, f"{place} can't be used: {reason(error)}.")
             ) from error
         except UnicodeError as error:  # In SQLite's own message, which quotes what it found in the file.
             raise DamagedStore(
@@ -225,7 +248,7 @@ class Database:
             ) from error
         except OSError as error:
             raise StoreError(
-                f"{self.path.parent} can't be used for the results ({error.strerror or error}): "
+                f"{self.path.parent} can't be used for the results ({reason(error)}): "
                 "choose another place with FMNIST_RUNS."
             ) from error
 
@@ -233,6 +256,7 @@ class Database:
     def _read(self) -> Iterator[sqlite3.Connection]:
         with self._mutex, self._explained():
             self._follow()
+            self._check_there()
             yield self._db
 
     @contextmanager
@@ -245,6 +269,7 @@ class Database:
         if settings.read_only():
             raise StoreError(settings.READ_ONLY)
         with self._mutex, self._explained():
+            self._check_there()
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

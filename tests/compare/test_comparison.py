@@ -197,3 +197,28 @@ def test_a_report_without_the_data_has_what_the_store_tells(library, store, smal
     finished_run(store, Recipe("0", learning_rate=0.25), small_data)
     page = report.write(Comparison(library, library.groups("fashion-mnist", "own")), with_images=False)
     assert "lr 0.25" in page and "By class" not in page
+
+
+def test_a_model_whose_arithmetic_is_not_counted_is_left_out_by_name_and_not_called_cheap(
+    library, store, small_data, fmnist
+):
+    for model, (accuracy, count) in {"0": (0.7, 7_840), "1": (0.9, None), "2": (0.8, 1_133_860)}.items():
+        finished_run(store, Recipe(model), small_data, accuracy=accuracy, multiply_adds=count)
+    cost, compared = COSTS["multiply_adds"], Comparison(library, library.groups("fashion-mnist", "own"))
+    left_out = "Left out: Model 1 (multiply-adds not counted)."
+    said = compared.say_cost(cost)
+    assert said.startswith("Of Model 0 and Model 2, worth their cost:") and said.endswith(left_out)
+    picture = compared.cost(cost)
+    assert {trace.name for trace in picture.figure.data} == {None, "Model 0", "Model 2"}
+    assert picture.alt.endswith(left_out) and "Model 1 not counted" in compared.cost_bars(cost).alt
+    assert left_out in report.write(compared, with_images=False)
+    table = compared.table().set_index("name")
+    assert table["multiply_adds"].astype(object).where(table["multiply_adds"].notna(), None).tolist() == [
+        7_840,
+        None,
+        1_133_860,
+    ]
+    assert table["remarks"].tolist() == ["", "multiply-adds not counted", ""]
+    assert "Left out" not in compared.say_cost(COSTS["parameters"])
+    shown = [fmnist("runs", "show", id, "--format", "table").out for id in (1, 2)]
+    assert ["not counted" in text for text in shown] == [False, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,9 @@ def test_the_card_states_what_was_measured(chosen, small_data, tmp_path):
         assert f"| {name} | {recall:.1%} |" in text
     for run in chosen.runs:
         assert not run.trouble or run.trouble in text
+    together = np.mean([metrics.softmax(chosen.library.logits(run)) for run in chosen.runs[:2]], axis=0)
+    right = np.mean(together.argmax(axis=1) == small_data.test_labels)
+    assert f"by which `predict.py` answers: **{right:.2%}** right." in text
 
 
 def test_a_card_without_data_says_what_it_lacks(without_data, tmp_path):
@@ -546,6 +551,17 @@ def test_pandas_reads_the_tables_with_equal_numbers(form: str, read: Callable, c
         probabilities = rows[[f"probability_{label}" for label in range(10)]].to_numpy()
         assert np.array_equal(probabilities, metrics.softmax(chosen.library.logits(run)))
     assert list(classes["name"]) == list(CLOTHES.classes)
+
+
+def test_what_is_not_counted_is_said_in_the_table_and_on_the_card(chosen, tmp_path):
+    runs = (replace(chosen.runs[0], multiply_adds=None), chosen.runs[1])
+    write("csv", replace(chosen, runs=runs), tmp_path)
+    lines = (tmp_path / "runs.csv").read_text("utf-8-sig").splitlines()
+    read = list(csv.DictReader(lines))
+    assert [row["multiply_adds"] for row in read] == ["", "7840"]
+    assert [row["remarks"].endswith("multiply-adds not counted") for row in read] == [True, False]
+    write("safetensors", replace(chosen, runs=runs[:1]), tmp_path)
+    assert "7,850 parameters, its multiplications for an image are not counted" in (tmp_path / "README.md").read_text()
 
 
 def test_tables_without_data_leave_the_labels_empty(without_data, tmp_path):

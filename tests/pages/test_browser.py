@@ -23,7 +23,7 @@ from fmnist.store.run import Run
 from fmnist.store.store import REFERENCE, Store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 REAL_DATA = files.data_root()
 SAMPLE = "data=Sample+data"
@@ -49,16 +49,26 @@ def runs(server: Server) -> Iterator[Store]:
     store.close()
 
 
+@pytest.fixture(scope="module")
+def anns_browser(browser: Browser) -> BrowserContext:
+    return browser.new_context(viewport={"width": 1400, "height": 1100})
+
+
+@pytest.fixture(scope="module")
+def bens_browser(browser: Browser) -> BrowserContext:
+    return browser.new_context(viewport={"width": 1400, "height": 1100})
+
+
 @pytest.fixture
-def ann(browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(browser, server, viewport={"width": 1400, "height": 1100})
+def ann(anns_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(anns_browser, server)
     yield visitor
     visitor.close()
 
 
 @pytest.fixture
-def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(browser, server, viewport={"width": 1400, "height": 1100})
+def ben(bens_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(bens_browser, server)
     yield visitor
     visitor.close()
 
@@ -67,7 +77,7 @@ def ben(browser: Browser, server: Server) -> Iterator[Visitor]:
 def trained(browser: Browser, server: Server) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
     ann, ben = Visitor(browser, server), Visitor(browser, server)
-    choose_recipe(ann, epochs=30)
+    choose_recipe(ann, epochs=15)
     press(ann.page, "Train")
     store = Store(server.runs / "fmnist.db")
     watchers = {ann: [], ben: []}
@@ -300,7 +310,7 @@ def one_epoch(store: Store, *statuses: str) -> list[Run]:
 
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
-    choose_recipe(ann, epochs=40, models=("Model 2",))
+    choose_recipe(ann, epochs=20, models=("Model 2",))
     press(ann.page, "Train")
     wait_for(lambda: runs.runs("running"))
     [run] = runs.runs("running")
@@ -311,17 +321,17 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     wait_for(lambda: runs.artifact(run.id, "checkpoint"))
     with standing_still(runs):
         step = reached()
-        ann.page.get_by_text(f"step {step:,} of 440").wait_for()
+        ann.page.get_by_text(f"step {step:,} of 220").wait_for()
         server.kill()
     wait_for(lambda: reached() > step)
     with standing_still(runs):
         step = reached()
         server.start()
         page = ben.open("Train")
-        page.get_by_text(f"step {step:,} of 440").wait_for()
+        page.get_by_text(f"step {step:,} of 220").wait_for()
     wait_for(lambda: reached() > step)
     with standing_still(runs):
-        page.get_by_text(f"step {reached():,} of 440").wait_for()
+        page.get_by_text(f"step {reached():,} of 220").wait_for()
         kill_trainers(server.runs)
     page.get_by_text("interrupted at step").wait_for()
     assert runs.run(run.id).status == "interrupted"
@@ -331,7 +341,7 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     page.get_by_text("Last training").wait_for()
     page.get_by_text("interrupted at step").wait_for(state="detached")
     history = runs.history([run.id])
-    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 41))
+    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 21))
     ben.check()
     # Ann's tab was open all the time, and has found the new server.
     ann.page.get_by_text("Last training").wait_for()

@@ -10,7 +10,7 @@ from helpers.ui import COMPARE, CONFUSION, HOME, PREDICT, SAMPLE, again, texts, 
 
 from fmnist.grid import as_text, decimals
 from fmnist.recipe import Recipe
-from fmnist.store.library import Library, told_apart
+from fmnist.store.library import Library, default_groups, told_apart
 from fmnist.words import exact
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
@@ -72,6 +72,38 @@ def test_an_address_opens_that_names_them_by_id_or_title(page, by, swept, linkle
         assert chosen == [group.id]
     assert chosen  # An old title may mean the one that now has it, or the one that it was rounded for.
     again(at)
+
+
+@pytest.mark.parametrize("by", ["id", "title", "nothing"])
+def test_one_of_those_compared_is_known_by_its_id_and_its_title_opens_too(by, swept, linkless):
+    first, second = swept[0], swept[1]
+    named = {"id": second.id, "title": f"{second.title}, seed 0", "nothing": "Model 7, seed 0"}[by]
+    runs = {"runs-sample-own": [first.id, second.id]}
+    at = visit(CONFUSION, **SAMPLE, **runs, of=named)
+    assert at.selectbox(key="of").value == (first.id if by == "nothing" else second.id)
+    at = visit(CONFUSION, **SAMPLE, **runs, cells="Difference", **{"from": named, "to": first.id})
+    assert at.selectbox(key="from").value == (first.id if by == "nothing" else second.id)
+    assert at.selectbox(key="to").value == first.id
+    assert at.selectbox(key="to").options == [f"{group.title}, seed 0" for group in (first, second)]
+
+
+@pytest.mark.parametrize("by", ["id", "title", "nothing"])
+def test_who_got_an_image_wrong_is_known_by_its_id_and_its_title_opens_too(by, swept, linkless):
+    [group] = default_groups(swept)
+    named = {"id": group.id, "title": group.title, "nothing": "Model 7"}[by]
+    at = visit(PREDICT, **SAMPLE, how="Test image", index="3", wrong=named)
+    assert at.selectbox(key="wrong").value == (None if by == "nothing" else group.id)
+    assert at.selectbox(key="wrong").options == [group.title]
+
+
+def test_what_was_chosen_stays_when_its_title_becomes_another(swept, store, small_sample, linkless):
+    first, second = swept[0], swept[1]
+    at = visit(CONFUSION, **SAMPLE, **{"runs-sample-own": [first.id, second.id]}, of=second.id)
+    recipe = replace(second.recipe, seed=0)
+    finished_run(store, recipe, small_sample, device="A GPU")  # Now both are named with their device.
+    again(at)
+    assert at.selectbox(key="of").options == [f"{first.title}, seed 0", f"{second.title} · CPU, seed 0"]
+    assert at.selectbox(key="of").value == second.id
 
 
 @pytest.mark.parametrize("page", [HOME, COMPARE, CONFUSION, PREDICT])

@@ -25,7 +25,7 @@ from fmnist.training.messages import ClusterState, LostReport, Node, Order
 from fmnist.training.ray_cluster import ClusterError
 
 CLOSED = "127.0.0.1:1"  # Nobody listens there.
-LONG = {"epochs": 3, "batch_size": 4, "learning_rate": 0.01, **SMALL}
+LONG = {"epochs": 3, "batch_size": 2, "learning_rate": 0.01, **SMALL}
 
 
 class Nodes:
@@ -76,14 +76,14 @@ def queue(store: Store, *recipes: Recipe) -> list[int]:
     return [id for id, _ in store.enqueue(keyed, store.path.parent, cluster=os.environ["FMNIST_RAY_ADDRESS"])]
 
 
-def test_twelve_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
+def test_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
     nodes.add("node-b")
-    recipes = [Recipe(model, seed, **LONG) for model in ("0", "1", "2") for seed in range(4)]
+    recipes = [Recipe(model, seed, **LONG) for model, seeds in (("0", 2), ("2", 3)) for seed in range(seeds)]
     ids = queue(store, *recipes)
     launcher.start(store)
 
     def midway() -> bool:
-        """Both nodes train, and node-b has just finished the first epoch of a model that takes seconds."""
+        """Both nodes train, and node-b has just finished the first epoch of a run that can't be over before we act."""
         running = {run.node: run for run in store.runs("running")}
         if not running.keys() >= {"node-a", "node-b"} or running["node-b"].recipe.model != "2":
             return False

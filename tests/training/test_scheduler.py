@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import torch
 from conftest import (
     commands,
+    descendants,
     is_one_sentence,
     keep_as_sample,
     kill_trainers,
@@ -70,6 +73,15 @@ def worker_processes(folder: Path) -> list[int]:
     return spawned + [pid for pid, (parent, _) in known.items() if parent in servers]
 
 
+def kill_workers(folder: Path) -> set[int]:
+    """Kill the workers of the trainer at work, as the kernel does when memory runs out; their process ids."""
+    killed = set(worker_processes(folder))
+    assert killed
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    return killed
+
+
 def is_running(pid: int) -> bool:
     return state_of(pid) not in ("", "Z")  # A zombie is only waited for by nobody.
 
@@ -82,11 +94,11 @@ def same_weights(saved: bytes, weights: dict[str, torch.Tensor]) -> bool:
 # The usual way
 
 
-def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
+def test_the_queue_is_trained_as_training_alone_would(warm, small_data):
     recipes = [Recipe(model, 1, epochs=2, **SMALL) for model in ARCHITECTURES]
-    ids = queue(store, *recipes)
-    for recipe, run in zip(recipes, finish(store, *ids), strict=True):
-        events = list(loop.train(recipe, small_sample))
+    ids = queue(warm, *recipes)
+    for recipe, run in zip(recipes, finish(warm, *ids), strict=True):
+        events = list(loop.train(recipe, small_data))
         last, reports = events[-1], [event for event in events if isinstance(event, loop.Progress)]
         assert (run.status, run.error, run.step, run.steps) == ("done", None, 22, 22)
         assert run.result.test_accuracy == last.result.test_accuracy
@@ -94,22 +106,22 @@ def test_the_queue_is_trained_as_training_alone_would(store, small_sample):
         assert run.result.never_predicted == last.result.never_predicted
         assert (run.parameters, run.multiply_adds) == (events[0].parameters, events[0].multiply_adds)
         assert run.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0] and run.machine
-        assert same_weights(store.weights(run.id), last.weights)
-        assert np.array_equal(store.logits(run.id), last.logits)
-        curves = store.history([run.id])
+        assert same_weights(warm.weights(run.id), last.weights)
+        assert np.array_equal(warm.logits(run.id), last.logits)
+        curves = warm.history([run.id])
         assert curves[curves["split"] == "train"]["loss"].tolist() == [event.loss for event in reports]
         assert curves[curves["split"] == "test"]["step"].tolist() == [11, 22]
-        assert np.array_equal(store.predicted_classes(run), last.predictions) and not run.rounded
-        assert store.artifact(run.id, "checkpoint") is None
-    assert launcher.is_alive(store)  # it waits for more
+        assert np.array_equal(warm.predicted_classes(run), last.predictions) and not run.rounded
+        assert warm.artifact(run.id, "checkpoint") is None
+    assert launcher.is_alive(warm)  # it waits for more
 
 
-def test_a_trainer_takes_what_is_queued_while_it_lives(store, small_sample):
-    finish(store, *queue(store, Recipe("0", epochs=1, **SMALL)))
-    process = only_trainer(store.path.parent)
-    (later,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
+def test_a_trainer_takes_what_is_queued_while_it_lives(warm, small_data):
+    finish(warm, *queue(warm, Recipe("0", epochs=1, **SMALL)))
+    process = only_trainer(warm.path.parent)
+    (later,) = ended(warm, *queue(warm, Recipe("0", 1, epochs=1, **SMALL)))
     assert later.status == "done"
-    assert only_trainer(store.path.parent) == process
+    assert only_trainer(warm.path.parent) == process
 
 
 def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sample, monkeypatch):
@@ -153,15 +165,15 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
     assert store.run(ids[0]).result.at_once == 1
 
 
-def test_stopping_takes_effect_and_keeps_the_curves(store, small_sample):
-    (endless,) = queue(store, ENDLESS)
-    launcher.start(store)
-    wait_for(lambda: store.artifact(endless, "checkpoint"))  # Of its first epoch: stopped before, it would have none.
-    (waiting,) = queue(store, Recipe("0", epochs=1, **SMALL))
-    store.request_stop([endless])
-    stopped, trained = ended(store, endless, waiting)
+def test_stopping_takes_effect_and_keeps_the_curves(warm, small_data):
+    (endless,) = queue(warm, ENDLESS)
+    launcher.start(warm)
+    wait_for(lambda: warm.artifact(endless, "checkpoint"))  # Of its first epoch: stopped before, it would have none.
+    (waiting,) = queue(warm, Recipe("0", epochs=1, **SMALL))
+    warm.request_stop([endless])
+    stopped, trained = ended(warm, endless, waiting)
     assert (stopped.status, stopped.result) == ("cancelled", None)
-    assert len(store.history([endless])) > 0 and store.artifact(endless, "checkpoint")
+    assert len(warm.history([endless])) > 0 and warm.artifact(endless, "checkpoint")
     assert trained.status == "done"  # the queue goes on
 
 
@@ -173,16 +185,16 @@ def test_it_ends_when_there_is_nothing_to_do(store, small_sample):
     assert not launcher.is_alive(store)
 
 
-def test_a_second_trainer_ends_at_once(store, small_sample):
-    (endless,) = queue(store, ENDLESS)
-    launcher.start(store)
-    wait_for(lambda: store.run(endless).status == "running")
-    second = run_to_its_end(store)
+def test_a_second_trainer_ends_at_once(warm, small_data):
+    (endless,) = queue(warm, ENDLESS)
+    launcher.start(warm)
+    wait_for(lambda: warm.run(endless).status == "running")
+    second = run_to_its_end(warm)
     assert (second.returncode, second.stdout) == (0, "")
-    assert only_trainer(store.path.parent)
-    launcher.start(store)
-    launcher.recover(store)  # nothing is left behind
-    assert store.run(endless).status == "running" and launcher.is_alive(store)
+    assert only_trainer(warm.path.parent)
+    launcher.start(warm)
+    launcher.recover(warm)  # nothing is left behind
+    assert warm.run(endless).status == "running" and launcher.is_alive(warm)
 
 
 # Whatever happens to it
@@ -214,18 +226,53 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     assert run.result.train_seconds == pytest.approx(curves["seconds"].max())
 
 
-def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_sample):
+def test_a_killed_worker_is_replaced_once_and_then_its_run_is_interrupted(store, small_sample):
+    """The kernel kills the largest process when memory runs out."""
     endless, waiting = queue(store, ENDLESS, Recipe("1", epochs=1, **SMALL))
     launcher.start(store)
     wait_for(lambda: store.artifact(endless, "checkpoint"))
-    for pid in worker_processes(store.path.parent):
-        os.kill(pid, signal.SIGKILL)
+    first = kill_workers(store.path.parent)
+    step = store.run(endless).step
+    wait_for(lambda: set(worker_processes(store.path.parent)) - first and store.run(endless).step > step)
+    assert store.run(endless).status == "running"
+    assert store.history([endless], "test")["epoch"].tolist()[:1] == [1], "it began anew"
+    kill_workers(store.path.parent)
     interrupted, trained = ended(store, endless, waiting)
     assert interrupted.status == "interrupted" and trained.status == "done"
-    assert is_one_sentence(interrupted.error) and "ended unexpectedly" in interrupted.error
-    assert store.resume(endless)
+    assert is_one_sentence(interrupted.error) and "memory" in interrupted.error and "signal 9" in interrupted.error
+    assert store.resume(endless)  # By whoever has freed some.
     step = interrupted.step
     wait_for(lambda: store.run(endless).step > step)
+
+
+def test_what_is_killed_while_it_waits_is_replaced_and_takes_no_run_with_it(store, small_sample):
+    """The worker, and the process from which the next one would be forked."""
+    finish(store, *queue(store, Recipe("0", epochs=1, **SMALL)))
+    trainer = trainer_at_work(store.path.parent)
+    waiting = descendants(trainer)
+    assert waiting
+    for pid in waiting:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(is_running(pid) for pid in waiting))
+    (run,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
+    assert run.status == "done" and only_trainer(store.path.parent) == trainer
+    assert "queued again" not in launcher.log_path(store.path).read_text()
+
+
+def test_a_trainer_that_is_told_to_end_leaves_nothing_behind(store, small_sample, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(short := Path(tempfile.mkdtemp(dir="/tmp"))))
+    try:
+        (endless,) = queue(store, ENDLESS)
+        launcher.start(store)
+        wait_for(lambda: store.artifact(endless, "checkpoint"))
+        assert list(short.glob("pymp-*")), "there is nothing to clean up"
+        os.kill(trainer_at_work(store.path.parent), signal.SIGTERM)
+        wait_for(lambda: not trainer_processes(store.path.parent))
+        assert not list(short.glob("pymp-*"))
+    finally:
+        shutil.rmtree(short)
+    run = store.run(endless)
+    assert run.status == "interrupted" and is_one_sentence(run.error)
 
 
 def test_no_worker_outlives_a_killed_trainer(store, small_sample):
@@ -241,12 +288,12 @@ def test_no_worker_outlives_a_killed_trainer(store, small_sample):
 def test_what_a_dead_trainer_left_is_interrupted_and_the_rest_trained(store, small_sample):
     left, waiting = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("0", 1, epochs=1, **SMALL))
     assert store.claim().id == left  # by a trainer that is no more
-    assert run_to_its_end(store).returncode == 0
+    assert scheduler.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 0
     assert [store.run(id).status for id in (left, waiting)] == ["interrupted", "done"]
 
 
 def test_a_run_that_is_left_in_the_queue_is_taken_by_the_next_trainer(store, small_sample):
-    run_to_its_end(store)
+    assert scheduler.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 0
     (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
     assert finish(store, id)[0].status == "done"
 
@@ -267,28 +314,28 @@ def test_a_run_that_is_queued_while_the_trainer_ends_is_not_lost(store, small_sa
     assert store.run(ids[0]).status == "done"
 
 
-def test_data_that_are_missing_fail_the_run_and_the_queue_goes_on(store, small_sample, tmp_path):
-    failing, good = queue(store, Recipe("0", device="cpu"), Recipe("1", epochs=1, **SMALL), root=tmp_path)
-    failed, trained = finish(store, failing, good)
+def test_data_that_are_missing_fail_the_run_and_the_queue_goes_on(warm, small_data, tmp_path):
+    failing, good = queue(warm, Recipe("0", device="cpu"), Recipe("1", epochs=1, **SMALL), root=tmp_path)
+    failed, trained = finish(warm, failing, good)
     assert failed.status == "failed" and trained.status == "done"
     assert is_one_sentence(failed.error) and str(tmp_path) in failed.error
 
 
-def test_a_loss_that_runs_away_fails_the_run_and_the_queue_goes_on(store, small_sample):
-    runaway, good = queue(store, Recipe("2", learning_rate=100.0, **SMALL), Recipe("2", epochs=1, **SMALL))
-    failed, trained = finish(store, runaway, good)
+def test_a_loss_that_runs_away_fails_the_run_and_the_queue_goes_on(warm, small_data):
+    runaway, good = queue(warm, Recipe("2", learning_rate=100.0, **SMALL), Recipe("2", epochs=1, **SMALL))
+    failed, trained = finish(warm, runaway, good)
     assert failed.status == "failed" and trained.status == "done"
     assert "lower learning rate" in failed.error
 
 
-def test_a_fault_of_the_program_fails_the_run_and_is_in_the_log(store, small_sample):
-    broken, good = queue(store, Recipe("0", **SMALL), Recipe("1", epochs=1, **SMALL))
-    with store._write() as db:
+def test_a_fault_of_the_program_fails_the_run_and_is_in_the_log(warm, small_data):
+    broken, good = queue(warm, Recipe("0", **SMALL), Recipe("1", epochs=1, **SMALL))
+    with warm._write() as db:
         db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, b"not a checkpoint"))
-    failed, trained = finish(store, broken, good)
+    failed, trained = finish(warm, broken, good)
     assert failed.status == "failed" and trained.status == "done"
-    assert is_one_sentence(failed.error) and str(launcher.log_path(store.path)) in failed.error
-    assert "Traceback" in launcher.log_path(store.path).read_text()
+    assert is_one_sentence(failed.error) and str(launcher.log_path(warm.path)) in failed.error
+    assert "Traceback" in launcher.log_path(warm.path).read_text()
 
 
 def test_a_full_disk_ends_the_trainer_with_a_sentence(small_disk, small_data):

@@ -14,6 +14,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.training import worker
 from fmnist.training.messages import EndReport, Order, Prepare, Stop
+from fmnist.training.worker_handle import WORKERS
 
 SHORT = Recipe("0", epochs=2, dataset="sample", device="cpu")
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, dataset="sample", device="cpu")
@@ -23,7 +24,7 @@ ENDLESS = Recipe("0", epochs=1000, batch_size=1, dataset="sample", device="cpu")
 def at_work() -> Iterator[Connection]:
     """The trainer's end of the connection to a worker."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=worker.serve, args=(theirs,), daemon=True)
+    process = WORKERS.Process(target=worker.serve, args=(theirs,), daemon=True)
     process.start()
     theirs.close()
     yield ours

@@ -15,7 +15,7 @@ from fmnist.data.files import Dataset
 from fmnist.store.store import Store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 SAMPLE = "data=Sample+data"
 WAITING = "The models' answers appear here."
@@ -35,17 +35,29 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_dat
         yield started
 
 
-@pytest.fixture
-def ann(browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(browser, server, viewport={"width": 1400, "height": 900})
-    yield visitor
-    visitor.check()
-    visitor.close()
+@pytest.fixture(scope="module")
+def anns_browser(browser: Browser) -> BrowserContext:
+    return browser.new_context(viewport={"width": 1400, "height": 900})
+
+
+@pytest.fixture(scope="module")
+def phones_browser(browser: Browser) -> BrowserContext:
+    return browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
 
 
 @pytest.fixture
-def phone(browser: Browser, server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def ann(anns_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
+    yield from visitor_in(anns_browser, server)
+
+
+@pytest.fixture
+def phone(phones_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
+    yield from visitor_in(phones_browser, server)
+
+
+def visitor_in(context: BrowserContext, server: Server) -> Iterator[Visitor]:
+    """In a window of one's own: what is drawn is kept for a window."""
+    visitor = Visitor(context, server)
     yield visitor
     visitor.check()
     visitor.close()
