@@ -27,10 +27,11 @@ from fmnist.export import ExportError
 from fmnist.models.registry import ModelError
 from fmnist.predict.picture_file import ImageError
 from fmnist.recipe import RecipeError
+from fmnist.settings import SettingsError
 from fmnist.store.store import StoreError
 
 COMMANDS = (train, compare, time_steps, verify, export, predict, convert_image, data, runs, dashboard)
-REFUSED = (CommandError, DataError, ExportError, ImageError, ModelError, RecipeError, StoreError)
+REFUSED = (CommandError, DataError, ExportError, ImageError, ModelError, RecipeError, SettingsError, StoreError)
 """What can't be done. The message is a sentence for the user."""
 
 

@@ -21,6 +21,10 @@ from pathlib import Path
 from typing import IO
 
 from fmnist import settings
+from fmnist.words import plain
+
+if sys.platform != "win32":
+    import fcntl
 
 SAID = "fmnist: "
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -97,7 +101,7 @@ class BackgroundProcess:
     @property
     def reports(self) -> list[str]:
         """The lines that it has written to its standard error."""
-        return _content(self._reports).splitlines()
+        return plain(_content(self._reports)).splitlines()
 
     @property
     def sentences(self) -> list[str]:
@@ -114,8 +118,19 @@ class BackgroundProcess:
 
 
 def _file() -> IO[bytes]:
-    """The process appends: what is read here does not move the place where it goes on."""
-    return tempfile.TemporaryFile("a+b")
+    """The process appends: what is read here does not move the place where it goes on.
+
+    Raises:
+        OSError: there is no temporary folder, nor does this system have files in memory.
+    """
+    try:
+        return tempfile.TemporaryFile("a+b")
+    except OSError:
+        if not hasattr(os, "memfd_create"):
+            raise
+        memory = os.memfd_create("fmnist")
+        fcntl.fcntl(memory, fcntl.F_SETFL, os.O_APPEND)
+        return os.fdopen(memory, "a+b")
 
 
 def _content(file: IO[bytes]) -> str:

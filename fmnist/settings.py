@@ -45,34 +45,62 @@ def is_checkout() -> bool:
 
 
 def home() -> Path:
-    """Where `runs/` and `data/` are by default: in the checkout, or in the user's own folder for a program's data."""
+    """Where `runs/` and `data/` are by default: in the checkout, or in the user's own folder for a program's data.
+
+    Raises:
+        SettingsError: the user has no home folder.
+    """
     if is_checkout():
         return PROJECT
     from platformdirs import user_data_path
 
-    return user_data_path("fmnist", appauthor=False)
+    found = user_data_path("fmnist", appauthor=False)
+    if not found.is_absolute():
+        raise SettingsError(
+            "There is no home folder in which runs and data could be kept: say where with FMNIST_RUNS and FMNIST_DATA."
+        )
+    return found
 
 
 def runs() -> Path:
-    """FMNIST_RUNS: the store's file, or its folder; else `runs/` in `home`."""
-    return absolute(os.environ.get("FMNIST_RUNS") or home() / "runs")
+    """FMNIST_RUNS: the store's file, or its folder; else `runs/` in `home`.
+
+    Raises:
+        SettingsError: as `absolute` and `home`.
+    """
+    named = unquoted(os.environ.get("FMNIST_RUNS", ""))
+    return absolute(named or home() / "runs", "FMNIST_RUNS")
 
 
 def named_data_root() -> Path | None:
-    """FMNIST_DATA: the data root; None where it is not set, and a page may choose one."""
-    named = os.environ.get("FMNIST_DATA")
-    return absolute(named) if named else None
+    """FMNIST_DATA: the data root; None where it is not set, and a page may choose one.
+
+    Raises:
+        SettingsError: as `absolute`.
+    """
+    named = unquoted(os.environ.get("FMNIST_DATA", ""))
+    return absolute(named, "FMNIST_DATA") if named else None
 
 
 def data_root() -> Path:
-    """FMNIST_DATA: the data root; else `data/` in `home`."""
+    """FMNIST_DATA: the data root; else `data/` in `home`.
+
+    Raises:
+        SettingsError: as `absolute` and `home`.
+    """
     return named_data_root() or absolute(home() / "data")
 
 
 def model_files() -> list[Path]:
-    """FMNIST_MODELS: the files with custom models, several as in PATH, whether they exist or not."""
-    named = os.environ.get(MODELS, "").split(os.pathsep)
-    return [absolute(name.strip()) for name in named if name.strip()]
+    """FMNIST_MODELS: the files with custom models, several as in PATH, whether they exist or not. One that `absolute`
+    refuses is given as it is named: who reads the others says so."""
+    files = []
+    for name in filter(None, map(unquoted, os.environ.get(MODELS, "").split(os.pathsep))):
+        try:
+            files.append(absolute(name))
+        except SettingsError:
+            files.append(Path(name))
+    return files
 
 
 def ray_address() -> str | None:
@@ -80,9 +108,42 @@ def ray_address() -> str | None:
     return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
 
 
-def absolute(path: str | Path) -> Path:
-    """A path as the user writes it, with ~ and relative to where we are, as an absolute one."""
-    return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - Path's own fails for an unknown ~user.
+def unquoted(path: str | Path) -> str:
+    """A path without the blanks and quotes that come along when it is copied: a file manager and an .env file put them
+    there, and a shell takes them away, a form does not."""
+    text = str(path).strip()
+    while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
+
+
+def absolute(path: str | Path, variable: str = "") -> Path:
+    """A path as the user writes it, with ~ and relative to where we are, as an absolute one.
+
+    Args:
+        variable: that names it.
+
+    Raises:
+        SettingsError: as `expanded`.
+    """
+    return expanded(path, variable).absolute()
+
+
+def expanded(path: str | Path, variable: str = "") -> Path:
+    """A path as the user writes it, its ~ or ~user replaced by the home folder.
+
+    Args:
+        variable: that names it.
+
+    Raises:
+        SettingsError: there is no such home folder, and no file that is really called so.
+    """
+    found = Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for an unknown ~user.
+    if not found.parts or not found.parts[0].startswith("~") or os.path.lexists(found):
+        return found
+    who = f"of a user {found.parts[0][1:]!r}" if len(found.parts[0]) > 1 else "for this user"
+    said = f"{variable} is {path}" if variable else f"{path} can't be found"
+    raise SettingsError(f"{said}: no home folder {who} is known here. Write the whole path.")
 
 
 def dashboard_script() -> Path:

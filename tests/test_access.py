@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import is_one_sentence
-from helpers.ui import PAGES, again, says, visit
+from helpers.ui import PAGES, again, says, shown, visit
 
 from fmnist import settings
 from fmnist.recipe import Recipe
@@ -121,13 +121,13 @@ def test_a_list_of_users_that_can_not_be_meant_lets_nobody_in(monkeypatch, value
         settings.is_allowed("ann@example.org")
     assert is_one_sentence(refused.value)
     at = visit(PAGES[0])
-    assert [error.value for error in at.error] == [str(refused.value)] and not at.title
+    assert shown(at, "error") == [str(refused.value)] and not at.title
 
 
 def test_users_without_a_login_let_nobody_in(monkeypatch):
     monkeypatch.setenv("FMNIST_USERS", "ann@example.org")
     at = visit(PAGES[1])
-    assert "no login is configured" in at.error[0].value and not at.title and not at.button
+    assert "no login is configured" in shown(at, "error")[0] and not at.title and not at.button
 
 
 def test_addresses_of_one_network_are_one_viewer():
@@ -167,4 +167,4 @@ def test_a_limit_that_is_none_stops_only_what_it_is_for(store, small_sample, sta
     again(at)
     at.button(key="train").click()
     again(at)
-    assert "FMNIST_QUEUE_LIMIT" in at.error[0].value and store.count() == 0
+    assert "FMNIST_QUEUE_LIMIT" in shown(at, "error")[0] and store.count() == 0

@@ -29,6 +29,11 @@ def test_what_it_says_is_told_from_what_its_libraries_write():
     assert process.fault("It broke off.") == "Another."
 
 
+def test_what_a_library_colours_is_told_without_colours():
+    process = run("import sys; from fmnist import background; sys.stderr.write('\\x1b[31mfmnist: Too red.\\x1b[0m\\n')")
+    assert process.sentences == ["Too red."]
+
+
 def test_one_that_could_not_say_it():
     assert run("raise RuntimeError('fmnist broke')").fault("It broke off.") == "It broke off."
 
@@ -80,3 +85,11 @@ def test_a_detached_process_writes_its_log(tmp_path, monkeypatch):
     monkeypatch.setenv("WORD", "after")
     detach("-c", "import os, sys; print(os.environ['WORD'], file=sys.stderr)", log=log)
     wait_for(lambda: log.read_text() == "before\nafter\n")
+
+
+def test_without_a_temporary_folder_what_it_says_is_kept_in_memory(monkeypatch, tmp_path):
+    if not hasattr(os, "memfd_create"):
+        pytest.skip("Linux alone has files in memory.")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    process = run("import sys; print(input()); sys.stderr.write('fmnist: One thing.\\n')", text="a line")
+    assert process.output == "a line\n" and process.sentences == ["One thing."]

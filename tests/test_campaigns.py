@@ -1,12 +1,16 @@
-"""Of each campaign in bench/campaigns a few attacks; the rest is run by hand."""
+"""Of each campaign in bench/campaigns a few cases; the rest is run by hand."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import keep_as_sample
 
-from bench.campaigns import damaged_stores
+from bench.campaigns import damaged_stores, exports, kills
+from fmnist.store.library import Library
+from fmnist.store.store import Store
 from fmnist.ui import resources
 
 
@@ -18,4 +22,29 @@ def test_a_damaged_store_is_shown_as_far_as_it_can_be_read(kind, number, trained
     monkeypatch.setenv("FMNIST_RUNS", str(tmp_path))
     # Columns from all tables: artifacts come first, runs in the middle.
     done, faults = damaged_stores.attack(trained_once, kind, number * 8, seed=1)
+    assert not faults, done
+
+
+@pytest.mark.parametrize("model", ["0", "1", "2"])
+def test_card_snippet_onnx_and_script_give_the_accuracy_of_the_store(model, real_data, tmp_path):
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(name)
+    library = Library(Store(tmp_path / "own.db"))
+    [run] = [run for run in library.stores["reference"].runs() if (run.recipe.model, run.recipe.seed) == (model, 2)]
+    found = exports.check(library, run, real_data, ("safetensors", "onnx", "script"))
+    assert found == dict.fromkeys(found, run.finished_result.test_accuracy) and len(found) == 4
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_data, tmp_path_factory) -> kills.Undisturbed:
+    """A training that nobody disturbs: of some thousand steps, so that it can be."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    keep_as_sample(small_data, folder)
+    return kills.undisturbed(next(folder.glob("sample-*.npz")), epochs=6, batch_size=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked for in /proc")
+@pytest.mark.parametrize("kind", kills.KINDS)
+def test_a_training_goes_on_at_the_first_call_whichever_process_was_killed(kind, undisturbed):
+    done, faults = kills.attack(undisturbed, kind, number=1)
     assert not faults, done

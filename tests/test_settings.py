@@ -61,6 +61,18 @@ def test_a_variable_comes_before_the_default(place, monkeypatch, tmp_path, reque
     assert settings.data_root() == settings.named_data_root() == tmp_path / "here"
 
 
+@pytest.mark.parametrize("named", ['"{}"', " {} ", "'{}'\n", "\" '{}'\""])
+def test_quotes_and_blanks_around_a_path_do_not_belong_to_it(named, monkeypatch, tmp_path):
+    here = tmp_path / 'a folder\'s "place"'
+    for name in ("FMNIST_RUNS", "FMNIST_DATA", "FMNIST_MODELS"):
+        monkeypatch.setenv(name, named.format(here))
+    assert settings.runs() == settings.data_root() == here and settings.model_files() == [here]
+    monkeypatch.setenv("FMNIST_MODELS", f'"{here}"{os.pathsep}"other.py"')
+    monkeypatch.chdir(tmp_path)
+    assert settings.model_files() == [here, tmp_path / "other.py"]
+    assert settings.unquoted('"') == '"' and settings.unquoted("' '") == ""
+
+
 def test_an_empty_variable_is_none(monkeypatch, installed):
     for name in ("FMNIST_RUNS", "FMNIST_DATA", "FMNIST_MODELS", "FMNIST_RAY_ADDRESS"):
         monkeypatch.setenv(name, "")
@@ -109,3 +121,53 @@ def test_the_variables_are_read_here_alone_and_listed():
     assert {name for name, _ in listed} == found["settings.py"]
     for name, function in listed:
         assert name in (getattr(settings, function).__doc__ or "")
+
+
+@pytest.mark.parametrize("variable", ["FMNIST_RUNS", "FMNIST_DATA"])
+def test_a_home_folder_of_nobody_is_said_to_be_none(variable, fmnist, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "~nosuchuser/there")
+    for command in (("runs", "list"), ("train", "--dataset", "sample", "--dry-run")):
+        answer = fmnist(*command)
+        said = f"{variable} is ~nosuchuser/there: no home folder of a user 'nosuchuser' is known here."
+        assert (answer.code, answer.out, answer.err) == (1, "", f"fmnist: {said} Write the whole path.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_models_in_a_home_folder_of_nobody_is_named_where_models_are_asked_for(fmnist, monkeypatch):
+    monkeypatch.setenv("FMNIST_MODELS", "~nosuchuser/m.py")
+    assert fmnist("runs", "list").code == 0
+    answer = fmnist("train", "--dataset", "sample", "--models", "mine", "--dry-run")
+    assert answer.code == 1
+    assert answer.err.startswith("fmnist: FMNIST_MODELS is ~nosuchuser/m.py: no home folder of a user 'nosuchuser' is")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("runs", "list", "--runs"),
+        ("runs", "import"),
+        ("predict",),
+        ("export", "reference-1", "--to", "csv", "--out"),
+        ("convert", "x.png"),
+    ],
+)
+def test_an_argument_in_a_home_folder_of_nobody_is_refused(arguments, fmnist, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    answer = fmnist(*arguments, "~nosuchuser/there.png")
+    assert answer.code == 1 and answer.err.startswith("fmnist: ~nosuchuser/there.png can't be found: no home folder")
+    assert answer.err.count("\n") == 1 and not (tmp_path / "~nosuchuser").exists()
+
+
+def test_an_argument_in_ones_own_home_folder_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert settings.expanded("~/a.png") == tmp_path / "a.png"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~a.png").touch()
+    assert settings.expanded("~a.png") == Path("~a.png")  # It is called so.
+
+
+def test_an_installation_of_a_user_without_a_home_folder_asks_for_other_places(installed, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda name, appauthor: Path("~/.local/share") / name)
+    with pytest.raises(settings.SettingsError, match="FMNIST_RUNS and FMNIST_DATA"):
+        settings.runs()

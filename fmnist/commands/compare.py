@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ from fmnist.compare.summary import SPREAD, comparison
 from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import TIMES
+from fmnist.words import digits
 
 COMPARED = (
     *("model", "dataset", "source", "recipe", "seeds"),
@@ -24,9 +25,11 @@ MAX_WIDTH = 120
 """Of a table in a file: what is left out there is in the other formats."""
 
 
-def _number(title: str, field: str, form: str, factor: float = 1, *, optional: bool = True) -> Column:
+def _number(title: str, field: str, form: str | Callable[[float], str], *, optional: bool = True) -> Column:
+    say = form.format if isinstance(form, str) else form
+
     def text(row: dict[str, Any]) -> str:
-        return "" if row[field] is None else form.format(factor * row[field])
+        return "" if row[field] is None else say(row[field])
 
     return Column(title, text, right=True, optional=optional)
 
@@ -48,8 +51,8 @@ COLUMNS = (
     _number("parameters", "parameters", "{:,}"),
     _number("dead", "dead", "{}"),
     _number("evaluation", "eval_seconds", "{:.2f} s"),
-    _number("per image", "image_seconds", "{:.3g} µs", 1e6),
-    _number("one image", "single_seconds", "{:.3g} ms", 1e3),
+    _number("per image", "image_seconds", lambda seconds: f"{digits(1e6 * seconds)} µs"),
+    _number("one image", "single_seconds", lambda seconds: f"{digits(1e3 * seconds)} ms"),
     _text("device", optional=True),
     _text("conditions", optional=True),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -23,6 +24,10 @@ def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
     named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
     if named or settings.named_data_root():
         environment["FMNIST_DATA"] = str(places.data)
+    try:
+        Path.home()
+    except RuntimeError:  # Streamlit looks for its settings there, and ends where there is no such place.
+        environment["HOME"] = str(places.runs.parent)
     # -P: whatever lies in the user's folder must not be imported instead of Streamlit and what it needs.
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(settings.dashboard_script()), *arguments]
     if os.name == "nt":

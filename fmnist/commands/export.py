@@ -17,7 +17,7 @@ from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
 @click.argument("addresses", nargs=-1, required=True, metavar="RUN...")
 @click.option("--group", is_flag=True, help="With all seeds of the same recipe.")
 @click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format: docs/export.md explains each.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: fmnist-FORMAT-RUN, here]")
+@click.option("--out", type=options.FILE, help="The folder.  [default: fmnist-FORMAT-RUN, here]")
 @click.option("--force", is_flag=True, help="Replace files of the same names.")
 @click.option("--tracking-uri", envvar=TRACKING_URI, show_envvar=True, metavar="URI", help="MLflow's.")
 @click.option("--experiment", default="fmnist", show_default=True, metavar="NAME", help="MLflow's.")

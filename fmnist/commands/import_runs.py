@@ -34,6 +34,7 @@ from fmnist.store.database import StoreError
 from fmnist.store.library import Library
 from fmnist.store.run import TIMES, Record, Result, Status
 from fmnist.store.schema import APPLICATION_ID, ROUNDED_SINCE, SCHEMA_VERSION
+from fmnist.words import reason
 
 MAX_BYTES = 256 * 2**20
 """Of one thing in the file, packed or not."""
@@ -138,17 +139,17 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             raise ImportRefused(f"{path} was written to while it was read: import it once more.")
     except sqlite3.Error as error:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-        reason = {
+        why = {
             sqlite3.SQLITE_NOTADB: "it is not a store of this program",
             sqlite3.SQLITE_CORRUPT: "it is damaged",
             sqlite3.SQLITE_TOOBIG: f"something in it is larger than {MAX_BYTES // 2**20} MiB",
             sqlite3.SQLITE_BUSY: "another program is writing to it; try again",
             sqlite3.SQLITE_CANTOPEN: "it can't be opened; if a file with -wal at its end lies beside it, copy both "
             "into a folder that can be written",
-        }.get(code, " ".join(str(error).split())[:MAX_TEXT])
-        raise ImportRefused(f"{path} can't be imported: {reason}.") from None
+        }.get(code, reason(error, MAX_TEXT))
+        raise ImportRefused(f"{path} can't be imported: {why}.") from None
     except OSError as error:
-        raise ImportRefused(f"{path} can't be read: {error.strerror or error}.") from None
+        raise ImportRefused(f"{path} can't be read: {reason(error)}.") from None
 
 
 def _log(path: Path) -> Path:
@@ -246,7 +247,8 @@ class _Source:
             _need(_number(columns[name], 0, LATEST), f"no time {name}")
         for name in ("threads", "parameters", "steps"):
             _need(_whole(columns[name], 1), f"no number of {name}")
-        _need(_whole(columns["multiply_adds"], 0), "no number of multiply_adds")
+        counted = columns["multiply_adds"]
+        _need(counted is None or _whole(counted, 0), "no number of multiply_adds")
         _need(columns["step"] == columns["steps"], "a last step that is not its number of steps")
         _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
         _need(record.rounded in (0, 1), "no word on how it was counted")

@@ -15,7 +15,7 @@ from fmnist import settings
 from fmnist.commands import CommandError, say
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
-from fmnist.data.files import Dataset
+from fmnist.data.files import DataMissing, Dataset
 from fmnist.grid import decimals, whole_numbers
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
@@ -25,6 +25,7 @@ from fmnist.store.database import DamagedRun, say_damaged
 from fmnist.store.library import Library
 from fmnist.store.run import Status
 from fmnist.store.store import Store, StoreError
+from fmnist.words import listed
 
 T = TypeVar("T")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -91,9 +92,9 @@ def _one_of(what: str, known: Iterable[str]) -> Callable[[str], list[str]]:
     """A reader of "sgd,adam" as a list of ids, each of which must be known."""
 
     def read(text: str) -> list[str]:
-        for id in (chosen := names(text)):
-            if id not in known:
-                raise ValueError(f"there is no {what} {id!r}: choose from {', '.join(known)}")
+        chosen = names(text)
+        if unknown := [repr(id) for id in chosen if id not in known]:
+            raise ValueError(f"there is no {what} {listed(unknown, 'or')}: choose from {', '.join(known)}")
         return chosen
 
     return read
@@ -127,6 +128,7 @@ LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
 OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
 DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
 STATUS_LIST = Read("LIST", _one_of("status", list(Status)))
+FILE = Read("PATH", settings.expanded)
 COUNT = click.IntRange(1, 100_000)
 
 
@@ -189,8 +191,18 @@ class Places:
 
     @cached_property
     def load(self) -> Callable[[str], Dataset]:
-        """Gives the data set with a name; each is read once."""
-        return cache(lambda name: files.load(name, self.data, self.runs.parent))
+        """Gives the data set with a name; each is read once. Where it is missing, the error says how to get it."""
+
+        def load(name: str) -> Dataset:
+            try:
+                return files.load(name, self.data, self.runs.parent)
+            except DataMissing as error:
+                command = files.download_command(DATASETS[name], self.data)
+                if settings.read_only() or command in str(error):
+                    raise
+                raise DataMissing(f"{error} To get it: {command}") from None
+
+        return cache(load)
 
 
 def say_recounted(places: Places) -> None:
@@ -202,18 +214,26 @@ def say_recounted(places: Places) -> None:
             say(f"{count} run{'s' if count > 1 else ''} of an earlier version: counted again, from the weights.")
 
 
+def _default_place(name: str) -> str:
+    """For the help."""
+    try:
+        return str(settings.home() / name)
+    except settings.SettingsError:
+        return f"{name} in a home folder, where there is one"
+
+
 PLACES: list[click.Parameter] = [
     click.Option(
         ["--runs"],
         type=Read("PATH", store.store_path),
         default=store.store_path,
-        help=f"The store's file, or its folder.  [default: FMNIST_RUNS, else {settings.home() / 'runs'}]",
+        help=f"The store's file, or its folder.  [default: FMNIST_RUNS, else {_default_place('runs')}]",
     ),
     click.Option(
         ["--data"],
         type=Read("PATH", files.data_root),
         default=files.data_root,
-        help=f"The data root.  [default: FMNIST_DATA, else {settings.home() / 'data'}]",
+        help=f"The data root.  [default: FMNIST_DATA, else {_default_place('data')}]",
     ),
 ]
 
@@ -277,16 +297,18 @@ def _full_ids(names: list[str]) -> list[str]:
     Raises:
         CommandError: a custom model can't be used, or may be in a file that can't.
     """
+    unknown = [model for model in names if ARCHITECTURES.full_id(model) not in ARCHITECTURES]
     faults = custom.faults()
-    for model in names:
-        if ARCHITECTURES.full_id(model) in ARCHITECTURES:
-            continue
-        if told := [fault.text for fault in faults if fault.id == model] or [
-            fault.text for fault in faults if fault.id is None
-        ]:
-            raise CommandError(" ".join(told))
+    told = [fault.text for fault in faults if fault.id in unknown]
+    if len(told) < len(unknown):  # Where one is that nobody knows, it may be in a file that can't be read.
+        told += [fault.text for fault in faults if fault.id is None]
+    if told:
+        raise CommandError(" ".join(told))
+    if unknown:
         known = ", ".join(architecture.short_id for architecture in ARCHITECTURES.values())
         raise click.BadParameter(
-            f"there is no model {model!r}: choose from {known}", click.get_current_context(), param_hint="'--models'"
+            f"there is no model {listed(map(repr, unknown), 'or')}: choose from {known}",
+            click.get_current_context(),
+            param_hint="'--models'",
         )
     return [ARCHITECTURES.full_id(model) for model in names]

@@ -14,7 +14,9 @@ from fmnist.background import printable
 from fmnist.commands import CommandError, options, say
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
+from fmnist.compare import ensemble
 from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError
 from fmnist.data.framing import Framing
 from fmnist.export.folder import write_file
 from fmnist.models.registry import ARCHITECTURES
@@ -28,19 +30,19 @@ COLUMNS = (
     Column("label", lambda answer: answer["label"]),
     Column("probability", lambda answer: f"{max(answer['probabilities']):.1%}", right=True),
 )
-IMAGE = click.Path(path_type=Path)
 trained_on = options.dataset_option("What the models were trained on.")
 
 
 @options.command("predict")
-@click.argument("images", nargs=-1, required=True, type=IMAGE, metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, type=options.FILE, metavar="IMAGE...")
 @trained_on
 @options.format_option("table", "csv", "json")
 def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> int:
     """Say what every model makes of image files, and of those in folders.
 
-    A model's answer is the mean over its seeds: your own runs where there are any, else those of the project. A file
-    that can't be used is named on standard error; the others are answered, and the exit code is 1.
+    A model's answer is the mean over its seeds: your own runs where there are any, else those of the project. How often
+    that mean is right on the test images is said on standard error, if the data are there. A file that can't be used
+    is named there; the others are answered, and the exit code is 1.
     """
     info, library = DATASETS[dataset], places.library
     groups = default_groups(library.groups(dataset))
@@ -52,12 +54,16 @@ def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str)
     from fmnist.predict import prediction  # imports torch
 
     pixels = np.stack([picture.image for picture in usable])
+    labels = _labels(places, dataset)
     means = [prediction.probabilities(library, group, pixels).mean(axis=0) for group in groups]
     answers: list[dict[str, Any]] = []
     for place, picture in enumerate(usable):
         for group, mean in zip(groups, means, strict=True):
             label = info.classes[int(mean[place].argmax())]
-            answer = {"file": str(picture.path), "model": group.recipe.model, "label": label}
+            answer: dict[str, Any] = {"file": str(picture.path), "model": group.recipe.model, "label": label}
+            answer |= {"seeds": len(group.runs), "test_accuracy": None}
+            if labels is not None:
+                answer["test_accuracy"] = ensemble.on_test_images(library, group.runs, labels).accuracy
             answers.append(answer | {"probabilities": mean[place].tolist()})
     if format == "json":
         print_json(answers)
@@ -67,10 +73,21 @@ def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str)
             click.echo(printable(f"{picture.path}: {remark}"), err=True)
     if format == "csv":
         rows = [answer | dict(zip(info.classes, answer["probabilities"], strict=True)) for answer in answers]
-        print_rows(rows, ("file", "model", "label", *info.classes), format)
+        print_rows(rows, ("file", "model", "label", *info.classes, "seeds", "test_accuracy"), format)
     else:
         print(table(answers, COLUMNS, room(), header=False))
+        if labels is not None:
+            for group in groups:
+                click.echo(printable(ensemble.say(library, group, labels)), err=True)
     return 0 if complete else 1
+
+
+def _labels(places: Places, dataset: str) -> np.ndarray | None:
+    """The test labels, by which it is known how good the answers are; None without the data."""
+    try:
+        return places.load(dataset).test_labels
+    except DataError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -103,8 +120,8 @@ def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]
 
 
 @options.command("convert", custom_models=False)
-@click.argument("image", type=IMAGE)
-@click.argument("output", type=IMAGE, metavar="OUT.png")
+@click.argument("image", type=options.FILE)
+@click.argument("output", type=options.FILE, metavar="OUT.png")
 @click.option("--force", is_flag=True, help="Replace OUT.png if it is there.")
 @trained_on
 def convert_image(places: Places, image: Path, output: Path, force: bool, dataset: str) -> None:

@@ -8,15 +8,18 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from tqdm import tqdm
 
 from fmnist.commands import CommandError, say
 from fmnist.commands.options import as_ranges
+from fmnist.settings import SettingsError
 from fmnist.store.run import ACTIVE, Run, Status
 from fmnist.store.store import Store, store_path
 from fmnist.training import launcher
+from fmnist.training.progress import goes_on
 
 FOLLOW_SECONDS = 0.2
 START_SECONDS = 10  # That a trainer has to take its lock, which needs less than one.
@@ -128,6 +131,10 @@ def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet
     """
     if not ids:
         return
+    if not quiet:
+        for run in store.by_ids(ids, Status.QUEUED):
+            if where := goes_on(store, run):
+                say(f"{_named(run)} was not finished: it goes on {where}.")
     launcher.start(store)
     progress = Progress() if quiet else Bars(len(ids)) if sys.stderr.isatty() else Lines(store, ids)
     try:
@@ -140,8 +147,10 @@ def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet
 
 def _resume_command(store: Store, ids: Sequence[int]) -> str:
     left = as_ranges(run.id for run in store.by_ids(ids) if run.status != Status.DONE)
-    where = "" if store.path == store_path() else f" --runs {shlex.quote(str(store.path))}"
-    return f"python -m fmnist runs resume {left}{where}"
+    with suppress(SettingsError):
+        if store.path == store_path():
+            return f"python -m fmnist runs resume {left}"
+    return f"python -m fmnist runs resume {left} --runs {shlex.quote(str(store.path))}"
 
 
 def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Progress) -> None:

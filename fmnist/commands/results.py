@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from fmnist.commands.tables import print_json, print_rows
 from fmnist.store.run import Run, Status
 from fmnist.store.store import Store
+from fmnist.words import moment
 
 FIELDS = (
     *("id", "source", "status", "model", "seed", "dataset", "epochs", "batch_size", "learning_rate", "optimizer"),
@@ -76,8 +76,4 @@ def report(store: Store, asked: Sequence[tuple[int, bool]], format: str, *, swee
 
 
 def _times(run: Run) -> dict[str, str | None]:
-    return {
-        name: value and datetime.fromtimestamp(value).isoformat(" ", "seconds")
-        for name in TIMES
-        for value in [getattr(run, name)]
-    }
+    return {name: value and moment(value, "seconds") for name in TIMES for value in [getattr(run, name)]}

@@ -46,7 +46,8 @@ def list_runs(
     wanted = [
         run
         for source in (stores if reference else ("own",))
-        for run in stores[source].runs(*map(Status, status or ()))
+        for run in launcher.as_they_stand(stores[source], stores[source].runs())
+        if status is None or run.status in status
         if models is None or run.recipe.model in models
         if datasets is None or run.recipe.dataset in datasets
         if seeds is None or run.recipe.seed in seeds
@@ -64,11 +65,14 @@ def list_runs(
 @options.format_option("json", "table")
 def show(places: Places, address: tuple[str, int], format: str) -> None:
     """Show everything that is known of a run: 12, or reference-3."""
-    known = facts(existing(places.library, *address))
+    run = existing(places.library, *address)
+    known = facts(*launcher.as_they_stand(places.library.stores[run.source], [run]))
     if format == "json":
         print_json(known)
         return
     rows = [(name, value) for name, value in known.items() if value is not None and not isinstance(value, dict)]
+    if known["status"] == Status.DONE and known["multiply_adds"] is None:
+        rows.append(("multiply_adds", "not counted"))
     for part in ("recipe", "result", "versions"):
         rows += [(f"{part} {name}", value) for name, value in (known[part] or {}).items()]
     columns = (Column("name", lambda row: row[0]), Column("value", lambda row: str(row[1]), shortens=True))
@@ -107,6 +111,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
 def delete(places: Places, ids: tuple[list[int], ...]) -> int:
     """Delete runs with their curves and weights, such as 3 or 5-8."""
     runs = places.library.own
+    launcher.recover(runs)  # What a trainer that is gone has left behind is not running.
     code = 0
     for id in _each_once(ids):
         try:
@@ -126,7 +131,7 @@ def delete(places: Places, ids: tuple[list[int], ...]) -> int:
 
 
 @options.command("import", changes=True)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=options.FILE)
 def import_store(places: Places, file: Path) -> None:
     """Take in the finished runs of another store, of which FILE is the file, such as fmnist.db; it stays as it is."""
     from fmnist.commands.import_runs import import_runs  # imports torch

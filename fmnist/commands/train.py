@@ -10,6 +10,7 @@ from fmnist.commands.progress import train_queued
 from fmnist.commands.results import report
 from fmnist.commands.tables import Column, print_rows, room, table
 from fmnist.grid import Grid
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe
 from fmnist.training import launcher
 from fmnist.training.dry_run import Plan
@@ -76,6 +77,9 @@ def train(
     """
     runs = places.library.own
     grid = Grid(models, seeds, epochs, batch_sizes, learning_rates, optimizers, dataset, device)
+    for model in map(ARCHITECTURES.__getitem__, models):
+        if model.remark:
+            say(f"{model.name}: {model.remark}")
     grid.recipes()  # A grid that can't be trained is said to be so before data are read.
     plan = Plan(places.library, grid, places.load(dataset), launcher.slots_of(runs, cluster), again)
     if (len(plan.todo) > 1 or dry_run) and not quiet and (told := plan.say()):
@@ -83,6 +87,7 @@ def train(
     if dry_run:
         _print_plan(plan, format)
         return 0
+    launcher.recover(runs)  # What a trainer that is gone has left behind is taken up.
     queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster)
     train_queued(runs, [id for id, needed in queued if needed], cluster, quiet=quiet)
     return report(runs, queued, format, sweep=grid.is_sweep)

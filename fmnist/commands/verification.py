@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from fmnist import metrics
 from fmnist.commands.verdict import Disagreement, Verdict
 from fmnist.data.files import Dataset
-from fmnist.models import inference
+from fmnist.models import arithmetic, inference
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.predict import prediction, recount
 from fmnist.store import checksums
@@ -201,7 +201,7 @@ def _check_weights(
         return None
     images = inference.as_input(dataset.test_images)
     check.equal("parameters", inference.parameter_count(model), "from the model")
-    check.equal("multiply_adds", inference.multiply_adds(model, images[:1]), "from the model")
+    check.equal("multiply_adds", arithmetic.multiply_adds(model, images[:1]), "from the model")
     check.equal("zero_layers", inference.zero_layers(model, images), "from the weights")
     exact = inference.evaluate(model, images, ARCHITECTURES[run.recipe.model].parts)
     if logits is not None:

@@ -32,7 +32,7 @@ from fmnist.compare import (
 from fmnist.compare import differences as differences_module
 from fmnist.compare.charts import Look
 from fmnist.compare.class_scores import mean_class_scores
-from fmnist.compare.cost_charts import Cost
+from fmnist.compare.cost_charts import COSTS, Cost
 from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
@@ -132,9 +132,8 @@ class Comparison:
         table, _ = self.tables
         return table.assign(
             seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))),
-            remarks=table["runs"].map(
-                lambda runs: "; ".join(f"seed {run.recipe.seed} {said}" for run in runs if (said := run.trouble))
-            ),
+            remarks=[_remarks(group) for _, group in table.iterrows()],
+            **{name: table[name].astype("Int64") for name in SIZES},
         )[list(COLUMNS)]
 
     # --- How sure ---
@@ -189,21 +188,25 @@ class Comparison:
             axis: a key of `learning_chart.AXES`.
         """
 
-        def compute() -> go.Figure:
+        def compute() -> dict[str, go.Figure]:
             ids = {run.address: group.id for group in self.groups for run in group.runs}
             history = self._library.history([run for group in self.groups for run in group.runs], split)
-            history = history.assign(group=history["run"].map(ids))
+            history = history.assign(group=history["run"].map(ids)).astype({"run": "category", "group": "category"})
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
-            return learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+            return {
+                metric: learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+                for metric in ("accuracy", "loss")
+            }
 
         names = {"test": "Test", "train": "Training"}
-        figure = self._once("learning", metric, split, axis, compute=compute)
+        # Both are shown together, so the points are read once.
+        figure = self._once("learning", split, axis, compute=compute)[metric]
         return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the seeds of each group.")
 
     # --- Cost ---
 
     def cost(self, cost: Cost) -> Picture | None:
-        """Accuracy against a cost with the frontier; None where it was not measured of any group.
+        """Accuracy against a cost with the frontier; None where it is not known of any group.
 
         Times that were measured under other conditions than most are hollow.
         """
@@ -217,7 +220,12 @@ class Comparison:
             + ("" if alike else f" ({cost_charts.ELSEWHERE})")
             for alike, (_, row) in zip(cost.compared(shown), shown.iterrows(), strict=True)
         ]
-        return Picture(figure, f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}.")
+        whole = f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}."
+        return Picture(figure, " ".join([whole, *self.say_unknown(cost)]))
+
+    def say_unknown(self, cost: Cost) -> list[str]:
+        """Which groups the picture of a cost leaves out, as it is not known of them."""
+        return cost_sentences.say_unknown(self.tables[0], cost)
 
     def cost_bars(self, cost: Cost) -> Picture:
         """A cost of every group; hatched where it is a time that can't be compared."""
@@ -345,3 +353,10 @@ class Comparison:
                 if (findings := self._findings(run))
             ],
         )
+
+
+def _remarks(group: pd.Series) -> str:
+    """What has to be known to read a row of the comparison in numbers."""
+    said = [f"seed {run.recipe.seed} {run.trouble}" for run in group["runs"] if run.trouble]
+    unknown = [f"{cost.name.lower()} {cost.unknown}" for cost in COSTS.values() if pd.isna(group[cost.column])]
+    return "; ".join(said + unknown)

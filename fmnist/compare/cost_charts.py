@@ -25,9 +25,10 @@ class Cost:
     title: str  # of an axis, with the unit
     factor: float  # from the column's unit to the axis'
     form: str  # of a value in the axis' unit
+    unknown: str = "not measured"  # what is said where there is no value
 
     def say(self, value: float) -> str:
-        return "not measured" if np.isnan(value) else self.form.format(value * self.factor)
+        return self.unknown if np.isnan(value) else self.form.format(value * self.factor)
 
     @property
     def timed(self) -> bool:
@@ -49,7 +50,7 @@ COSTS = {
         Cost("single_seconds", "One answer", "Time to answer one image alone, in microseconds", 1e6, "{:,.1f} µs"),
         Cost("image_seconds", "Many answers", "Time per image in batches of 1,000, in microseconds", 1e6, "{:,.1f} µs"),
         Cost("parameters", "Parameters", "Parameters", 1, "{:,.0f}"),
-        Cost("multiply_adds", "Multiply-adds", "Multiply-adds per image", 1, "{:,.0f}"),
+        Cost("multiply_adds", "Multiply-adds", "Multiply-adds per image", 1, "{:,.0f}", "not counted"),
     )
 }
 

@@ -25,7 +25,7 @@ def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
         return ""
     known = cost.compared(groups)
     alike = groups[known]
-    left_out = _say_left_out(groups[~known], cost)
+    left_out = say_unknown(groups, cost) + _say_left_out(groups[~known & groups[cost.column].notna()], ELSEWHERE)
     if len(alike) < 2:
         none = f"{cost.name}: no two models can be compared."
         return " ".join([none, *left_out])
@@ -48,11 +48,13 @@ def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
     return " ".join([*said, *left_out])
 
 
-def _say_left_out(groups: pd.DataFrame, cost: Cost) -> list[str]:
-    """Why these groups can't be compared in a cost: a sentence for each reason."""
-    unknown = groups[cost.column].isna()
-    reasons = ((unknown, "that was not measured"), (~unknown, ELSEWHERE))
-    return [f"Left out: {listed(groups.loc[which, 'name'])} ({reason})." for which, reason in reasons if which.any()]
+def say_unknown(groups: pd.DataFrame, cost: Cost) -> list[str]:
+    """Which groups have no value of a cost, so that its picture leaves them out: a sentence, if there are any."""
+    return _say_left_out(groups[groups[cost.column].isna()], f"{cost.name.lower()} {cost.unknown}")
+
+
+def _say_left_out(groups: pd.DataFrame, reason: str) -> list[str]:
+    return [f"Left out: {listed(groups['name'])} ({reason})."] if len(groups) else []
 
 
 def say_apart(groups: pd.DataFrame) -> list[str]:

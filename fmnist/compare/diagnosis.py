@@ -19,7 +19,7 @@ import pandas as pd
 from fmnist.compare.statistics import wilson
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.words import exact
+from fmnist.words import as_number, digits, exact
 
 RARE = 0.05
 """A class is rare when it is predicted for less than this share of the number of its images: one in twenty."""
@@ -216,11 +216,13 @@ def _unfinished(test: pd.DataFrame) -> list[Finding]:
     fall, rise = 1 - last["loss"] / before["loss"], last["accuracy"] - before["accuracy"]
     if not (fall >= STEEP_LOSS and rise >= STEEP_POINTS):
         return []
+    high, low = digits(before["loss"]), digits(last["loss"])
+    fall = 1 - as_number(low) / as_number(high)
     return [
         Finding(
             "unfinished",
             f"Training ended too early: in the last epoch the test loss still fell by {100 * fall:.0f}%.",
-            f"From {before['loss']:.3f} to {last['loss']:.3f}, while accuracy rose by {100 * rise:.1f} points.",
+            f"From {high} to {low}, while accuracy rose by {100 * rise:.1f} points.",
             "Train for more epochs.",
         )
     ]
@@ -240,12 +242,13 @@ def _overfitting(train: pd.DataFrame, test: pd.DataFrame, images: int) -> list[F
     trained, tested = float(np.average(points["accuracy"], weights=steps)), float(last["accuracy"])
     if not (trained - tested > OVERFIT_POINTS and trained > wilson(round(tested * images), images)[1]):
         return []
+    more, less = f"{100 * trained:.1f}", f"{100 * tested:.1f}"
     return [
         Finding(
             "overfitting",
-            f"The model knows its training images by heart: it is {100 * (trained - tested):.1f} points "
+            f"The model knows its training images by heart: it is {float(more) - float(less):.1f} points "
             "more accurate on them than on the test images.",
-            f"Accuracy {100 * trained:.1f}% to {100 * tested:.1f}% in the last epoch; the test loss has risen from "
+            f"Accuracy {more}% to {less}% in the last epoch; the test loss has risen from "
             f"{lowest['loss']:.3f} (epoch {lowest['epoch']:.0f}) to {last['loss']:.3f}.",
             f"Train for fewer epochs: {lowest['epoch']:.0f} {'was' if lowest['epoch'] == 1 else 'were'} best.",
         )

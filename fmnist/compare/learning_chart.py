@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fmnist.compare.charts import Look, blank, faded
+from fmnist.compare.thinning import kept
 
 AXES = {"epoch": "Epoch", "step": "Step", "seconds": "Training time in seconds"}
 MAX_MARKS = 40  # More marks on a line would hide it.
@@ -18,6 +19,8 @@ def learning(
     curves: pd.DataFrame, seeds: pd.DataFrame, groups: Sequence[tuple[str, Look]], axis: str, metric: str
 ) -> go.Figure:
     """How groups learn: the mean over seeds as a line with its 95% interval as a band, single seeds as thin lines.
+
+    Of long lines the points that `thinning.kept` chooses.
 
     Args:
         curves: `statistics.mean_curves`, of one split.
@@ -32,23 +35,22 @@ def learning(
         mean, single = curves[curves["group"] == id], seeds[seeds["group"] == id]
         shared = {"legendgroup": id, "showlegend": False, "hoverinfo": "skip", "mode": "lines"}
         if single["run"].nunique() > 1:
-            # The seeds of a group are one trace with gaps: a trace each takes seconds with a hundred seeds.
-            x, y = [], []
-            for _, run in single.groupby("run", sort=False):
-                x += [*run[axis], None]
-                y += [*run[metric], None]
-            figure.add_scatter(x=x, y=y, line={"color": faded(look.color, 0.4), "width": 1}, **shared)
             figure.add_scatter(
-                x=[*mean[axis], *mean[axis][::-1]],
-                y=[*mean["high"], *mean["low"][::-1]],
+                **_with_gaps(single, axis, metric), line={"color": faded(look.color, 0.4), "width": 1}, **shared
+            )
+            low, high = mean.iloc[kept(mean["low"].to_numpy())], mean.iloc[kept(mean["high"].to_numpy())]
+            figure.add_scatter(
+                x=np.concatenate([high[axis], low[axis][::-1]]),
+                y=np.concatenate([high["high"], low["low"][::-1]]),
                 fill="toself",
                 fillcolor=faded(look.color, 0.15),
                 line={"width": 0},
                 **shared,
             )
+        mean = mean.iloc[kept(mean["mean"].to_numpy())]
         figure.add_scatter(
-            x=mean[axis].tolist(),
-            y=mean["mean"].tolist(),
+            x=mean[axis].to_numpy(),
+            y=mean["mean"].to_numpy(),
             mode="lines+markers" if len(mean) <= MAX_MARKS else "lines",
             name=look.name,
             legendgroup=id,
@@ -68,3 +70,13 @@ def learning(
         autorangeoptions={"clipmin": 0, "clipmax": 1 if metric == "accuracy" else None},
     )
     return figure
+
+
+def _with_gaps(runs: pd.DataFrame, axis: str, metric: str) -> dict[str, np.ndarray]:
+    """The lines of several runs as x and y of one trace: a trace each takes seconds with a hundred seeds."""
+    x, y = [], []
+    for _, run in runs.groupby("run", sort=False, observed=True):
+        drawn = run.iloc[kept(run[metric].to_numpy())]
+        x += [drawn[axis].to_numpy(np.float64), [np.nan]]
+        y += [drawn[metric].to_numpy(np.float64), [np.nan]]
+    return {"x": np.concatenate(x), "y": np.concatenate(y)}

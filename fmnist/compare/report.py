@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import datetime
+import time
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from fmnist.compare.comparison import Comparison, Picture
 from fmnist.compare.cost_charts import COSTS
+from fmnist.words import moment
 
 CSS = """
 :root { color-scheme: light; }
@@ -44,7 +45,7 @@ def write(comparison: Comparison, *, with_images: bool) -> str:
     body = [
         f"<h1>{html.escape(names)}: how do they compare?</h1>",
         f"<p>{_markdown(comparison.answer)}</p>",
-        f"<p><small>{html.escape(dataset)} · {datetime.now():%Y-%m-%d %H:%M} · made by fmnist</small></p>",
+        f"<p><small>{html.escape(dataset)} · {moment(time.time())} · made by fmnist</small></p>",
         _figure("Test accuracy", comparison.accuracy()),
         *(_about_images(comparison) if with_images else []),
         *_about_runs(comparison),
@@ -90,6 +91,8 @@ def _about_runs(comparison: Comparison) -> list[str]:
     for cost in COSTS.values():
         if picture := comparison.cost(cost):
             parts.append(_figure(f"Accuracy against {cost.title[0].lower()}{cost.title[1:]}", picture))
+        if unknown := comparison.say_unknown(cost):
+            parts.append(_list(unknown))
     if apart := comparison.apart():
         parts.append(_list(apart))
     return parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ import pandas as pd
 from fmnist.compare.calibration import Calibrated
 from fmnist.compare.statistics import MIN_SEEDS, SIGNIFICANT, Difference, Flips, simultaneous, wilson
 from fmnist.compare.summary import comparable
-from fmnist.words import listed
+from fmnist.words import as_number, digits, listed
 
 WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
 
@@ -85,20 +84,14 @@ def _say_slower(ranked: pd.DataFrame) -> list[str]:
     quickest = alike.loc[alike["train_seconds"].idxmin()]
     if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"]:
         return []
-    # The ratio of the figures as they are printed: whoever divides them finds it.
-    long, short = (_three_digits(row["train_seconds"]) for row in (best, quickest))
-    ratio = float(long.replace(",", "")) / float(short.replace(",", ""))
+    long, short = (digits(row["train_seconds"]) for row in (best, quickest))
+    ratio = as_number(long) / as_number(short)
     if f"{ratio:.1f}" == "1.0":
         return []
     return [
         f"It takes {ratio:,.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
         f"({long} s to {short} s)."
     ]
-
-
-def _three_digits(value: float) -> str:
-    """A positive number with three digits that count, or more: "0.0123", "1.46", "32.1", "1,234"."""
-    return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
 def say_dead(groups: pd.DataFrame) -> str:

@@ -82,7 +82,7 @@ def mean_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
         A row for each group, split and step, in this order: epoch, seconds (mean over seeds), mean, low, high (NaN for
         one seed), seeds (their number).
     """
-    points = history.groupby(["group", "split", "step"], as_index=False).agg(
+    points = history.groupby(["group", "split", "step"], as_index=False, observed=True).agg(
         epoch=("epoch", "first"),
         seconds=("seconds", "mean"),
         mean=(metric, "mean"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import shlex
 import struct
 import tempfile
 import zipfile
@@ -23,8 +24,10 @@ import numpy as np
 from fmnist import settings
 from fmnist.background import BackgroundProcess
 from fmnist.data import sample
-from fmnist.data.catalog import DATASETS, SAMPLE, DatasetInfo, File
-from fmnist.words import listed
+from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE, DatasetInfo, File
+from fmnist.data.folders import RAW, forms
+from fmnist.data.folders import raw_folder as raw_folder
+from fmnist.words import listed, reason
 
 SAMPLE_SEEDS = (1, 2)
 IDX_TYPES: dict[bytes, np.dtype[Any]] = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
@@ -61,7 +64,7 @@ class Dataset:
 
 def data_root(path: str | Path | None = None) -> Path:
     """The data root: the argument, else FMNIST_DATA, else `data/` in the checkout or the user's own folder."""
-    return settings.absolute(path) if path else settings.data_root()
+    return settings.absolute(settings.unquoted(path)) if path else settings.data_root()
 
 
 def load(name: str, root: Path, cache: Path) -> Dataset:
@@ -69,7 +72,7 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
 
     Args:
         name: an id in `DATASETS`.
-        root: the data root, in torchvision's layout; only read.
+        root: the data root, in torchvision's layout or near it (`raw_folder`); only read.
         cache: a folder of ours, where the generated sample data is kept.
 
     Raises:
@@ -79,38 +82,41 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
     info = DATASETS[name]
     if name == SAMPLE:
         return _load_sample(info, cache)
-    folder = raw_folder(name, root)
     try:
-        missing = [file.name for file in info.files if not any(path.exists() for path in _forms(folder, file))]
+        folder = raw_folder(name, root)
+        missing = [file.name for file in info.files if not any(path.exists() for path in forms(folder, file))]
         unpacked = [file for file in missing if (folder / file).exists()]
     except OSError as error:  # A folder that may not be entered, or no name for one.
-        raise DataError(f"{folder} can't be read: {error.strerror or error}.") from None
+        raise DataError(f"{root} can't be read: {reason(error)}.") from None
     if unpacked:
         raise DataMissing(
             f"{info.title} is in {folder} only unpacked, but sums are published of its packed files: put "
-            f"{listed([f'{file}.gz' for file in unpacked])} beside them, or get them again: {_command(info, root)}"
+            f"{listed([f'{file}.gz' for file in unpacked])} beside them, or get them again: "
+            f"{download_command(info, root)}"
+        )
+    if len(missing) == len(info.files):
+        raise DataMissing(
+            f"{info.title} is not in {root} yet: {missing[0]}.gz and three more files would be in "
+            f"{root / info.torchvision / RAW}."
         )
     if missing:
-        which = f": {listed(missing)} can't be found there" if len(missing) < len(info.files) else " yet"
-        raise DataMissing(f"{info.title} is not in {folder}{which}.")
+        raise DataMissing(f"{info.title} is not in {folder}: {listed(missing)} can't be found there.")
     return _dataset(name, *_read(info, root))
-
-
-def raw_folder(name: str, root: Path) -> Path:
-    """Where torchvision keeps the four files of a data set."""
-    return root / DATASETS[name].torchvision / "raw"
 
 
 def _read(info: DatasetInfo, root: Path) -> list[np.ndarray]:
     """Training images and labels, test images and labels, all uint8."""
-    arrays = [_read_idx(info, root, file) for file in info.files]
+    folder = raw_folder(info.id, root)
+    arrays = [_read_idx(info, root, folder, file) for file in info.files]
     # QMNIST's labels are rows of eight numbers on each image and its writer, of which the first is the class.
     return [array if array.ndim in (1, 3) else array[:, 0].astype(np.uint8) for array in arrays]
 
 
-def _command(info: DatasetInfo, root: Path) -> str:
-    """What gets a data set again, for the end of a sentence."""
-    return f"python -m fmnist data download --dataset {info.id} --data {root}"
+def download_command(info: DatasetInfo, root: Path) -> str:
+    """What gets a data set, for the end of a sentence."""
+    command = "python -m fmnist data download"
+    command += f" --dataset {info.id}" if info.id != DEFAULT else ""
+    return command + (f" --data {shlex.quote(str(root))}" if root != data_root() else "")
 
 
 def _dataset(name: str, *arrays: np.ndarray) -> Dataset:
@@ -128,17 +134,10 @@ def _dataset(name: str, *arrays: np.ndarray) -> Dataset:
     )
 
 
-def _forms(folder: Path, file: File) -> tuple[Path, ...]:
-    """The forms of a file that can be checked: as it is downloaded, and before that, for it is faster to read, as
-    torchvision leaves it after unpacking, where the sum of that is known."""
-    packed = folder / f"{file.name}.gz"
-    return (folder / file.name, packed) if file.sha256 else (packed,)
-
-
-def _read_idx(info: DatasetInfo, root: Path, file: File) -> np.ndarray:
+def _read_idx(info: DatasetInfo, root: Path, folder: Path, file: File) -> np.ndarray:
     """One file of the IDX format (yann.lecun.com/exdb/mnist, "the IDX file format"), packed or not."""
-    path = next(form for form in _forms(raw_folder(info.id, root), file) if form.exists())
-    remedy = f"Delete it and get it again: {_command(info, root)}"
+    path = next(form for form in forms(folder, file) if form.exists())
+    remedy = f"Delete it and get it again: {download_command(info, root)}"
     try:
         packed = content = path.read_bytes()
         if path.suffix == ".gz":
@@ -146,7 +145,7 @@ def _read_idx(info: DatasetInfo, root: Path, file: File) -> np.ndarray:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataError(f"{path} is damaged or cut off: it can't be unpacked. {remedy}") from None
     except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror or error}.") from None
+        raise DataError(f"{path} can't be read: {reason(error)}.") from None
     # Magic number: two zero bytes, the type, the number of dimensions; then each dimension's size.
     dtype = IDX_TYPES.get(content[:3])
     dimensions = content[3] if len(content) > 3 else 0
@@ -218,11 +217,12 @@ def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
         with tempfile.TemporaryDirectory(prefix=".download-", dir=root, ignore_cleanup_errors=True) as temporary:
             yield from _fetch(info, Path(temporary), poll_seconds)
             _read(info, Path(temporary))
-            raw_folder(name, root).mkdir(parents=True, exist_ok=True)
+            folder = raw_folder(name, root)
+            folder.mkdir(parents=True, exist_ok=True)
             for path in raw_folder(name, Path(temporary)).iterdir():
-                path.replace(raw_folder(name, root) / path.name)
+                path.replace(folder / path.name)
     except OSError as error:
-        raise DataError(f"{info.title} can't be saved in {root}: {error.strerror or error}.") from None
+        raise DataError(f"{info.title} can't be saved in {root}: {reason(error)}.") from None
 
 
 def downloaded(name: str, root: Path) -> int:
@@ -241,9 +241,9 @@ def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int
         lines = process.reports or ["no reason was given"]
         if any("No space left" in line for line in lines):
             raise OSError(28, "no space left on the device")
-        reason = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
+        why = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
         raise DataError(
-            f"{info.title} could not be downloaded ({reason[:200]}). "
+            f"{info.title} could not be downloaded ({why[:200]}). "
             "Check the network connection and try again, or train on the sample data, which needs no download."
         )
     yield info.download_bytes

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from fmnist.compare import statistics
+from fmnist.compare import ensemble, statistics
 from fmnist.export.chosen import LICENCES, Chosen, classes, dataset_title, file_name
 from fmnist.export.source import source
 from fmnist.models.registry import ARCHITECTURES
@@ -102,6 +102,9 @@ def _group(chosen: Chosen, group: list[Run], *, heading: bool) -> list[str]:
     """All about the runs of one recipe."""
     architecture, title = ARCHITECTURES[group[0].recipe.model], dataset_title(group[0])
     code, name = source(architecture)
+    known = group[0].multiply_adds
+    uncounted = "its multiplications for an image are not counted"
+    counted = uncounted if known is None else f"{known:,} multiplications with an addition for an image"
     parts = [f"## {_title(group)}", ""] if heading else []
     parts += [
         f"An image classifier for {title}: grey images of 28 × 28 pixels, {len(classes(group[0]))} classes "
@@ -109,8 +112,8 @@ def _group(chosen: Chosen, group: list[Run], *, heading: bool) -> list[str]:
         "",
         f"{'###' if heading else '##'} Architecture",
         "",
-        f"{architecture.name}: {architecture.layers}. {group[0].parameters:,} parameters, "
-        f"{group[0].multiply_adds:,} multiplications with an addition for an image. `{name}()` builds it:",
+        f"{architecture.name}: {architecture.layers}. {group[0].parameters:,} parameters, {counted}. `{name}()` builds "
+        "it:",
         "",
         "```python",
         code.rstrip(),
@@ -175,6 +178,9 @@ def _results(chosen: Chosen, group: Sequence[Run]) -> list[str]:
             f"{interval[1]:.2%} (Student's t: where the mean of very many seeds may lie), from {min(accuracies):.2%} "
             f"to {max(accuracies):.2%}.",
         ]
+    if len(group) > 1 and (data := chosen.data(group[0])):
+        together = ensemble.on_test_images(chosen.library, group, data.test_labels).accuracy
+        parts += ["", f"The mean of their probabilities, by which `predict.py` answers: **{together:.2%}** right."]
     recalls = pd.DataFrame([chosen.recalls(run) for run in group])
     if recalls.empty:
         return [*parts, "", "The recall of each class was not worked out: the test images were not at hand.", ""]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fmnist.export import ExportError
+from fmnist.words import reason
 
 
 def fill(folder: Path, write: Callable[[Path], list[str]], *, replace: bool) -> tuple[list[Path], list[str]]:
@@ -69,4 +70,4 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ExportError(f"{folder} can't be written: {error.strerror or error}.") from None
+        raise ExportError(f"{folder} can't be written: {reason(error)}.") from None

@@ -22,7 +22,10 @@ from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import prediction
 from fmnist.store.run import Run
+from fmnist.words import reason
 
+OPSET, IR_VERSION = 20, 9
+"""Of the files. PyTorch writes IR version 10, of which nothing is used here; onnxruntime reads it from 1.18 on only."""
 CHECKED_IMAGES = 1000
 TOLERANCE = 1e-4
 """By how much a logit may differ, as a share of the image's largest one, or of 1 if that is smaller.
@@ -36,7 +39,8 @@ def write(chosen: Chosen, folder: Path) -> list[str]:
     """A .onnx file for each run: input "images", float32 (N, 1, 28, 28) in [0, 1]; output "logits", float32 (N, C).
 
     Raises:
-        ExportError: PyTorch can't export the model, or onnxruntime gives other answers than PyTorch.
+        ExportError: PyTorch can't export the model, the export takes only one number of images, or onnxruntime gives
+            other answers than PyTorch.
     """
     remarks = []
     for run in chosen.runs:
@@ -58,13 +62,22 @@ def _export(model: nn.Module, run: Run) -> onnx.ModelProto:
                 input_names=["images"],
                 output_names=["logits"],
                 dynamic_shapes=({0: torch.export.Dim("N")},),
+                opset_version=OPSET,
                 verbose=False,
             )
         assert program is not None
-        return program.model_proto
+        exported = program.model_proto
     except Exception as error:  # A model of the user's may use whatever can't be exported, in whatever way.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ExportError(f"{run.name} can't be exported to ONNX by PyTorch {torch.__version__}: {reason}") from None
+        why = reason(error)
+        raise ExportError(f"{run.name} can't be exported to ONNX by PyTorch {torch.__version__}: {why}.") from None
+    for part in (*exported.graph.input, *exported.graph.output):
+        if not part.type.tensor_type.shape.dim[0].dim_param:
+            raise ExportError(
+                f"{run.name} can't be exported to ONNX: its forward makes a fixed number of the number of images, as "
+                "len(x), int(...) and loops over the images do: use x.shape[0] as it is."
+            )
+    exported.ir_version = IR_VERSION
+    return exported
 
 
 def _describe(model: onnx.ModelProto, chosen: Chosen, run: Run, path: Path) -> None:

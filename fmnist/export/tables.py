@@ -39,7 +39,8 @@ def write_parquet(chosen: Chosen, folder: Path) -> list[str]:
 
 
 def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield "runs", pd.DataFrame([row(run) for run in chosen.runs])
+    runs = pd.DataFrame([row(run) for run in chosen.runs])
+    yield "runs", runs.astype({"multiply_adds": "Int64"})  # Whole numbers, though some may not be counted.
     yield "curves", chosen.library.history(chosen.runs)
     named = {run.recipe.dataset: classes(run) for run in chosen.runs}
     yield (
@@ -71,7 +72,9 @@ def row(run: Run) -> dict[str, object]:
             "runs_at_once": result.at_once,
             "never_predicted": " ".join(map(str, result.never_predicted)),
             "zero_layers": " ".join(result.zero_layers),
-            "remarks": run.trouble,
+            "remarks": "; ".join(
+                filter(None, [run.trouble, "multiply-adds not counted" * (run.multiply_adds is None)])
+            ),
         }
     )
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunStatus
+from mlflow.entities import LifecycleStage, Metric, Param, RunStatus
 from mlflow.exceptions import MlflowException
 
 from fmnist.export import ExportError, weights
@@ -19,6 +19,7 @@ from fmnist.export.chosen import Chosen, dataset_title
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store import checksums
 from fmnist.store.run import TIMES, Run
+from fmnist.words import reason
 
 IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
@@ -37,13 +38,19 @@ def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
         A sentence for each run: logged, or there already.
 
     Raises:
-        ExportError: it can't be reached, or takes no runs; a run that broke off is taken back.
+        ExportError: it can't be reached, takes no runs, or has deleted the experiment; a run that broke off is taken
+            back.
     """
     for noisy in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     with _explained(tracking_uri):
         client = MlflowClient(tracking_uri=tracking_uri)
         found = client.get_experiment_by_name(experiment)
+        if found and found.lifecycle_stage == LifecycleStage.DELETED:
+            raise ExportError(
+                f"MLflow's experiment {experiment!r} is deleted there: bring it back (mlflow experiments restore "
+                f"--experiment-id {found.experiment_id}), or name another one with --experiment."
+            )
         place = found.experiment_id if found else client.create_experiment(experiment)
         return [_log_once(client, place, chosen, run) for run in chosen.runs]
 
@@ -122,7 +129,7 @@ def _explained(tracking_uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, ImportError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].partition(". ")[0]
-        if "Max retries exceeded" in reason or "Connection" in reason:
-            reason = "nothing answers there"
-        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {shown(reason[:300]).rstrip('.')}.") from None
+        why = reason(error, 300).partition(". ")[0]
+        if "Max retries exceeded" in why or "Connection" in why:
+            why = "nothing answers there"
+        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {shown(why)}.") from None

@@ -33,6 +33,7 @@ from fmnist.models import custom_answers
 from fmnist.models.custom_answers import Answer
 from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, in_short, registering
 from fmnist.models.source import Source
+from fmnist.words import reason
 
 if TYPE_CHECKING:
     from torch import nn
@@ -157,12 +158,13 @@ def _sources() -> tuple[list[Source], list[Fault]]:
     places += [(Path(path), package, f"An installed package names {path}") for path, package in _installed()]
     for path, package, named in places:
         try:
-            found[str(path)] = _read(path, package)
+            found[str(path)] = _read(settings.absolute(path, settings.MODELS), package)
+        except settings.SettingsError as error:
+            wrong.append(Fault(path.name, str(error)))
         except SyntaxError as error:  # Of the declared encoding too.
             wrong.append(Fault(path.name, f"{path.name} can't be read: {error.msg} (line {error.lineno or 1})."))
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            wrong.append(Fault(path.name, f"{named}, which can't be read: {why}."))
+            wrong.append(Fault(path.name, f"{named}, which can't be read: {reason(error)}."))
     return list(found.values()), wrong
 
 
@@ -228,7 +230,10 @@ def check(source: Source, seconds: float | None = None) -> list[Answer]:
     """
     seconds = CHECK_SECONDS if seconds is None else seconds
     module = settings.module("fmnist.models.custom_check")
-    process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
+    try:
+        process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
+    except OSError as error:
+        return [{"fault": f"{source.name} can't be tried: no process can be started ({error.strerror or error})."}]
     try:
         code = process.wait(seconds)
     finally:
@@ -273,6 +278,8 @@ def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[F
             tuple((name, kind) for name, kind in answer["modules"]),
             answer["rectified"],
             source,
+            answer["compiled"],
+            answer["remark"],
         )
         for source, answer in good
     ], wrong

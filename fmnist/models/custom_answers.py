@@ -17,7 +17,7 @@ from typing import Any
 from fmnist.models.registry import ModelError
 from fmnist.models.source import Source
 
-CHECK_VERSION = 2
+CHECK_VERSION = 4
 """Raise it when a model has to do more, or other things are said of it."""
 MAX_KEPT = 50
 FAULTY_SECONDS = 60.0
@@ -77,7 +77,14 @@ def _checked(answer: Answer) -> Answer:
         fields = {"fault": str, "id": str, "name": str} if "id" in answer else {"fault": str}
     else:
         fields = {"id": str, "name": str, "layers": str, "color": str, "symbol": str}
-        fields |= {"channels_last": bool, "parts": int, "modules": list, "rectified": bool}
+        fields |= {
+            "channels_last": bool,
+            "parts": int,
+            "modules": list,
+            "rectified": bool,
+            "compiled": bool,
+            "remark": str,
+        }
     for name, kind in fields.items():
         if not isinstance(answer[name], kind):
             raise TypeError(name)

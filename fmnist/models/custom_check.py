@@ -5,7 +5,8 @@ process, never end. It takes the file's text on standard input and answers on st
 something is known, so that the one who waits knows how far it came:
 
     {"trying": "norm-cnn"}                                       it is being tried
-    {"id": "norm-cnn", "name": ..., "layers": ..., ...}          it can be used, and this is how it is shown
+    {"id": "norm-cnn", "name": ..., "layers": ..., ...}          it can be used, and this is how it is shown;
+                                                                 "remark" says what makes it learn badly, if anything
     {"id": "wide", "name": ..., "fault": "It gives ..."}         it can't, and why
     {"fault": "my_models.py can't be read: ..."}                 nothing of the file can
     {"end": true}                                                that was all
@@ -32,6 +33,7 @@ from torch.nn.parameter import is_lazy
 from fmnist import metrics
 from fmnist.data.framing import SIDE
 from fmnist.models import inference
+from fmnist.models.chain import convolves
 from fmnist.models.custom import registered
 from fmnist.models.registry import MAX_LAYERS, Architecture, ModelError, in_short
 from fmnist.models.source import Source
@@ -40,6 +42,8 @@ T = TypeVar("T")
 
 IMAGES = 2
 STEPS = 2
+MANY = 20
+"""Images whose answers tell whether they are logits: 200 logits are hardly all between 0 and 1 by chance."""
 
 
 def main() -> None:
@@ -69,7 +73,7 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
         yield {"trying": id, "name": model.name}
         answer = {"id": id, "name": model.name}
         try:
-            module = _try(model, source.path)
+            module, remark = _try(model, source.path)
             modules, rectified = _told("It can't be looked into", source.path, lambda: passed(module))  # noqa: B023
             if _settings() != settings:
                 raise ModelError("It changes a setting of PyTorch for all models, such as the default dtype or device.")
@@ -79,7 +83,8 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
         layers = model.layers or describe(module)
         shown = {"layers": layers, "color": model.color, "symbol": model.symbol}
         made = {"channels_last": model.channels_last, "parts": model.parts, "modules": modules, "rectified": rectified}
-        yield answer | shown | made
+        made["compiled"] = convolves(module)
+        yield answer | shown | made | {"remark": remark}
     yield {"end": True}
 
 
@@ -87,11 +92,14 @@ def _settings() -> tuple[object, ...]:
     return torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(), torch.get_num_threads()
 
 
-def _try(model: Architecture, path: str) -> nn.Module:
+def _try(model: Architecture, path: str) -> tuple[nn.Module, str]:
     """Take a model through all that training, storing and predicting will do to it.
 
     Args:
         path: of its file.
+
+    Returns:
+        The model, and what makes it learn badly though it works: a sentence, or nothing.
 
     Raises:
         ModelError: something does not work; the sentence says what.
@@ -125,7 +133,7 @@ def _try(model: Architecture, path: str) -> nn.Module:
             "computed in parts: leave parts out."
         )
     _told("It can't be looked into", path, lambda: inference.zero_layers(trained, images))
-    return module
+    return module, _told("It raises in its forward pass for a batch", path, lambda: _remark(trained))
 
 
 def _told(what: str, path: str, do: Callable[[], T]) -> T:
@@ -210,6 +218,23 @@ def _check_state(model: Architecture, trained: nn.Module, images: torch.Tensor) 
             "Loaded again it answers differently: what changes in training must be in its state_dict, as parameters "
             "and what register_buffer names are."
         )
+
+
+def _remark(trained: nn.Module) -> str:
+    """What makes a model learn badly that works: its answers are no logits, or have nothing to do with the image."""
+    many = torch.rand((MANY, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(1))
+    answers = torch.cat([_answers(trained, images) for images in many.split(IMAGES)])
+    if torch.equal(answers, answers[:1].expand_as(answers)):
+        return "It gives every image the same logits: look whether its forward pass uses the image."
+    if (answers >= 0).all() and torch.allclose(answers.sum(1), torch.ones(MANY), atol=1e-3):
+        given = "probabilities, which sum to 1, as after a softmax"
+    elif ((answers > 0) & (answers < 1)).all():
+        given = "numbers between 0 and 1 alone, as after a sigmoid"
+    else:
+        return ""
+    return (
+        f"It gives {given}, and so learns badly: leave that out, as CrossEntropyLoss takes logits and applies softmax."
+    )
 
 
 def _draws(module: nn.Module, images: torch.Tensor) -> bool:

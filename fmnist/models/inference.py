@@ -1,4 +1,4 @@
-"""Models as everybody needs them who does not train: built, evaluated, counted, timed, looked into. Imports torch."""
+"""Models as everybody needs them who does not train: built, evaluated, timed, looked into. Imports torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from fmnist.models.registry import ARCHITECTURES
 
@@ -70,13 +69,6 @@ def as_plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def parameter_count(model: nn.Module) -> int:
     """How many numbers training changes."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-
-
-def multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
-    """Multiplications with an addition in one image's forward pass: half of PyTorch's count of operations."""
-    with evaluating(model), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model(image)
-    return counter.get_total_flops() // 2
 
 
 @torch.inference_mode()

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from fmnist.models.source import Source
+from fmnist.words import plain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,6 +67,8 @@ class Architecture:
     """The file that a custom model stands in; None for one of the project's."""
     compiled: bool = False
     """Whether its gradients can be computed by compiled kernels: `chain.convolves`."""
+    remark: str = ""
+    """What makes a custom model learn badly, though it can be trained: a sentence, or nothing."""
 
     @property
     def custom(self) -> bool:
@@ -268,7 +271,7 @@ def in_short(error: BaseException, path: str) -> str:
     Args:
         path: of the file whose last line on the way is told.
     """
-    text = " ".join(str(error).split()).rstrip(".")
+    text = " ".join(plain(str(error)).split()).rstrip(".")
     if isinstance(error, SyntaxError):
         text, line = error.msg, error.lineno if error.filename == path else None
     else:

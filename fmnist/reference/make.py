@@ -24,8 +24,8 @@ TEXT = """# Reference runs
 
 The three models, trained with the published recipe ({recipe}) and seeds {seeds} on all 60,000
 images of FashionMNIST, and tested on its 10,000 test images. `reference.db` is a store like your own: recipes, curves,
-weights (safetensors), test logits (float16), the labels predicted after each epoch, and the checksums of each run,
-which `python -m fmnist verify` compares.
+weights (safetensors), test logits (float16), the classes predicted after each epoch (those of the float32 logits), and
+the checksums of each run, which `python -m fmnist verify` compares.
 
 Made on {date} on {machine}, {versions}, with
 

@@ -8,17 +8,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fmnist import settings
 from fmnist.store.run import Status
 from fmnist.store.schema import APPLICATION_ID, NEEDED, SCHEMA_VERSION, UPGRADES, make, upgrade
+from fmnist.words import reason
 
 State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
 """Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
 
 BUSY_SECONDS = 10  # To wait for another process that writes.
+MIN_UNUSED, MIN_SHARE_UNUSED = 10**6, 0.25  # Bytes, and share of the file, for which it is written anew.
 
 
 class StoreError(Exception):
@@ -76,6 +78,7 @@ class Database:
         self.writable = not read_only and not settings.read_only()
         self._mutex = threading.RLock()
         self._valid_for: State | None = None  # The files' state for which the connection holds; None: for any.
+        self._file: tuple[int, int] | None = None  # Device and inode of the file that is written; None for a reader.
         self._openings = 0
         with self._explained():
             self._db = self._open()
@@ -90,6 +93,7 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # autocommit: transactions are begun and ended by _write alone.
             db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._file = self._identity()
         else:
             db = self._open_to_follow()
         self._openings += 1
@@ -138,6 +142,26 @@ class Database:
             db = self._open()
             self._db.close()
             self._db = db
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file lies at our path; None where there is none."""
+        try:
+            status = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_dev, status.st_ino
+
+    def _check_there(self) -> None:
+        """See that the file lies where it was: SQLite would go on with one that nobody finds any more.
+
+        Raises:
+            StoreError: it does not.
+        """
+        if self._file is not None and self._file != self._identity():
+            raise StoreError(
+                f"The store is gone: {self.path} was deleted, moved or replaced while it was in use. "
+                "Nothing more can be kept in it: put it back, or begin a new one."
+            )
 
     def _state(self) -> State:
 
@@ -216,8 +240,10 @@ class Database:
                     sqlite3.SQLITE_CANTOPEN: f"{place} can't be opened or made: check that its folder can be written, "
                     "or choose another place with FMNIST_RUNS.",
                     sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
+                    sqlite3.SQLITE_PROTOCOL: f"{place} can't be locked as is needed: its folder seems to lie on a "
+                    "network drive. Choose one of this machine with FMNIST_RUNS.",
                     sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
-                }.get(code, f"{place} can't be used: {error}.")
+                }.get(code, f"{place} can't be used: {reason(error)}.")
             ) from error
         except UnicodeError as error:  # In SQLite's own message, which quotes what it found in the file.
             raise DamagedStore(
@@ -225,7 +251,7 @@ class Database:
             ) from error
         except OSError as error:
             raise StoreError(
-                f"{self.path.parent} can't be used for the results ({error.strerror or error}): "
+                f"{self.path.parent} can't be used for the results ({reason(error)}): "
                 "choose another place with FMNIST_RUNS."
             ) from error
 
@@ -233,6 +259,7 @@ class Database:
     def _read(self) -> Iterator[sqlite3.Connection]:
         with self._mutex, self._explained():
             self._follow()
+            self._check_there()
             yield self._db
 
     @contextmanager
@@ -245,6 +272,7 @@ class Database:
         if settings.read_only():
             raise StoreError(settings.READ_ONLY)
         with self._mutex, self._explained():
+            self._check_there()
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -253,6 +281,20 @@ class Database:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _give_space_back(self) -> None:
+        """Make the file smaller where that pays: it stays as large as it was, and what is unused is filled first.
+
+        For the time of it others can't write.
+        """
+        with self._mutex, suppress(sqlite3.Error):  # Others are reading, or the disk has no room for a copy: next time.
+            unused, pages, size = (
+                self._db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("freelist_count", "page_count", "page_size")
+            )
+            if unused * size >= MIN_UNUSED and unused >= MIN_SHARE_UNUSED * pages:
+                self._db.execute("VACUUM")
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         with self._mutex:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.store.store import REFERENCE, Store
 
@@ -62,6 +63,7 @@ class Library:
         self.stores = {"own": own}
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True, source="reference")
+        self.growing = GrowingCurves(own)
         self._mutex = threading.RLock()
         self._changes: Hashable = None
         self._finished_ids = ""
@@ -203,10 +205,15 @@ def as_row(run: Run) -> dict[str, Any]:
         "finished": run.finished,
         "accuracy": result.test_accuracy,
         "dead": result.dead,
-        **{name: math.nan if getattr(result, name) is None else getattr(result, name) for name in TIMES},
+        **{name: _number(getattr(result, name)) for name in TIMES},
         "conditions": run.conditions,
-        **{name: getattr(run, name) for name in SIZES},
+        **{name: _number(getattr(run, name)) for name in SIZES},
     }
+
+
+def _number(value: float | None) -> float:
+    """NaN where a run does not know it: it was not measured, or can't be counted."""
+    return math.nan if value is None else value
 
 
 def newest_per_seed(runs: pd.DataFrame) -> pd.DataFrame:

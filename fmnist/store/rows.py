@@ -59,7 +59,7 @@ def read_row(values: Mapping[str, Any], source: str) -> Run:
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise DamagedRow("its result can't be read") from None
     if status == Status.DONE:
-        for name in ("result", "finished", "steps", "parameters", "multiply_adds"):
+        for name in ("result", "finished", "steps", "parameters"):
             if found[name] is None:
                 raise DamagedRow(f"its {name.replace('_', ' ')} {'are' if name[-1] == 's' else 'is'} missing")
     return Run(**found, source=source)

@@ -52,7 +52,7 @@ class Start:
     machine: str  # the processor's name
     versions: dict[str, str]  # of python, torch ...
     parameters: int
-    multiply_adds: int  # of one image's forward pass
+    multiply_adds: int | None  # of one image's forward pass; None: not counted
     steps: int  # of the whole run
     step: int  # done before: more than 0 when resuming
     node: str | None = None  # of a cluster

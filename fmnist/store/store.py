@@ -31,7 +31,7 @@ REFERENCE = Path(__file__).parents[1] / "reference" / "reference.db"
 def store_path(path: str | Path | None = None) -> Path:
     """The store's file: the argument, else FMNIST_RUNS, else `runs/` in the checkout or the user's own folder; in a
     folder it is `fmnist.db`."""
-    chosen = settings.absolute(path) if path else settings.runs()
+    chosen = settings.absolute(settings.unquoted(path)) if path else settings.runs()
     return chosen if chosen.suffix in {".db", ".sqlite"} and not chosen.is_dir() else chosen / "fmnist.db"
 
 
@@ -208,7 +208,11 @@ class Store(RunQueue):
 
     def delete(self, id: int) -> bool:
         """Delete a run with its curves and weights. A queued or running one has to be stopped first, but for a damaged
-        one that is queued, which no trainer takes."""
+        one that is queued, which no trainer takes. While nothing is trained, the disk gets the space back."""
         active = [Status.RUNNING] if self.damage(id) else ACTIVE
         with self._write() as db:
-            return bool(db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {listed(active)}", (id,)).rowcount)
+            gone = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {listed(active)}", (id,)).rowcount
+            idle = not db.execute(f"SELECT 1 FROM runs WHERE status IN {listed(ACTIVE)} LIMIT 1").fetchone()
+        if gone and idle:  # A trainer does not wait long for others.
+            self._give_space_back()
+        return bool(gone)

@@ -6,21 +6,34 @@ when it is gone, however it went.
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from fmnist import background, settings
 from fmnist.models import custom
-from fmnist.store.run import Status
+from fmnist.store.run import Run, Status
 from fmnist.store.store import Store, StoreError
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState
+from fmnist.words import reason
 
+if sys.platform != "win32":
+    import fcntl
+
+LOOK_SECONDS = 0.2  # To wait for others who hold the lock for a moment, to see whether there is a scheduler.
 EXPECTED = "trainer_files"  # The setting of the store in which `expected_files` stands.
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system says that has no locks."""
+LEFT = {False: Status.INTERRUPTED, True: Status.CANCELLED}
+"""What becomes of a running run that is left behind, by whether it was told to stop: `Store.interrupt_running`."""
 
 
 def lock(path: Path) -> FileLock:
@@ -48,9 +61,14 @@ def held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
     except Timeout:
         yield False
         return
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
+        if not isinstance(error, OSError) or error.errno in NO_LOCKS:
+            raise StoreError(
+                f"Nothing can be locked in {Path(lock.lock_file).parent}: it seems to lie on a network drive. "
+                "Choose a folder of this machine with FMNIST_RUNS."
+            ) from error
         raise StoreError(
-            f"{Path(lock.lock_file).parent} can't be written ({error.strerror or error}): "
+            f"{Path(lock.lock_file).parent} can't be written ({reason(error)}): "
             "nothing can be trained there. Choose another place with FMNIST_RUNS."
         ) from error
     try:
@@ -59,38 +77,65 @@ def held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
         lock.release()
 
 
-@contextmanager
-def _tried(store: Store) -> Iterator[bool]:
-    """Hold the lock of a store's scheduler if no scheduler does; tell whether.
-
-    Raises:
-        StoreError: the dashboard is read-only, or the folder of the store can't be written: no lock can be tried.
-    """
-    if settings.read_only():
-        raise StoreError(settings.READ_ONLY)
-    with held(lock(store.path)) as free:
-        yield free
-
-
 def is_alive(store: Store) -> bool:
-    """Whether a scheduler works on this store.
+    """Whether a scheduler works on this store. To ask changes nothing, and can be done where nothing may be written.
 
     Raises:
-        StoreError: as `_tried`.
+        StoreError: it can't be found out.
     """
-    with _tried(store) as free:
-        return not free
+    path = Path(lock(store.path).lock_file)
+    try:
+        with path.open("rb") as file:
+            if sys.platform != "win32":
+                # Shared, so that nobody who asks takes another who asks for a scheduler.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        with held(FileLock(path)) as free:
+            return not free
+    except BlockingIOError:
+        return True
+    except (FileNotFoundError, NotADirectoryError):  # None has ever worked here.
+        return False
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            with held(FileLock(path)) as free:  # Which does without, where it can.
+                return not free
+        raise StoreError(
+            f"It can't be told whether a trainer works on {store.path} ({error.strerror or error}: {path})."
+        ) from error
 
 
 def recover(store: Store) -> None:
     """Mark the runs as interrupted that a scheduler has left behind; none while one is alive.
 
     Raises:
-        StoreError: as `_tried`, or the store can't be written.
+        StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
-    with _tried(store) as free:
-        if free and store.runs(Status.RUNNING):
-            store.interrupt_running()
+    if settings.read_only():
+        raise StoreError(settings.READ_ONLY)
+    if store.runs(Status.RUNNING):
+        with held(lock(store.path), LOOK_SECONDS) as free:
+            if free:
+                store.interrupt_running()
+
+
+def left_behind(store: Store) -> set[int]:
+    """The runs that stand as running, and that nobody trains: their scheduler is dead, and nobody has marked them yet.
+    Nothing is marked here."""
+    with suppress(StoreError):  # Then what stands there is believed.
+        if store.runs(Status.RUNNING) and not is_alive(store):
+            found = {run.id for run in store.runs(Status.RUNNING)}
+            if not is_alive(store):  # Else one has been started in the meantime.
+                return found
+    return set()
+
+
+def as_they_stand(store: Store, runs: Sequence[Run]) -> list[Run]:
+    """Runs of a store with the status that `recover` would give those that are left behind; it is not written down."""
+    if not any(run.status == Status.RUNNING for run in runs):
+        return list(runs)
+    left = left_behind(store)
+    return [replace(run, status=LEFT[run.stop], stop=False) if run.id in left else run for run in runs]
 
 
 def start(store: Store) -> None:
@@ -102,16 +147,21 @@ def start(store: Store) -> None:
     Raises:
         StoreError: the dashboard is read-only, or the folder of the store can't be written.
     """
+    if settings.read_only():
+        raise StoreError(settings.READ_ONLY)
     command = ["-u", *settings.module("fmnist.training.scheduler"), "--runs", str(store.path)]
     if is_alive(store):
         if custom.files() <= expected_files(store):
             return
         expect_files(store)
         command += ["--wait"]
+    else:
+        with held(lock(store.path)):  # Says where nothing can be written.
+            pass
     try:
         background.detach(*command, log=log_path(store.path))
     except OSError as error:
-        raise StoreError(f"The scheduler can't be started ({error.strerror or error}).") from error
+        raise StoreError(f"The scheduler can't be started ({reason(error)}).") from error
 
 
 def cluster_state(store: Store, address: str) -> ClusterState:

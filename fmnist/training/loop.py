@@ -22,13 +22,13 @@ from torch.nn.functional import cross_entropy
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
+from fmnist.models.arithmetic import multiply_adds
 from fmnist.models.inference import (
     as_input,
     as_plain,
     build,
     evaluate,
     inference_seconds,
-    multiply_adds,
     now,
     parameter_count,
     zero_layers,
@@ -40,6 +40,7 @@ from fmnist.store.run import Result
 from fmnist.training.checkpoint import Checkpoint, restore, state
 from fmnist.training.gradients import Gradients, can_compile, gradients
 from fmnist.training.randomness import Draws, order
+from fmnist.words import exact
 
 if TYPE_CHECKING:
     from fmnist.training.compiled import CompiledGradients
@@ -60,7 +61,7 @@ class Started:
     threads: int  # CPU threads of one step
     compiled: bool  # whether gradients are computed by compiled kernels, not by autograd
     parameters: int
-    multiply_adds: int  # of one image's forward pass
+    multiply_adds: int | None  # of one image's forward pass; None: not counted
     steps: int  # of the whole run
     step: int  # already done: more than 0 when resuming
 
@@ -292,7 +293,7 @@ def _check(loss: float, step: int, epoch: int, recipe: Recipe) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
             f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): the weights have run away. "
-            f"Train with a lower learning rate, such as {recipe.learning_rate / 10:g}."
+            f"Train with a lower learning rate, such as {exact(float(f'{recipe.learning_rate / 10:.2g}'))}."
         )
 
 

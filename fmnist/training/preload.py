@@ -1,6 +1,6 @@
 """What every worker needs before it can train.
 
-Workers are forked from a process that has imported this and done nothing else (`worker_handle.WORKERS`): torch is
+Workers are forked from a process that has imported this and done nothing else (`worker_handle.workers`): torch is
 loaded once and not once for each of them.
 """
 

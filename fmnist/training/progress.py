@@ -6,11 +6,24 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from fmnist import settings
 from fmnist.grid import SETTINGS, Factor, differing, distinguish
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
-from fmnist.training import estimate
+from fmnist.store.store import Store
+from fmnist.training import estimate, launcher
+
+
+def goes_on(store: Store, run: Run) -> str:
+    """From where a run goes on that waits to be resumed: "after epoch 2 of 3". Nothing for one that only begins.
+
+    A run is taken up where its last epoch ended, to which belongs a point of its test curve.
+    """
+    if not run.step or run.status != Status.QUEUED:
+        return ""
+    epochs = store.history([run.id], "test")["epoch"]
+    return f"after epoch {epochs.max()} of {run.recipe.epochs}" if len(epochs) else "from the beginning"
 
 
 class TrainingProgress:
@@ -29,6 +42,11 @@ class TrainingProgress:
         known = {standing.id for standing in self._standings}
         if not known.isdisjoint(asked):
             self._standings = library.own.newest_batch(also=[*asked, *known])
+        if settings.read_only() and (left := launcher.left_behind(library.own)):  # Nobody here may mark them.
+            self._standings = [
+                standing._replace(status=Status.INTERRUPTED) if standing.id in left else standing
+                for standing in self._standings
+            ]
         self._counts = Counter(standing.status for standing in self._standings)
 
     def count(self, *statuses: Status) -> int:
@@ -82,7 +100,8 @@ class TrainingProgress:
         return [standing.id for standing in sorted(ended, key=lambda one: one.finished or 0, reverse=True)]
 
     def _runs(self, ids: list[int]) -> list[Run]:
-        return self.library.own.by_ids(ids) if ids else []
+        runs = self.library.own.by_ids(ids) if ids else []
+        return launcher.as_they_stand(self.library.own, runs) if settings.read_only() else runs
 
     # --- What is said of them ---
 

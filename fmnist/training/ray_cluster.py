@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -33,6 +34,7 @@ from fmnist.store.run import Start, Status
 from fmnist.training import worker
 from fmnist.training.hardware import RUN_BYTES
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Node, Order, Prepare, Report, Stop
+from fmnist.words import LOG_LINE, LOG_TIME, reason
 
 LOOK_SECONDS = 0.05  # Between two looks at what the scheduler says.
 HEAD_SECONDS = 1.0  # Between two looks whether the head is there.
@@ -49,7 +51,7 @@ class ClusterError(Exception):
 
 def serve(scheduler: Connection, address: str) -> None:
     """Do what the scheduler says until it, or the cluster, is gone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt=LOG_TIME)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         try:
             connect(address)
@@ -89,7 +91,21 @@ def connect(address: str) -> None:
             },
         )
     except (ConnectionError, exceptions.RayError, RuntimeError, ValueError) as error:
-        raise ClusterError(f"The Ray cluster at {address} can't be used ({_first_line(error)}).") from error
+        raise ClusterError(f"The Ray cluster at {address} {_refusal(error)}.") from error
+
+
+def _refusal(error: BaseException) -> str:
+    """Why a cluster does not take us, with what would help: the end of a sentence."""
+    if str(error).startswith("Version mismatch"):
+        found = re.findall(r"Ray: (\S+)\s+Python: (\S+)", str(error))
+        if len(found) == 2:
+            (its_ray, its_python), (our_ray, our_python) = found
+            return (
+                f"runs Ray {its_ray} on Python {its_python}, and this program Ray {our_ray} on Python {our_python}: "
+                "both have to be the same. Install the cluster's here (pip install "
+                f"'ray=={its_ray}', in an environment of Python {its_python}), or these there"
+            )
+    return f"can't be used ({reason(error)})"
 
 
 def _end_with(head: str) -> None:
@@ -116,13 +132,9 @@ def _answers(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except OSError as error:
         raise ClusterError(
-            f"The Ray cluster at {address} does not answer ({error.strerror or error}): "
+            f"The Ray cluster at {address} does not answer ({reason(error)}): "
             "start it, or name another one with FMNIST_RAY_ADDRESS."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
 
 
 class Driver:
@@ -224,17 +236,17 @@ def _end(error: exceptions.RayError) -> EndReport | LostReport:
     match error:
         case exceptions.RayTaskError():
             log.error("%s", error)
-            reason = _first_line(error.cause or error)
-            return EndReport(Status.FAILED, f"A node of the cluster can't train it ({reason}).")
+            why = reason(error.cause or error)
+            return EndReport(Status.FAILED, f"A node of the cluster can't train it ({why}).")
         case exceptions.RuntimeEnvSetupError():
             log.error("%s", error)
-            return EndReport(Status.FAILED, f"The cluster can't take over the program ({_first_line(error)}).")
+            return EndReport(Status.FAILED, f"The cluster can't take over the program ({reason(error)}).")
         case exceptions.NodeDiedError():
             return LostReport("The node of the cluster that trained it is gone.")
         case exceptions.OutOfMemoryError():
             return LostReport("The node of the cluster that trained it ran out of memory.")
         case _:
-            return LostReport(f"The cluster lost it ({_first_line(error)}).")
+            return LostReport(f"The cluster lost it ({reason(error)}).")
 
 
 @ray.remote(num_returns="streaming", max_retries=0)

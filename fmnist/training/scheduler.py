@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -27,12 +29,14 @@ from fmnist import settings
 from fmnist.data.catalog import DEFAULT
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.settings import SettingsError
 from fmnist.store.run import Run, Start, Status
 from fmnist.store.store import Store, StoreError, store_path
 from fmnist.training import kernel_cache, launcher, worker_handle
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Order, Prepare, ProgressReport, Report
-from fmnist.training.worker_handle import Job, WorkerHandle
+from fmnist.training.worker_handle import Job, WorkerError, WorkerHandle
+from fmnist.words import LOG_LINE, LOG_TIME
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
@@ -40,6 +44,8 @@ MAX_MESSAGES = 100  # Of a worker, between two looks into the queue.
 CONNECT_SECONDS = 60.0  # That connecting to a cluster may take.
 RETRY_SECONDS = 5.0  # Until a cluster that is gone is looked for again.
 MAX_LOSSES = 3  # How often a cluster may lose a run before it has finished another epoch.
+MAX_DEATHS = 2  # How often the worker of a run may die on this machine: once it is taken up again.
+LOCK_SECONDS = 2.0  # To wait for the lock, until it is clear that another scheduler holds it.
 log = logging.getLogger("fmnist.training.scheduler")
 
 
@@ -53,19 +59,27 @@ class Scheduler:
         self._clusters: dict[str, WorkerHandle] = {}  # by address
         self._retries: dict[str, float] = {}  # when to look for a cluster again that is gone
         self._losses: Counter[int] = Counter()  # how often a cluster lost a run since its last epoch
+        self._deaths: Counter[int] = Counter()  # how often a worker of this machine died with a run
+        self.told_to_end = False
+
+    def end(self, *_: object) -> None:
+        """Have `work` return soon; what is being trained is interrupted. A handler of signals."""
+        # No exception: it might come up where Python drops it, or between a process and its entry in our list.
+        self.told_to_end = True
 
     def work(self, idle_seconds: float) -> None:
-        """Train what is queued; return when nothing was for `idle_seconds`.
+        """Train what is queued; return when nothing was for `idle_seconds`, or when told to (`end`).
 
         Raises:
             StoreError: nothing can be written any more; runs can be taken up again from their last saved epoch.
+            WorkerError: nothing can be trained any more.
         """
         idle_since = time.monotonic()
         try:
             launcher.expect_files(self.store)
             if idle_seconds:
                 self._prepare()
-            while True:
+            while not self.told_to_end:
                 # Whoever asks for one has had it tried. Those of before a file was changed may still be in the queue.
                 custom.refresh(self.store.path.parent, keep_former=True, trying=False)
                 self._hand_out()
@@ -77,16 +91,21 @@ class Scheduler:
                     return
                 else:
                     self._end(self._workers[1:])
-        except StoreError as error:
-            for worker in self._all():
-                for id in worker.jobs:
-                    log.info("run %d interrupted: %s", id, error)
-                    # If not even that can be written, whoever looks next finds a running run without a scheduler.
-                    with suppress(StoreError):
-                        self.store.finish(id, Status.INTERRUPTED, error=str(error))
+            self._interrupt("The trainer was ended while it was being trained.")
+        except (StoreError, WorkerError) as error:
+            self._interrupt(str(error))
             raise
         finally:
             self._end(self._all())
+
+    def _interrupt(self, reason: str) -> None:
+        """Mark what is being trained as interrupted, for the scheduler ends."""
+        for worker in self._all():
+            for id in worker.jobs:
+                log.info("run %d interrupted: %s", id, reason)
+                # If not even that can be written, whoever looks next finds a running run without a scheduler.
+                with suppress(StoreError):
+                    self.store.finish(id, Status.INTERRUPTED, error=reason)
 
     def _all(self) -> list[WorkerHandle]:
         return [*self._workers, *self._clusters.values()]
@@ -97,11 +116,10 @@ class Scheduler:
 
     def _prepare(self) -> None:
         """Have what the next run will need loaded while nobody waits: seconds of torch, half a second of images."""
-        wanted = Prepare(DEFAULT, self.store.data_root(), self.store.path.parent)
         address = settings.ray_address()
         worker = self._connect(address) if address else self._start_worker()
-        with suppress(OSError):
-            worker.connection.send(wanted)
+        with suppress(OSError, SettingsError):  # Whoever asks for a run is told.
+            worker.connection.send(Prepare(DEFAULT, self.store.data_root(), self.store.path.parent))
 
     def _is_followed(self) -> bool:
         """Whether another scheduler waits for our end, to train models that we know nothing of."""
@@ -132,8 +150,7 @@ class Scheduler:
             beside = run
         at_once = len(busy) + len(claimed)
         for run in claimed:
-            worker = next((worker for worker in self._workers if not worker.jobs), None) or self._start_worker()
-            self._begin(worker, Job(run, _threads(run, free // len(claimed)), at_once))
+            self._begin(self._idle_worker(), Job(run, _threads(run, free // len(claimed)), at_once))
         for job in busy:
             job.at_once = max(job.at_once, at_once)
 
@@ -240,6 +257,7 @@ class Scheduler:
         )
         del worker.jobs[job.run.id]
         self._losses.pop(job.run.id, None)
+        self._deaths.pop(job.run.id, None)
         log.info("run %d %s%s", job.run.id, end.status, f": {end.error}" if end.error else "")
 
     def _give_back(self, worker: WorkerHandle, job: Job, reason: str) -> None:
@@ -259,12 +277,8 @@ class Scheduler:
         worker.process.join()
         if worker.cluster is None:
             self._workers.remove(worker)
-            reason = (
-                f"The process that trained it ended unexpectedly (exit code {worker.process.exitcode}): "
-                "it may have run out of memory."
-            )
             for job in list(worker.jobs.values()):
-                self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
+                self._take_up_again(worker, job)
             return
         address = worker.cluster.address
         del self._clusters[address]
@@ -275,7 +289,29 @@ class Scheduler:
         for job in list(worker.jobs.values()):
             self._give_back(worker, job, "the cluster is gone")
 
+    def _take_up_again(self, worker: WorkerHandle, job: Job) -> None:
+        """Have a run go on whose process is dead; if that has happened before, it would only happen again."""
+        code = worker.process.exitcode
+        how = f"ended unexpectedly ({f'signal {-code}' if code and code < 0 else f'exit code {code}'})"
+        self._deaths[job.run.id] += 1
+        if self._deaths[job.run.id] < MAX_DEATHS:
+            self._give_back(worker, job, f"its process {how}")
+            return
+        reason = (
+            f"The process that trained it {how}, {MAX_DEATHS} times: most likely there is not enough memory. "
+            "Free some, or train fewer seeds at once, then resume it."
+        )
+        self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
+
     # --- Processes ---
+
+    def _idle_worker(self) -> WorkerHandle:
+        """A worker that has nothing to do: one that lives, or a new one."""
+        for worker in [worker for worker in self._workers if not worker.jobs]:
+            if worker.process.is_alive():
+                return worker
+            self._end([worker])  # Killed while it waited: it must not take a run with it.
+        return self._start_worker()
 
     def _start_worker(self) -> WorkerHandle:
         worker = worker_handle.start_worker()
@@ -302,32 +338,55 @@ def _threads(run: Run, share: int) -> int:
     return max(1, min(ARCHITECTURES[run.recipe.model].parts, share))
 
 
+@contextmanager
+def _ended_by_signals(scheduler: Scheduler) -> Iterator[None]:
+    """A signal that asks us to end has us end in order: Python itself would leave folders in the temporary folder."""
+    before = {name: signal.signal(name, scheduler.end) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def serve(scheduler: Scheduler, idle_seconds: float, *, waits: bool) -> None:
+    """Take the lock of the store and work; nothing where another scheduler is at work.
+
+    Args:
+        waits: for the end of one that is at work.
+    """
+    store = scheduler.store
+    while not scheduler.told_to_end:
+        # Others hold the lock for moments, to see whether it is free.
+        with launcher.held(launcher.lock(store.path), timeout=LOCK_SECONDS) as mine:
+            if mine:
+                store.interrupt_running()
+                scheduler.work(idle_seconds)
+        # Somebody may have queued a run just before the lock was given back, and have seen it still held.
+        if not store.runs(Status.QUEUED) if mine else not waits:
+            return
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fmnist.training.scheduler", description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=store_path, default=store_path(), help="the store's file")
+    # An empty text is read as any other, but only where none is given.
+    parser.add_argument("--runs", type=store_path, default="", help="the store's file")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without work")
     parser.add_argument("--wait", action="store_true", help="for the end of a scheduler that is at work")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt=LOG_TIME)
     try:
+        options = parser.parse_args(arguments)
         if settings.read_only():
             raise StoreError(settings.READ_ONLY)
         store = Store(options.runs)
         kernel_cache.keep_beside(store.path)
         scheduler = Scheduler(store)
-        while True:
-            # Others hold the lock for moments, to see whether it is free.
-            with launcher.held(launcher.lock(store.path), timeout=-1 if options.wait else 2) as mine:
-                if not mine:
-                    return 0  # Another scheduler is at work.
-                store.interrupt_running()
-                scheduler.work(options.idle_seconds)
-            # Somebody may have queued a run just before the lock was given back, and have seen it still held.
-            if not store.runs(Status.QUEUED):
-                return 0
-    except StoreError as error:
+        with _ended_by_signals(scheduler):
+            serve(scheduler, options.idle_seconds, waits=options.wait)
+    except (StoreError, SettingsError, WorkerError) as error:
         log.error("%s", error)
         return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.training.hardware import slots
+from fmnist.words import as_number, digits
 
 STEPS, ROUNDS = 300, 5
 UNSTEADY = 1.5
@@ -128,8 +129,9 @@ def sentences(timings: Sequence[Timing], names: Sequence[str]) -> list[str]:
             continue
         times = f"{in_words(costs[index])} to {in_words(costs[first])}"
         if _always_slower(timing, timings[first]):
-            ratio = f"{costs[index] / costs[first]:.3g}"
-            said.append(f"{names[index]} takes {ratio} times as long per {unit} as {names[first]} ({times}, {how}).")
+            ratio = _short(_printed(costs[index]) / _printed(costs[first]))
+            longer, than = ("hardly longer", "than") if ratio == "1" else (f"{ratio} times as long", "as")
+            said.append(f"{names[index]} takes {longer} per {unit} {than} {names[first]} ({times}, {how}).")
         else:
             said.append(
                 f"{names[index]} and {names[first]} can't be told apart: {times} per {unit} ({how}), "
@@ -157,4 +159,21 @@ def _always_slower(one: Timing, other: Timing) -> bool:
 
 def in_words(seconds: float) -> str:
     """A time with three digits: "0.187 ms", "2.31 s"."""
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+    number, unit = _digits(seconds)
+    return f"{number} {unit}"
+
+
+def _digits(seconds: float) -> tuple[str, str]:
+    return (_short(seconds), "s") if seconds >= 1 else (_short(1000 * seconds), "ms")
+
+
+def _short(number: float) -> str:
+    """Three digits that count, without zeros at their end."""
+    text = digits(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _printed(seconds: float) -> float:
+    """A time as `in_words` says it."""
+    number, unit = _digits(seconds)
+    return as_number(number) / (1 if unit == "s" else 1000)

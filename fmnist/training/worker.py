@@ -29,6 +29,7 @@ from fmnist.store.run import Point, Start, Status
 from fmnist.training.estimate import image_passes
 from fmnist.training.hardware import machine, versions
 from fmnist.training.messages import EndReport, Message, Order, Prepare, ProgressReport, Report, Stop
+from fmnist.words import LOG_LINE, LOG_TIME, reason
 
 if TYPE_CHECKING:
     from fmnist.training import loop
@@ -65,7 +66,7 @@ class Inbox:
 
 def serve(scheduler: Connection) -> None:
     """Do what the scheduler says until it is gone."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt=LOG_TIME)
     inbox = Inbox(scheduler)
     # The scheduler has ended, however it did: nobody would write anything down.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
@@ -158,8 +159,7 @@ def _load_training() -> ModuleType:
     except (ImportError, OSError, RuntimeError) as error:
         # What a torch raises that does not fit its libraries, its Python or the machine.
         raise files.DataError(
-            f"PyTorch can't be loaded ({str(error).splitlines()[0]}): "
-            "install it again with pip install -r requirements.txt."
+            f"PyTorch can't be loaded ({reason(error)}): install it again with pip install -r requirements.txt."
         ) from error
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
@@ -17,20 +20,26 @@ from fmnist import settings
 from fmnist.store.run import Run
 from fmnist.training.messages import ClusterState, Order, Stop
 from fmnist.training.worker import serve
+from fmnist.words import reason
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-# Not forked from the scheduler: they would inherit the lock and the open store.
 SPAWNED = multiprocessing.get_context("spawn")
-# Forked from a process that has loaded torch and done nothing else: a worker more starts at once and shares its memory.
-# Linux alone: elsewhere there is no fork, or system libraries do not survive it.
-WORKERS = multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
-WORKERS.set_forkserver_preload(["fmnist.training.preload"])
+"""What starts processes that inherit nothing, neither the lock of the scheduler nor its open store."""
+
+SHORT_FOLDERS = ("/tmp", "/var/tmp")
+"""Where sockets may lie if they can't in the temporary folder: their paths have at most some hundred bytes."""
 
 END_SECONDS = 5.0  # That a process has to end when it is asked to.
+START_SECONDS = 10.0  # For which starting one is tried.
+RETRY_SECONDS = 0.1  # Between two tries.
 
 log = logging.getLogger("fmnist.training.worker_handle")
+
+
+class WorkerError(Exception):
+    """No worker can be started. The message is a sentence for the user."""
 
 
 @dataclass
@@ -80,9 +89,60 @@ class WorkerHandle:
         self.process.join()
 
 
+@cache
+def workers() -> SpawnContext | ForkServerContext:
+    """What starts the workers of this machine.
+
+    Forked from a process that has loaded torch and done nothing else, a worker more starts at once and shares its
+    memory. That is done on Linux alone - elsewhere there is no fork, or system libraries do not survive it - and where
+    there is a folder for the socket of that process.
+    """
+    if sys.platform != "linux":
+        return SPAWNED
+    folder = _socket_folder()
+    if folder is None:
+        log.info("no temporary folder takes a socket: each worker loads what it needs itself")
+        return SPAWNED
+    tempfile.tempdir = folder
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fmnist.training.preload"])
+    return context
+
+
+def _socket_folder() -> str | None:
+    """A folder in which multiprocessing can make the socket of its fork server; None if there is none."""
+    with suppress(OSError):  # No temporary folder can be used.
+        if _takes_sockets(tempfile.gettempdir()):
+            return tempfile.gettempdir()
+    return next(filter(_takes_sockets, SHORT_FOLDERS), None)
+
+
+def _takes_sockets(folder: str) -> bool:
+    """Try it as multiprocessing will do it, with names as long as its own."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="pymp-", dir=folder) as place, socket.socket(socket.AF_UNIX) as tried:
+            tried.bind(f"{place}/listener-{'x' * 8}")
+    except OSError:  # Too long, not writable, or of a file system that has no sockets.
+        return False
+    return True
+
+
 def start_worker() -> WorkerHandle:
-    """A worker of this machine."""
-    return _start(WORKERS, serve)
+    """A worker of this machine.
+
+    Raises:
+        WorkerError: none can be started.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return _start(workers(), serve)
+        # The process from which it was to be forked was killed. There is another one as soon as it is quite gone.
+        except (OSError, EOFError) as error:
+            if time.monotonic() > deadline:
+                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                raise WorkerError(f"No process can be started to train in ({reason}).") from error
+            time.sleep(RETRY_SECONDS)
 
 
 def connect(address: str) -> WorkerHandle:
@@ -96,8 +156,13 @@ def _start(context: SpawnContext | ForkServerContext, function: Callable[..., No
     ours, theirs = context.Pipe()
     # Daemons end with us in any orderly way; after any other they find that nobody listens.
     process = context.Process(target=function, args=(theirs, *arguments), daemon=True)
-    process.start()
-    theirs.close()
+    try:
+        process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
     return WorkerHandle(process, ours)
 
 
@@ -106,7 +171,7 @@ def serve_cluster(connection: Connection, address: str) -> None:
     try:
         from fmnist.training import ray_cluster
     except ImportError as error:
-        problem = f"Ray can't be loaded ({error}): install it with {settings.how_to_install('ray')}."
+        problem = f"Ray can't be loaded ({reason(error)}): install it with {settings.how_to_install('ray')}."
         connection.send(ClusterState(address, problem=problem))
         return
     ray_cluster.serve(connection, address)

@@ -66,6 +66,7 @@ def show() -> None:
             "layers": st.column_config.TextColumn("Layers", width="large"),
         },
         hide_index=True,
+        placeholder=COSTS["multiply_adds"].unknown,
         alt="The models in numbers",
     )
 

@@ -11,6 +11,10 @@ from fmnist.ui.chart_display import draw
 from fmnist.ui.timing_panel import time_again
 from fmnist.words import escape
 
+UNKNOWN = {
+    "multiply_adds": "Not counted of any model that is compared: they compute what PyTorch's counter does not know."
+}
+
 
 def show_cost(library: Library, compared: Comparison) -> None:
     """What accuracy costs."""
@@ -29,7 +33,7 @@ def show_cost(library: Library, compared: Comparison) -> None:
         st.markdown(said)
     picture = compared.cost(cost)
     if picture is None:
-        st.info("No run that is compared has this measured: it is, when a run ends, since this version.")
+        st.info(UNKNOWN.get(cost.column, "No run that is compared has this measured: runs from now on will."))
         return
     left, right = st.columns([3, 2])
     with left:

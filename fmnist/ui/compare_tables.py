@@ -33,6 +33,7 @@ def show_table(library: Library, compared: Comparison) -> None:
         | {"train_seconds": seconds, "eval_seconds": seconds}
         | {"image_seconds": scientific, "single_seconds": scientific},
         hide_index=True,
+        placeholder="–",
         alt="The comparison in numbers",
     )
     download_table("comparison", numbers)

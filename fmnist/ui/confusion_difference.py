@@ -14,6 +14,7 @@ from fmnist.ui import confusion_images
 from fmnist.ui.chart_display import picture_config
 from fmnist.ui.confusion_cells import Cell, choose_cell, picked
 from fmnist.ui.confusion_images import TOGETHER, amount, from_the_start, order
+from fmnist.ui.confusion_items import choose_one
 from fmnist.ui.page import is_dark
 from fmnist.words import escape
 
@@ -22,12 +23,11 @@ MAX_PAIRS = 5
 
 def choose_pair(shown: list[Answers]) -> tuple[Answers, Answers]:
     """Which two of those compared: before and after."""
-    titles = {answers.item.title: answers for answers in shown}
     before, after = (
-        column.selectbox(name, list(titles), index, key=name.lower(), bind="query-params", on_change=from_the_start)
+        choose_one(column, name, shown, name.lower(), index, from_the_start)
         for index, (column, name) in enumerate(zip(st.columns(2), ("From", "To"), strict=True))
     )
-    return titles[before], titles[after]
+    return before, after
 
 
 def show_difference(library: Library, before: Answers, after: Answers, images: Dataset) -> None:
@@ -81,9 +81,10 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
         ("flips", before.item.id, after.item.id, cell),
         lambda: confusion.flips(library, before, after, images.test_labels, cell),
     )
+    title = escape(after.item.title)
     words = {
-        "fixed": f"Put right by {after.item.title}",
-        "broken": f"Broken by {after.item.title}",
+        "fixed": f"Put right by {title}",
+        "broken": f"Broken by {title}",
         "alike": "Recognised by both" if cell[0] == cell[1] else "Wrong alike",
         "moved": "Wrong in both, otherwise",
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
@@ -63,6 +66,26 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
     asked = {epoch if isinstance(epoch, int) else None for epoch in [*beside, epoch]}
     after = sorted(asked, key=lambda epoch: epoch or np.inf)  # The end comes last.
     return [item.after(epoch) for item in items for epoch in after]
+
+
+def choose_one(
+    place: DeltaGenerator, label: str, shown: Sequence[Answers], key: str, index: int, on_change: Callable[[], None]
+) -> Answers:
+    """One of those compared, known by the id of its item; its title is for people, and for the address."""
+    known = {answers.item.id: answers for answers in shown}
+    chosen_before = key in st.session_state
+    settle_address(key, {id: (answers.item.group, answers.item.title) for id, answers in known.items()}, None)
+    settled = key in st.session_state and not chosen_before  # A default beside it would be warned of.
+    chosen = place.selectbox(
+        label,
+        list(known),
+        0 if settled else min(index, len(known) - 1),
+        key=key,
+        format_func=lambda id: known[id].item.title,
+        bind="query-params",
+        on_change=on_change,
+    )
+    return known[chosen]
 
 
 def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Answers]:

@@ -16,6 +16,7 @@ from fmnist.ui.chart_display import choose_picture_format, picture_config
 from fmnist.ui.confusion_cells import Cell, choose_cell, picked, show_cell
 from fmnist.ui.confusion_difference import MAX_PAIRS, choose_pair, show_difference
 from fmnist.ui.confusion_images import from_the_start
+from fmnist.ui.confusion_items import choose_one
 from fmnist.ui.export_panel import download_table
 from fmnist.ui.page import is_dark
 from fmnist.words import escape
@@ -68,8 +69,7 @@ def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> No
     )
     one, two, three = st.columns(3)
     cell = choose_cell([one, two], images.info.classes)
-    titles = {answers.item.title: answers for answers in shown}
-    chosen = titles[three.selectbox("Of", list(titles), key="of", bind="query-params", on_change=from_the_start)]
+    chosen = choose_one(three, "Of", shown, "of", 0, from_the_start)
     for column, answers in zip(above.columns(len(shown)), shown, strict=True):
         with column:
             show_matrix(library, answers, of, cells != "counts", cell)
@@ -95,7 +95,7 @@ def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, ce
             lambda: confusion_charts.confusion(matrix, shares(matrix), item.info, **look),
         ),
         key=f"matrix-{item.id}",
-        on_select=lambda: picked(f"matrix-{item.id}", classes, of=item.title),
+        on_select=lambda: picked(f"matrix-{item.id}", classes, of=item.id),
         selection_mode="points",
         config=picture_config("confusion"),
         alt=f"Confusion matrix of {item.title}. " + "; ".join(in_words),

@@ -13,6 +13,7 @@ from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataError
 from fmnist.store.store import Store
+from fmnist.words import escape
 
 
 @dataclass
@@ -32,7 +33,7 @@ def _download(name: str) -> Download:
 def offer_data(store: Store, name: str, missing: DataError) -> None:
     """What to do where a data set is not at hand: download it, or name a folder."""
     info = DATASETS[name]
-    st.info(str(missing), icon=":material/folder_off:")
+    st.info(escape(str(missing)), icon=":material/folder_off:")
     if settings.read_only():
         st.caption("This dashboard is read-only: whoever runs it can put the data there.")
         return
@@ -42,7 +43,9 @@ def offer_data(store: Store, name: str, missing: DataError) -> None:
         st.markdown(f"**Download it** from where its authors publish it ({size}, checked by its sums).")
         _download_panel(info, store.data_root(name))
     with right:
-        st.markdown(f"**Or name a folder** that holds `{info.torchvision}/raw/`. It is only read.")
+        st.markdown(
+            f"**Or name a folder** with its files, `{info.torchvision}/raw/` or what is above it. It is only read."
+        )
         if settings.named_data_root():
             st.caption("FMNIST_DATA names the folder here; start the dashboard without it to choose one on this page.")
         else:
@@ -56,8 +59,9 @@ def _use_folder(store: Store, name: str, folder: str) -> None:
     try:
         root = files.data_root(folder)
         files.load(name, root, store.path.parent)
-    except (DataError, ValueError) as error:
-        st.error(str(error) if isinstance(error, DataError) else "That is not the name of a folder.")
+    except (DataError, settings.SettingsError, ValueError) as error:
+        known = isinstance(error, DataError | settings.SettingsError)
+        st.error(escape(str(error)) if known else "That is not the name of a folder.")
         return
     store.choose_data_root(name, root)
     st.rerun()
@@ -72,7 +76,7 @@ def _download_panel(info: DatasetInfo, root: Path) -> None:
             st.rerun()
         download.message = ended.fault("The download broke off: try it again.")
     if download.message:
-        st.error(download.message, icon=":material/cloud_off:")
+        st.error(escape(download.message), icon=":material/cloud_off:")
     if running:
         st.fragment(_download_progress, run_every=0.5)(info, download)
     elif st.button(f"Download {info.title}", icon=":material/download:", type="primary"):

@@ -18,7 +18,7 @@ function start(root, known, setStrokes) {
   const canvas = root.querySelector("canvas");
   const choice = { tool: "brush", shade: 34, width: 24 };
   // What is in the page, or was before a reload, is newer than what the server knows.
-  let strokes = kept() ?? structuredClone(known), undone = [], trace = null;
+  let strokes = kept() ?? JSON.parse(JSON.stringify(known)), undone = [], trace = null;
   let now = null; // The stroke that is being made.
   let hand = null; // The pointer that makes it: a second finger changes nothing.
   let pen = { x: SIDE / 2, y: SIDE / 2, shown: false }; // For the keyboard.

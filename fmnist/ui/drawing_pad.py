@@ -14,6 +14,7 @@ import streamlit as st
 
 from fmnist.predict import drawing
 from fmnist.predict.drawing import DrawingError, Stroke
+from fmnist.words import escape
 
 HELP = (
     "Drawing pad. Arrow keys move the pen, Shift for small steps; space puts it down and lifts it, or sets a corner; "
@@ -102,7 +103,7 @@ def strokes(trace: str = "") -> list[Stroke]:
     try:
         found = drawing.read(sent)
     except DrawingError as error:
-        st.error(str(error), icon=":material/draw:")
+        st.error(escape(str(error)), icon=":material/draw:")
         return []
     st.session_state["drawing"] = sent
     return found

@@ -144,7 +144,13 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
     Raises:
         ExportError: as the command line says it.
     """
-    with tempfile.TemporaryDirectory(prefix="fmnist-export-") as temporary, _turn():
+    try:
+        place = tempfile.TemporaryDirectory(prefix="fmnist-export-")
+    except OSError as error:
+        raise ExportError(
+            f"The server has no folder for temporary files ({error.strerror or error}): name one with TMPDIR."
+        ) from error
+    with place as temporary, _turn():
         folder = Path(temporary) / "files"
         command = [*settings.module("fmnist"), "export", *(run.address for run in runs), "--to", form.id]
         root = library.own.data_root(runs[0].recipe.dataset)

@@ -5,29 +5,34 @@
 
 const PANELS = { accuracy: "Accuracy", loss: "Loss (cross-entropy)" };
 const NARROW = 480; // pixels
+const MAX_MARKS = 40; // On a line: more would hide it.
+const LONG = 8000; // Characters of points in a message, after which the server is told what need not come again.
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".live");
   root.live ??= start(root);
-  root.live.show(data);
+  root.live.show(data, (marks) => setStateValue("marks", marks));
 }
 
 function start(root) {
   const choice = { x: "step", scale: "linear", smoothing: 0 };
-  let data = null;
+  const lines = new Map(); // By name, such as "12-train": version, settled, and the columns of its points.
+  let data = null, told = null, waiting = false;
 
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const draw = () => {
+    waiting = false;
     if (!root.isConnected) {
       dark.removeEventListener("change", draw);
       window.removeEventListener("fmnist-plotly", draw);
       return;
     }
+    sayFailed(root, window.fmnistPlotlyFailed);
     if (!data || !window.fmnistPlotly) return;
     for (const metric of Object.keys(PANELS)) {
       const panel = root.querySelector(`.${metric}`);
       panel.setAttribute("aria-label", `${PANELS[metric]}. ${data.alt}`);
-      window.fmnistPlotly.react(panel, traces(data, metric, choice), layout(root, metric, choice), {
+      window.fmnistPlotly.react(panel, traces(data.runs, lines, metric, choice), layout(root, metric, choice), {
         displaylogo: false,
         responsive: true,
         modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
@@ -53,21 +58,69 @@ function start(root) {
   window.addEventListener("fmnist-plotly", draw);
 
   return {
-    show(newData) {
+    show(newData, tell) {
       data = newData;
-      draw();
+      const marks = take(lines, data);
+      if (marks && JSON.stringify(marks) !== told) {
+        told = JSON.stringify(marks);
+        tell(marks);
+      }
+      if (!waiting) requestAnimationFrame(draw);
+      waiting = true;
     },
   };
 }
 
-function traces(data, metric, { x, smoothing }) {
+// Bring the lines up to date. Returns what the server shall know of them from now on; nothing if it knows enough.
+function take(lines, { runs, lines: news }) {
+  const shown = new Set(runs.flatMap(({ id }) => [`${id}-train`, `${id}-test`]));
+  for (const name of lines.keys()) if (!shown.has(name)) lines.delete(name);
+  let length = 0;
+  for (const [name, { version, settled, after, points }] of Object.entries(news)) {
+    const held = lines.get(name);
+    // The server believes that we have what we have not: this chart has just been put into the page.
+    if (after >= 0 && (held?.version !== version || held.settled < after)) return {};
+    const kept = after < 0 ? 0 : held.step.filter((step) => step <= after).length;
+    const columns = Object.entries(decoded(points)).map(([column, values]) => {
+      const joined = new values.constructor(kept + values.length);
+      if (kept) joined.set(held[column].subarray(0, kept));
+      joined.set(values, kept);
+      return [column, joined];
+    });
+    lines.set(name, { version, settled, ...Object.fromEntries(columns) });
+    length += points.length;
+  }
+  if (length < LONG) return null;
+  return Object.fromEntries([...lines].map(([name, { version, settled }]) => [name, [version, settled]]));
+}
+
+// Points as `live_lines.encoded` writes them.
+function decoded(points) {
+  const { buffer } = Uint8Array.from(atob(points), (letter) => letter.charCodeAt(0));
+  const count = buffer.byteLength / 16;
+  const column = (place) => new Float32Array(buffer, 4 * count * place, count);
+  return { step: new Int32Array(buffer, 0, count), seconds: column(1), loss: column(2), accuracy: column(3) };
+}
+
+function sayFailed(root, address) {
+  const place = root.querySelector("[role=alert]");
+  place.hidden = !address;
+  root.querySelector(".panels").hidden = Boolean(address);
+  const text = address
+    ? `The curves can't be drawn: ${address} could not be loaded. Reload the page; if that does not help, the proxy ` +
+      "between this browser and the dashboard does not pass on that address."
+    : "";
+  if (place.textContent !== text) place.textContent = text;
+}
+
+function traces(runs, lines, metric, { x, smoothing }) {
   const values = metric === "accuracy" ? ".1%" : ".3f";
   const named = new Set();
   const drawn = [];
-  for (const run of data.runs) {
+  for (const run of runs) {
     for (const split of ["train", "test"]) {
-      const points = run[split];
-      if (!points.step.length) continue;
+      const points = lines.get(`${run.id}-${split}`);
+      if (!points?.step.length) continue;
       drawn.push({
         uid: `${run.id}-${split}`,
         type: "scatter",
@@ -79,7 +132,9 @@ function traces(data, metric, { x, smoothing }) {
         showlegend: !named.has(run.group),
         opacity: split === "train" ? 0.7 : 1,
         line: { color: run.color, dash: run.dash, width: split === "train" ? 1.2 : 2.5 },
-        marker: { color: run.color, symbol: run.symbol, size: 10, line: { color: "white", width: 1.5 } },
+        marker: {
+          color: run.color, symbol: run.symbol, size: 10, line: { color: "white", width: 1.5 }, maxdisplayed: MAX_MARKS,
+        },
         hovertemplate: `%{y:${values}} at ${x} %{x:,.4~g}<extra>${run.name}, ${split}</extra>`,
       });
       named.add(run.group);

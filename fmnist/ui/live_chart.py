@@ -1,7 +1,8 @@
 """Curves that grow in place while a training runs: a Streamlit component on plotly.js.
 
 `st.plotly_chart` is taken down and built anew whenever its data change: it blinks, and loses zoom and hidden
-lines. This component keeps its chart in the page and only hands it new points (live_chart.js).
+lines. This component keeps its chart in the page and only hands it new points (live_chart.js): the page says which it
+has (`live_lines`). plotly_loader.js brings plotly.js.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit import runtime
 
-from fmnist.compare import charts
+from fmnist.compare import charts, live_lines
+from fmnist.compare.live_lines import Line
 from fmnist.grid import Factor, distinguish
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Library
@@ -35,6 +36,7 @@ HTML = """
     </span>
     <label>Smoothing <input type="range" min="0" max="0.95" step="0.05" value="0"></label>
   </div>
+  <p role="alert" hidden></p>
   <div class="panels"><div class="accuracy" role="img"></div><div class="loss" role="img"></div></div>
 </div>
 """
@@ -52,40 +54,9 @@ CSS = """
 .live :is(button, input):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 .live label { display: flex; align-items: center; gap: 8px; }
 .live input { accent-color: var(--st-primary-color); }
+.live .panels[hidden] { display: none; }
 .live .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 8px 16px; }
 .live .panels > div { min-height: 300px; min-width: 0; }
-"""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A run to be drawn: its address in the history, its own name, and the look that it shares with its group."""
-
-    run: str
-    name: str
-    look: charts.Look
-
-
-# The browser fetches plotly.js once, over HTTP: through the session's own connection it would be sent to each viewer
-# anew, 5 MB that the server would hold several times over.
-LOADER = """
-export default function ({ data }) {
-  if (data.soon) requestIdleCallback(() => load(data.url), { timeout: 5000 });
-  else load(data.url);
-}
-
-function load(url) {
-  if (window.fmnistPlotly || document.querySelector("script[data-fmnist]")) return;
-  const script = document.createElement("script");
-  script.dataset.fmnist = "plotly";
-  script.src = url;
-  script.onload = () => {
-    window.fmnistPlotly = window.Plotly;
-    window.dispatchEvent(new Event("fmnist-plotly"));
-  };
-  script.onerror = () => script.remove(); // The next visit tries again.
-  document.head.append(script);
-}
 """
 
 
@@ -95,17 +66,15 @@ def prepare(*, soon: bool = False) -> None:
     Args:
         soon: when the browser has nothing else to do, for a page that comes after this one: it takes half a second.
     """
-    _loader()(key="plotly-loader", data={"url": _plotly_url(), "soon": soon}, height=1)
+    _loader()(key="plotly-loader", data={"path": _plotly_path(), "soon": soon}, height=1)
 
 
-def _plotly_url() -> str:
-    """Where the browser gets the plotly.js of the plotly package: from this server, while a page uses it."""
+def _plotly_path() -> str:
+    """Where below this server's address its plotly.js is, that of the plotly package, while a page uses it."""
     if not runtime.exists():  # A test of the page alone.
         return ""
     path = str(files("plotly").joinpath("package_data/plotly.min.js"))
-    url = runtime.get_instance().media_file_mgr.add(path, "text/javascript", "fmnist-plotly")
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return f"/{base}{url}" if base else url
+    return runtime.get_instance().media_file_mgr.add(path, "text/javascript", "fmnist-plotly").lstrip("/")
 
 
 def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> bool:
@@ -115,12 +84,14 @@ def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()
         factors: in what they may differ besides model and seed, to be said of each.
     """
     names = tuple(_name(run, factors) for run in runs)
-    data = _data(
+    chart = _drawn(
         str(library.own.path), library.own.change_counter(), tuple(run.id for run in runs), names, library, runs
     )
-    if data is None:
+    if chart is None:
         return False
-    _chart()(data=data, key=f"curves-{runs[0].recipe.dataset}")
+    key = f"curves-{runs[0].recipe.dataset}"
+    told = live_lines.news(chart.lines, st.session_state.get(key, {}).get("marks"))
+    _chart()(key=key, data={"runs": chart.runs, "alt": chart.alt, "lines": told}, on_marks_change=lambda: None)
     return True
 
 
@@ -130,64 +101,64 @@ def _name(run: Run, factors: Sequence[Factor]) -> str:
     return f"{ARCHITECTURES[run.recipe.model].name}, {words}" if words else ARCHITECTURES[run.recipe.model].name
 
 
+@dataclass(frozen=True)
+class LiveChart:
+    """What live_chart.js draws, but for what a browser has already."""
+
+    runs: list[dict[str, str]]  # id, name, and the look that a run shares with its group
+    lines: dict[str, Line]  # by the run's id and the split: "12-train"
+    alt: str
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _data(
+def _drawn(
     path: str,
     changes: tuple[int, ...],
     ids: tuple[int, ...],
     names: tuple[str, ...],
     _library: Library,
     _runs: Sequence[Run],
-) -> dict[str, Any] | None:
-    """What live_chart.js draws; worked out once for all viewers, until the store changes."""
-    history = _library.history(list(_runs))
-    if history.empty:
+) -> LiveChart | None:
+    """Worked out once for all viewers, until the store changes; None where there is nothing to draw."""
+    lines = {
+        f"{run.address}-{split}": live_lines.line(_library.growing.curve(run.id, split))
+        for run in _runs
+        for split in ("train", "test")
+    }
+    if not any(len(line.points) for line in lines.values()):
         return None
     kinds = [(run.recipe.model, run.recipe.group(), name) for run, name in zip(_runs, names, strict=True)]
     known = list(dict.fromkeys(kinds))
     look = dict(zip(known, charts.looks([(model, name) for model, _, name in known]), strict=True))
     drawn = [
-        Curve(run.address, f"{kind[-1]}, seed {run.recipe.seed}", look[kind])
+        {
+            "id": run.address,
+            "name": f"{kind[-1]}, seed {run.recipe.seed}",
+            "group": look[kind].name,
+            "color": look[kind].color,
+            "symbol": look[kind].symbol,
+            "dash": look[kind].dash,
+        }
         for run, kind in zip(_runs, kinds, strict=True)
     ]
-    return {"runs": as_data(history, drawn), "alt": f"Training and test curves of {'; '.join(c.name for c in drawn)}."}
-
-
-def as_data(history: pd.DataFrame, runs: Sequence[Curve]) -> list[dict[str, Any]]:
-    """The curves as plain lists, rounded to what can be seen; `history` as `Library.history` gives it."""
-    by_run = dict(list(history.groupby(["run", "split"], sort=False)))
-    empty = history.iloc[:0]
-    return [
-        {
-            "id": curve.run,
-            "name": curve.name,
-            "group": curve.look.name,
-            "color": curve.look.color,
-            "symbol": curve.look.symbol,
-            "dash": curve.look.dash,
-        }
-        | {split: _lists(by_run.get((curve.run, split), empty)) for split in ("train", "test")}
-        for curve in runs
-    ]
-
-
-def _lists(points: pd.DataFrame) -> dict[str, list[float]]:
-    points = points.sort_values("step")
-    return {
-        "step": points["step"].tolist(),
-        "seconds": points["seconds"].round(3).tolist(),
-        "loss": points["loss"].round(4).tolist(),
-        "accuracy": points["accuracy"].round(4).tolist(),
-    }
+    alt = f"Training and test curves of {'; '.join(run['name'] for run in drawn)}."
+    return LiveChart(drawn, lines, alt)
 
 
 @cache
 def _loader() -> Any:
-    return st.components.v2.component("fmnist_plotly", html="<span></span>", js=LOADER, isolate_styles=False)
+    return st.components.v2.component(
+        "fmnist_plotly", html="<span></span>", js=_script("plotly_loader.js"), isolate_styles=False
+    )
 
 
 @cache
 def _chart() -> Any:
-    script = files("fmnist.ui").joinpath("live_chart.js").read_text(encoding="utf-8")
     # Not isolated: plotly.js puts its styles into the document, where a shadow root would not see them.
-    return st.components.v2.component("fmnist_live", html=HTML, css=CSS, js=script, isolate_styles=False)
+    return st.components.v2.component(
+        "fmnist_live", html=HTML, css=CSS, js=_script("live_chart.js"), isolate_styles=False
+    )
+
+
+def _script(name: str) -> str:
+    return files("fmnist.ui").joinpath(name).read_text(encoding="utf-8")

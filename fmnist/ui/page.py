@@ -12,6 +12,8 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
+from fmnist.ui.upload_limit import limit_uploads
+from fmnist.words import escape
 
 CSS = """
 <style>
@@ -44,13 +46,14 @@ def page(title: str, question: str) -> Iterator[None]:
     try:
         login.enter()
     except SettingsError as error:
-        st.error(str(error), icon=":material/lock:")
+        st.error(escape(str(error)), icon=":material/lock:")
         st.stop()
+    limit_uploads()
     st.title(question, anchor=False)
     place = st.container()
     with explained():
         yield
-    with suppress(StoreError), place:  # Only now is it known what of the store could be read.
+    with suppress(SettingsError, StoreError), place:  # Only now is it known what of the store could be read.
         from fmnist.ui import damaged_runs
 
         damaged_runs.show()
@@ -70,9 +73,9 @@ def explained() -> Iterator[None]:
         if damage.run not in met:
             met.add(damage.run)
             st.rerun()
-        st.error(str(damage), icon=":material/error:")
+        st.error(escape(str(damage)), icon=":material/error:")
     except (SettingsError, DataError, ModelError, StoreError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(str(error)), icon=":material/error:")
 
 
 def is_dark() -> bool:

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fmnist.compare.calibration import Calibrated, calibrated, ensemble_logits
-from fmnist.compare.confusion import at_the_end
-from fmnist.compare.sentences import say_on_test_images
 from fmnist.data.catalog import DATASETS, DatasetInfo
-from fmnist.data.files import DataError
 from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
 from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.picture_file import ImageError
 from fmnist.store.library import Group, Library
-from fmnist.store.run import Run
-from fmnist.ui import probability_bars, resources
+from fmnist.ui import probability_bars
 from fmnist.ui.conversion_steps import choose_steps, show_steps
 from fmnist.ui.page import explained
+from fmnist.ui.predict_accuracy import say_how_good
 from fmnist.ui.what_if import UNCHANGED, choose_changes
 from fmnist.words import escape, listed
 
@@ -104,7 +99,7 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
         try:
             converted = conversion.convert(picture, DATASETS[dataset].subject.framing, without=without)
         except ImageError as error:
-            st.error(str(error), icon=":material/broken_image:")
+            st.error(escape(str(error)), icon=":material/broken_image:")
             return
         image = conversion.change(converted.image, **changes | {"scale": changes["scale"] / 100})
         _show_answers(library, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)
@@ -152,7 +147,7 @@ def _show_answers(
     said.markdown(f"#### {verdict(answers, truth)}")
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
         st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
-    _say_how_good(library, dataset, answers)
+    say_how_good(library, dataset, [answer.answering for answer in answers])
     with warning:  # Only now: at first it has to read the data and learn from them, and the answers are there already.
         predict_reasons.warn_if_unfamiliar(library, dataset, image)
     predict_reasons.show_why(library, [answer.answering for answer in answers], image)
@@ -176,30 +171,6 @@ def _show_answer(answer: Answer) -> None:
     agreement = f"{answer.agreeing} of {count} seeds say so" if count > 1 else "One seed"
     each = f" for {count} seeds" if count > 1 else ""
     st.caption(f"{agreement} · {milliseconds(answer.seconds)}{each}")
-
-
-def _say_how_good(library: Library, dataset: str, answers: Sequence[Answer]) -> None:
-    """How often what answers here - a run, or the mean of several - is right, and how sure it is; nothing without data.
-
-    The mean of several runs is right more often than they are, and less sure: their figures are not its.
-    """
-    try:
-        labels = resources.dataset(dataset, library.own).test_labels
-    except DataError:
-        return
-    said = []
-    for answer in answers:
-        runs = answer.answering.runs
-        name = "on test images", dataset, tuple(run.address for run in runs)
-        found = library.remember(name, partial(_on_test_images, library, runs, labels))
-        who = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0].recipe.seed}"
-        said.append(f"- {escape(say_on_test_images(f'{answer.name}, {who}', found))}")
-    st.caption("\n".join(["How good these answers are:\n", *said]))
-
-
-def _on_test_images(library: Library, runs: Sequence[Run], labels: np.ndarray) -> Calibrated:
-    _, answer = at_the_end(library, runs)
-    return calibrated(ensemble_logits([library.logits(run) for run in runs]), answer, labels)
 
 
 def _bars(answer: Answer) -> str:

@@ -17,6 +17,8 @@ from fmnist.store.library import Group, Library
 from fmnist.ui import drawing_pad, resources
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_table import table
+from fmnist.ui.scope import settle_address
+from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
 PREVIEW = 280  # Pixels
@@ -72,6 +74,12 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
         max_upload_size=MAX_BYTES // 2**20,
         key="file",
     )
+    if lost := len(st.session_state["file"]) - len(files):  # Streamlit's list has what was forgotten, too.
+        st.warning(
+            f"{lost:,} of the {len(files) + lost:,} pictures {'is' if lost == 1 else 'are'} left out: "
+            f"together they may have {MAX_HELD // 2**20} MB. Upload fewer at a time, or smaller ones.",
+            icon=":material/photo_size_select_large:",
+        )
     if len(files) < 2:
         return (opened(files[0]) if files else None), None
     if len(files) > MAX_FILES:
@@ -92,7 +100,7 @@ def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
     try:
         picture = open_image(file.getvalue())
     except ImageError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(escape(str(error)), icon=":material/broken_image:")
         return None
     if preview:
         st.image(picture, width=PREVIEW, alt="The uploaded picture")
@@ -108,15 +116,16 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         return None, None
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
-    by_title = {group.title: group for group in groups}
+    wrong_by = {group.id: group for group in groups if len(said(library, group)) == count}
+    settle_address("wrong", {id: (group, group.title) for id, group in wrong_by.items()}, None)
 
     def matching() -> np.ndarray:
         """The test images of the class, and wrong in the eyes of the model, that are asked for."""
         matches = np.ones(count, bool)
         if label := st.session_state["class"]:
             matches &= known.test_labels == classes.index(label)
-        if title := st.session_state["wrong"]:
-            matches &= said(library, by_title[title]) != known.test_labels
+        if group := wrong_by.get(st.session_state["wrong"]):
+            matches &= said(library, group) != known.test_labels
         return np.flatnonzero(matches)
 
     def surprise() -> None:
@@ -133,10 +142,11 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     with right:
         st.selectbox(
             "Only got wrong by",
-            [title for title, group in by_title.items() if len(said(library, group)) == count],
+            list(wrong_by),
             None,
             placeholder="No matter",
             key="wrong",
+            format_func=lambda id: wrong_by[id].title,
             bind="query-params",
             on_change=surprise,
         )

@@ -13,6 +13,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Group, Library
 from fmnist.ui.page import explained, is_dark
+from fmnist.words import digits
 
 FOR, AGAINST = (47, 127, 193), (200, 101, 27)  # Blue and orange: told apart by everybody.
 PAPER = {True: (27, 33, 43), False: (255, 255, 255)}  # By whether the page is dark: a pixel that adds nothing.
@@ -72,12 +73,15 @@ def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
     are."""
     title = explained.group.title
     added = explained.pixels.sum()
+    missing = explained.logit - explained.start - added
+    # A logit that jumps, as that of a custom model may, has no derivative where it does.
+    jumps = abs(missing) > max(MISSING * abs(explained.logit - explained.start), MISSING)
+    # The figures that are printed shall give the sum that is printed.
+    shown = round(explained.logit, 1) - round(explained.start, 1) - (round(missing, 1) if jumps else 0)
     where = _say_regions(explained.pixels, explained.group.recipe.model)
     alt = html.escape(f"{title}: what each pixel adds to {name}. {where}", quote=True)
-    total = f"{_points(explained.start)} for a black image {'−' if added < 0 else '+'} {abs(added):.1f} from the pixels"
-    missing = explained.logit - explained.start - added
-    if abs(missing) > max(MISSING * abs(explained.logit - explained.start), MISSING):
-        # A logit that jumps, as that of a custom model may, has no derivative where it does.
+    total = f"{_points(explained.start)} for a black image {'−' if shown < 0 else '+'} {abs(shown):.1f} from the pixels"
+    if jumps:
         total += f"; {_points(missing, '+')} can't be told pixel by pixel"
     picture = to_data_url(_colored(explained.pixels, limit, dark), 8)
     return (
@@ -109,9 +113,9 @@ def _scale(limit: float, dark: bool) -> str:
     """What the colours mean."""
     gradient = ", ".join(f"rgb{color}" for color in (AGAINST, PAPER[dark], FOR))
     return (
-        f'<div class="why-scale"><span>against: −{limit:.2g}</span>'
+        f'<div class="why-scale"><span>against: −{digits(limit, 2)}</span>'
         f'<i style="background: linear-gradient(to right, {gradient})"></i>'
-        f"<span>for: +{limit:.2g} points a pixel</span></div>"
+        f"<span>for: +{digits(limit, 2)} points a pixel</span></div>"
     )
 
 

@@ -14,6 +14,7 @@ from fmnist.predict import conversion
 from fmnist.predict.picture_file import ImageError, open_image
 from fmnist.store.library import Group, Library
 from fmnist.ui.export_panel import download_table
+from fmnist.ui.predict_accuracy import say_how_good
 from fmnist.ui.row_choice import key_of_rows
 from fmnist.words import escape
 
@@ -34,7 +35,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
         for group, mean in zip(groups, known, strict=True):
             answers = pd.Series([group.recipe.info.classes[label] for label in mean.argmax(axis=1)], places)
             rows[group.title] = answers
-            rows[f"{group.title}, probability"] = pd.Series(mean.max(axis=1).round(4), places)
+            rows[f"{group.title}, probability"] = pd.Series(mean.max(axis=1), places)
     rows["remarks"] = [" ".join(remarks) for _, remarks in found]
     st.markdown(f"#### {len(usable)} of {len(files)} pictures answered")
     refused = [(file.name, remarks[0]) for file, (image, remarks) in zip(files, found, strict=True) if image is None]
@@ -62,6 +63,8 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
     if event.selection.rows:
         return event.selection.rows[0]
     st.caption("Pick a row to look closer.")
+    if usable:
+        say_how_good(library, dataset, groups)
     return None
 
 

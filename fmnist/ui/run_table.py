@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fmnist import settings
 from fmnist.store.library import Library
 from fmnist.store.run import Run, Status
+from fmnist.training import launcher
 from fmnist.ui.export_panel import export_panel
 from fmnist.ui.page import explained
 from fmnist.ui.row_choice import key_of_rows
-from fmnist.words import escape, listed
+from fmnist.words import escape, listed, moment
 
 MAX_NAMED = 8
 MAX_LISTED = 200
@@ -22,7 +21,7 @@ CHOOSE_FIRST = "Choose rows of the table first."
 
 def show_all(library: Library) -> None:
     """Every run there is, to look back and to tidy up."""
-    count, runs = library.own.count(), library.own.newest(MAX_LISTED)
+    count, runs = library.own.count(), launcher.as_they_stand(library.own, library.own.newest(MAX_LISTED))
     if not runs:
         return
     with st.expander(f"All runs ({count:,})", icon=":material/history:"):
@@ -65,12 +64,10 @@ def show_all(library: Library) -> None:
 
 
 def described(run: Run) -> str:
-    """What tells a run from all others: "Run 3: Model 0, seed 1, Sample data, SGD, ..., 72.05%, 2026-11-25 10:12"."""
+    """What tells a run from all others: "Run 3: Model 0, seed 1, Sample data, SGD, ..., 72.05%, 2026-11-25 ..."."""
     standing = f"{run.result.test_accuracy:.2%}" if run.result else run.status.word
-    when = datetime.fromtimestamp(run.finished or run.created)
-    return (
-        f"Run {run.id}: {run.name}, {run.recipe.info.title}, {run.recipe.describe()}, {standing}, {when:%Y-%m-%d %H:%M}"
-    )
+    when = moment(run.finished or run.created)
+    return f"Run {run.id}: {run.name}, {run.recipe.info.title}, {run.recipe.describe()}, {standing}, {when}"
 
 
 @st.dialog("Delete runs")

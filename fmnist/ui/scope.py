@@ -86,14 +86,16 @@ def key_of_groups(groups: Sequence[Group]) -> str:
     return f"groups-{groups[0].recipe.dataset}-{groups[0].source}"
 
 
-def settle_address(key: str, known: Mapping[str, tuple[Group, str]], most: int) -> None:
+def settle_address(key: str, known: Mapping[str, tuple[Group, str]], most: int | None) -> None:
     """Let an address open that names what can be chosen by its id, or by a title of an earlier version, in which
     learning rates were rounded. What is not there is left out.
+
+    Streamlit itself writes titles into addresses, and reads them. No two of what can be chosen have the same.
 
     Args:
         key: of the widget, which is also its name in the address.
         known: by id what can be chosen: its group, and its title.
-        most: how many can be chosen.
+        most: how many can be chosen; None for a widget with which one is chosen.
     """
     asked = st.query_params.get_all(key)
     if key in st.session_state or all(title in [title for _, title in known.values()] for title in asked):
@@ -105,7 +107,7 @@ def settle_address(key: str, known: Mapping[str, tuple[Group, str]], most: int) 
             names.setdefault(name, id)
     found = dict.fromkeys(names[name] for name in asked if name in names)
     if found:
-        st.session_state[key] = list(found)[:most]
+        st.session_state[key] = list(found)[:most] if most else next(iter(found))
     else:
         del st.query_params[key]
 

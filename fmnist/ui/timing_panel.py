@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -20,9 +20,9 @@ from fmnist.background import BackgroundProcess
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import StoreError
-from fmnist.training import timing
+from fmnist.training import launcher, timing
 from fmnist.training.timing import Timing
-from fmnist.words import escape
+from fmnist.words import escape, moment
 
 Subject = tuple[str, tuple[tuple[str, str], ...]]  # What is timed: the store's path, and `identity` of the groups.
 
@@ -32,7 +32,7 @@ class Measured:
     """What came out, and when."""
 
     timings: list[Timing]
-    at: datetime
+    at: float  # as `time.time` gives it
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Clock:
 
     def _end(self, process: BackgroundProcess) -> None:
         if process.exit_code == 0:
-            self.measured[self.subject] = Measured(_read(process.output, self.groups), datetime.now())
+            self.measured[self.subject] = Measured(_read(process.output, self.groups), time.time())
         else:
             self.faults[self.subject] = process.fault("The timing ended unexpectedly: try it again.")
         self.process = None
@@ -113,10 +113,11 @@ def time_again(
     clock, subject = _clock(), (str(library.own.path), identity(groups))
     running = clock.running()
     if subject in clock.faults:
-        st.error(clock.faults[subject], icon=":material/timer_off:")
+        st.error(escape(clock.faults[subject]), icon=":material/timer_off:")
     if subject in clock.measured and not (running and clock.subject == subject):
         _show(clock.measured[subject], [group.title for group in groups])
-    active = len(library.own.runs(*ACTIVE))
+    asked = launcher.as_they_stand(library.own, library.own.runs(*ACTIVE))
+    active = sum(run.status in ACTIVE for run in asked)
     why = ""
     if running and clock.subject != subject:
         why = "Other models are being timed at the moment."
@@ -171,6 +172,4 @@ def _show(measured: Measured, names: Sequence[str]) -> None:
         hide_index=True,
         alt="Time per step. " + " ".join(said),
     )
-    st.caption(
-        f"Timed on {measured.at:%Y-%m-%d at %H:%M}: time per step, and of an epoch's training, without evaluation."
-    )
+    st.caption(f"Timed on {moment(measured.at)}: time per step, and of an epoch's training, without evaluation.")

@@ -53,6 +53,9 @@ def ask(library: Library) -> None:
     models, dataset, seeds = ask_what()
     for fault in custom.faults():
         st.error(escape(fault.text), icon=":material/code_off:")
+    for model in map(ARCHITECTURES.__getitem__, models):
+        if model.remark:
+            st.warning(escape(f"{model.name}: {model.remark}"), icon=":material/code:")
     grid = ask_recipe(models, dataset, seeds)
     try:
         images = resources.dataset(dataset, library.own)
@@ -117,12 +120,13 @@ def ask_what() -> tuple[list[str], str, int]:
 
 def train(library: Library, plan: Plan, cluster: str | None) -> None:
     """Queue what the plan still needs, and see that somebody trains it."""
+    launcher.recover(library.own)  # What a trainer that is gone has left behind is taken up.
     try:
         queued = library.own.enqueue(
             plan.keyed, library.own.data_root(plan.grid.dataset), again=plan.again, cluster=cluster, asker=login.asker()
         )
     except TooManyRuns as error:
-        st.warning(str(error), icon=":material/front_hand:")
+        st.warning(escape(str(error)), icon=":material/front_hand:")
         return
     st.session_state["asked"] = [id for id, _ in queued]
     if any(needed for _, needed in queued):

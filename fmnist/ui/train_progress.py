@@ -12,7 +12,7 @@ from fmnist.store.queue import TooManyRuns
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.training import estimate, kernel_cache, launcher
 from fmnist.training.estimate import duration
-from fmnist.training.progress import TrainingProgress
+from fmnist.training.progress import TrainingProgress, goes_on
 from fmnist.ui import cluster_panel, live_chart, login, resources
 from fmnist.ui.page import explained
 from fmnist.ui.scope import say_where_from
@@ -148,7 +148,10 @@ def show_queue(library: Library, progress: TrainingProgress) -> None:
     """What waits to be trained."""
     queued = progress.ids(Status.QUEUED)
     with st.container(horizontal=True, vertical_alignment="center"):
-        names = ", ".join(progress.name(run) for run in progress.queued(MAX_ROWS))
+        names = ", ".join(
+            f"{progress.name(run)} (goes on {where})" if (where := goes_on(library.own, run)) else progress.name(run)
+            for run in progress.queued(MAX_ROWS)
+        )
         more = f" and {len(queued) - MAX_ROWS:,} more" if len(queued) > MAX_ROWS else ""
         st.markdown(f":material/queue: Queued: {names}{more}")
         if len(queued) == 1:
@@ -183,7 +186,7 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
         try:
             library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
         except TooManyRuns as error:
-            st.toast(str(error), icon=":material/front_hand:")
+            st.toast(escape(str(error)), icon=":material/front_hand:")
             return
         launcher.start(library.own)
         st.rerun()

@@ -250,6 +250,19 @@ def test_train_without_data(fmnist, tmp_path):
     check_refused(fmnist("train", "--data", tmp_path / "nothing"), tmp_path / "nothing", "FashionMNIST")
 
 
+def test_where_data_are_missing_the_command_that_gets_them_is_named(fmnist, tmp_path, monkeypatch):
+    there = tmp_path / "my data"
+    command = f"python -m fmnist data download --data '{there}'"
+    for arguments in (["train"], ["time"], ["data", "check"]):
+        assert fmnist(*arguments, "--data", there).err.rstrip().endswith(f"To get it: {command}")
+    monkeypatch.setenv("FMNIST_DATA", str(there))
+    assert fmnist("train").err.rstrip().endswith("To get it: python -m fmnist data download")
+    said = fmnist("train", "--dataset", "mnist").err.rstrip()
+    assert said.endswith("To get it: python -m fmnist data download --dataset mnist")
+    monkeypatch.setenv("FMNIST_READ_ONLY", "1")
+    assert "download" not in fmnist("data", "check").err
+
+
 # compare
 
 
@@ -363,6 +376,25 @@ def test_predict_as_csv(fmnist, trained, shirt):
         assert [float(row[name]) for name in CLOTHES.classes] == answer["probabilities"]
 
 
+def test_beside_answers_stands_how_often_what_answers_is_right(fmnist, trained, shirt, small_data, tmp_path):
+    right = {}
+    for model, runs in (("0", (1, 2)), ("1", (3,))):
+        shares = np.mean([metrics.softmax(trained.logits(id)) for id in runs], axis=0)
+        right[model] = np.mean(shares.argmax(axis=1) == small_data.test_labels)
+    assert right["0"] not in {trained.run(id).result.test_accuracy for id in (1, 2)}  # Neither run's.
+    arguments = ("predict", shirt, "--dataset", "sample", "--format")
+    for row in json.loads(fmnist(*arguments, "json").out):
+        assert (row["seeds"], row["test_accuracy"]) == (
+            {"0": 2, "1": 1}[row["model"]],
+            pytest.approx(right[row["model"]]),
+        )
+    for row in csv.DictReader(io.StringIO(fmnist(*arguments, "csv").out)):
+        assert float(row["test_accuracy"]) == pytest.approx(right[row["model"]])
+    said = fmnist(*arguments, "table").err
+    assert f"mean of 2 seeds: {right['0']:.1%} of the test images right" in said
+    assert f"seed 0: {right['1']:.1%} of the test images right" in said
+
+
 def test_one_bad_picture_is_named_and_the_others_are_answered(fmnist, trained, shirt, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
     Image.new("RGB", (100, 100), "white").save(tmp_path / "blank.png")
@@ -373,7 +405,10 @@ def test_one_bad_picture_is_named_and_the_others_are_answered(fmnist, trained, s
     alone = {path: json.loads(fmnist("predict", path, "--dataset", "sample", "--json").out) for path in (shirt, good)}
     answer = fmnist("predict", shirt, *bad, good, "--dataset", "sample", "--json")
     assert answer.code == 1
-    assert json.loads(answer.out) == alone[shirt] + alone[good]
+    for row, expected in zip(json.loads(answer.out), alone[shirt] + alone[good], strict=True):
+        # In a batch of another size the last bits differ.
+        assert row["probabilities"] == pytest.approx(expected["probabilities"], rel=1e-5)
+        assert row | {"probabilities": expected["probabilities"]} == expected
     for line, path in zip(answer.err.splitlines(), bad, strict=True):
         assert line.startswith("fmnist: ") and str(path) in line
     for form in ("csv", "table"):
@@ -439,7 +474,9 @@ def test_a_name_that_is_no_text_ends_no_process(trained, odd_names, tmp_path):
     """The same in a process of its own, whose streams are strict before anything of ours has run."""
     command = [sys.executable, *settings.module("fmnist"), "predict", *odd_names, "--dataset", "sample"]
     command += ["--runs", trained.path, "--data", tmp_path]
-    ended = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii:strict"})
+    ended = subprocess.run(
+        command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii:strict", "COLUMNS": "500"}
+    )
     assert ended.returncode == 1
     assert b"none-\\udcff.png does not exist" in ended.stderr and b"Traceback" not in ended.stderr
     assert b"shirt-\\udcff-" in ended.stdout

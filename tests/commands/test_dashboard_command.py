@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from conftest import wait_for
@@ -59,3 +60,15 @@ def test_places_are_handed_on(fmnist, started, tmp_path, monkeypatch):
     assert first[-3:] == ["--server.port", "1", "-x"] and second[-1].endswith("dashboard.py")
     assert where["FMNIST_RUNS"] == str(tmp_path / "x" / "fmnist.db") and "FMNIST_DATA" not in where
     assert there["FMNIST_DATA"] == str(tmp_path / "y")
+
+
+def test_whoever_has_no_home_folder_gets_one_for_streamlit(fmnist, started, tmp_path, monkeypatch):
+    """Streamlit ends where there is none."""
+
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")  # As pathlib does.
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(Path, "home", fail)
+    fmnist("dashboard", "--runs", tmp_path / "x")
+    assert started[0][1]["HOME"] == str(tmp_path / "x")

@@ -30,8 +30,12 @@ def reference(library, real_data) -> Comparison:
     return Comparison(library, default_groups(library.groups("fashion-mnist", "reference")), real_data.test_labels)
 
 
-def logits_of(comparison: Comparison, library: Library, group: int) -> list[np.ndarray]:
-    return [library.logits(run).astype(np.float64) for run in comparison.groups[group].runs]
+def answers_of(comparison: Comparison, library: Library, group: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The logits and the predicted classes that are stored of each seed."""
+    return [
+        (library.logits(run).astype(np.float64), library.stores[run.source].predictions(run.id, run.recipe.epochs))
+        for run in comparison.groups[group].runs
+    ]
 
 
 def numbers(text: str) -> list[float]:
@@ -41,7 +45,7 @@ def numbers(text: str) -> list[float]:
 def test_means_and_intervals_are_scipys(reference, library, real_data):
     for index, (_, row) in enumerate(reference.tables[0].iterrows()):
         accuracies = [
-            np.mean(answers.argmax(axis=1) == real_data.test_labels) for answers in logits_of(reference, library, index)
+            np.mean(predicted == real_data.test_labels) for _, predicted in answers_of(reference, library, index)
         ]
         low, high = scipy.stats.t.interval(0.95, 4, np.mean(accuracies), scipy.stats.sem(accuracies))
         assert (row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]) == pytest.approx(
@@ -74,8 +78,8 @@ def test_class_scores_are_scikit_learns(reference, library, real_data):
     table = reference.class_table()
     for index, group in enumerate(reference.groups):
         scores = [
-            precision_recall_fscore_support(real_data.test_labels, logits.argmax(axis=1), zero_division=np.nan)
-            for logits in logits_of(reference, library, index)
+            precision_recall_fscore_support(real_data.test_labels, predicted, zero_division=np.nan)
+            for _, predicted in answers_of(reference, library, index)
         ]
         precision, recall, f1, _ = np.array(scores).swapaxes(0, 1)
         rows = table[table["group"] == group.title]
@@ -88,9 +92,9 @@ def test_class_scores_are_scikit_learns(reference, library, real_data):
 def test_confidence_is_a_hand_count_of_each_seed(reference, library, real_data):
     for index, sentence in enumerate(reference.calibrated()):
         seeds = []
-        for logits in logits_of(reference, library, index):
+        for logits, predicted in answers_of(reference, library, index):
             shares = scipy.special.softmax(logits, axis=1)
-            right = logits.argmax(axis=1) == real_data.test_labels
+            right = predicted == real_data.test_labels
             table = pd.DataFrame({"confidence": shares.max(axis=1), "right": right})
             table["bin"] = pd.cut(table["confidence"], np.linspace(0, 1, 16))
             bins = table.groupby("bin", observed=True).agg(
@@ -108,9 +112,9 @@ def test_selective_accuracy_is_the_mean_of_the_seeds(reference, library, real_da
     [trace] = [trace for trace in reference.selective().figure.data if trace.name == "Model 2"]
     place = int(np.searchsorted(trace.x, 0.8 - 1e-9))
     kept = []
-    for logits in logits_of(reference, library, 2):
+    for logits, predicted in answers_of(reference, library, 2):
         surest = np.argsort(-scipy.special.softmax(logits, axis=1).max(axis=1), kind="stable")[:8000]
-        kept.append(np.mean(logits.argmax(axis=1)[surest] == real_data.test_labels[surest]))
+        kept.append(np.mean(predicted[surest] == real_data.test_labels[surest]))
     assert trace.x[place] == pytest.approx(0.8, abs=1e-3) and trace.y[place] == pytest.approx(np.mean(kept), abs=1e-3)
     assert f"{100 * trace.y[place]:.1f}% of the 80% of which it is surest" in reference.selective().alt
 
@@ -193,3 +197,28 @@ def test_a_report_without_the_data_has_what_the_store_tells(library, store, smal
     finished_run(store, Recipe("0", learning_rate=0.25), small_data)
     page = report.write(Comparison(library, library.groups("fashion-mnist", "own")), with_images=False)
     assert "lr 0.25" in page and "By class" not in page
+
+
+def test_a_model_whose_arithmetic_is_not_counted_is_left_out_by_name_and_not_called_cheap(
+    library, store, small_data, fmnist
+):
+    for model, (accuracy, count) in {"0": (0.7, 7_840), "1": (0.9, None), "2": (0.8, 1_133_860)}.items():
+        finished_run(store, Recipe(model), small_data, accuracy=accuracy, multiply_adds=count)
+    cost, compared = COSTS["multiply_adds"], Comparison(library, library.groups("fashion-mnist", "own"))
+    left_out = "Left out: Model 1 (multiply-adds not counted)."
+    said = compared.say_cost(cost)
+    assert said.startswith("Of Model 0 and Model 2, worth their cost:") and said.endswith(left_out)
+    picture = compared.cost(cost)
+    assert {trace.name for trace in picture.figure.data} == {None, "Model 0", "Model 2"}
+    assert picture.alt.endswith(left_out) and "Model 1 not counted" in compared.cost_bars(cost).alt
+    assert left_out in report.write(compared, with_images=False)
+    table = compared.table().set_index("name")
+    assert table["multiply_adds"].astype(object).where(table["multiply_adds"].notna(), None).tolist() == [
+        7_840,
+        None,
+        1_133_860,
+    ]
+    assert table["remarks"].tolist() == ["", "multiply-adds not counted", ""]
+    assert "Left out" not in compared.say_cost(COSTS["parameters"])
+    shown = [fmnist("runs", "show", id, "--format", "table").out for id in (1, 2)]
+    assert ["not counted" in text for text in shown] == [False, True]

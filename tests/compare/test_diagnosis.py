@@ -208,6 +208,13 @@ def test_overfitting(losses, accuracies, trained, ill):
         assert find(good_logits()[few], curves([0.5] * 6, losses, accuracies, trained), labels=LABELS[few]) == []
 
 
+def test_the_figures_that_are_printed_give_the_difference_that_is_printed():
+    [falling] = find(history=curves([1.0] * 2, [0.10049, 0.08461], [0.7, 0.75]))
+    assert "From 0.100 to 0.0846" in falling.evidence and "fell by 15%" in falling.sentence
+    [learnt] = find(history=curves([0.5] * 6, [0.5, 0.4, 0.45], [0.8, 0.85, 0.8546], [0.8, 0.9, 0.93456]))
+    assert "93.5% to 85.5%" in learnt.evidence and "it is 8.0 points more" in learnt.sentence
+
+
 # The reference runs, counted with other code
 
 

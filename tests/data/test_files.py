@@ -108,6 +108,53 @@ def test_the_root_is_the_argument_then_the_variable_then_the_project(tmp_path, m
     assert files.data_root() == settings.PROJECT / "data"
 
 
+# A folder that is named otherwise
+
+
+def loose(root: Path, folder: Path) -> Path:
+    """The files of FashionMNIST in a folder just so."""
+    folder.mkdir(parents=True)
+    for path in files.raw_folder("fashion-mnist", root).iterdir():
+        path.rename(folder / path.name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda root: root / "FashionMNIST",
+        lambda root: root / "FashionMNIST" / "raw",
+        lambda root: root / "MNIST" / "raw",
+        lambda root: root.parent,
+        lambda root: loose(root, root.parent / "flat"),
+        lambda root: loose(root, root.parent / "other" / "FashionMNIST").parent,
+        lambda root: loose(root, root.parent / "other" / "raw").parent,
+        lambda root: f'  "{root}" ',
+        lambda root: f"'{root}/FashionMNIST/'\n",
+    ],
+)
+def test_data_are_found_one_level_off_loose_and_in_quotes(named, idx_root, tmp_path, small_data, monkeypatch):
+    name = named(idx_root)
+    before = listing(tmp_path)
+    assert same(files.load("fashion-mnist", files.data_root(name), tmp_path / "cache"), small_data)
+    monkeypatch.setenv("FMNIST_DATA", str(name))
+    assert same(files.load("fashion-mnist", files.data_root(), tmp_path / "cache"), small_data)
+    assert listing(tmp_path) == before
+
+
+def test_files_of_another_data_set_that_have_the_same_names_are_not_taken_for_it(idx_root, tmp_path):
+    folder = loose(idx_root, tmp_path / "flat")
+    for root in (folder, idx_root / "FashionMNIST", tmp_path):
+        with pytest.raises(DataMissing, match=f"^MNIST is not in {root} yet: .* would be in {root / 'MNIST' / 'raw'}"):
+            files.load("mnist", root, tmp_path / "cache")
+
+
+def test_a_download_that_is_under_way_is_not_taken_for_the_data(idx_root, tmp_path):
+    idx_root.rename(tmp_path / ".download-abc")
+    with pytest.raises(DataMissing):
+        files.load("fashion-mnist", tmp_path, tmp_path / "cache")
+
+
 # Files that can't be used
 
 

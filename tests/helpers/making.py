@@ -49,6 +49,7 @@ def running_run(
     seconds: float = 2.0,
     device: str = "cpu",
     machine: str = "A processor",
+    multiply_adds: int | None = 7840,
     alone: bool = False,
 ) -> int:
     """A run in the middle of its training, with the curves of some epochs; its id. Only where no other is queued."""
@@ -56,7 +57,7 @@ def running_run(
     claimed = store.claim()
     assert claimed and claimed.id == id, "make running runs before queued ones"
     versions, steps = {"python": "3.11", "torch": "2.15"}, recipe.epochs * STEPS_PER_EPOCH
-    start = Start(device, 1, machine, versions, parameters=7850, multiply_adds=7840, steps=steps, step=0)
+    start = Start(device, 1, machine, versions, parameters=7850, multiply_adds=multiply_adds, steps=steps, step=0)
     store.record_start(id, start)
     curve = [
         Point(split, step, -(-step // STEPS_PER_EPOCH), seconds * step / STEPS_PER_EPOCH / recipe.epochs, 2 / step, 0.5)
@@ -83,7 +84,7 @@ def finished_run(
     never: tuple[int, ...] = (),
     seconds: float = 2.0,
     weights: bool = False,
-    **where: str,
+    **where: Any,
 ) -> Run:
     """A finished run.
 
@@ -91,7 +92,7 @@ def finished_run(
         accuracy: the share of test images that it recognises, before `never`.
         never: classes that it never predicts; nine of them make a dead run.
         weights: give it the initial weights of its model, for predictions (imports torch).
-        where: device and machine, as of `running_run`.
+        where: device, machine and multiply_adds, as of `running_run`.
     """
     logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
     predictions = metrics.predict(logits)

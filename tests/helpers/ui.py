@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conftest import kill_trainers, wait_for
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -72,6 +74,11 @@ def texts(at: AppTest, *kinds: str) -> list[str]:
     return [element.value for kind in kinds for element in getattr(at, kind)]
 
 
+def shown(at: AppTest, *kinds: str) -> list[str]:
+    """The same as a reader sees it, where signs of Markdown are escaped."""
+    return [re.sub(r"\\([^\w\s])|\\(_)", r"\1\2", text) for text in texts(at, *kinds)]
+
+
 def says(at: AppTest, words: str) -> bool:
     """Whether some text on the page contains the words."""
     kinds = ("title", "markdown", "caption", "info", "warning", "error", "success")
@@ -88,12 +95,27 @@ def charts(at: AppTest) -> dict[str, Any]:
 
 
 def live_curves(at: AppTest) -> dict[str, dict]:
-    """What the live curves on the page draw, by the data set."""
+    """What the live curves on the page draw for somebody who has just come, by the data set: each run with its points,
+    lists by their names, under "train" and "test"."""
     found = {}
     for component in at.get("bidi_component"):
         if component.proto.component_name == "fmnist_live":
-            found[component.proto.id.partition("-curves-")[2]] = json.loads(component.proto.json)
+            data = json.loads(component.proto.json)
+            for run in data["runs"]:
+                for split in ("train", "test"):
+                    line = data["lines"].get(f"{run['id']}-{split}")
+                    points = decoded(line["points"]) if line else np.empty((0, 4))
+                    run[split] = dict(zip(("step", "seconds", "loss", "accuracy"), points.T.tolist(), strict=True))
+            found[component.proto.id.partition("-curves-")[2]] = data
     return found
+
+
+def decoded(text: str) -> np.ndarray:
+    """Points of a line as live_chart.js reads them: float64 (K, 4), step, seconds, loss, accuracy."""
+    data = base64.b64decode(text)
+    count = len(data) // 16
+    steps, rest = np.frombuffer(data, "<i4", count), np.frombuffer(data, "<f4", offset=4 * count)
+    return np.column_stack([steps, rest.reshape(3, count).T]).astype(np.float64)
 
 
 def traces(chart: Any) -> list[dict]:

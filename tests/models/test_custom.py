@@ -20,7 +20,7 @@ from conftest import is_one_sentence, keep_as_sample, kill_trainers, only_traine
 from export.test_export import alone, write_idx
 from helpers import ui
 from helpers.making import finished_run
-from helpers.ui import PAGES, PROJECT, again, says, texts, visit
+from helpers.ui import PAGES, PROJECT, again, says, shown, texts, visit
 
 from fmnist import __main__ as cli
 from fmnist.compare.diagnosis import diagnose
@@ -101,6 +101,10 @@ def own() -> list[Architecture]:
 # What is said of models that can't be used
 
 FAULTS = {
+    "raises in colours": (
+        forward("raise ValueError('\\x1b[31mtoo \\x1b[1mred\\x1b[0m')"),
+        "training mode: ValueError: too red (line 13)",
+    ),
     "wrong shape": (forward("return self.linear(x.flatten(1))[:, :5]"), "gives (2, 5) where (2, 10) is needed"),
     "raises in forward": (forward("raise KeyError('depth')"), "pass in training mode: KeyError: 'depth' (line 13)"),
     "raises when built": (forward("return x", init="nn.Linear(wide, 3)"), "built: NameError: name 'wide' is not"),
@@ -251,7 +255,7 @@ def test_of_an_own_model_it_is_told_where_its_relus_are(use, small_data):
     answers = logits, logits.argmax(axis=1), small_data.test_labels
     found = diagnose(recipe, [], *answers, history)
     assert "the ReLU after the last layer holds its logit at 0" in found[0].sentence
-    _, layer = diagnose(recipe, ["2"], np.ones_like(logits), *answers[1:], history)
+    _, layer = diagnose(recipe, ["2"], np.ones_like(logits), np.zeros(100), small_data.test_labels, history)
     assert "Every unit of the linear layer is zero" in layer.sentence
 
 
@@ -665,6 +669,55 @@ def test_a_bad_model_is_refused_on_the_command_line_with_its_sentence(use, store
     assert "No module named 'nothing_like_this' (line 1)" in capsys.readouterr().err
 
 
+def test_each_bad_model_and_each_unreadable_file_is_named_at_once(use, store, capsys):
+    twice = forward("return x") + forward("return [x]").replace('"odd", "Odd"', '"list", "List"').replace(HEAD, "")
+    use(twice, "import nothing_like_this\n", "def broken(:\n")
+    assert cli.main(["train", "--models", "odd,list,tiny"]) == 1
+    said = capsys.readouterr().err
+    for named in ("Odd (models_0.py): It gives", "List (models_0.py): It gives a list", "models_1.py", "models_2.py"):
+        assert named in said
+    use(TINY)
+    assert cli.main(["train", "--models", "odd,tiny,list"]) == 2
+    assert "there is no model 'odd' or 'list': choose from" in capsys.readouterr().err
+    assert cli.main(["runs", "list", "--status", "gone,done,lost"]) == 2
+    assert "there is no status 'gone' or 'lost': choose from" in capsys.readouterr().err
+
+
+LAYERS = "nn.Flatten(), nn.Linear(784, 10)"
+REMARKS = {
+    "softmax": (TINY.replace(LAYERS, f"{LAYERS}, nn.Softmax(1)"), "sum to 1, as after a softmax"),
+    "softmax of sure answers": (
+        forward("return torch.softmax(1e4 * self.linear(x.flatten(1)), 1)"),
+        "sum to 1, as after a softmax",
+    ),
+    "sigmoid": (TINY.replace(LAYERS, f"{LAYERS}, nn.Sigmoid()"), "between 0 and 1 alone, as after a sigmoid"),
+    "no image": (forward("return self.linear(torch.ones(len(x), 784))"), "every image the same logits"),
+    "logits": (TINY, ""),
+    "log of a softmax": (TINY.replace(LAYERS, f"{LAYERS}, nn.LogSoftmax(1)"), ""),
+    "a rectified layer norm": (TINY.replace(LAYERS, f"{LAYERS}, nn.LayerNorm(10), nn.ReLU()"), ""),
+    "no weights yet": (forward("return self.linear(x.flatten(1))", init="nn.init.zeros_(self.linear.weight)"), ""),
+}
+
+
+@pytest.mark.parametrize("text, said", REMARKS.values(), ids=REMARKS)
+def test_a_model_that_learns_badly_by_its_last_layer_is_told_so_when_it_is_tried(text, said):
+    [answer] = tried_here(source(text))
+    assert "fault" not in answer
+    assert (said in answer["remark"] and is_one_sentence(answer["remark"])) if said else answer["remark"] == ""
+
+
+def test_what_makes_a_model_learn_badly_stands_on_train_and_on_the_command_line(use, store, small_sample, capsys):
+    use(TINY.replace(LAYERS, f"{LAYERS}, nn.Softmax(1)"))
+    said = "Tiny: It gives probabilities, which sum to 1, as after a softmax, and so learns badly"
+    assert cli.main(["train", "--models", "tiny", "--dataset", "sample", "--dry-run"]) == 0
+    assert f"fmnist: {said}" in capsys.readouterr().err
+    at = visit("pages/1_Train.py")
+    assert not texts(at, "warning")
+    at.session_state["models"] = [ARCHITECTURES.full_id("tiny")]
+    again(at)
+    assert any(text.replace("\\", "").startswith(said) for text in texts(at, "warning"))
+
+
 def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, store, small_sample, monkeypatch):
     use(
         TINY
@@ -680,7 +733,7 @@ def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, s
     found = custom.registered(own()[0].source)
     sys.modules[found["odd"].build.__module__].LATER = True
     at = visit("pages/4_Predict.py", data="Sample data", how="Test image")
-    assert any("Odd (models_0.py) has raised ValueError: No" in text for text in texts(at, "error"))
+    assert any("Odd (models_0.py) has raised ValueError: No" in text for text in shown(at, "error"))
     assert says(at, "Tiny") and says(at, "Model 0")
 
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 import torch
 
-from fmnist.models import inference, register
+from fmnist.models import arithmetic, register
 from fmnist.models.registry import ARCHITECTURES, Architecture, ModelError, registering
 from fmnist.settings import PROJECT
 
@@ -22,7 +22,7 @@ def test_size_and_shape(model, parameters, multiply_adds):
     module = ARCHITECTURES[model].build()
     images = torch.rand(3, 1, 28, 28)
     assert sum(parameter.numel() for parameter in module.parameters()) == parameters
-    assert inference.multiply_adds(module, images[:1]) == multiply_adds
+    assert arithmetic.multiply_adds(module, images[:1]) == multiply_adds
     assert module(images).shape == (3, 10)
 
 

@@ -10,11 +10,13 @@ from helpers.ui import COMPARE, CONFUSION, HOME, PREDICT, SAMPLE, again, texts, 
 
 from fmnist.grid import as_text, decimals
 from fmnist.recipe import Recipe
-from fmnist.store.library import Library, told_apart
+from fmnist.store.library import Library, default_groups, told_apart
 from fmnist.words import exact
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
+BOTH = {"runs-sample-own": ["all-3", "all-1"]}
+"""Both of two groups with two seeds each, the newer first."""
 RATES = (0.0031622776601683795, 0.00316228, 0.0005)
 """The first two are the same to six digits."""
 
@@ -74,11 +76,51 @@ def test_an_address_opens_that_names_them_by_id_or_title(page, by, swept, linkle
     again(at)
 
 
-@pytest.mark.parametrize("page", [HOME, COMPARE, CONFUSION, PREDICT])
-def test_the_name_of_a_device_is_shown_as_it_is(page, store, small_sample, linkless):
+@pytest.mark.parametrize("by", ["id", "title", "nothing"])
+def test_one_of_those_compared_is_known_by_its_id_and_its_title_opens_too(by, swept, linkless):
+    first, second = swept[0], swept[1]
+    named = {"id": second.id, "title": f"{second.title}, seed 0", "nothing": "Model 7, seed 0"}[by]
+    runs = {"runs-sample-own": [first.id, second.id]}
+    at = visit(CONFUSION, **SAMPLE, **runs, of=named)
+    assert at.selectbox(key="of").value == (first.id if by == "nothing" else second.id)
+    at = visit(CONFUSION, **SAMPLE, **runs, cells="Difference", **{"from": named, "to": first.id})
+    assert at.selectbox(key="from").value == (first.id if by == "nothing" else second.id)
+    assert at.selectbox(key="to").value == first.id
+    assert at.selectbox(key="to").options == [f"{group.title}, seed 0" for group in (first, second)]
+
+
+@pytest.mark.parametrize("by", ["id", "title", "nothing"])
+def test_who_got_an_image_wrong_is_known_by_its_id_and_its_title_opens_too(by, swept, linkless):
+    [group] = default_groups(swept)
+    named = {"id": group.id, "title": group.title, "nothing": "Model 7"}[by]
+    at = visit(PREDICT, **SAMPLE, how="Test image", index="3", wrong=named)
+    assert at.selectbox(key="wrong").value == (None if by == "nothing" else group.id)
+    assert at.selectbox(key="wrong").options == [group.title]
+
+
+def test_what_was_chosen_stays_when_its_title_becomes_another(swept, store, small_sample, linkless):
+    first, second = swept[0], swept[1]
+    at = visit(CONFUSION, **SAMPLE, **{"runs-sample-own": [first.id, second.id]}, of=second.id)
+    recipe = replace(second.recipe, seed=0)
+    finished_run(store, recipe, small_sample, device="A GPU")  # Now both are named with their device.
+    again(at)
+    assert at.selectbox(key="of").options == [f"{first.title}, seed 0", f"{second.title} · CPU, seed 0"]
+    assert at.selectbox(key="of").value == second.id
+
+
+@pytest.mark.parametrize(
+    "page, query",
+    [
+        *((page, {}) for page in (HOME, COMPARE, CONFUSION, PREDICT)),
+        (CONFUSION, BOTH | {"cells": "Difference", "to": "all-3", "true": "Bag", "predicted": "Bag"}),
+        (CONFUSION, BOTH | {"view": "Who is right where"}),
+    ],
+)
+def test_the_name_of_a_device_is_shown_as_it_is(page, query, store, small_sample, linkless):
     for device in ("A GPU", "![x](http://127.0.0.1/x.png)"):  # The newest one is shown first.
         for seed in (0, 1):
             finished_run(store, Recipe("0", seed, "sample"), small_sample, device=device, machine=device, weights=True)
-    at = visit(page, **SAMPLE)
+    at = visit(page, **SAMPLE, **query)
+    options = [option.content for group in at.get("button_group") for option in group.proto.options]
     said = texts(at, "title", "markdown", "caption", "info", "warning", "error")
-    assert not [text for text in said if "![x](" in text]
+    assert not [text for text in said if "![x](" in text] and not [option for option in options if "![x](" in option]

@@ -30,6 +30,7 @@ from helpers.ui import (
     live_curves,
     model_colors,
     says,
+    shown,
     texts,
     visit,
 )
@@ -77,7 +78,7 @@ def test_without_data_a_page_offers_download_and_folder(page, monkeypatch):
     monkeypatch.delenv("FMNIST_DATA")
     monkeypatch.setattr(settings, "home", lambda: store_path().parent)  # A `data/` beside the tests must not count.
     at = visit(page)
-    [missing] = texts(at, "info")
+    [missing] = shown(at, "info")
     assert missing.startswith("FashionMNIST is not in")
     assert is_one_sentence(missing)
     assert {"Download FashionMNIST", "Use this folder"} <= {*labels(at)}
@@ -103,7 +104,7 @@ def test_a_folder_without_the_files_is_refused_in_a_sentence(page, monkeypatch, 
         [use] = [button for button in at.button if button.label == "Use this folder"]
         use.click()
         again(at)
-        [error] = texts(at, "error")
+        [error] = shown(at, "error")
         assert is_one_sentence(error)
         assert Store(store_path()).setting("data_root") is None
 
@@ -154,7 +155,7 @@ def test_a_store_that_cannot_be_used_is_explained_in_a_sentence(page, spoil, run
     runs_path.parent.mkdir()
     spoil(runs_path)
     at = visit(page)
-    [error] = texts(at, "error")
+    [error] = shown(at, "error")
     assert is_one_sentence(error)
     assert str(runs_path.parent) in error
     assert "FMNIST_RUNS" in error or "move it away" in error
@@ -406,7 +407,7 @@ def test_an_export_that_fails_is_said_in_a_sentence(store, small_data, small_sam
     with sqlite3.connect(store.path) as db:  # Behind the page's back.
         db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'weights'", (run.id,))
     make(at, "compared", "safetensors")
-    [error] = texts(at, "error")
+    [error] = shown(at, "error")
     assert is_one_sentence(error) and "weights" in error
 
 

@@ -11,7 +11,9 @@ from helpers.making import finished_run, three_models
 from helpers.ui import DATA, PREDICT, again, says, texts, visit
 from PIL import Image
 from scipy.special import softmax
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
@@ -19,7 +21,7 @@ from fmnist.predict import conversion
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library
-from fmnist.ui import predict_answers
+from fmnist.ui import predict_answers, predict_table, upload_limit
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -105,7 +107,8 @@ def test_a_test_image_is_found_by_class_and_by_who_gets_it_wrong(store, small_da
     at.selectbox(key="class").set_value("Bag")
     again(at)
     assert labels[at.number_input(key="index").value] == CLOTHES.classes.index("Bag")
-    at.selectbox(key="wrong").set_value("Model 0")
+    groups = {group.title: group.id for group in Library(store, None).groups("fashion-mnist")}
+    at.selectbox(key="wrong").set_value(groups["Model 0"])
     at.selectbox(key="class").set_value(None)
     again(at)
     for _ in range(3):
@@ -119,8 +122,9 @@ def test_a_test_image_is_found_by_class_and_by_who_gets_it_wrong(store, small_da
 def test_a_link_holds_the_image_and_how_it_was_found(store, small_data, fashion):
     three_models(store, small_data, weights=True)
     at = visit(PREDICT, how="Test image", index="9", **{"class": "Coat", "wrong": "Model 2"})
+    groups = {group.title: group.id for group in Library(store, None).groups("fashion-mnist")}
     assert at.number_input(key="index").value == 9
-    assert (at.selectbox(key="class").value, at.selectbox(key="wrong").value) == ("Coat", "Model 2")
+    assert (at.selectbox(key="class").value, at.selectbox(key="wrong").value) == ("Coat", groups["Model 2"])
 
 
 def test_what_if_the_image_were_different(store, small_data, fashion):
@@ -147,6 +151,27 @@ def test_what_if_the_image_were_different(store, small_data, fashion):
 def upload(at: AppTest, **files: bytes) -> AppTest:
     at.file_uploader(key="file").set_value([(f"{name}.png", content, "image/png") for name, content in files.items()])
     return again(at)
+
+
+def test_pictures_that_are_too_large_together_are_left_out_and_counted(store, small_data, monkeypatch):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload")
+    pictures = {name: to_png(small_data.test_images[place], 8) for place, name in enumerate(("a", "b", "c"))}
+    monkeypatch.setattr("fmnist.ui.upload_limit.MAX_HELD", sum(map(len, pictures.values())) - 1)
+    register = LocalScriptRunner.register_file
+
+    def register_limited(runner: LocalScriptRunner, file: UploadedFileRec) -> None:
+        """Each run of AppTest has a new manager; a server's has been limited by the first page that anybody opened."""
+        if "add_file" not in vars(runner._uploaded_file_mgr):
+            upload_limit._limit(runner._uploaded_file_mgr)
+        register(runner, file)
+
+    monkeypatch.setattr(LocalScriptRunner, "register_file", register_limited)
+    upload(at, **pictures)
+    assert says(at, "1 of the 3 pictures is left out: together they may have 100 MB.")
+    assert says(at, "2 of 2 pictures answered")
+    upload(at, b=pictures["b"], c=pictures["c"])
+    assert not says(at, "left out")
 
 
 def test_an_uploaded_picture_is_answered(store, small_data):
@@ -188,6 +213,24 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     [refused] = texts(at, "error")
     assert refused.startswith("- two.png: ")
     assert not answers(at)
+
+
+def test_the_accuracy_beside_a_table_of_answers_is_that_of_what_answers(store, small_data, fashion):
+    runs = [
+        finished_run(store, Recipe("0", seed), small_data, accuracy=accuracy, weights=True)
+        for seed, accuracy in enumerate((0.4, 0.42, 0.8))
+    ]
+    at = visit(PREDICT, how="Upload")
+    upload(at, one=to_png(small_data.test_images[0], 8), two=to_png(small_data.test_images[1]))
+    shares = np.mean([softmax(store.logits(run.id).astype(float), axis=1) for run in runs], axis=0)
+    right = np.mean(shares.argmax(axis=1) == small_data.test_labels)
+    assert says(at, f"Model 0, mean of 3 seeds\\: {right:.1%} of the test images right")
+    [group] = Library(store, None).groups("fashion-mnist")
+    pixels = np.stack([predict_table.converted(to_png(small_data.test_images[0], 8), "fashion-mnist")[0]])
+    from fmnist.predict import prediction
+
+    [answer] = prediction.probabilities(Library(store, None), group, pixels).mean(axis=0)
+    assert at.dataframe[0].value["Model 0, probability"][0] == answer.max()  # With every digit, as it is downloaded.
 
 
 def test_the_picture_that_was_picked_is_dropped_when_others_stand_there(store, small_data):

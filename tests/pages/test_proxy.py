@@ -58,8 +58,20 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     include {folder}/fmnist.conf;
+    # As a notebook server does it: a prefix of which the dashboard is told nothing.
+    server {{
+        listen 127.0.0.1:{stripping};
+        location {prefix}/ {{
+            proxy_pass http://localhost:{dashboard}/;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+        }}
+    }}
 }}
 """
+PREFIX = "/user/ann/proxy/8501"
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,7 @@ class Proxy:
 
     plain: int  # its port for http
     secure: int  # its port for https
+    stripping: int  # its port for http below `PREFIX`, which the dashboard does not see
     runs: Path  # the dashboard's store
 
     @property
@@ -118,10 +131,12 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iter
         FileLock(runs / "fmnist.db.trainer.lock"),
         served(runs, folder / "no-data", FMNIST_QUEUE_LIMIT="3") as dashboard,
     ):
-        plain, secure = free_port(), free_port()
+        plain, secure, stripping = free_port(), free_port(), free_port()
         (folder / "fmnist.conf").write_text(configured(folder, dashboard.port, plain, secure))
         user = "user root;" if os.getuid() == 0 else ""  # The test's folders are open to nobody else.
-        (folder / "nginx.conf").write_text(ENVELOPE.format(folder=folder, user=user))
+        (folder / "nginx.conf").write_text(
+            ENVELOPE.format(folder=folder, user=user, prefix=PREFIX, stripping=stripping, dashboard=dashboard.port)
+        )
         nginx = subprocess.Popen([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")], stderr=subprocess.PIPE)
 
         def answers() -> bool:
@@ -132,7 +147,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iter
 
         try:
             wait_for(answers)
-            yield Proxy(plain, secure, runs)
+            yield Proxy(plain, secure, stripping, runs)
         finally:
             nginx.terminate()
             nginx.wait()
@@ -173,6 +188,108 @@ def test_curves_grow_while_somebody_looks(proxy, visitor, small_data):
         wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2") == before + len(grown))
         store.finish(id, "cancelled")
     visitor.check()
+
+
+LAST_STEP = """
+() => {
+  const line = document.querySelector(".live .accuracy.js-plotly-plot")?.data?.find(({ mode }) => mode === "lines");
+  return line ? [line.x.length, line.x[line.x.length - 1]] : [0, 0];
+}
+"""
+
+
+def test_of_a_long_run_only_new_points_come_to_a_browser_that_has_the_others(proxy, visitor, small_data):
+    def points(first: int, count: int) -> list[Point]:
+        return [Point("train", step, 1, step / 10, 1 + step % 7, step % 5 / 5) for step in range(first, first + count)]
+
+    def drawn(step: int) -> bool:
+        page.wait_for_timeout(100)
+        count, last = page.evaluate(LAST_STEP)
+        return last == step and 250 < count <= 1000
+
+    with closing(Store(proxy.runs / "fmnist.db")) as store:
+        id = running_run(store, Recipe("2", 10, "sample", 1_000), small_data, alone=True)
+        store.record(id, points(100, 5_000), images_per_second=100.0, artifacts={})
+        frames: list[int] = []  # The sizes of those that hold the chart.
+
+        def note(frame: bytes) -> None:
+            frames.extend([len(frame)] if b"fmnist_live" in frame else [])
+
+        visitor.page.on("websocket", lambda connection: connection.on("framereceived", note))
+        page = visitor.open("Train")
+        wait_for(lambda: drawn(5_099))
+        assert frames[0] > 20_000
+        # The browser says what it has, and the page answers that.
+        wait_for(lambda: page.wait_for_timeout(100) or frames[-1] < 20_000)
+        frames.clear()
+        zoomed = page.evaluate(
+            "window.fmnistPlotly.relayout(document.querySelector('.live .accuracy'), {'xaxis.range': [5, 9]}).then("
+            "(chart) => (window.kept = chart).layout.xaxis.range)"
+        )
+        for step in range(5_100, 5_130, 10):
+            store.record(id, points(step, 10), images_per_second=100.0, artifacts={})
+            wait_for(lambda last=step + 9: drawn(last))
+        assert frames and max(frames) < 20_000, "more came than the component and some points"
+        assert page.evaluate("window.kept.isConnected && window.kept.layout.xaxis.range") == zoomed
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
+        page.get_by_text("What do they learn from?").wait_for()
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Train").click()
+        wait_for(lambda: drawn(5_129))  # A new chart, which has nothing yet.
+        store.finish(id, "cancelled")
+    visitor.check()
+
+
+@dataclass(frozen=True)
+class Prefixed:
+    """The dashboard as the world sees it below a prefix that nginx strips."""
+
+    proxy: Proxy
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.proxy.stripping}{PREFIX}"
+
+
+def test_pages_work_below_a_stripped_prefix_and_in_a_browser_without_idle_callbacks(proxy, browser, small_data):
+    """A notebook server's proxy strips one; Safari has no requestIdleCallback."""
+    somebody = Visitor(browser, Prefixed(proxy), viewport={"width": 1400, "height": 1100})
+    somebody.context.add_init_script("delete window.requestIdleCallback")
+    with closing(Store(proxy.runs / "fmnist.db")) as store:
+        id = running_run(store, Recipe("2", 8, "sample", 50), small_data, alone=True)
+        page = somebody.open("?data=Sample+data")
+        assert page.evaluate("window.requestIdleCallback") is None
+        page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+        page.wait_for_function("window.fmnistPlotly")  # For Train, where most people go next.
+        page.get_by_test_id("stMain").get_by_role("link", name="Train").click()
+        before = wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2"))
+        grown = [Point("train", step, 1, step / 10, 1.0, 0.5) for step in range(100, 105)]
+        store.record(id, grown, images_per_second=100.0, artifacts={})
+        wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2") == before + len(grown))
+        page = somebody.open("Train")  # The address itself, as a bookmark or a reload has it.
+        wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2") == before + len(grown))
+        store.finish(id, "cancelled")
+    page = somebody.open("Predict?data=Sample+data&how=Test+image")
+    page.get_by_text("What the models see").wait_for()
+    page = somebody.open("Predict?data=Sample+data&how=Draw")
+    page.locator(".pad canvas").wait_for()
+    somebody.check()
+    somebody.close()
+
+
+def test_what_can_not_be_loaded_is_said_in_the_place_of_the_curves(proxy, visitor, small_data):
+    with closing(Store(proxy.runs / "fmnist.db")) as store:
+        id = running_run(store, Recipe("2", 9, "sample", 50), small_data, alone=True)
+        files = re.compile(r"(?<!static)/media/")
+        visitor.page.route(files, lambda route: route.abort())
+        page = visitor.open("Train")
+        said = page.get_by_role("alert").filter(has_text="The curves can't be drawn")
+        said.wait_for()
+        assert re.search(r"drawn: https://\S+/media/\S+ could not be loaded\. Reload the page", said.inner_text())
+        visitor.page.unroute(files)
+        page = visitor.open("Train")
+        wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2"))
+        assert not page.locator(".live [role=alert]").is_visible()
+        store.finish(id, "cancelled")
 
 
 def test_a_picture_is_uploaded_and_answered(visitor, small_data):

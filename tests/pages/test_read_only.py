@@ -79,13 +79,23 @@ def test_every_method_that_changes_something_says_why_it_does_not(store, small_s
         lambda: reader.interrupt_running(),
         lambda: reader.set_setting("data_root", "/"),
         lambda: launcher.start(reader),
-        lambda: launcher.is_alive(reader),
         lambda: launcher.recover(reader),
         lambda: Clock().start((), None, [], 1, 1),
     ):
         with pytest.raises(StoreError) as refused:
             change()
         assert "read-only" in str(refused.value) and is_one_sentence(refused.value)
+    reader.close()
+
+
+def test_to_ask_for_a_trainer_changes_nothing_and_disturbs_none(store, read_only):
+    reader, lock = Store(store.path), launcher.lock(store.path)
+    before = sorted(store.path.parent.iterdir())
+    assert not launcher.is_alive(reader)
+    assert sorted(store.path.parent.iterdir()) == before
+    with launcher.held(lock) as mine:
+        assert mine and launcher.is_alive(reader)
+    assert not launcher.is_alive(reader)
     reader.close()
 
 

@@ -45,6 +45,18 @@ def test_train_queues_each_chosen_model_and_seed_once(small_sample, started, sto
     assert len(store.runs()) == 4
 
 
+def test_what_a_dead_trainer_has_left_behind_goes_on_at_the_first_press(small_sample, started, store):
+    id = running_run(store, Recipe("0", 0, "sample"), small_sample)
+    at = train_page_for_sample()
+    with store._write() as db:  # It was marked when the page was drawn: as if its trainer died only now.
+        db.execute("UPDATE runs SET status = 'running' WHERE id = ?", (id,))
+    at.button_group(key="models").set_value(["0"])
+    at.button(key="train").click()
+    again(at)
+    assert store.run(id).status == "queued" and started
+    assert says(at, "Queued: Model 0, seed 0 (goes on after epoch 1 of 3)")
+
+
 def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_trained(small_sample, store):
     finished_run(store, Recipe("0", 0, "sample"), small_sample)
     finished_run(store, Recipe("1", 0, "sample"), small_sample)

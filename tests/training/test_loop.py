@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
+from fmnist.grid import decimals
 from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
@@ -265,6 +266,13 @@ def test_a_loss_that_runs_away_ends_with_a_sentence(small_data):
     with pytest.raises(TrainingError, match="lower learning rate") as failed:
         finish(recipe("2", learning_rate=100.0), small_data)
     assert is_one_sentence(failed.value)
+
+
+@pytest.mark.parametrize("rate, lower", [(0.7, "0.07"), (0.0031622776601683795, "0.00032"), (30, "3"), (4e-5, "4e-06")])
+def test_the_lower_rate_that_is_named_can_be_asked_for(rate, lower):
+    with pytest.raises(TrainingError, match=f"such as {lower}\\.$"):
+        loop._check(float("nan"), 1, 1, recipe("0", learning_rate=rate))
+    assert decimals(lower) == [float(lower)]
 
 
 def test_weights_that_run_away_in_the_last_step_of_an_epoch_end_with_a_sentence(small_data, monkeypatch):

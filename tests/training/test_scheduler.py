@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import torch
 from conftest import (
     commands,
+    descendants,
     is_one_sentence,
     keep_as_sample,
     kill_trainers,
@@ -68,6 +71,15 @@ def worker_processes(folder: Path) -> list[int]:
     servers = [pid for pid, command in children.items() if "multiprocessing.forkserver" in command]
     spawned = [pid for pid, command in children.items() if "multiprocessing.spawn" in command]
     return spawned + [pid for pid, (parent, _) in known.items() if parent in servers]
+
+
+def kill_workers(folder: Path) -> set[int]:
+    """Kill the workers of the trainer at work, as the kernel does when memory runs out; their process ids."""
+    killed = set(worker_processes(folder))
+    assert killed
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    return killed
 
 
 def is_running(pid: int) -> bool:
@@ -214,18 +226,53 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     assert run.result.train_seconds == pytest.approx(curves["seconds"].max())
 
 
-def test_a_killed_worker_interrupts_its_run_and_the_queue_goes_on(store, small_sample):
+def test_a_killed_worker_is_replaced_once_and_then_its_run_is_interrupted(store, small_sample):
+    """The kernel kills the largest process when memory runs out."""
     endless, waiting = queue(store, ENDLESS, Recipe("1", epochs=1, **SMALL))
     launcher.start(store)
     wait_for(lambda: store.artifact(endless, "checkpoint"))
-    for pid in worker_processes(store.path.parent):
-        os.kill(pid, signal.SIGKILL)
+    first = kill_workers(store.path.parent)
+    step = store.run(endless).step
+    wait_for(lambda: set(worker_processes(store.path.parent)) - first and store.run(endless).step > step)
+    assert store.run(endless).status == "running"
+    assert store.history([endless], "test")["epoch"].tolist()[:1] == [1], "it began anew"
+    kill_workers(store.path.parent)
     interrupted, trained = ended(store, endless, waiting)
     assert interrupted.status == "interrupted" and trained.status == "done"
-    assert is_one_sentence(interrupted.error) and "ended unexpectedly" in interrupted.error
-    assert store.resume(endless)
+    assert is_one_sentence(interrupted.error) and "memory" in interrupted.error and "signal 9" in interrupted.error
+    assert store.resume(endless)  # By whoever has freed some.
     step = interrupted.step
     wait_for(lambda: store.run(endless).step > step)
+
+
+def test_what_is_killed_while_it_waits_is_replaced_and_takes_no_run_with_it(store, small_sample):
+    """The worker, and the process from which the next one would be forked."""
+    finish(store, *queue(store, Recipe("0", epochs=1, **SMALL)))
+    trainer = trainer_at_work(store.path.parent)
+    waiting = descendants(trainer)
+    assert waiting
+    for pid in waiting:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(is_running(pid) for pid in waiting))
+    (run,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
+    assert run.status == "done" and only_trainer(store.path.parent) == trainer
+    assert "queued again" not in launcher.log_path(store.path).read_text()
+
+
+def test_a_trainer_that_is_told_to_end_leaves_nothing_behind(store, small_sample, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(short := Path(tempfile.mkdtemp(dir="/tmp"))))
+    try:
+        (endless,) = queue(store, ENDLESS)
+        launcher.start(store)
+        wait_for(lambda: store.artifact(endless, "checkpoint"))
+        assert list(short.glob("pymp-*")), "there is nothing to clean up"
+        os.kill(trainer_at_work(store.path.parent), signal.SIGTERM)
+        wait_for(lambda: not trainer_processes(store.path.parent))
+        assert not list(short.glob("pymp-*"))
+    finally:
+        shutil.rmtree(short)
+    run = store.run(endless)
+    assert run.status == "interrupted" and is_one_sentence(run.error)
 
 
 def test_no_worker_outlives_a_killed_trainer(store, small_sample):

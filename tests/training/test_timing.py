@@ -91,6 +91,20 @@ def test_each_is_compared_with_the_quickest():
     assert second.startswith("Model 1 takes 1.61 times as long per step as Model 0 (0.3 ms to 0.186 ms")
 
 
+@pytest.mark.parametrize(
+    "slow, quick, said",
+    [
+        (32.149, 1.4551, "22 times as long per step as B (32.1 ms to 1.46 ms"),  # The full figures give 22.1.
+        (1534, 999.6, "1.53 times as long per step as B (1.53 s to 1,000 ms"),
+        (2_000_400, 2, "1,000,000 times as long per step as B (2,000 s to 2 ms"),
+        (0.20049, 0.20001, "hardly longer per step than B (0.2 ms to 0.2 ms"),
+    ],
+)
+def test_the_figures_that_are_printed_give_the_ratio_that_is_printed(slow, quick, said):
+    (sentence,) = timing.sentences([timed("0", slow), timed("1", quick)], ["A", "B"])
+    assert sentence.startswith(f"A takes {said}")
+
+
 def test_what_is_not_slower_in_every_round_is_not_called_slower():
     (sentence,) = timing.sentences([timed("0", 1, 2, 3), timed("1", 1.1, 1.9, 3.3)], ["Model 0", "Model 1"])
     assert "can't be told apart" in sentence and "times as long" not in sentence
@@ -99,7 +113,7 @@ def test_what_is_not_slower_in_every_round_is_not_called_slower():
 def test_with_different_batches_epochs_are_compared():
     """128 images in 2 ms are less than 32 in 1 ms."""
     (sentence,) = timing.sentences([timed("0", 1), timed("0", 2, batch_size=128)], ["small", "large"])
-    assert sentence.startswith("small takes 2 times as long per epoch as large (1.88 s to 936 ms")
+    assert sentence.startswith("small takes 2.01 times as long per epoch as large (1.88 s to 936 ms")
 
 
 def test_one_alone():

@@ -39,7 +39,7 @@ def test_each_models_answer_is_explained_pixel_by_pixel(trained):
     assert len(sums) == len(ARCHITECTURES)
     for logit, start, sign, added in sums:
         total = float(start.replace("−", "-")) + float(added) * (1 if sign == "+" else -1)
-        assert total == pytest.approx(float(logit.replace("−", "-")), abs=0.11)  # Each is rounded.
+        assert total == pytest.approx(float(logit.replace("−", "-")), abs=1e-9)  # Of the figures as they are printed.
 
 
 def test_another_class_can_be_asked_about(trained):

@@ -1,0 +1,23 @@
+"""How often what answers on the Predict page is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fmnist.compare import ensemble
+from fmnist.data.files import DataError
+from fmnist.store.library import Group, Library
+from fmnist.ui import resources
+from fmnist.words import escape
+
+
+def say_how_good(library: Library, dataset: str, answering: Sequence[Group]) -> None:
+    """A line for each group of runs that answers together; nothing without the data."""
+    try:
+        labels = resources.dataset(dataset, library.own).test_labels
+    except DataError:
+        return
+    said = [f"- {escape(ensemble.say(library, group, labels))}" for group in answering]
+    st.caption("\n".join(["How good these answers are:\n", *said]))
