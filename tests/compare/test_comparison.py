@@ -30,8 +30,12 @@ def reference(library, real_data) -> Comparison:
     return Comparison(library, default_groups(library.groups("fashion-mnist", "reference")), real_data.test_labels)
 
 
-def logits_of(comparison: Comparison, library: Library, group: int) -> list[np.ndarray]:
-    return [library.logits(run).astype(np.float64) for run in comparison.groups[group].runs]
+def answers_of(comparison: Comparison, library: Library, group: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The logits and the predicted classes that are stored of each seed."""
+    return [
+        (library.logits(run).astype(np.float64), library.stores[run.source].predictions(run.id, run.recipe.epochs))
+        for run in comparison.groups[group].runs
+    ]
 
 
 def numbers(text: str) -> list[float]:
@@ -41,7 +45,7 @@ def numbers(text: str) -> list[float]:
 def test_means_and_intervals_are_scipys(reference, library, real_data):
     for index, (_, row) in enumerate(reference.tables[0].iterrows()):
         accuracies = [
-            np.mean(answers.argmax(axis=1) == real_data.test_labels) for answers in logits_of(reference, library, index)
+            np.mean(predicted == real_data.test_labels) for _, predicted in answers_of(reference, library, index)
         ]
         low, high = scipy.stats.t.interval(0.95, 4, np.mean(accuracies), scipy.stats.sem(accuracies))
         assert (row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]) == pytest.approx(
@@ -74,8 +78,8 @@ def test_class_scores_are_scikit_learns(reference, library, real_data):
     table = reference.class_table()
     for index, group in enumerate(reference.groups):
         scores = [
-            precision_recall_fscore_support(real_data.test_labels, logits.argmax(axis=1), zero_division=np.nan)
-            for logits in logits_of(reference, library, index)
+            precision_recall_fscore_support(real_data.test_labels, predicted, zero_division=np.nan)
+            for _, predicted in answers_of(reference, library, index)
         ]
         precision, recall, f1, _ = np.array(scores).swapaxes(0, 1)
         rows = table[table["group"] == group.title]
@@ -88,9 +92,9 @@ def test_class_scores_are_scikit_learns(reference, library, real_data):
 def test_confidence_is_a_hand_count_of_each_seed(reference, library, real_data):
     for index, sentence in enumerate(reference.calibrated()):
         seeds = []
-        for logits in logits_of(reference, library, index):
+        for logits, predicted in answers_of(reference, library, index):
             shares = scipy.special.softmax(logits, axis=1)
-            right = logits.argmax(axis=1) == real_data.test_labels
+            right = predicted == real_data.test_labels
             table = pd.DataFrame({"confidence": shares.max(axis=1), "right": right})
             table["bin"] = pd.cut(table["confidence"], np.linspace(0, 1, 16))
             bins = table.groupby("bin", observed=True).agg(
@@ -108,9 +112,9 @@ def test_selective_accuracy_is_the_mean_of_the_seeds(reference, library, real_da
     [trace] = [trace for trace in reference.selective().figure.data if trace.name == "Model 2"]
     place = int(np.searchsorted(trace.x, 0.8 - 1e-9))
     kept = []
-    for logits in logits_of(reference, library, 2):
+    for logits, predicted in answers_of(reference, library, 2):
         surest = np.argsort(-scipy.special.softmax(logits, axis=1).max(axis=1), kind="stable")[:8000]
-        kept.append(np.mean(logits.argmax(axis=1)[surest] == real_data.test_labels[surest]))
+        kept.append(np.mean(predicted[surest] == real_data.test_labels[surest]))
     assert trace.x[place] == pytest.approx(0.8, abs=1e-3) and trace.y[place] == pytest.approx(np.mean(kept), abs=1e-3)
     assert f"{100 * trace.y[place]:.1f}% of the 80% of which it is surest" in reference.selective().alt
 

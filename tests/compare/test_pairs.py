@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from fmnist.compare import pairs
 from fmnist.compare.pairs import Pair
 from fmnist.store.library import Group, Library, default_groups
+from fmnist.store.run import Run
 
 
 @pytest.fixture
@@ -29,8 +30,12 @@ def found(library, groups, real_data) -> list[Pair]:
 
 
 def seeds_of(group: Group, library: Library, labels: np.ndarray) -> np.ndarray:
-    """Accuracy of each seed, counted over the stored logits."""
-    return np.array([np.mean(library.logits(run).argmax(axis=1) == labels) for run in group.runs])
+    """Accuracy of each seed, counted over the stored classes."""
+    return np.array([np.mean(classes_of(run, library) == labels) for run in group.runs])
+
+
+def classes_of(run: Run, library: Library) -> np.ndarray:
+    return library.stores[run.source].predictions(run.id, run.recipe.epochs)
 
 
 def test_differences_are_scipys(found, library, real_data):
@@ -60,7 +65,7 @@ def test_differences_are_scipys(found, library, real_data):
 def test_flips_are_a_hand_count_and_their_p_that_of_statsmodels(found, library, real_data):
     for pair in found:
         assert pair.runs[0].recipe.seed == pair.runs[1].recipe.seed == 0
-        one, other = (library.logits(run).argmax(axis=1) == real_data.test_labels for run in pair.runs)
+        one, other = (classes_of(run, library) == real_data.test_labels for run in pair.runs)
         table = [[np.sum(one & other), np.sum(one & ~other)], [np.sum(~one & other), np.sum(~one & ~other)]]
         assert (pair.flips.only_first, pair.flips.only_second) == (table[0][1], table[1][0])
         assert pair.flips.p == pytest.approx(mcnemar(table, exact=True).pvalue)
