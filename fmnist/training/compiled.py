@@ -42,8 +42,9 @@ class CompiledGradients:
         self._classes = layers[-1].gives[0]
         self._weights = _zeros(weights)
         self._found = [_zeros(weights) for _ in range(parts)]
-        self._numbers = [_zeros(numbers) for _ in range(parts)]
-        self._deltas = [_zeros(numbers) for _ in range(parts)]
+        # For each thread, not for each part: what fits the cache is quicker.
+        self._numbers = [_zeros(numbers) for _ in range(threads)]
+        self._deltas = [_zeros(numbers) for _ in range(threads)]
         # The same numbers as the parameters are shaped. These may lie in memory in another order (channels_last).
         self._weight_views = _views(self._weights, self._parameters)
         self._found_views = _views(self._found[0], self._parameters)
@@ -57,11 +58,11 @@ class CompiledGradients:
         logits = np.empty((len(images), self._classes), np.float32)
         pixels, classes, share = images.numpy(), labels.numpy(), np.float32(1 / len(images))
 
-        def work(part: int, some: slice) -> None:
+        def work(thread: int, part: int, some: slice) -> None:
             kernels.part(
                 self._table,
-                self._numbers[part],
-                self._deltas[part],
+                self._numbers[thread],
+                self._deltas[thread],
                 self._weights,
                 self._found[part],
                 pixels[some],
@@ -82,27 +83,36 @@ class CompiledGradients:
         """Of float32 images (N, 1, 28, 28) in [0, 1], float32 (N, 10)."""
         logits, pixels = np.empty((len(images), self._classes), np.float32), images.numpy()
 
-        def work(part: int, some: slice) -> None:
-            kernels.answers(self._table, self._numbers[part], self._weights, pixels[some], logits[some])
+        def work(thread: int, part: int, some: slice) -> None:
+            kernels.answers(self._table, self._numbers[thread], self._weights, pixels[some], logits[some])
 
         self._in_parts(work, len(images))
         return logits
 
     @torch.no_grad()
-    def _in_parts(self, work: Callable[[int, slice], None], count: int) -> int:
-        """Have so many images worked on with the present weights; in how many parts that was done."""
+    def _in_parts(self, work: Callable[[int, int, slice], None], count: int) -> int:
+        """Have so many images worked on with the present weights; in how many parts that was done.
+
+        Args:
+            work: called with the number of a thread, the number of a part, and its images.
+        """
         for view, parameter in zip(self._weight_views, self._parameters, strict=True):
             view.copy_(parameter)
-        size = LANES * math.ceil(count / LANES / len(self._numbers))
+        size = LANES * math.ceil(count / LANES / len(self._found))
         parts = [slice(first, min(first + size, count)) for first in range(0, count, size)]
+        threads = len(self._numbers)
+
+        def work_off(thread: int) -> None:
+            for part in range(thread, len(parts), threads):
+                work(thread, part, parts[part])
+
         if self._others:
-            others = [self._others.submit(work, part, parts[part]) for part in range(1, len(parts))]
-            work(0, parts[0])
+            others = [self._others.submit(work_off, thread) for thread in range(1, threads)]
+            work_off(0)
             for other in others:
                 other.result()
         else:
-            for part, some in enumerate(parts):
-                work(part, some)
+            work_off(0)
         return len(parts)
 
 

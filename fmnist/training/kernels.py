@@ -241,32 +241,42 @@ def _weight_gradients(inputs, deltas, kernels, bias):
 @_compile
 def _pool(inputs, outputs):
     """The largest of 2 x 2 pixels; a row or column that is left over is left out."""
+    inputs, outputs = _pixels(inputs), _pixels(outputs)
     for c in range(outputs.shape[0]):
-        for h in range(outputs.shape[1] - 2):
-            upper, lower, out = inputs[c, 2 * h + 1], inputs[c, 2 * h + 2], outputs[c, h + 1]
-            for w in range(outputs.shape[2] // LANES - 2):
+        for h in range(1, outputs.shape[1] - 1):
+            for w in range(1, outputs.shape[2] - 1):
+                upper, lower, out = inputs[c, 2 * h - 1], inputs[c, 2 * h], outputs[c, h, w]
+                first, second, third, fourth = upper[2 * w - 1], upper[2 * w], lower[2 * w - 1], lower[2 * w]
                 for n in range(LANES):
-                    i = (2 * w + 1) * LANES + n
-                    out[(w + 1) * LANES + n] = max(max(upper[i], upper[i + LANES]), max(lower[i], lower[i + LANES]))
+                    above = second[n] if second[n] > first[n] else first[n]
+                    below = fourth[n] if fourth[n] > third[n] else third[n]
+                    out[n] = below if below > above else above
 
 
 @_compile
 def _unpool(inputs, outputs, deltas, back):
     """The gradient goes to the first of the four pixels that is the largest, as PyTorch has it."""
+    inputs, outputs, deltas, back = _pixels(inputs), _pixels(outputs), _pixels(deltas), _pixels(back)
     one = np.float32(1)
     for c in range(outputs.shape[0]):
-        for h in range(outputs.shape[1] - 2):
-            upper, lower, out, delta = inputs[c, 2 * h + 1], inputs[c, 2 * h + 2], outputs[c, h + 1], deltas[c, h + 1]
-            back_upper, back_lower = back[c, 2 * h + 1], back[c, 2 * h + 2]
-            for w in range(outputs.shape[2] // LANES - 2):
+        for h in range(1, outputs.shape[1] - 1):
+            upper, lower, to_upper, to_lower = (
+                inputs[c, 2 * h - 1], inputs[c, 2 * h], back[c, 2 * h - 1], back[c, 2 * h]
+            )  # fmt: skip
+            for w in range(1, outputs.shape[2] - 1):
+                i, j, out, delta = 2 * w - 1, 2 * w, outputs[c, h, w], deltas[c, h, w]
                 for n in range(LANES):
-                    i, j = (2 * w + 1) * LANES + n, (w + 1) * LANES + n
-                    is_first = np.float32(upper[i] == out[j])
-                    is_second = np.float32(upper[i + LANES] == out[j]) * (one - is_first)
-                    is_third = np.float32(lower[i] == out[j]) * (one - is_first) * (one - is_second)
-                    back_upper[i], back_upper[i + LANES] = delta[j] * is_first, delta[j] * is_second
-                    back_lower[i] = delta[j] * is_third
-                    back_lower[i + LANES] = delta[j] * (one - is_first - is_second - is_third)
+                    first = np.float32(upper[i, n] == out[n])
+                    second = np.float32(upper[j, n] == out[n]) * (one - first)
+                    third = np.float32(lower[i, n] == out[n]) * (one - first) * (one - second)
+                    to_upper[i, n], to_upper[j, n] = delta[n] * first, delta[n] * second
+                    to_lower[i, n], to_lower[j, n] = delta[n] * third, delta[n] * (one - first - second - third)
+
+
+@_compile
+def _pixels(layer):
+    """(C, H + 2, (W + 2) * LANES) -> (C, H + 2, W + 2, LANES)."""
+    return layer.reshape((layer.shape[0], layer.shape[1], layer.shape[2] // LANES, LANES))
 
 
 @_compile
