@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunStatus
+from mlflow.entities import LifecycleStage, Metric, Param, RunStatus
 from mlflow.exceptions import MlflowException
 
 from fmnist.export import ExportError, weights
@@ -38,13 +38,19 @@ def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
         A sentence for each run: logged, or there already.
 
     Raises:
-        ExportError: it can't be reached, or takes no runs; a run that broke off is taken back.
+        ExportError: it can't be reached, takes no runs, or has deleted the experiment; a run that broke off is taken
+            back.
     """
     for noisy in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     with _explained(tracking_uri):
         client = MlflowClient(tracking_uri=tracking_uri)
         found = client.get_experiment_by_name(experiment)
+        if found and found.lifecycle_stage == LifecycleStage.DELETED:
+            raise ExportError(
+                f"MLflow's experiment {experiment!r} is deleted there: bring it back (mlflow experiments restore "
+                f"--experiment-id {found.experiment_id}), or name another one with --experiment."
+            )
         place = found.experiment_id if found else client.create_experiment(experiment)
         return [_log_once(client, place, chosen, run) for run in chosen.runs]
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fmnist import settings
@@ -20,6 +20,7 @@ State = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
 """Of the store's file and of SQLite's log beside it: what changes when they do; None where there is none."""
 
 BUSY_SECONDS = 10  # To wait for another process that writes.
+MIN_UNUSED, MIN_SHARE_UNUSED = 10**6, 0.25  # Bytes, and share of the file, for which it is written anew.
 
 
 class StoreError(Exception):
@@ -239,6 +240,8 @@ class Database:
                     sqlite3.SQLITE_CANTOPEN: f"{place} can't be opened or made: check that its folder can be written, "
                     "or choose another place with FMNIST_RUNS.",
                     sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
+                    sqlite3.SQLITE_PROTOCOL: f"{place} can't be locked as is needed: its folder seems to lie on a "
+                    "network drive. Choose one of this machine with FMNIST_RUNS.",
                     sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
                 }.get(code, f"{place} can't be used: {reason(error)}.")
             ) from error
@@ -278,6 +281,20 @@ class Database:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _give_space_back(self) -> None:
+        """Make the file smaller where that pays: it stays as large as it was, and what is unused is filled first.
+
+        For the time of it others can't write.
+        """
+        with self._mutex, suppress(sqlite3.Error):  # Others are reading, or the disk has no room for a copy: next time.
+            unused, pages, size = (
+                self._db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("freelist_count", "page_count", "page_size")
+            )
+            if unused * size >= MIN_UNUSED and unused >= MIN_SHARE_UNUSED * pages:
+                self._db.execute("VACUUM")
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         with self._mutex:

@@ -208,7 +208,11 @@ class Store(RunQueue):
 
     def delete(self, id: int) -> bool:
         """Delete a run with its curves and weights. A queued or running one has to be stopped first, but for a damaged
-        one that is queued, which no trainer takes."""
+        one that is queued, which no trainer takes. While nothing is trained, the disk gets the space back."""
         active = [Status.RUNNING] if self.damage(id) else ACTIVE
         with self._write() as db:
-            return bool(db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {listed(active)}", (id,)).rowcount)
+            gone = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {listed(active)}", (id,)).rowcount
+            idle = not db.execute(f"SELECT 1 FROM runs WHERE status IN {listed(ACTIVE)} LIMIT 1").fetchone()
+        if gone and idle:  # A trainer does not wait long for others.
+            self._give_space_back()
+        return bool(gone)

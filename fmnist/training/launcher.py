@@ -6,10 +6,11 @@ when it is gone, however it went.
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ if sys.platform != "win32":
 LOOK_SECONDS = 0.2  # To wait for others who hold the lock for a moment, to see whether there is a scheduler.
 EXPECTED = "trainer_files"  # The setting of the store in which `expected_files` stands.
 
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system says that has no locks."""
 LEFT = {False: Status.INTERRUPTED, True: Status.CANCELLED}
 """What becomes of a running run that is left behind, by whether it was told to stop: `Store.interrupt_running`."""
 
@@ -58,7 +61,12 @@ def held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
     except Timeout:
         yield False
         return
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
+        if not isinstance(error, OSError) or error.errno in NO_LOCKS:
+            raise StoreError(
+                f"Nothing can be locked in {Path(lock.lock_file).parent}: it seems to lie on a network drive. "
+                "Choose a folder of this machine with FMNIST_RUNS."
+            ) from error
         raise StoreError(
             f"{Path(lock.lock_file).parent} can't be written ({reason(error)}): "
             "nothing can be trained there. Choose another place with FMNIST_RUNS."
@@ -77,18 +85,21 @@ def is_alive(store: Store) -> bool:
     """
     path = Path(lock(store.path).lock_file)
     try:
-        if sys.platform == "win32":
-            with held(FileLock(path)) if path.exists() else nullcontext(True) as free:
-                return not free
         with path.open("rb") as file:
-            # Shared, so that nobody who asks takes another who asks for a scheduler.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
+            if sys.platform != "win32":
+                # Shared, so that nobody who asks takes another who asks for a scheduler.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        with held(FileLock(path)) as free:
+            return not free
     except BlockingIOError:
         return True
     except (FileNotFoundError, NotADirectoryError):  # None has ever worked here.
         return False
     except OSError as error:
+        if error.errno in NO_LOCKS:
+            with held(FileLock(path)) as free:  # Which does without, where it can.
+                return not free
         raise StoreError(
             f"It can't be told whether a trainer works on {store.path} ({error.strerror or error}: {path})."
         ) from error

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -90,7 +91,21 @@ def connect(address: str) -> None:
             },
         )
     except (ConnectionError, exceptions.RayError, RuntimeError, ValueError) as error:
-        raise ClusterError(f"The Ray cluster at {address} can't be used ({reason(error)}).") from error
+        raise ClusterError(f"The Ray cluster at {address} {_refusal(error)}.") from error
+
+
+def _refusal(error: BaseException) -> str:
+    """Why a cluster does not take us, with what would help: the end of a sentence."""
+    if str(error).startswith("Version mismatch"):
+        found = re.findall(r"Ray: (\S+)\s+Python: (\S+)", str(error))
+        if len(found) == 2:
+            (its_ray, its_python), (our_ray, our_python) = found
+            return (
+                f"runs Ray {its_ray} on Python {its_python}, and this program Ray {our_ray} on Python {our_python}: "
+                "both have to be the same. Install the cluster's here (pip install "
+                f"'ray=={its_ray}', in an environment of Python {its_python}), or these there"
+            )
+    return f"can't be used ({reason(error)})"
 
 
 def _end_with(head: str) -> None:

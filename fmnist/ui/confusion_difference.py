@@ -81,9 +81,10 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
         ("flips", before.item.id, after.item.id, cell),
         lambda: confusion.flips(library, before, after, images.test_labels, cell),
     )
+    title = escape(after.item.title)
     words = {
-        "fixed": f"Put right by {after.item.title}",
-        "broken": f"Broken by {after.item.title}",
+        "fixed": f"Put right by {title}",
+        "broken": f"Broken by {title}",
         "alike": "Recognised by both" if cell[0] == cell[1] else "Wrong alike",
         "moved": "Wrong in both, otherwise",
     }

@@ -14,7 +14,7 @@ from fmnist.predict.conversion import to_png
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import picture_config
 from fmnist.ui.image_tiles import image_tiles
-from fmnist.words import listed
+from fmnist.words import escape, listed
 
 IMAGES_AT_ONCE = 48
 CLOSE = 8  # The larger view shows each pixel of an image as so many.
@@ -138,11 +138,11 @@ def show_probabilities(library: Library, answers: Answers, name: str, index: int
     label, info = answers.answer[index], answers.item.info
     seeds = confusion.probabilities(library, answers.item, np.array([index]))
     if seeds is None:
-        st.markdown(f"{name}  \n**{info.classes[label]}**")
+        st.markdown(f"{escape(name)}  \n**{info.classes[label]}**")
         st.caption("How sure it was is known of its end alone.")
         return
     mean, spread = confusion.mean_and_spread(seeds[:, 0])
-    st.markdown(f"{name}  \n**{info.classes[label]}**, {mean[label]:.0%}")
+    st.markdown(f"{escape(name)}  \n**{info.classes[label]}**, {mean[label]:.0%}")
     largest = sorted(range(len(mean)), key=lambda i: (-mean[i], i != label))
     st.plotly_chart(
         charts.probabilities(mean, int(label), answers.item.model, info.short, spread),

@@ -73,11 +73,13 @@ def choose_one(
 ) -> Answers:
     """One of those compared, known by the id of its item; its title is for people, and for the address."""
     known = {answers.item.id: answers for answers in shown}
+    chosen_before = key in st.session_state
     settle_address(key, {id: (answers.item.group, answers.item.title) for id, answers in known.items()}, None)
+    settled = key in st.session_state and not chosen_before  # A default beside it would be warned of.
     chosen = place.selectbox(
         label,
         list(known),
-        min(index, len(known) - 1),
+        0 if settled else min(index, len(known) - 1),
         key=key,
         format_func=lambda id: known[id].item.title,
         bind="query-params",

@@ -16,6 +16,7 @@ from fmnist.store.library import Group, Library, default_groups
 from fmnist.ui import confusion_images
 from fmnist.ui.confusion_images import TOGETHER, from_the_start, order
 from fmnist.ui.possible_wrong_labels import SUSPECTS, show_suspects
+from fmnist.words import escape
 
 
 def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
@@ -31,7 +32,7 @@ def show_patterns(library: Library, shown: list[Answers], groups: list[Group], i
         st.info("Not all seeds have kept their answers after this epoch.", icon=":material/history_toggle_off:")
         return
     together = f" {TOGETHER}" if any(answers.seeds > 1 for answers in asked) else ""
-    st.markdown(f"**{chosen}:** {len(found):,} of {len(images.test_labels):,} images.")
+    st.markdown(f"**{escape(chosen)}:** {len(found):,} of {len(images.test_labels):,} images.")
     if pattern.is_division:
         st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
         confusion_images.show(library, found, asked, images, lambda part: tallies(asked[0], part))

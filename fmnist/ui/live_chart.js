@@ -6,7 +6,7 @@
 const PANELS = { accuracy: "Accuracy", loss: "Loss (cross-entropy)" };
 const NARROW = 480; // pixels
 const MAX_MARKS = 40; // On a line: more would hide it.
-const LONG = 20000; // Characters of points in a message, after which the server is told what need not come again.
+const LONG = 8000; // Characters of points in a message, after which the server is told what need not come again.
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".live");

@@ -511,6 +511,12 @@ def test_an_mlflow_server_has_each_run_once_with_its_numbers(chosen, tmp_path):
         client.set_terminated(logged[chosen.runs[0].address].info.run_id, "FAILED")
         assert "logged as run" in log(chosen, url, "ours")[0]
         assert len(client.search_runs([place])) == len(chosen.runs)
+        client.delete_experiment(place)
+        with pytest.raises(
+            ExportError, match=f"'ours' is deleted there.*--experiment-id {place}.*--experiment"
+        ) as gone:
+            log(chosen, url, "ours")
+        assert is_one_sentence(gone.value)
 
 
 @pytest.mark.parametrize("uri", ["http://me:secret@127.0.0.1:9", "nonsense://there"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import making
 from helpers.making import finished_run, three_models
-from helpers.ui import CONFUSION, again, charts, says, visit
+from helpers.ui import CONFUSION, again, charts, says, shown, visit
 from streamlit.testing.v1 import AppTest
 
 from fmnist.data.catalog import CLOTHES
@@ -146,7 +146,7 @@ def test_who_is_right_where_shows_the_images_of_a_hand_count(pattern, store, sma
     }[pattern]
     assert expected.any()
     at = confusion_page(view="Who is right where", pattern=pattern)
-    assert says(at, f"**{pattern}:** {expected.sum()} of 100 images.")
+    assert f"**{pattern}:** {expected.sum()} of 100 images." in shown(at, "markdown")
     assert {*shown_images(at)} == {*np.flatnonzero(expected)}
     assert not charts(at), "the matrices are worked out though they are not shown"
 

@@ -15,6 +15,8 @@ from fmnist.words import exact
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
+BOTH = {"runs-sample-own": ["all-3", "all-1"]}
+"""Both of two groups with two seeds each, the newer first."""
 RATES = (0.0031622776601683795, 0.00316228, 0.0005)
 """The first two are the same to six digits."""
 
@@ -106,11 +108,19 @@ def test_what_was_chosen_stays_when_its_title_becomes_another(swept, store, smal
     assert at.selectbox(key="of").value == second.id
 
 
-@pytest.mark.parametrize("page", [HOME, COMPARE, CONFUSION, PREDICT])
-def test_the_name_of_a_device_is_shown_as_it_is(page, store, small_sample, linkless):
+@pytest.mark.parametrize(
+    "page, query",
+    [
+        *((page, {}) for page in (HOME, COMPARE, CONFUSION, PREDICT)),
+        (CONFUSION, BOTH | {"cells": "Difference", "to": "all-3", "true": "Bag", "predicted": "Bag"}),
+        (CONFUSION, BOTH | {"view": "Who is right where"}),
+    ],
+)
+def test_the_name_of_a_device_is_shown_as_it_is(page, query, store, small_sample, linkless):
     for device in ("A GPU", "![x](http://127.0.0.1/x.png)"):  # The newest one is shown first.
         for seed in (0, 1):
             finished_run(store, Recipe("0", seed, "sample"), small_sample, device=device, machine=device, weights=True)
-    at = visit(page, **SAMPLE)
+    at = visit(page, **SAMPLE, **query)
+    options = [option.content for group in at.get("button_group") for option in group.proto.options]
     said = texts(at, "title", "markdown", "caption", "info", "warning", "error")
-    assert not [text for text in said if "![x](" in text]
+    assert not [text for text in said if "![x](" in text] and not [option for option in options if "![x](" in option]

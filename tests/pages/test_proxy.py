@@ -190,6 +190,55 @@ def test_curves_grow_while_somebody_looks(proxy, visitor, small_data):
     visitor.check()
 
 
+LAST_STEP = """
+() => {
+  const line = document.querySelector(".live .accuracy.js-plotly-plot")?.data?.find(({ mode }) => mode === "lines");
+  return line ? [line.x.length, line.x[line.x.length - 1]] : [0, 0];
+}
+"""
+
+
+def test_of_a_long_run_only_new_points_come_to_a_browser_that_has_the_others(proxy, visitor, small_data):
+    def points(first: int, count: int) -> list[Point]:
+        return [Point("train", step, 1, step / 10, 1 + step % 7, step % 5 / 5) for step in range(first, first + count)]
+
+    def drawn(step: int) -> bool:
+        page.wait_for_timeout(100)
+        count, last = page.evaluate(LAST_STEP)
+        return last == step and 250 < count <= 1000
+
+    with closing(Store(proxy.runs / "fmnist.db")) as store:
+        id = running_run(store, Recipe("2", 10, "sample", 1_000), small_data, alone=True)
+        store.record(id, points(100, 5_000), images_per_second=100.0, artifacts={})
+        frames: list[int] = []  # The sizes of those that hold the chart.
+
+        def note(frame: bytes) -> None:
+            frames.extend([len(frame)] if b"fmnist_live" in frame else [])
+
+        visitor.page.on("websocket", lambda connection: connection.on("framereceived", note))
+        page = visitor.open("Train")
+        wait_for(lambda: drawn(5_099))
+        assert frames[0] > 20_000
+        # The browser says what it has, and the page answers that.
+        wait_for(lambda: page.wait_for_timeout(100) or frames[-1] < 20_000)
+        frames.clear()
+        zoomed = page.evaluate(
+            "window.fmnistPlotly.relayout(document.querySelector('.live .accuracy'), {'xaxis.range': [5, 9]}).then("
+            "(chart) => (window.kept = chart).layout.xaxis.range)"
+        )
+        for step in range(5_100, 5_130, 10):
+            store.record(id, points(step, 10), images_per_second=100.0, artifacts={})
+            wait_for(lambda last=step + 9: drawn(last))
+        assert frames and max(frames) < 20_000, "more came than the component and some points"
+        assert page.evaluate("window.kept.isConnected && window.kept.layout.xaxis.range") == zoomed
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
+        page.get_by_text("What do they learn from?").wait_for()
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Train").click()
+        wait_for(lambda: drawn(5_129))  # A new chart, which has nothing yet.
+        store.finish(id, "cancelled")
+    visitor.check()
+
+
 @dataclass(frozen=True)
 class Prefixed:
     """The dashboard as the world sees it below a prefix that nginx strips."""

@@ -510,3 +510,60 @@ def test_a_store_of_an_older_version_is_upgraded_after_a_copy(store, small_data)
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
         assert db.execute("SELECT key FROM runs").fetchall() == [(run.key,)]
         assert "cluster" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
+
+
+def test_a_network_drive_that_has_no_locks_is_said_to_be_the_reason(store):
+    error = sqlite3.OperationalError("locking protocol")
+    error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL  # What SQLite raises there, and can't be had here.
+    with pytest.raises(StoreError, match="network drive") as refused, store._explained():
+        raise error
+    assert is_one_sentence(refused.value) and "FMNIST_RUNS" in str(refused.value)
+
+
+def with_weights(store: Store, count: int, megabytes: int) -> list[int]:
+    """Runs that are stopped, with something large."""
+    ids = [id for seed in range(count) for id in add(store, Recipe("0", seed))]
+    for id in ids:
+        store.claim()
+        store.record(id, [], images_per_second=None, artifacts={"checkpoint": os.urandom(megabytes * 10**6)})
+        store.finish(id, Status.CANCELLED)
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return ids
+
+
+def test_what_is_deleted_frees_its_space_on_the_disk(store):
+    first, second, third = with_weights(store, 3, megabytes=2)
+    assert store.path.stat().st_size > 6e6
+    store.delete(first)
+    assert 4e6 < store.path.stat().st_size < 4.5e6
+    [waiting] = add(store, Recipe("1"))
+    store.delete(second)
+    assert store.path.stat().st_size > 4e6, "whoever trains would have to wait"
+    store.request_stop([waiting])
+    store.delete(third)
+    assert store.path.stat().st_size < 1e6
+    assert [run.id for run in store.runs()] == [waiting]
+
+
+def test_a_store_in_which_somebody_reads_is_not_rewritten_and_the_run_is_deleted_all_the_same(store):
+    first, _ = with_weights(store, 2, megabytes=2)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+        store._db.execute("PRAGMA busy_timeout = 0")
+        assert store.delete(first)
+        assert reader.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+    assert len(store.runs()) == 1
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_store_that_is_gone_takes_nothing_more(store, how):
+    [id] = add(store, Recipe("0"))
+    for path in store.path.parent.glob("fmnist.db*"):
+        path.unlink() if how == "deleted" else path.rename(path.with_suffix(".moved"))
+    if how == "replaced":
+        Store(store.path).close()
+    for use in (lambda: store.run(id), lambda: store.set_setting("a", "b"), lambda: store.claim()):
+        with pytest.raises(StoreError, match="The store is gone") as refused:
+            use()
+        assert is_one_sentence(refused.value) and str(store.path) in str(refused.value)

@@ -76,6 +76,18 @@ def queue(store: Store, *recipes: Recipe) -> list[int]:
     return [id for id, _ in store.enqueue(keyed, store.path.parent, cluster=os.environ["FMNIST_RAY_ADDRESS"])]
 
 
+def test_a_cluster_of_another_version_says_which_would_help(monkeypatch):
+    from ray._private.utils import check_version_info
+
+    of_another = {"ray_version": "2.9.0", "python_version": "3.10.1"}
+    monkeypatch.setattr(ray_cluster.ray, "init", lambda **_: check_version_info(of_another, "10.0.0.1"))
+    with pytest.raises(ClusterError) as refused:
+        ray_cluster.connect("auto")
+    assert is_one_sentence(refused.value)
+    assert "runs Ray 2.9.0 on Python 3.10.1, and this program Ray" in str(refused.value)
+    assert "pip install 'ray==2.9.0'" in str(refused.value)
+
+
 def test_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
     nodes.add("node-b")
     recipes = [Recipe(model, seed, **LONG) for model, seeds in (("0", 2), ("2", 3)) for seed in range(seeds)]
