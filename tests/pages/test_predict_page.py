@@ -226,10 +226,11 @@ def test_the_accuracy_beside_a_table_of_answers_is_that_of_what_answers(store, s
     right = np.mean(shares.argmax(axis=1) == small_data.test_labels)
     assert says(at, f"Model 0, mean of 3 seeds\\: {right:.1%} of the test images right")
     [group] = Library(store, None).groups("fashion-mnist")
-    pixels = np.stack([predict_table.converted(to_png(small_data.test_images[0], 8), "fashion-mnist")[0]])
+    pictures = [to_png(small_data.test_images[0], 8), to_png(small_data.test_images[1])]
+    pixels = np.stack([predict_table.converted(picture, "fashion-mnist")[0] for picture in pictures])
     from fmnist.predict import prediction
 
-    [answer] = prediction.probabilities(Library(store, None), group, pixels).mean(axis=0)
+    [answer, _] = prediction.probabilities(Library(store, None), group, pixels).mean(axis=0)
     assert at.dataframe[0].value["Model 0, probability"][0] == answer.max()  # With every digit, as it is downloaded.
 
 
