@@ -166,7 +166,7 @@ def watch_learning(browser: Browser, dashboard: Server, epochs: int) -> dict[str
     ):
         page.wait_for_timeout(1000)
         frames.sizes.clear()
-        least = epochs * (SEEDS if "test" in what else SEEDS * min(REPORTS, 250 // epochs or 1))
+        least = SEEDS * (epochs if "test" in what else min(500, epochs * REPORTS))  # More than the other has.
         started = time.perf_counter()
         button.click()
         page.wait_for_function(CHARTS, arg=least, polling=20, timeout=120_000)
