@@ -299,8 +299,8 @@ def _call(function: Callable[[Places], int | None], places: Places) -> int | Non
                 say(say_damaged(source, id, what))
         if count := places.rounded():
             say(
-                f"{count} run{'s' if count > 1 else ''} of an earlier version: accuracy may be a few hundredths of a point off. "
-                "python -m fmnist verify counts again, from the weights, where the test images are at hand."
+                f"{count} run{'s' if count > 1 else ''} of an earlier version: accuracy may be a few hundredths of a "
+                "point off. python -m fmnist verify counts again, from the weights, where the test images are at hand."
             )
 
 
