@@ -126,7 +126,7 @@ def test_a_trainer_takes_what_is_queued_while_it_lives(warm, small_data):
 
 def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sample, monkeypatch):
     monkeypatch.setattr(scheduler, "slots", lambda: 3)
-    recipes = [Recipe(model, seed, epochs=2, **SMALL) for seed in range(5) for model in ("0", "2")]
+    recipes = [Recipe(model, seed, epochs=1, **SMALL) for seed in range(4) for model in ("0", "2")]
     ids = queue(store, *recipes)
     together: set[tuple[str, int]] = set()
 
@@ -142,7 +142,9 @@ def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sampl
     assert max(count for _, count in together) == 3
     for recipe, id in zip(recipes, ids, strict=True):
         run = store.run(id)
-        assert run.status == "done" and run.result.at_once in (1, 2, 3) and run.threads == 1
+        assert run.status == "done" and run.result.at_once in (1, 2, 3)
+        # One that begins when two others have ended at once has room for two threads.
+        assert run.threads == 1 or run.result.at_once < 3
         *_, alone = loop.train(recipe, small_sample)
         assert same_weights(store.weights(id), alone.weights)
         assert np.array_equal(store.logits(id), alone.logits)
