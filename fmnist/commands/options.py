@@ -189,6 +189,14 @@ class Places:
             return self.library.damaged()
         return []
 
+    def rounded(self) -> int:
+        """How many runs of the store, if it was opened, are `Run.rounded`."""
+        if "library" not in vars(self):
+            return 0
+        with suppress(StoreError):
+            return len(self.library.own.rounded_ids())
+        return 0
+
     @cached_property
     def load(self) -> Callable[[str], Dataset]:
         """Gives the data set with a name; each is read once. Where it is missing, the error says how to get it."""
@@ -289,6 +297,11 @@ def _call(function: Callable[[Places], int | None], places: Places) -> int | Non
         for source, id, what in places.damaged():
             if (source, id) != refused:
                 say(say_damaged(source, id, what))
+        if count := places.rounded():
+            say(
+                f"{count} run{'s' if count > 1 else ''} of an earlier version: accuracy may be a few hundredths of a "
+                "point off. python -m fmnist verify counts again, from the weights, where the test images are at hand."
+            )
 
 
 def _full_ids(names: list[str]) -> list[str]:

@@ -233,7 +233,7 @@ def check(source: Source, seconds: float | None = None) -> list[Answer]:
     try:
         process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
     except OSError as error:
-        return [{"fault": f"{source.name} can't be tried: no process can be started ({error.strerror or error})."}]
+        return [{"fault": f"{source.name} can't be tried: no process can be started ({reason(error)})."}]
     try:
         code = process.wait(seconds)
     finally:

@@ -101,7 +101,7 @@ def is_alive(store: Store) -> bool:
             with held(FileLock(path)) as free:  # Which does without, where it can.
                 return not free
         raise StoreError(
-            f"It can't be told whether a trainer works on {store.path} ({error.strerror or error}: {path})."
+            f"It can't be told whether a trainer works on {store.path} ({reason(error)}: {path})."
         ) from error
 
 

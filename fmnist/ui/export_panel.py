@@ -21,7 +21,7 @@ from fmnist.export import FORMATS, TRACKING_URI, ExportError, Format, csv_file
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui.chart_display import choose_picture_format
-from fmnist.words import escape
+from fmnist.words import escape, reason
 
 MAX_RUNS = 40
 """At once from a page: the answers of so many runs are some 30 MB, which lie in the server's memory."""
@@ -148,7 +148,7 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
         place = tempfile.TemporaryDirectory(prefix="fmnist-export-")
     except OSError as error:
         raise ExportError(
-            f"The server has no folder for temporary files ({error.strerror or error}): name one with TMPDIR."
+            f"The server has no folder for temporary files ({reason(error)}): name one with TMPDIR."
         ) from error
     with place as temporary, _turn():
         folder = Path(temporary) / "files"

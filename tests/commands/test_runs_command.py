@@ -146,21 +146,17 @@ def test_a_training_that_was_stopped_goes_on_by_the_command_that_it_names(store,
     assert store.history(begun, "test").groupby("run").first().equals(before)
 
 
-def test_without_an_id_what_was_interrupted_is_resumed(fmnist, store, small_sample):
+def test_without_an_id_what_was_interrupted_or_left_behind_by_a_killed_trainer_is_resumed(fmnist, store, small_sample):
     for seed, status in enumerate(("interrupted", "cancelled", "failed")):
         ended_run(store, Recipe("0", seed, "sample", 2, device="cpu"), small_sample, status)
+    running_run(store, Recipe("0", 3, "sample", 2, device="cpu"), small_sample)
+    assert store.run(4).status == "running"
     answer = fmnist("runs", "resume", "--quiet", "--format", "json")
     assert (answer.code, answer.err) == (0, "")
-    assert [(row["id"], row["status"]) for row in json.loads(answer.out)] == [(1, "done")]
-    assert [run.status for run in store.runs()] == ["done", "cancelled", "failed"]
+    assert [(row["id"], row["status"]) for row in json.loads(answer.out)] == [(1, "done"), (4, "done")]
+    assert [run.status for run in store.runs()] == ["done", "cancelled", "failed", "done"]
     nothing = fmnist("runs", "resume")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "fmnist: no run was interrupted.\n")
-
-
-def test_what_a_killed_trainer_left_behind_is_resumed(fmnist, store, small_sample):
-    running_run(store, Recipe("0", 0, "sample", 2, device="cpu"), small_sample)
-    assert store.run(1).status == "running"
-    assert fmnist("runs", "resume").code == 0 and store.run(1).status == "done"
 
 
 def test_what_cannot_be_resumed(fmnist, store, small_sample):

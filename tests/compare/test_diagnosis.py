@@ -162,6 +162,9 @@ def test_images_for_which_nothing_is_chosen():
     never, undecided = find(logits, model="1")
     assert "Class 0 (T-shirt/top) is predicted only where all logits are equal" in never.sentence
     assert undecided.kind == "undecided" and "For 70 of 1,000 images all logits are equal" in undecided.sentence
+    before_rounding = np.where(np.arange(1000) < 30, 5, metrics.predict(logits))  # Some of them were not equal.
+    *_, undecided = find(logits, model="1", predictions=before_rounding)
+    assert "For 40 of 1,000 images all logits are equal" in undecided.sentence
 
 
 def test_a_class_without_images_need_not_be_predicted():

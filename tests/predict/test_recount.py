@@ -163,6 +163,15 @@ def test_a_read_only_dashboard_shows_an_older_store_and_leaves_it(old, monkeypat
     assert old.read_bytes() == before
 
 
+def test_other_commands_say_that_it_can_be_done(old, fmnist):
+    answer = fmnist("runs", "list")
+    assert answer.code == 0 and is_one_sentence(answer.err.strip())
+    assert answer.err.startswith(
+        "fmnist: 2 runs of an earlier version: accuracy may be a few hundredths of a point off. "
+    )
+    assert fmnist("verify").code == 0 and fmnist("runs", "list").err == ""
+
+
 def test_commands_that_read_weights_have_it_done_first(old, kept, fmnist, tmp_path):
     answer = fmnist("verify", 1, 2)
     assert answer.code == 0 and answer.out.count(": agrees (") == 2

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fmnist.compare import charts, confusion
+from fmnist.compare.confusion import Item
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import library as library_module
 from fmnist.store.arrays import pack
@@ -166,3 +169,21 @@ def test_what_follows_from_finished_runs_is_worked_out_once_until_there_are_othe
 def test_a_curve_can_be_asked_for_by_its_split(library):
     run = library.own.run(done(library.own, Recipe("1")))
     assert len(library.history([run], "train")) == 1 and library.history([run], "test").empty
+
+
+def test_what_is_predicted_is_not_read_off_rounded_logits(library):
+    """All logits are equal, as after rounding: the stored class counts, here and in the matrix, and has the full colour
+    in the picture."""
+    id = done(library.own, Recipe("1"))
+    with library.own._write() as db:
+        alike, sevens = pack(np.ones((3, 10), np.float16)), pack(np.full(3, 7, np.uint8))
+        for name, data in (("logits", alike), ("predictions/3", sevens)):
+            db.execute("UPDATE artifacts SET data = ? WHERE run = ? AND name = ?", (data, id, name))
+    run = library.own.run(id)
+    assert library.predictions(run).tolist() == [7, 7, 7]
+    item = Item("1", "Model 1", library.groups("fashion-mnist")[0], (run,))
+    found = confusion.answers(library, item, np.array([7, 7, 1]))
+    assert (found.correct, found.answer.tolist(), found.matrix[1, 7]) == (2, [7, 7, 7], 1)
+    mean = confusion.mean_probabilities(library, item, np.array([0]))[0]
+    [bars] = charts.probabilities(mean, int(found.answer[0]), "1", tuple("abcdefghij")).data
+    assert [color == ARCHITECTURES["1"].color for color in bars.marker.color] == [label == 7 for label in range(10)]

@@ -126,7 +126,7 @@ def test_a_trainer_takes_what_is_queued_while_it_lives(warm, small_data):
 
 def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sample, monkeypatch):
     monkeypatch.setattr(scheduler, "slots", lambda: 3)
-    recipes = [Recipe(model, seed, epochs=2, **SMALL) for seed in range(5) for model in ("0", "2")]
+    recipes = [Recipe(model, seed, epochs=1, **SMALL) for seed in range(4) for model in ("0", "2")]
     ids = queue(store, *recipes)
     together: set[tuple[str, int]] = set()
 
@@ -142,7 +142,9 @@ def test_seeds_are_trained_side_by_side_and_other_models_wait(store, small_sampl
     assert max(count for _, count in together) == 3
     for recipe, id in zip(recipes, ids, strict=True):
         run = store.run(id)
-        assert run.status == "done" and run.result.at_once in (1, 2, 3) and run.threads == 1
+        assert run.status == "done" and run.result.at_once in (1, 2, 3)
+        # One that begins when two others have ended at once has room for two threads.
+        assert run.threads == 1 or run.result.at_once < 3
         *_, alone = loop.train(recipe, small_sample)
         assert same_weights(store.weights(id), alone.weights)
         assert np.array_equal(store.logits(id), alone.logits)
@@ -200,12 +202,15 @@ def test_a_second_trainer_ends_at_once(warm, small_data):
 # Whatever happens to it
 
 
-def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, small_sample):
+def test_a_killed_trainer_is_noticed_no_worker_outlives_it_and_its_run_is_taken_up_bit_for_bit(store, small_sample):
     recipe = Recipe("0", 4, epochs=12, batch_size=1, optimizer="sgd-momentum", learning_rate=0.001, **SMALL)
     (id,) = queue(store, recipe)
     launcher.start(store)
     wait_for(lambda: store.history([id])["epoch"].max() >= 2)
+    workers = worker_processes(store.path.parent)
+    assert workers
     kill_trainers(store.path.parent)
+    wait_for(lambda: not any(is_running(pid) for pid in workers))
     assert store.run(id).status == "running"  # nobody has looked yet
     wait_for(lambda: not launcher.is_alive(store))
     assert store.run(id).status == "running"  # to ask changes nothing
@@ -226,37 +231,39 @@ def test_a_killed_trainer_is_noticed_and_its_run_taken_up_bit_for_bit(store, sma
     assert run.result.train_seconds == pytest.approx(curves["seconds"].max())
 
 
-def test_a_killed_worker_is_replaced_once_and_then_its_run_is_interrupted(store, small_sample):
+def test_a_killed_worker_is_replaced_once_and_then_its_run_is_interrupted(warm, small_data):
     """The kernel kills the largest process when memory runs out."""
-    endless, waiting = queue(store, ENDLESS, Recipe("1", epochs=1, **SMALL))
-    launcher.start(store)
-    wait_for(lambda: store.artifact(endless, "checkpoint"))
-    first = kill_workers(store.path.parent)
-    step = store.run(endless).step
-    wait_for(lambda: set(worker_processes(store.path.parent)) - first and store.run(endless).step > step)
-    assert store.run(endless).status == "running"
-    assert store.history([endless], "test")["epoch"].tolist()[:1] == [1], "it began anew"
-    kill_workers(store.path.parent)
-    interrupted, trained = ended(store, endless, waiting)
+    endless, waiting = queue(warm, ENDLESS, Recipe("1", epochs=1, **SMALL))
+    launcher.start(warm)
+    wait_for(lambda: warm.artifact(endless, "checkpoint"))
+    first = kill_workers(warm.path.parent)
+    step = warm.run(endless).step
+    wait_for(lambda: set(worker_processes(warm.path.parent)) - first and warm.run(endless).step > step)
+    assert warm.run(endless).status == "running"
+    assert warm.history([endless], "test")["epoch"].tolist()[:1] == [1], "it began anew"
+    kill_workers(warm.path.parent)
+    interrupted, trained = ended(warm, endless, waiting)
     assert interrupted.status == "interrupted" and trained.status == "done"
     assert is_one_sentence(interrupted.error) and "memory" in interrupted.error and "signal 9" in interrupted.error
-    assert store.resume(endless)  # By whoever has freed some.
+    assert warm.resume(endless)  # By whoever has freed some.
     step = interrupted.step
-    wait_for(lambda: store.run(endless).step > step)
+    wait_for(lambda: warm.run(endless).step > step)
 
 
-def test_what_is_killed_while_it_waits_is_replaced_and_takes_no_run_with_it(store, small_sample):
+def test_what_is_killed_while_it_waits_is_replaced_and_takes_no_run_with_it(warm, small_data):
     """The worker, and the process from which the next one would be forked."""
-    finish(store, *queue(store, Recipe("0", epochs=1, **SMALL)))
-    trainer = trainer_at_work(store.path.parent)
+    finish(warm, *queue(warm, Recipe("0", epochs=1, **SMALL)))
+    trainer = trainer_at_work(warm.path.parent)
+    log = launcher.log_path(warm.path)
+    said = len(log.read_text())
     waiting = descendants(trainer)
     assert waiting
     for pid in waiting:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not any(is_running(pid) for pid in waiting))
-    (run,) = ended(store, *queue(store, Recipe("0", 1, epochs=1, **SMALL)))
-    assert run.status == "done" and only_trainer(store.path.parent) == trainer
-    assert "queued again" not in launcher.log_path(store.path).read_text()
+    (run,) = ended(warm, *queue(warm, Recipe("0", 1, epochs=1, **SMALL)))
+    assert run.status == "done" and only_trainer(warm.path.parent) == trainer
+    assert "queued again" not in log.read_text()[said:]
 
 
 def test_a_trainer_that_is_told_to_end_leaves_nothing_behind(store, small_sample, tmp_path, monkeypatch):
@@ -275,16 +282,6 @@ def test_a_trainer_that_is_told_to_end_leaves_nothing_behind(store, small_sample
     assert run.status == "interrupted" and is_one_sentence(run.error)
 
 
-def test_no_worker_outlives_a_killed_trainer(store, small_sample):
-    (endless,) = queue(store, ENDLESS)
-    launcher.start(store)
-    wait_for(lambda: store.run(endless).step > 0)
-    workers = worker_processes(store.path.parent)
-    assert workers
-    kill_trainers(store.path.parent)
-    wait_for(lambda: not any(is_running(pid) for pid in workers))
-
-
 def test_what_a_dead_trainer_left_is_interrupted_and_the_rest_trained(store, small_sample):
     left, waiting = queue(store, Recipe("0", epochs=1, **SMALL), Recipe("0", 1, epochs=1, **SMALL))
     assert store.claim().id == left  # by a trainer that is no more
@@ -293,9 +290,10 @@ def test_what_a_dead_trainer_left_is_interrupted_and_the_rest_trained(store, sma
 
 
 def test_a_run_that_is_left_in_the_queue_is_taken_by_the_next_trainer(store, small_sample):
-    assert scheduler.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 0
+    at_once = ["--runs", str(store.path), "--idle-seconds", "0"]
+    assert scheduler.main(at_once) == 0
     (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
-    assert finish(store, id)[0].status == "done"
+    assert scheduler.main(at_once) == 0 and store.run(id).status == "done"
 
 
 def test_a_run_that_is_queued_while_the_trainer_ends_is_not_lost(store, small_sample, monkeypatch):

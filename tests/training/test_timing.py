@@ -236,7 +236,9 @@ def page(store: Store, small_sample, monkeypatch: pytest.MonkeyPatch) -> Iterato
     with monkeypatch.context() as context:
         context.setattr(timing_panel, "BackgroundProcess", halted)
         yield again(AppTest.from_function(panel, default_timeout=90))
-    _let_go()
+    if process := timing_panel._clock().process:
+        process._process.kill()
+    wait_for(lambda: not timing_panel._clock().running())
 
 
 def click(at: AppTest) -> None:
@@ -276,7 +278,6 @@ def test_a_page_that_shows_other_models_waits(page, store, small_sample):
     finished_run(store, Recipe("1", dataset="sample"), small_sample)
     other = again(AppTest.from_function(panel, default_timeout=90))
     assert other.button[0].disabled and "Other models are being timed at the moment." in texts(other, "caption")
-    finish(page)
 
 
 def test_the_button_waits_for_trainings(page, store, small_sample):

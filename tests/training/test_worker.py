@@ -14,7 +14,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.training import worker
 from fmnist.training.messages import EndReport, Order, Prepare, Stop
-from fmnist.training.worker_handle import WORKERS
+from fmnist.training.worker_handle import workers
 
 SHORT = Recipe("0", epochs=2, dataset="sample", device="cpu")
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, dataset="sample", device="cpu")
@@ -24,7 +24,7 @@ ENDLESS = Recipe("0", epochs=1000, batch_size=1, dataset="sample", device="cpu")
 def at_work() -> Iterator[Connection]:
     """The trainer's end of the connection to a worker."""
     ours, theirs = multiprocessing.Pipe()
-    process = WORKERS.Process(target=worker.serve, args=(theirs,), daemon=True)
+    process = workers().Process(target=worker.serve, args=(theirs,), daemon=True)
     process.start()
     theirs.close()
     yield ours
