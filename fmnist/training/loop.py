@@ -254,16 +254,14 @@ def on_device(data: Dataset, device: torch.device) -> tuple[torch.Tensor, torch.
 
 
 def prepare(data: Dataset) -> None:
-    """Bring a data set to where the next run will most probably want it, and compile what it may need."""
-    device = _device("auto")
-    on_device(data, device)
-    if device.type == "cpu":
-        load_kernels()
+    """Bring a data set to where the next run will most probably want it."""
+    on_device(data, _device("auto"))
 
 
 def load_kernels() -> None:
-    """Compile the kernels, or load what was compiled before; nothing where there is no Numba."""
-    if can_compile():
+    """Compile the kernels, which takes some seconds, or load what was compiled before, which takes one; nothing where
+    there is no Numba, or a GPU instead."""
+    if _device("auto").type == "cpu" and can_compile():
         from fmnist.training import compiled
 
         compiled.load()

@@ -9,7 +9,4 @@ from contextlib import suppress
 with suppress(ImportError, OSError, RuntimeError):  # A torch that can't be loaded is told by the worker that needs it.
     import torch._dynamo  # noqa: F401  # Else it is loaded with the first training: nearly two seconds.
 
-    from fmnist.training import kernel_cache, loop
-
-    if kernel_cache.is_filled():  # Else the first worker compiles them: this process shall be there at once.
-        loop.load_kernels()
+    from fmnist.training import loop  # noqa: F401

@@ -54,6 +54,10 @@ class Inbox:
         """
         return self._waiting.popleft() if self._waiting else self._scheduler.recv()
 
+    def is_empty(self) -> bool:
+        """Whether nothing is to be done at the moment."""
+        return not self._waiting and not self._scheduler.poll()
+
     def is_stopped(self, run: int) -> bool:
         """Whether the run that is being trained is no longer wanted. All other messages wait until it has ended."""
         try:
@@ -75,7 +79,10 @@ def serve(scheduler: Connection) -> None:
                 case Prepare() as wanted:
                     importlib.import_module("fmnist.training.preload")  # A forked worker has it already.
                     with suppress(files.DataError):  # Whoever asks for a run is told.
-                        _load_training().prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
+                        training = _load_training()
+                        training.prepare(_dataset(wanted.dataset, wanted.data_root, wanted.cache))
+                        if inbox.is_empty():  # A run that waits may not need them.
+                            training.load_kernels()
                 case Order() as order:
                     for report in follow(order, lambda: dataset(order), stopped=lambda: inbox.is_stopped(order.run)):
                         scheduler.send((order.run, report))
