@@ -57,6 +57,8 @@ def running_run(
     claimed = store.claim()
     assert claimed and claimed.id == id, "make running runs before queued ones"
     versions, steps = {"python": "3.11", "torch": "2.15"}, recipe.epochs * STEPS_PER_EPOCH
+    if ARCHITECTURES[recipe.model].compiled and device == "cpu":
+        versions["numba"] = "0.68"
     start = Start(device, 1, machine, versions, parameters=7850, multiply_adds=multiply_adds, steps=steps, step=0)
     store.record_start(id, start)
     curve = [

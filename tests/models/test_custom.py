@@ -228,7 +228,7 @@ def test_registering_takes_an_id_and_a_name_and_finds_the_rest(use):
     use(TINY + TINY.replace("tiny", "second").replace('"Tiny"', '"Second", "One layer", color="#123456", symbol="x"'))
     first, second = own()
     assert (first.short_id, first.name, first.layers) == ("tiny", "Tiny", "Flatten, Linear(784, 10)")
-    assert (first.channels_last, first.parts) == (False, 1)
+    assert (first.channels_last, first.parts, first.compiled) == (False, 1, False)
     assert (second.layers, second.color, second.symbol) == ("One layer", "#123456", "x")
     for field in ("color", "symbol"):
         assert len({getattr(model, field) for model in ARCHITECTURES.values()}) == 5
@@ -245,6 +245,13 @@ def test_what_a_model_consists_of_is_found_in_the_order_of_its_forward_pass(use)
     [model] = own()
     assert model.modules == (("linear", "Linear"), ("act", "ReLU"))  # The other one is never used.
     assert not model.rectified
+
+
+def test_a_chain_of_convolutions_is_trained_by_compiled_kernels(use, small_data):
+    layers = "nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(784, 10)"
+    use(TINY.replace(LAYERS, layers))
+    [model] = own()
+    assert model.compiled and next(loop.train(Recipe(model.id, **SMALL), small_data)).compiled
 
 
 def test_of_an_own_model_it_is_told_where_its_relus_are(use, small_data):

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.client import Client
 from helpers.making import three_models
-from helpers.ui import Visitor, chromium, served
+from helpers.ui import served
 
 from fmnist.store.store import Store
 
@@ -18,16 +19,15 @@ def test_the_server_loads_torch_when_somebody_predicts_and_not_before(tmp_path, 
     store = Store(runs / "fmnist.db")
     three_models(store, small_sample, weights=True, dataset="sample")
     store.close()
-    sample = "?data=Sample+data"
-    with chromium() as browser, served(runs, tmp_path / "no-data") as server:
-        visitor = Visitor(browser, server)
-        for path in (sample, "Train", f"Compare{sample}", f"Confusion{sample}", f"Data{sample}", f"Predict{sample}"):
-            visitor.open(path)
-            assert not loads_torch(server.process.pid), f"/{path} loaded torch"
-        page = visitor.open(f"Predict{sample}&how=Test+image")
-        page.get_by_text("What the models see").wait_for()
+    sample = "data=Sample+data"
+    with served(runs, tmp_path / "no-data") as server:
+        for page in ("", "Train", "Compare", "Confusion", "Data", "Predict"):
+            with Client(server.url, page, sample) as client:
+                assert client.said, f"/{page} is not shown"
+            assert not loads_torch(server.process.pid), f"/{page} loaded torch"
+        with Client(server.url, "Predict", f"{sample}&how=Test+image") as client:
+            assert any("What the models see" in text for text in client.said)
         assert loads_torch(server.process.pid)
-        visitor.check()
 
 
 def loads_torch(pid: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,13 @@ def test_a_run_with_a_damaged_result_is_left_alone(store: Store, small_data: Dat
     db.close()
     assert store.run(first.id) is None
     assert store.finished() == [second]
+
+
+@pytest.mark.parametrize("model, said", [("0", ""), ("2", ", without compiled kernels")])
+def test_autograd_is_a_condition_where_compiled_kernels_would_have_been_faster(
+    store: Store, small_data: Dataset, model, said
+):
+    usual = finished_run(store, Recipe(model, dataset="sample"), small_data)
+    assert usual.conditions == "CPU of A processor, alone" and usual.compiled == (model == "2")
+    autograd = replace(usual, versions={"python": "3.11", "torch": "2.15"})
+    assert autograd.conditions == f"CPU of A processor, alone{said}"
