@@ -38,8 +38,11 @@ KIND, CHANNELS, OUTPUTS, HEIGHT, WIDTH, INPUT, OUTPUT, WEIGHTS, BIAS = range(9)
 """A model's table has these columns: what the layer does; the channels (or numbers) that it takes and gives; height and
 width of what it takes; where its input and output begin among the numbers, its weights and bias among the weights."""
 
-# Sums may be taken in another order. What is no number stays none, by which a training that runs away is noticed.
-_compile = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+# What is no number stays none, by which a training that runs away is noticed. Sums are taken as they are written: equal
+# pixels have equal neighbours in flat parts of a picture, and pooling has to see that they are equal.
+_compile = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+# Sums over all pixels may be taken in any order: else they could not be taken in vectors.
+_compile_sums = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
 @_compile
@@ -209,14 +212,13 @@ def _convolve(inputs, kernels, bias, outputs):
                 k0, k1, k2, k3, k4, k5, k6, k7, k8 = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8]
                 for left in range(inside):
                     i, right = left + LANES, left + 2 * LANES
-                    out[i] += (
-                        (k0 * above[left] + k1 * above[i] + k2 * above[right])
-                        + (k3 * at[left] + k4 * at[i] + k5 * at[right])
-                        + (k6 * below[left] + k7 * below[i] + k8 * below[right])
-                    )
+                    # One after the other: there is one way alone to make multiply-adds of it, also at a row's end.
+                    total = out[i] + k0 * above[left] + k1 * above[i] + k2 * above[right]
+                    total = total + k3 * at[left] + k4 * at[i] + k5 * at[right]
+                    out[i] = total + k6 * below[left] + k7 * below[i] + k8 * below[right]
 
 
-@_compile
+@_compile_sums
 def _weight_gradients(inputs, deltas, kernels, bias):
     """What `_convolve` has to change: added to the gradients by its kernels and its bias."""
     inside = inputs.shape[2] - 2 * LANES
@@ -260,9 +262,8 @@ def _unpool(inputs, outputs, deltas, back):
     one = np.float32(1)
     for c in range(outputs.shape[0]):
         for h in range(1, outputs.shape[1] - 1):
-            upper, lower, to_upper, to_lower = (
-                inputs[c, 2 * h - 1], inputs[c, 2 * h], back[c, 2 * h - 1], back[c, 2 * h]
-            )  # fmt: skip
+            upper, lower = inputs[c, 2 * h - 1], inputs[c, 2 * h]
+            to_upper, to_lower = back[c, 2 * h - 1], back[c, 2 * h]
             for w in range(1, outputs.shape[2] - 1):
                 i, j, out, delta = 2 * w - 1, 2 * w, outputs[c, h, w], deltas[c, h, w]
                 for n in range(LANES):
