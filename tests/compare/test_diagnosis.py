@@ -248,7 +248,7 @@ def test_reference_runs_are_ill_exactly_where_their_logits_and_curves_say_so(id)
     assert ("unfinished" in kinds(found)) == (last / before < 0.88)
     assert not {"overfitting", "dead", "zero-layer"} & set(kinds(found))
     if run.recipe.model != "1":
-        assert found == []
+        assert {*kinds(found)} <= {"unfinished"}
 
 
 # Words

@@ -192,9 +192,9 @@ def test_equal_models_are_rarely_called_different():
 @pytest.mark.parametrize("sizes", campaign.SIZES)
 @pytest.mark.parametrize("name", campaign.sources())
 def test_groups_from_one_distribution_are_rarely_called_different(name, sizes):
-    """2,000 pairs here; `bench.campaigns.statistics` draws 10,000."""
+    """5,000 pairs here; `bench.campaigns.statistics` draws 10,000."""
     rng = np.random.default_rng(0)
-    assert campaign.called_different(campaign.sources()[name], sizes, 2_000, rng) <= 0.06
+    assert campaign.called_different(campaign.sources()[name], sizes, 5_000, rng) <= 0.06
 
 
 # On the same images
