@@ -22,65 +22,19 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from fmnist.models.inference import evaluating
 
-FEW = frozenset(
-    (
-        *(
-            "_softmax",
-            "_safe_softmax",
-            "_log_softmax",
-            "logsumexp",
-            "cumsum",
-            "sort",
-            "topk",
-            "max",
-            "min",
-            "argmax",
-            "argmin",
-        ),
-        *("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
-        *("native_layer_norm", "native_group_norm", "_fused_rms_norm", "linalg_vector_norm", "var_mean", "std_mean"),
-        *("avg_pool2d", "_adaptive_avg_pool2d", "max_pool2d_with_indices", "max_pool3d_with_indices"),
-        *("adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool3d", "_adaptive_avg_pool3d", "max_pool2d"),
-        *(
-            "_prelu_kernel",
-            "hardswish",
-            "rrelu_with_noise",
-            "glu",
-            "native_dropout",
-            "_thnn_fused_lstm_cell",
-            "_thnn_fused_gru_cell",
-        ),
-        *("upsample_nearest2d", "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "pixel_shuffle"),
-        *(
-            "cat",
-            "stack",
-            "unsafe_split",
-            "unsafe_chunk",
-            "copy",
-            "_to_copy",
-            "clone",
-            "contiguous",
-            "index",
-            "_unsafe_index",
-            "index_select",
-            "gather",
-            "repeat",
-        ),
-        *(
-            "flip",
-            "roll",
-            "im2col",
-            "unfold_copy",
-            "embedding",
-            "_local_scalar_dense",
-            "_unsafe_view",
-            "resize",
-            "fill",
-            "zero",
-        ),
-        *("channel_shuffle", "native_channel_shuffle", "_assert_async", "is_same_size", "equal", "lift_fresh"),
-    )
-)
+_NAMES = """
+    _softmax _safe_softmax _log_softmax logsumexp cumsum sort topk max min argmax argmin
+    native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm
+    native_layer_norm native_group_norm _fused_rms_norm linalg_vector_norm var_mean std_mean
+    avg_pool2d _adaptive_avg_pool2d avg_pool3d _adaptive_avg_pool3d max_pool2d max_pool2d_with_indices
+    max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool3d
+    _prelu_kernel hardswish rrelu_with_noise glu native_dropout _thnn_fused_lstm_cell _thnn_fused_gru_cell
+    upsample_nearest2d constant_pad_nd reflection_pad2d replication_pad2d pixel_shuffle
+    cat stack unsafe_split unsafe_chunk copy _to_copy clone contiguous index _unsafe_index index_select gather repeat
+    flip roll im2col unfold_copy embedding _local_scalar_dense _unsafe_view resize fill zero
+    channel_shuffle native_channel_shuffle _assert_async is_same_size equal lift_fresh
+"""
+FEW = frozenset(_NAMES.split())
 """Operations that move numbers, compare them, or compute a few times as many as there are: as is usual, none of their
 arithmetic is counted. `torch.Tag` tells the same of element-wise ones and reductions."""
 SHAPES = ("new_", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like")
