@@ -41,7 +41,7 @@ width of what it takes; where its input and output begin among the numbers, its 
 # What is no number stays none, by which a training that runs away is noticed. Sums are taken as they are written: equal
 # pixels have equal neighbours in flat parts of a picture, and pooling has to see that they are equal.
 _compile = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-# Sums over all pixels may be taken in any order: else they could not be taken in vectors.
+# What is added up over all pixels may be added in any order, or it could not be done in vectors.
 _compile_sums = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
