@@ -31,7 +31,8 @@ class CompiledGradients:
     depend on the number of threads.
 
     Args:
-        layers: of the model; its parameters' `grad` is set by each call.
+        layers: of the model. Its parameters move to memory of ours, in the plain layout; their `grad` is set by each
+            call.
         parts: at least 1.
         threads: at least 1; with 1 the parts are computed one after the other, where we are.
     """
@@ -45,14 +46,12 @@ class CompiledGradients:
         # For each thread, not for each part: what fits the cache is quicker.
         self._numbers = [_zeros(numbers) for _ in range(threads)]
         self._deltas = [_zeros(numbers) for _ in range(threads)]
-        # The same numbers as the parameters are shaped. These may lie in memory in another order (channels_last).
-        self._weight_views = _views(self._weights, self._parameters)
-        self._found_views = _views(self._found[0], self._parameters)
-        for parameter in self._parameters:
-            parameter.grad = torch.zeros_like(parameter)
+        # Nothing is copied in a step: the optimizer changes these numbers, and reads those.
+        weights, found = _views(self._weights, self._parameters), _views(self._found[0], self._parameters)
+        for parameter, weight, gradient in zip(self._parameters, weights, found, strict=True):
+            parameter.data, parameter.grad = weight.copy_(parameter.data), gradient
         self._others = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
-    @torch.no_grad()
     def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Set the gradients for a batch; its logits (N, 10)."""
         logits = np.empty((len(images), self._classes), np.float32)
@@ -74,9 +73,6 @@ class CompiledGradients:
         parts = self._in_parts(work, len(images))
         for other in self._found[1:parts]:
             self._found[0] += other
-        for parameter, view in zip(self._parameters, self._found_views, strict=True):
-            assert parameter.grad is not None
-            parameter.grad.copy_(view)
         return torch.from_numpy(logits)
 
     def logits(self, images: torch.Tensor) -> np.ndarray:
@@ -89,15 +85,12 @@ class CompiledGradients:
         self._in_parts(work, len(images))
         return logits
 
-    @torch.no_grad()
     def _in_parts(self, work: Callable[[int, int, slice], None], count: int) -> int:
         """Have so many images worked on with the present weights; in how many parts that was done.
 
         Args:
             work: called with the number of a thread, the number of a part, and its images.
         """
-        for view, parameter in zip(self._weight_views, self._parameters, strict=True):
-            view.copy_(parameter)
         size = LANES * math.ceil(count / LANES / len(self._found))
         parts = [slice(first, min(first + size, count)) for first in range(0, count, size)]
         threads = len(self._numbers)

@@ -12,7 +12,7 @@ A layer is float32 (C, H + 2, (W + 2) * LANES): a border of zeros, and the pixel
 neighbour on a pixel's right is LANES numbers further on. So a convolution is, row by row, nine shifted rows times a
 weight each, added up (`_convolve`). Its gradient by the input is a convolution too, with the kernel turned round; its
 gradient by a weight is the sum, over all pixels, of a shifted row times the gradient's row (`_weight_gradients`).
-A layer without pixels, of F numbers an image, is float32 (F, LANES).
+A layer without pixels, of F numbers an image, is float32 (LANES, F): there the numbers fill the vectors.
 
 All layers of a model lie in one array, one behind the other; so do their gradients, and all weights. A model is a table
 of integers, a row for each layer, which `part` goes through forwards and backwards: it is compiled once, not for each
@@ -29,9 +29,6 @@ from numba import njit
 
 LANES = 16
 """Images side by side: 16 numbers are a vector of 512 bits, and a line of the cache."""
-
-BLOCK = 32
-"""Numbers that are added up one after the other: the sums of blocks are added then, which rounds less."""
 
 CONVOLUTION, RECTIFIER, POOLING, FLATTENING, LINEAR = range(5)
 KIND, CHANNELS, OUTPUTS, HEIGHT, WIDTH, INPUT, OUTPUT, WEIGHTS, BIAS = range(9)
@@ -65,13 +62,9 @@ def part(table, numbers, deltas, weights, gradients, images, labels, share, logi
         some = slice(first, min(first + LANES, len(images)))
         _forwards(table, numbers, weights, images[some])
         end = table[-1, OUTPUT]
-        _loss(
-            _vector(numbers, end, logits.shape[1]),
-            labels[some],
-            share,
-            logits[some],
-            _vector(deltas, end, logits.shape[1]),
-        )
+        found, delta = _vector(numbers, end, logits.shape[1]), _vector(deltas, end, logits.shape[1])
+        logits[some] = found[: len(labels[some])]
+        _loss(found, labels[some], share, delta)
         _backwards(table, numbers, deltas, weights, gradients)
 
 
@@ -81,10 +74,7 @@ def answers(table, numbers, weights, images, logits):
     for first in range(0, len(images), LANES):
         some = slice(first, min(first + LANES, len(images)))
         _forwards(table, numbers, weights, images[some])
-        found, out = _vector(numbers, table[-1, OUTPUT], logits.shape[1]), logits[some]
-        for n in range(len(out)):
-            for o in range(logits.shape[1]):
-                out[n, o] = found[o, n]
+        logits[some] = _vector(numbers, table[-1, OUTPUT], logits.shape[1])[: len(images[some])]
 
 
 @_compile
@@ -115,21 +105,12 @@ def _forwards(table, numbers, weights, images):
             for c in range(channels):
                 for h in range(height):
                     for w in range(width):
-                        out[(c * height + h) * width + w] = inputs[c, h + 1, (w + 1) * LANES : (w + 2) * LANES]
+                        for n in range(LANES):
+                            out[n, (c * height + h) * width + w] = inputs[c, h + 1, (w + 1) * LANES + n]
         else:
             matrix = weights[at : at + outputs * channels].reshape((outputs, channels))
             inputs, out = _vector(numbers, begin, channels), _vector(numbers, end, outputs)
-            some = np.empty(LANES, np.float32)
-            for o in range(outputs):
-                row = out[o]
-                row[:] = weights[bias + o]
-                for begun in range(0, channels, BLOCK):
-                    some[:] = 0
-                    for f in range(begun, min(begun + BLOCK, channels)):
-                        for n in range(LANES):
-                            some[n] += matrix[o, f] * inputs[f, n]
-                    for n in range(LANES):
-                        row[n] += some[n]
+            _multiply(inputs, matrix, weights[bias : bias + outputs], out)
 
 
 @_compile
@@ -167,23 +148,21 @@ def _backwards(table, numbers, deltas, weights, gradients):
                 for c in range(channels):
                     for h in range(height):
                         for w in range(width):
-                            back[c, h + 1, (w + 1) * LANES : (w + 2) * LANES] = delta[(c * height + h) * width + w]
+                            for n in range(LANES):
+                                back[c, h + 1, (w + 1) * LANES + n] = delta[n, (c * height + h) * width + w]
         else:
             inputs, delta = _vector(numbers, begin, channels), _vector(deltas, end, outputs)
-            for o in range(outputs):
-                gradients[bias + o] += delta[o].sum()
-                for f in range(channels):
-                    total = np.float32(0)
-                    for n in range(LANES):
-                        total += delta[o, n] * inputs[f, n]
-                    gradients[at + o * channels + f] += total
-            back = _vector(deltas, begin, channels)
-            for f in range(channels):
-                row = back[f]
-                row[:] = 0
+            matrix, back = weights[at : at + outputs * channels], _vector(deltas, begin, channels)
+            found = gradients[at : at + outputs * channels].reshape((outputs, channels))
+            back[:] = 0
+            for n in range(LANES):
+                image, to = inputs[n], back[n]
                 for o in range(outputs):
-                    for n in range(LANES):
-                        row[n] += weights[at + o * channels + f] * delta[o, n]
+                    by, row, changes = delta[n, o], matrix[o * channels : (o + 1) * channels], found[o]
+                    gradients[bias + o] += by
+                    for f in range(channels):
+                        changes[f] += by * image[f]
+                        to[f] += by * row[f]
 
 
 @_compile
@@ -194,7 +173,7 @@ def _layer(numbers, begin, channels, height, width):
 
 @_compile
 def _vector(numbers, begin, count):
-    return numbers[begin : begin + count * LANES].reshape((count, LANES))
+    return numbers[begin : begin + count * LANES].reshape((LANES, count))
 
 
 @_compile
@@ -206,9 +185,10 @@ def _convolve(inputs, kernels, bias, outputs):
             out = outputs[o, h]
             for i in range(LANES, LANES + inside):
                 out[i] = bias[o]
-            for c in range(inputs.shape[0]):
-                above, at, below = inputs[c, h - 1], inputs[c, h], inputs[c, h + 1]
-                k = kernels[o, c]
+        for c in range(inputs.shape[0]):
+            above, at, below = inputs[c, h - 1], inputs[c, h], inputs[c, h + 1]
+            for o in range(outputs.shape[0]):  # Inside: three rows and all that they are added to fit the first cache.
+                out, k = outputs[o, h], kernels[o, c]
                 k0, k1, k2, k3, k4, k5, k6, k7, k8 = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8]
                 for left in range(inside):
                     i, right = left + LANES, left + 2 * LANES
@@ -216,6 +196,18 @@ def _convolve(inputs, kernels, bias, outputs):
                     total = out[i] + k0 * above[left] + k1 * above[i] + k2 * above[right]
                     total = total + k3 * at[left] + k4 * at[i] + k5 * at[right]
                     out[i] = total + k6 * below[left] + k7 * below[i] + k8 * below[right]
+
+
+@_compile_sums
+def _multiply(inputs, matrix, bias, outputs):
+    """(LANES, F) -> (LANES, O) by a matrix (O, F) and bias (O,)."""
+    for n in range(LANES):
+        image = inputs[n]
+        for o in range(matrix.shape[0]):
+            row, total = matrix[o], np.float32(0)
+            for f in range(len(row)):
+                total += row[f] * image[f]
+            outputs[n, o] = total + bias[o]
 
 
 @_compile_sums
@@ -259,7 +251,7 @@ def _pool(inputs, outputs):
 def _unpool(inputs, outputs, deltas, back):
     """The gradient goes to the first of the four pixels that is the largest, as PyTorch has it."""
     inputs, outputs, deltas, back = _pixels(inputs), _pixels(outputs), _pixels(deltas), _pixels(back)
-    one = np.float32(1)
+    none = np.float32(0)
     for c in range(outputs.shape[0]):
         for h in range(1, outputs.shape[1] - 1):
             upper, lower = inputs[c, 2 * h - 1], inputs[c, 2 * h]
@@ -267,11 +259,13 @@ def _unpool(inputs, outputs, deltas, back):
             for w in range(1, outputs.shape[2] - 1):
                 i, j, out, delta = 2 * w - 1, 2 * w, outputs[c, h, w], deltas[c, h, w]
                 for n in range(LANES):
-                    first = np.float32(upper[i, n] == out[n])
-                    second = np.float32(upper[j, n] == out[n]) * (one - first)
-                    third = np.float32(lower[i, n] == out[n]) * (one - first) * (one - second)
-                    to_upper[i, n], to_upper[j, n] = delta[n] * first, delta[n] * second
-                    to_lower[i, n], to_lower[j, n] = delta[n] * third, delta[n] * (one - first - second - third)
+                    left = delta[n]  # What none of those before has got.
+                    first = left if upper[i, n] == out[n] else none
+                    left -= first
+                    second = left if upper[j, n] == out[n] else none
+                    left -= second
+                    third = left if lower[i, n] == out[n] else none
+                    to_upper[i, n], to_upper[j, n], to_lower[i, n], to_lower[j, n] = first, second, third, left - third
 
 
 @_compile
@@ -281,19 +275,11 @@ def _pixels(layer):
 
 
 @_compile
-def _loss(found, labels, share, logits, deltas):
-    """Copy the logits out, and set the gradient of the cross-entropy by each: softmax minus 1 for the true class."""
-    classes = found.shape[0]
+def _loss(logits, labels, share, deltas):
+    """Set the gradient of the cross-entropy by each of the logits: softmax minus 1 for the true class."""
     deltas[:] = 0  # Of lanes without an image.
     for n in range(len(labels)):
-        largest = found[0, n]
-        for o in range(classes):
-            logits[n, o] = found[o, n]
-            largest = max(largest, found[o, n])
-        total = np.float32(0)
-        for o in range(classes):
-            deltas[o, n] = np.exp(found[o, n] - largest)
-            total += deltas[o, n]
-        for o in range(classes):
-            deltas[o, n] *= share / total
-        deltas[labels[n], n] -= share
+        delta = deltas[n]
+        delta[:] = np.exp(logits[n] - logits[n].max())
+        delta *= share / delta.sum()
+        delta[labels[n]] -= share

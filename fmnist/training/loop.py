@@ -29,6 +29,7 @@ from fmnist.models.inference import (
     build,
     evaluate,
     inference_seconds,
+    laid_out,
     now,
     parameter_count,
     zero_layers,
@@ -153,8 +154,6 @@ def _train(
     report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
 
     done = checkpoint or Checkpoint(0, 0.0, 0.0, {})
-    if checkpoint:
-        restore(checkpoint, model, optimizer)
     step, train_seconds, eval_seconds = done.epoch * steps_per_epoch, done.train_seconds, done.eval_seconds
     yield Started(
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
@@ -169,6 +168,8 @@ def _train(
     with draws:
         _warm_up(model, recipe, parts, threads, compiled, images, labels)
     computed = gradients(model, parts, threads, compiled)
+    if checkpoint:  # After that: it may have laid the weights out anew.
+        restore(checkpoint, model, optimizer)
 
     test: _Test | None = None
     for epoch in range(done.epoch + 1, recipe.epochs + 1):
@@ -186,9 +187,10 @@ def _train(
             yield Progress(step, epoch, loss, accuracy, train_seconds, sum(map(len, some)) / seconds)
 
         began = now(device)
-        # What stays is PyTorch's answer, which anybody can compute again.
-        last = epoch == recipe.epochs
-        logits = evaluate(model, test_images, threads) if last else computed.logits(test_images)
+        if epoch < recipe.epochs:
+            logits = computed.logits(test_images)
+        else:  # What stays is PyTorch's answer, which anybody can compute again.
+            logits = evaluate(laid_out(model, recipe.model), test_images, threads)
         test = _Test(logits, data.test_labels)
         _check(test.loss, step, epoch, recipe)
         eval_seconds += now(device) - began
@@ -196,7 +198,7 @@ def _train(
         yield EpochEnd(step, epoch, test.loss, test.accuracy, test.predictions, train_seconds, eval_seconds, saved)
 
     if test is None:  # Interrupted between the last epoch and the result.
-        test = _Test(evaluate(model, test_images, threads), data.test_labels)
+        test = _Test(evaluate(laid_out(model, recipe.model), test_images, threads), data.test_labels)
     result = _result(model, test, test_images, train_seconds, eval_seconds)
     yield Finished(as_plain(model.state_dict()), test.logits, test.predictions, result)
 
