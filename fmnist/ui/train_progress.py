@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist import settings
+from fmnist.compare.thinning import MAX_POINTS
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.store.library import Library
@@ -194,12 +195,15 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
 
 def show_curves(library: Library, progress: TrainingProgress, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
-    if live_chart.curves(library, runs, progress.factors):
+    if chart := live_chart.curves(library, runs, progress.factors):
         queued = progress.count(Status.QUEUED)
         which = f"The {MAX_CURVES} newest of the runs. " if progress.count() - queued > MAX_CURVES else ""
+        thinned = (
+            f" Of a long line at most {MAX_POINTS:,} points are drawn, with the lowest and the highest of each stretch."
+        )
         st.caption(
             f"{which}Thin lines: training, the mean since the line's last point. "
-            "Marks: all test images, after each epoch."
+            f"Marks: all test images, after each epoch.{thinned if chart.is_thinned else ''}"
         )
     else:
         st.caption("The curves appear with the first steps.")
