@@ -14,7 +14,7 @@ from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.training import estimate, kernel_cache, launcher
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress, goes_on
-from fmnist.ui import cluster_panel, live_chart, login, resources
+from fmnist.ui import cluster_panel, live_chart, login, resources, train_start
 from fmnist.ui.page import explained
 from fmnist.ui.scope import say_where_from
 from fmnist.words import escape
@@ -37,8 +37,8 @@ def watch(library: Library) -> None:
     progress = current(library)
     show_training(library, progress)
     # Only now, for a click that comes in with this run must not be lost.
-    if pace(progress) != st.session_state["pace"]:
-        st.rerun()  # The whole page: its pace, and what is trained already, have changed.
+    if pace(progress) != st.session_state["pace"] or train_start.is_full(library) != st.session_state["full"]:
+        st.rerun()  # The whole page: its pace, and what is trained already or may be asked for, have changed.
 
 
 def current(library: Library) -> TrainingProgress:
