@@ -12,7 +12,7 @@ from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import TestSet
 from fmnist.store.library import Group, Library, default_groups
-from fmnist.ui.scope import settle_address
+from fmnist.ui.address import names_of, settle_one, settle_some
 from fmnist.words import escape, listed
 
 MAX_ITEMS = 3
@@ -22,16 +22,19 @@ END = "the end"
 def choose_items(groups: list[Group], key: str) -> list[Item]:
     """Up to three runs, groups or epochs."""
     known = {item.id: item for item in confusion.items(groups)}
-    settle_address(key, {item.id: (item.group, item.title) for item in known.values()}, MAX_ITEMS)
+    settle_some(
+        key,
+        {id: names_of_item(item) for id, item in known.items()},
+        [group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS],
+        MAX_ITEMS,
+    )
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     chosen = left.multiselect(
         "Compared",
         list(known),
-        default=[group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS],
         max_selections=MAX_ITEMS,
         key=key,
         format_func=lambda id: known[id].title,
-        bind="query-params",
         placeholder="Choose up to three: runs, or all seeds of a model",
     )
     items = [known[id] for id in chosen]
@@ -40,6 +43,11 @@ def choose_items(groups: list[Group], key: str) -> list[Item]:
         return items
     with right:
         return choose_epochs(items, [*range(1, longest), END])
+
+
+def names_of_item(item: Item) -> tuple[str, ...]:
+    """Its names in addresses: see `address.Known`."""
+    return names_of(item.key, item.title, item.group.recipe.learning_rate)
 
 
 def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
@@ -71,19 +79,16 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
 def choose_one(
     place: DeltaGenerator, label: str, shown: Sequence[Answers], key: str, index: int, on_change: Callable[[], None]
 ) -> Answers:
-    """One of those compared, known by the id of its item; its title is for people, and for the address."""
+    """One of those compared, known by the id of its item; its title is for people.
+
+    Args:
+        index: of the one that is chosen at first, if there are so many.
+    """
     known = {answers.item.id: answers for answers in shown}
-    chosen_before = key in st.session_state
-    settle_address(key, {id: (answers.item.group, answers.item.title) for id, answers in known.items()}, None)
-    settled = key in st.session_state and not chosen_before  # A default beside it would be warned of.
+    default = list(known)[min(index, len(known) - 1)]
+    settle_one(key, {id: names_of_item(answers.item) for id, answers in known.items()}, default)
     chosen = place.selectbox(
-        label,
-        list(known),
-        0 if settled else min(index, len(known) - 1),
-        key=key,
-        format_func=lambda id: known[id].item.title,
-        bind="query-params",
-        on_change=on_change,
+        label, list(known), key=key, format_func=lambda id: known[id].item.title, on_change=on_change
     )
     return known[chosen]
 
