@@ -282,7 +282,7 @@ def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int
     finally:
         process.stop()
     if process.exit_code:
-        lines = process.reports or ["no reason was given"]
+        lines = [line for line in process.reports if line.strip()] or ["no reason was given"]
         if any("No space left" in line for line in lines):
             raise OSError(28, "no space left on the device")
         why = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())

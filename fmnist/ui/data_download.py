@@ -119,7 +119,7 @@ def offer_data(store: Store, name: str, missing: DataError, why: str = "") -> No
     elif st.button(f"Download {download.info.title}", icon=":material/download:", type="primary"):
         download.start()
         st.rerun()
-    say_where(download)
+    st.caption(f"{download.info.download_size}. {say_where(download)}")
     ask_folder(store, name)
 
 
@@ -129,13 +129,10 @@ def show_fault(download: Download) -> None:
         st.error(escape(download.fault), icon=":material/cloud_off:")
 
 
-def say_where(download: Download) -> None:
-    """What a download brings, and where to."""
+def say_where(download: Download) -> str:
+    """Where a download comes from, and where it goes; in a sentence."""
     folder = download.root / download.info.torchvision / RAW
-    st.caption(
-        f"{download.info.download_size} from where the authors publish them, checked by checksum, into "
-        f"{escape(str(folder))}."
-    )
+    return f"Downloaded from its authors' address, checked by checksum, and kept in {escape(str(folder))}."
 
 
 def ask_folder(store: Store, name: str) -> None:

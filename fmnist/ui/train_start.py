@@ -93,9 +93,7 @@ def ask_without_data(library: Library, dataset: str, grid: Grid | None, missing:
         st.caption(FULL)
     if download.running:
         data_download.show_progress(download)
-    elif grid:
-        st.caption(_say(library, grid))
-    data_download.say_where(download)
+    st.caption(f"{_say(library, grid) if grid and not download.running else ''} {data_download.say_where(download)}")
     data_download.ask_folder(library.own, dataset)
 
 
