@@ -110,7 +110,6 @@ def test_epochs_that_were_not_kept_are_named(store, small_data, fashion):
     assert says(at, "**Model 1, seed 0, after epoch 1** makes no error.")
 
 
-@pytest.mark.usefixtures("linkless")
 def test_a_link_restores_the_whole_page_of_confusions(store, small_data, fashion):
     for seed in (0, 1):
         three_models(store, small_data, seed=seed)

@@ -19,7 +19,7 @@ from fmnist.store.store import Store
 from fmnist.training import launcher
 from fmnist.ui import data_download, login
 
-pytestmark = pytest.mark.usefixtures("bare_pages", "reference", "shipped", "linkless")
+pytestmark = pytest.mark.usefixtures("bare_pages", "reference", "shipped")
 DOWNLOAD, SAMPLE = "Download FashionMNIST (31 MB) and train", "Train on sample data now"
 
 

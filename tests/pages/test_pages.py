@@ -262,7 +262,7 @@ def test_the_data_page_marks_sample_data(small_sample):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, small_data, fashion, linkless):
+def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, small_data, fashion):
     for seed in (0, 1):
         three_models(store, small_data, weights=True, seed=seed)
     finished_run(store, Recipe("0", epochs=4), small_data, weights=True)
@@ -288,7 +288,6 @@ def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, 
 # --- Addresses ---
 
 
-@pytest.mark.usefixtures("linkless")
 def test_a_link_restores_what_is_compared(store, small_data, fashion):
     three_models(store, small_data)
     compared = {"groups-fashion-mnist-own": ["Model 0", "Model 2"]}
@@ -324,7 +323,6 @@ def test_a_link_restores_data_class_and_set(small_sample):
     assert f"#{bags[0]}<" in shown
 
 
-@pytest.mark.usefixtures("linkless")
 @pytest.mark.parametrize("page", PAGES)
 def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data, fashion):
     three_models(store, small_data, weights=True)
