@@ -88,6 +88,16 @@ def labels(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
 
 
+def tiles(at: AppTest) -> list[str]:
+    """The captions of the images on the page that can be clicked, in their order."""
+    return [
+        "\n".join(tile["lines"])
+        for part in at.get("bidi_component")
+        if part.proto.component_name == "fmnist_image_buttons"
+        for tile in json.loads(part.proto.json)["tiles"]
+    ]
+
+
 def charts(at: AppTest) -> dict[str, Any]:
     """The protobuf message of each chart on the page, by the widget key."""
     return {re.split(r"-[0-9a-f]{32}-", chart.proto.id)[-1]: chart.proto for chart in at.get("plotly_chart")}
