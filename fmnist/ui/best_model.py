@@ -40,7 +40,7 @@ def show() -> None:
     hollow = ["Hollow: timed under other conditions, so that the times can't be compared."] if apart else []
     st.caption(
         "Up and to the left is better. The dotted line joins the best choices: no other model is both faster and more "
-        "accurate. " + escape(" ".join([*compared.leads, *hollow, *apart]))
+        "accurate. " + " ".join([escape(" ".join([*compared.leads, *hollow, *apart])), compared.left_out])
     )
     table, _ = compared.tables
     shown = ["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -11,35 +11,68 @@ from streamlit.delta_generator import DeltaGenerator
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import Dataset
-from fmnist.store.library import Group, Library, default_groups
+from fmnist.store.library import Group, Library, default_groups, identity
 from fmnist.ui.scope import settle_address
 from fmnist.words import escape, listed
 
 MAX_ITEMS = 3
+MAX_LISTED = 200
 END = "the end"
 
 
-def choose_items(groups: list[Group], key: str) -> list[Item]:
+def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
     """Up to three runs, groups or epochs."""
-    known = {item.id: item for item in confusion.items(groups)}
-    settle_address(key, {item.id: (item.group, item.title) for item in known.values()}, MAX_ITEMS)
+    every, known, shortlist = library.remember(("items", identity(groups)), lambda: _items(groups))
+    if key not in st.session_state and st.query_params.get_all(key):
+        settle_address(key, {item.id: (item.group, item.title) for item in every}, MAX_ITEMS)
+    more, offered = len(every) > len(shortlist), {item.id: item for item in shortlist}
+    if more:
+        offered |= {item.id: item for item in asked_for(key, known)}
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     chosen = left.multiselect(
         "Compared",
-        list(known),
+        list(offered),
         default=[group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS],
         max_selections=MAX_ITEMS,
         key=key,
-        format_func=lambda id: known[id].title,
+        format_func=lambda id: offered[id].title,
         bind="query-params",
         placeholder="Choose up to three: runs, or all seeds of a model",
+        accept_new_options=more,
     )
-    items = [known[id] for id in chosen]
+    if more:
+        st.caption(
+            f"{len(shortlist):,} of {len(every):,} are listed. Type the number of any other run into the field, "
+            f"such as {groups[0].runs[-1].address}, or its whole title."
+        )
+    items = [offered[id] for id in chosen]
     longest = max((item.epochs for item in items), default=1)
     if longest == 1:
         return items
     with right:
         return choose_epochs(items, [*range(1, longest), END])
+
+
+def _items(groups: list[Group]) -> tuple[list[Item], dict[str, Item], list[Item]]:
+    """All that can be compared, the same by id, and what of it is listed."""
+    every = confusion.items(groups)
+    return every, {item.id: item for item in every}, confusion.shortlist(every, groups, MAX_LISTED)
+
+
+def asked_for(key: str, known: Mapping[str, Item]) -> list[Item]:
+    """What is chosen, listed or not: its number or its title was typed, or stands in the address.
+
+    The rest of what was typed is taken out of the choice, and named.
+    """
+    asked = st.session_state.get(key, st.query_params.get_all(key))
+    if all(name in known for name in asked):
+        return [known[name] for name in asked]
+    by_title = {item.title: item for item in known.values()}
+    found = {name: known.get(name.strip()) or by_title.get(name.strip()) for name in asked}
+    st.session_state[key] = list(dict.fromkeys(item.id for item in found.values() if item))
+    if unknown := [name for name, item in found.items() if not item]:
+        st.info(f"There is no run {escape(listed(unknown, 'or'))} here.", icon=":material/search_off:")
+    return [item for item in found.values() if item]
 
 
 def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
