@@ -10,7 +10,7 @@ One set of definitions holds for every figure here:
   most of its seeds say; of as many votes the first class in the list.
 - What a run says are its stored classes, those of its weights. Probabilities come from its logits as they are stored,
   rounded: so the answer of several seeds may be another than that of their weights where two classes are nearer than
-  that. In the reference runs, it is for 3 of 30,000 answers.
+  that. In the reference runs, it is for about one answer of ten thousand.
 
 Throughout: `labels` are the true test labels, integer (N,); images are meant by their indices; S is a number of seeds.
 """
