@@ -7,6 +7,7 @@ from fmnist.compare import charts
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.files import DataError, Dataset
 from fmnist.ui import resources
+from fmnist.ui.address import settle_one
 from fmnist.ui.chart_display import chart_config
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.image_tiles import image_tiles
@@ -19,17 +20,17 @@ PER_PAGE = 36
 
 def show() -> None:
     library = resources.open_library()
+    settle_one("data", {name: [name, info.title] for name, info in DATASETS.items()}, DEFAULT)
     name = st.segmented_control(
         "Data",
         list(DATASETS),
         format_func=lambda name: DATASETS[name].title,
-        default=DEFAULT,
         required=True,
         wrap=True,
         key="data",
-        bind="query-params",
         label_visibility="collapsed",
     )
+    assert name is not None, "it is required"
     try:
         images = resources.dataset(name, library.own)
     except DataError as error:

@@ -39,10 +39,16 @@ class Item:
     """Something that has a confusion matrix."""
 
     id: str  # for keys: the same for as long as the runs are
-    title: str  # for people, and for addresses: no two items share one
+    title: str  # for people: no two items share one
     group: Group
     runs: tuple[Run, ...]  # one, or all of the group
     epoch: int | None = None  # after which it is looked at; None: at its end
+
+    @property
+    def key(self) -> str:
+        """Its name in the address of a page: "12", "reference-3", or for all seeds that of the group."""
+        name = self.group.key if len(self.runs) > 1 else self.runs[0].address
+        return name if self.epoch is None else f"{name}@{self.epoch}"
 
     @property
     def epochs(self) -> int:

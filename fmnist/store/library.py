@@ -21,6 +21,7 @@ from fmnist.recipe import Recipe
 from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.store.store import REFERENCE, Store
+from fmnist.words import exact
 
 SOURCES = {"own": "Your runs", "reference": "Reference runs"}
 MAX_REMEMBERED = 256
@@ -49,8 +50,17 @@ class Group:
 
     @property
     def id(self) -> str:
-        """A stable name, for addresses and widget keys: that of its first run."""
+        """A name for widgets, tables and the command line: that of its first run."""
         return self.runs[0].address
+
+    @property
+    def key(self) -> str:
+        """Its name in the address of a page, whichever of its seeds are trained, deleted or trained again: "model-2",
+        "model-2-adam-0.001-64-10", "reference-model-0@A GPU". No other group on the same data has it."""
+        recipe, store = self.recipe, "" if self.source == "own" else f"{self.source}-"
+        settings = recipe.optimizer, exact(recipe.learning_rate), str(recipe.batch_size), str(recipe.epochs)
+        name = f"{store}model-{recipe.model}" + ("" if recipe.published else f"-{'-'.join(settings)}")
+        return name if self.where == "CPU" else f"{name}@{self.where}"
 
     @cached_property  # Each page asks every group, and some have hundreds of runs.
     def rank(self) -> tuple[bool, bool, float]:

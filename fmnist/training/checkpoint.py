@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from fmnist.models.inference import as_plain
+from fmnist.training.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Checkpoint:
     tensors: dict[str, torch.Tensor]  # "model.<name>" and "optimizer.<parameter>.<name>"
 
 
-def state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def state(model: nn.Module, optimizer: Optimizer) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
@@ -30,7 +31,7 @@ def state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch
     return as_plain(tensors)
 
 
-def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: Optimizer) -> None:
     """Bring a model and its optimizer to where a checkpoint was taken."""
     weights: dict[str, torch.Tensor] = {}
     moments: dict[int, dict[str, torch.Tensor]] = {}

@@ -47,8 +47,8 @@ class CompiledGradients:
         self._numbers = [_zeros(numbers) for _ in range(threads)]
         self._deltas = [_zeros(numbers) for _ in range(threads)]
         # Nothing is copied in a step: the optimizer changes these numbers, and reads those.
-        weights, found = _views(self._weights, self._parameters), _views(self._found[0], self._parameters)
-        for parameter, weight, gradient in zip(self._parameters, weights, found, strict=True):
+        ours = zip(_views(self._weights, self._parameters), _views(self._found[0], self._parameters), strict=True)
+        for parameter, (weight, gradient) in zip(self._parameters, ours, strict=True):
             parameter.data, parameter.grad = weight.copy_(parameter.data), gradient
         self._others = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 

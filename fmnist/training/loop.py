@@ -40,6 +40,7 @@ from fmnist.store.arrays import rounded
 from fmnist.store.run import Result
 from fmnist.training.checkpoint import Checkpoint, restore, state
 from fmnist.training.gradients import Gradients, can_compile, gradients
+from fmnist.training.optimizers import Optimizer, optimizer_of
 from fmnist.training.randomness import Draws, order
 from fmnist.words import exact
 
@@ -148,7 +149,7 @@ def _train(
     torch.set_num_threads(1)  # Of each operation: steps are split as a whole, by Gradients.
 
     model = build(recipe.model, recipe.seed, device)
-    optimizer = _optimizer(recipe, model)
+    optimizer = optimizer_of(recipe, model)
     images, labels, test_images = on_device(data, device)
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
@@ -208,7 +209,7 @@ def _take_steps(
     images: torch.Tensor,
     labels: torch.Tensor,
     gradients: Gradients | CompiledGradients,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
 ) -> tuple[float, float]:
     """Train on batches, each the int64 places of its images; their mean loss and accuracy before each step."""
     answers = []
@@ -282,13 +283,6 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-    momentum = 0.9 if recipe.optimizer == "sgd-momentum" else 0.0
-    return torch.optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=momentum, foreach=False)
-
-
 def _check(loss: float, step: int, epoch: int, recipe: Recipe) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
@@ -312,7 +306,7 @@ def _warm_up(
         TrainingError: a model can't be trained with the images that are left over for the last batch of an epoch.
     """
     model = copy.deepcopy(model)
-    computed, optimizer = gradients(model, parts, threads, compiled), _optimizer(recipe, model)
+    computed, optimizer = gradients(model, parts, threads, compiled), optimizer_of(recipe, model)
     with _enough_memory(recipe):
         for _ in range(WARM_UP_STEPS):
             computed(images[: recipe.batch_size], labels[: recipe.batch_size])

@@ -7,6 +7,4 @@ loaded once and not once for each of them.
 from contextlib import suppress
 
 with suppress(ImportError, OSError, RuntimeError):  # A torch that can't be loaded is told by the worker that needs it.
-    import torch._dynamo  # noqa: F401  # Else it is loaded with the first training: nearly two seconds.
-
     from fmnist.training import loop  # noqa: F401

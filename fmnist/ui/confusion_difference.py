@@ -11,6 +11,7 @@ from fmnist.compare.confusion import Answers
 from fmnist.data.files import Dataset
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
+from fmnist.ui.address import settle_one
 from fmnist.ui.chart_display import picture_config
 from fmnist.ui.confusion_cells import Cell, choose_cell, picked
 from fmnist.ui.confusion_images import TOGETHER, amount, from_the_start, order
@@ -90,16 +91,16 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
     }
     options = [name for name in words if name != "moved" or cell[0] != cell[1]]
     st.markdown(" · ".join(f"{words[name]}: **{len(parts[name]):,}**" for name in options))
+    settle_one("flip", {name: [name, words[name]] for name in options}, "fixed")
     part = st.segmented_control(
         "Images",
         options,
-        default="fixed",
         required=True,
         key="flip",
-        bind="query-params",
         format_func=words.__getitem__,
         on_change=from_the_start,
     )
+    assert part is not None, "it is required"
     found, both = parts[part], [before] if before is after else [before, after]
     together = f" {TOGETHER}" if before.seeds + after.seeds > 2 else ""
     st.caption(f"{amount(found)}, {order(both)}.{together}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -12,7 +13,7 @@ from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import Dataset
 from fmnist.store.library import Group, Library, default_groups, identity
-from fmnist.ui.scope import settle_address
+from fmnist.ui.address import Known, names_of, settle_one, settle_some
 from fmnist.words import escape, listed
 
 MAX_ITEMS = 3
@@ -22,30 +23,26 @@ END = "the end"
 
 def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
     """Up to three runs, groups or epochs."""
-    every, known, shortlist = library.remember(("items", identity(groups)), lambda: _items(groups))
-    if key not in st.session_state and st.query_params.get_all(key):
-        settle_address(key, {item.id: (item.group, item.title) for item in every}, MAX_ITEMS)
-    more, offered = len(every) > len(shortlist), {item.id: item for item in shortlist}
-    if more:
-        offered |= {item.id: item for item in asked_for(key, known)}
+    offer = library.remember(("offer", identity(groups)), lambda: Offer.of(groups))
+    if offer.more:
+        find_what_was_typed(key, offer.names)
+    settle_some(key, offer.names, [group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS], MAX_ITEMS)
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     chosen = left.multiselect(
         "Compared",
-        list(offered),
-        default=[group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS],
+        list(dict.fromkeys([*offer.shortlist, *st.session_state[key]])),
         max_selections=MAX_ITEMS,
         key=key,
-        format_func=lambda id: offered[id].title,
-        bind="query-params",
+        format_func=lambda id: offer.items[id].title,
         placeholder="Choose up to three: runs, or all seeds of a model",
-        accept_new_options=more,
+        accept_new_options=offer.more,
     )
-    if more:
+    if offer.more:
         st.caption(
-            f"{len(shortlist):,} of {len(every):,} are listed. Type the number of any other run into the field, "
-            f"such as {groups[0].runs[-1].address}, or its whole title."
+            f"{len(offer.shortlist):,} of {len(offer.items):,} are listed. Type the number of any other run into the "
+            f"field, such as {groups[0].runs[-1].address}, or its whole title."
         )
-    items = [offered[id] for id in chosen]
+    items = [offer.items[id] for id in chosen]
     longest = max((item.epochs for item in items), default=1)
     if longest == 1:
         return items
@@ -53,26 +50,42 @@ def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
         return choose_epochs(items, [*range(1, longest), END])
 
 
-def _items(groups: list[Group]) -> tuple[list[Item], dict[str, Item], list[Item]]:
-    """All that can be compared, the same by id, and what of it is listed."""
-    every = confusion.items(groups)
-    return every, {item.id: item for item in every}, confusion.shortlist(every, groups, MAX_LISTED)
+@dataclass(frozen=True)
+class Offer:
+    """What can be chosen: thousands of runs, perhaps, so it is worked out once."""
+
+    items: dict[str, Item]  # by their ids
+    names: Known  # in addresses
+    shortlist: list[str]  # the ids of those that are listed
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more than are listed."""
+        return len(self.shortlist) < len(self.items)
+
+    @classmethod
+    def of(cls, groups: list[Group]) -> Offer:
+        """All that can be chosen of some groups."""
+        items = confusion.items(groups)
+        shortlist = [item.id for item in confusion.shortlist(items, groups, MAX_LISTED)]
+        return cls({item.id: item for item in items}, {item.id: names_of_item(item) for item in items}, shortlist)
 
 
-def asked_for(key: str, known: Mapping[str, Item]) -> list[Item]:
-    """What is chosen, listed or not: its number or its title was typed, or stands in the address.
-
-    The rest of what was typed is taken out of the choice, and named.
-    """
-    asked = st.session_state.get(key, st.query_params.get_all(key))
-    if all(name in known for name in asked):
-        return [known[name] for name in asked]
-    by_title = {item.title: item for item in known.values()}
-    found = {name: known.get(name.strip()) or by_title.get(name.strip()) for name in asked}
-    st.session_state[key] = list(dict.fromkeys(item.id for item in found.values() if item))
-    if unknown := [name for name, item in found.items() if not item]:
+def find_what_was_typed(key: str, known: Known) -> None:
+    """Put ids in place of the titles that somebody has typed; what is neither is taken out of the choice, and named."""
+    chosen = st.session_state.get(key, [])
+    if all(name in known for name in chosen):
+        return
+    by_name = {name: id for id, names in known.items() for name in (id, *names)}
+    found = {name: by_name.get(name.strip()) for name in chosen}
+    st.session_state[key] = list(dict.fromkeys(id for id in found.values() if id))
+    if unknown := [name for name, id in found.items() if not id]:
         st.info(f"There is no run {escape(listed(unknown, 'or'))} here.", icon=":material/search_off:")
-    return [item for item in found.values() if item]
+
+
+def names_of_item(item: Item) -> tuple[str, ...]:
+    """Its names in addresses: see `address.Known`."""
+    return names_of(item.key, item.title, item.group.recipe.learning_rate)
 
 
 def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
@@ -104,19 +117,16 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
 def choose_one(
     place: DeltaGenerator, label: str, shown: Sequence[Answers], key: str, index: int, on_change: Callable[[], None]
 ) -> Answers:
-    """One of those compared, known by the id of its item; its title is for people, and for the address."""
+    """One of those compared, known by the id of its item; its title is for people.
+
+    Args:
+        index: of the one that is chosen at first, if there are so many.
+    """
     known = {answers.item.id: answers for answers in shown}
-    chosen_before = key in st.session_state
-    settle_address(key, {id: (answers.item.group, answers.item.title) for id, answers in known.items()}, None)
-    settled = key in st.session_state and not chosen_before  # A default beside it would be warned of.
+    default = list(known)[min(index, len(known) - 1)]
+    settle_one(key, {id: names_of_item(answers.item) for id, answers in known.items()}, default)
     chosen = place.selectbox(
-        label,
-        list(known),
-        0 if settled else min(index, len(known) - 1),
-        key=key,
-        format_func=lambda id: known[id].item.title,
-        bind="query-params",
-        on_change=on_change,
+        label, list(known), key=key, format_func=lambda id: known[id].item.title, on_change=on_change
     )
     return known[chosen]
 

@@ -14,6 +14,7 @@ from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import Dataset
 from fmnist.store.library import Group, Library, default_groups
 from fmnist.ui import confusion_images
+from fmnist.ui.address import settle_one
 from fmnist.ui.confusion_images import TOGETHER, from_the_start, order
 from fmnist.ui.possible_wrong_labels import SUSPECTS, show_suspects
 from fmnist.words import escape
@@ -22,8 +23,12 @@ from fmnist.words import escape
 def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
     """Images by who recognises them, and those whose label may be wrong."""
     patterns = patterns_of(library, shown, images)
-    chosen = st.selectbox("Images", [*patterns, SUSPECTS], key="pattern", bind="query-params", on_change=from_the_start)
-    if chosen == SUSPECTS:
+    titles = {id: pattern.title for id, pattern in patterns.items()} | {"suspects": SUSPECTS}
+    settle_one("pattern", {id: [id, title] for id, title in titles.items()}, next(iter(titles)))
+    chosen = st.selectbox(
+        "Images", list(titles), key="pattern", format_func=titles.__getitem__, on_change=from_the_start
+    )
+    if chosen == "suspects":
         show_suspects(library, default_groups(groups), images)
         return
     pattern = patterns[chosen]
@@ -32,7 +37,7 @@ def show_patterns(library: Library, shown: list[Answers], groups: list[Group], i
         st.info("Not all seeds have kept their answers after this epoch.", icon=":material/history_toggle_off:")
         return
     together = f" {TOGETHER}" if any(answers.seeds > 1 for answers in asked) else ""
-    st.markdown(f"**{escape(chosen)}:** {len(found):,} of {len(images.test_labels):,} images.")
+    st.markdown(f"**{escape(pattern.title)}:** {len(found):,} of {len(images.test_labels):,} images.")
     if pattern.is_division:
         st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
         confusion_images.show(library, found, asked, images, lambda part: tallies(asked[0], part))
@@ -45,6 +50,7 @@ def show_patterns(library: Library, shown: list[Answers], groups: list[Group], i
 class Pattern:
     """What can be asked about those compared."""
 
+    title: str
     find: Callable[[], tuple[np.ndarray, list[Answers]]]
     """Finds images, in the order in which they are shown, and says whose answers stand below them."""
     is_division: bool = False
@@ -52,24 +58,24 @@ class Pattern:
 
 
 def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
-    """What can be asked about those compared, by its name."""
+    """What can be asked about those compared, by a name for addresses."""
     labels = images.test_labels
     alone = len(shown) == 1
     finders = {}
     for which, answers in enumerate(shown):
-        name = f"{answers.item.title} is right" if alone else f"Only {answers.item.title} is right"
-        finders[name] = partial(confusion.only_right, shown, labels, which)
-    finders[f"{shown[0].item.title} is wrong" if alone else "All are wrong"] = partial(
-        confusion.all_wrong, shown, labels
-    )
+        title = f"{answers.item.title} is right" if alone else f"Only {answers.item.title} is right"
+        finders[f"right-{answers.item.key}"] = title, partial(confusion.only_right, shown, labels, which)
+    title = f"{shown[0].item.title} is wrong" if alone else "All are wrong"
+    finders["wrong"] = title, partial(confusion.all_wrong, shown, labels)
     if not alone:
-        finders["All are wrong in the same way"] = partial(confusion.all_wrong, shown, labels, alike=True)
-    patterns = {name: Pattern(partial(find_surest, library, shown, find)) for name, find in finders.items()}
+        find = partial(confusion.all_wrong, shown, labels, alike=True)
+        finders["wrong-alike"] = "All are wrong in the same way", find
+    patterns = {id: Pattern(title, partial(find_surest, library, shown, find)) for id, (title, find) in finders.items()}
     for item in {answers.item.group.id: answers.item for answers in shown}.values():
         if len(item.group.runs) > 1:
             seeds = confusion.all_seeds(item.group).after(item.epoch)
-            find = partial(find_divided, library, seeds, labels)
-            patterns[f"Seeds disagree: {seeds.title}"] = Pattern(find, is_division=True)
+            divided = partial(find_divided, library, seeds, labels)
+            patterns[f"divided-{item.group.key}"] = Pattern(f"Seeds disagree: {seeds.title}", divided, True)
     return patterns
 
 

@@ -12,6 +12,7 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
+from fmnist.ui.address import drop_what_is_gone
 from fmnist.ui.upload_limit import limit_uploads
 from fmnist.words import escape
 
@@ -53,6 +54,7 @@ def page(title: str, question: str) -> Iterator[None]:
     place = st.container()
     with explained():
         yield
+        drop_what_is_gone()
     with suppress(SettingsError, StoreError), place:  # Only now is it known what of the store could be read.
         from fmnist.ui import damaged_runs
 

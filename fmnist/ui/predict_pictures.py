@@ -15,9 +15,9 @@ from fmnist.predict import conversion, drawing
 from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
 from fmnist.ui import drawing_pad, resources
+from fmnist.ui.address import names_of, settle_one
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_table import table
-from fmnist.ui.scope import settle_address
 from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
@@ -117,7 +117,8 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
     wrong_by = {group.id: group for group in groups if len(said(library, group)) == count}
-    settle_address("wrong", {id: (group, group.title) for id, group in wrong_by.items()}, None)
+    names = {id: names_of(group.key, group.title, group.recipe.learning_rate) for id, group in wrong_by.items()}
+    settle_one("wrong", names, None)
 
     def matching() -> np.ndarray:
         """The test images of the class, and wrong in the eyes of the model, that are asked for."""
@@ -147,7 +148,6 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
             placeholder="No matter",
             key="wrong",
             format_func=lambda id: wrong_by[id].title,
-            bind="query-params",
             on_change=surprise,
         )
     matches = len(matching())

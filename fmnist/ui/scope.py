@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from fmnist import settings
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE
 from fmnist.store.library import SOURCES, Group, Library, default_groups
-from fmnist.words import escape, exact
+from fmnist.ui.address import names_of, settle_one, settle_some
+from fmnist.words import escape
 
 
 def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -39,20 +40,9 @@ def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[st
 
 def _choose_for_all_pages(label: str, options: Sequence[str], key: str, names: Callable[[str], str]) -> str:
     """A choice that holds on the next page too, and stands in the address of each."""
-    kept = st.session_state.get(key, st.session_state.get(f"chosen-{key}"))
-    if kept is not None and st.query_params.get(key) not in [names(option) for option in options]:
-        st.session_state[key] = kept if kept in options else options[0]  # Not every page has every option.
-    chosen = st.segmented_control(
-        label,
-        options,
-        format_func=names,
-        # As a default, what was chosen before would not be put into the address.
-        default=None if key in st.session_state else options[0],
-        required=True,
-        wrap=True,
-        key=key,
-        bind="query-params",
-    )
+    known = {option: [option, names(option)] for option in options}  # Not every page has every option.
+    settle_one(key, known, options[0], st.session_state.get(f"chosen-{key}"))
+    chosen = st.segmented_control(label, options, format_func=names, required=True, wrap=True, key=key)
     assert chosen is not None, "it is required"
     st.session_state[f"chosen-{key}"] = chosen
     return chosen
@@ -86,47 +76,24 @@ def key_of_groups(groups: Sequence[Group]) -> str:
     return f"groups-{groups[0].recipe.dataset}-{groups[0].source}"
 
 
-def settle_address(key: str, known: Mapping[str, tuple[Group, str]], most: int | None) -> None:
-    """Let an address open that names what can be chosen by its id, or by a title of an earlier version, in which
-    learning rates were rounded. What is not there is left out.
-
-    Streamlit itself writes titles into addresses, and reads them. No two of what can be chosen have the same.
-
-    Args:
-        key: of the widget, which is also its name in the address.
-        known: by id what can be chosen: its group, and its title.
-        most: how many can be chosen; None for a widget with which one is chosen.
-    """
-    asked = st.query_params.get_all(key)
-    if key in st.session_state or all(title in [title for _, title in known.values()] for title in asked):
-        return
-    names: dict[str, str] = {}
-    for id, (group, title) in known.items():
-        rate = group.recipe.learning_rate
-        for name in (id, title, title.replace(f"lr {exact(rate)},", f"lr {rate:g},")):
-            names.setdefault(name, id)
-    found = dict.fromkeys(names[name] for name in asked if name in names)
-    if found:
-        st.session_state[key] = list(found)[:most] if most else next(iter(found))
-    else:
-        del st.query_params[key]
-
-
 def choose_groups(groups: list[Group], most: int) -> list[Group]:
     """The groups to be compared; at first one for each model."""
     if not groups:
         nothing_trained()
         return []
     known = {group.id: group for group in groups}
-    settle_address(key_of_groups(groups), {group.id: (group, group.title) for group in groups}, most)
+    settle_some(
+        key_of_groups(groups),
+        {id: names_of(group.key, group.title, group.recipe.learning_rate) for id, group in known.items()},
+        [group.id for group in default_groups(groups)][:most],
+        most,
+    )
     chosen = st.multiselect(
         "Compared",
         list(known),
-        default=[group.id for group in default_groups(groups)][:most],
         max_selections=most,
         format_func=lambda id: known[id].title,
         key=key_of_groups(groups),
-        bind="query-params",
         placeholder="Choose what to compare",
     )
     if not chosen:

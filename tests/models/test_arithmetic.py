@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from fmnist.models import arithmetic
+from fmnist.models.registry import ARCHITECTURES
 
 IMAGE = torch.rand(1, 1, 28, 28)
 
@@ -78,6 +79,12 @@ def test_the_multiplications_of_layers_are_counted_whatever_kernel_computes_them
 @pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
 def test_what_the_counter_does_not_know_is_not_counted_instead_of_0(answer):
     assert arithmetic.multiply_adds(Weights(answer), IMAGE) is None
+
+
+@pytest.mark.parametrize("model", ARCHITECTURES)
+def test_a_plain_chain_of_layers_has_the_count_of_the_counter(model):
+    module = ARCHITECTURES[model].build()
+    assert arithmetic.multiply_adds(module, IMAGE) == arithmetic._watched(module, IMAGE)
 
 
 def test_a_model_that_only_fails_while_it_is_counted_is_not_counted():

@@ -178,9 +178,33 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     page.get_by_text("How do they compare?").wait_for()
     page.get_by_text("What went wrong").wait_for()
     ann.settled()
-    assert "data=Sample data" in query(page), "what was chosen on the page before is not in the address"
+    assert "data=sample" in query(page), "what was chosen on the page before is not in the address"
     ann.check()
     ben.check()
+
+
+def test_the_browser_goes_back_and_forward_between_what_was_chosen(trained, ann):
+    page = ann.open("Confusion?data=sample")
+    box = page.get_by_role("combobox", name="Of")
+
+    def check(run: Run, address: list[str]) -> None:
+        wait_for(lambda: box.input_value() == title(run))
+        wait_for(lambda: query(page) == ["data=sample", *address])
+
+    check(trained[0], [])
+    for run in trained[1:]:
+        with ann.answered():
+            choose(page, "Of", title(run))
+        check(run, [f"of={run.id}"])
+    for step, run, address in (
+        (page.go_back, trained[1], [f"of={trained[1].id}"]),
+        (page.go_back, trained[0], []),
+        (page.go_forward, trained[1], [f"of={trained[1].id}"]),
+    ):
+        with ann.answered():
+            step()
+        check(run, address)
+    ann.check()
 
 
 def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, runs, small_data, ann):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.making import finished_run
-from helpers.ui import COMPARE, CONFUSION, HOME, PREDICT, SAMPLE, again, texts, visit
+from helpers.ui import COMPARE, CONFUSION, DATA, HOME, PREDICT, SAMPLE, again, texts, visit
 
 from fmnist.grid import as_text, decimals
 from fmnist.recipe import Recipe
@@ -124,3 +124,70 @@ def test_the_name_of_a_device_is_shown_as_it_is(page, query, store, small_sample
     options = [option.content for group in at.get("button_group") for option in group.proto.options]
     said = texts(at, "title", "markdown", "caption", "info", "warning", "error")
     assert not [text for text in said if "![x](" in text] and not [option for option in options if "![x](" in option]
+
+
+# What stands in the address
+
+
+def test_the_address_names_groups_by_what_they_are_and_not_by_their_titles(swept, linkless):
+    named = "groups-sample-own"
+    at = visit(COMPARE, **SAMPLE, **{named: swept[1].title})
+    assert at.query_params[named] == "model-0-sgd-0.00316228-32-1"
+    at.multiselect(key=named).set_value([swept[2].id, swept[0].id])
+    again(at)
+    assert at.query_params[named] == ["model-0-sgd-0.0005-32-1", f"model-0-sgd-{RATES[0]}-32-1"]
+    at.multiselect(key=named).set_value([])
+    again(at)
+    assert at.query_params[named] == ""
+    assert visit(COMPARE, **at.query_params).multiselect(key=named).value == []
+    at.multiselect(key=named).set_value([default_groups(swept)[0].id])
+    again(at)
+    assert named not in at.query_params, "what is shown anyhow stands there"
+
+
+def test_the_address_of_a_confusion_names_runs_by_their_ids(swept, linkless):
+    first, second = swept[:2]
+    shown = {"runs-sample-own": [first.title + ", seed 0", second.title + ", seed 0"]}
+    cell = {"true": "Bag", "predicted": "Bag"}
+    at = visit(CONFUSION, **SAMPLE, **shown, **cell, of=f"{second.title}, seed 0")
+    assert at.query_params == SAMPLE | {"runs-sample-own": ["1", "2"], "of": "2"} | cell
+    words = {"from": f"{second.title}, seed 0", "to": f"{first.title}, seed 0", "flip": "Recognised by both"}
+    at = visit(CONFUSION, **SAMPLE, **shown, **cell, cells="Difference", **words)
+    assert {name: at.query_params[name] for name in words} == {"from": "2", "to": "1", "flip": "alike"}
+    pattern = f"Only {second.title}, seed 0 is right"
+    at = visit(CONFUSION, **SAMPLE, **shown, view="Who is right where", pattern=pattern)
+    assert at.query_params["pattern"] == "right-2" and at.selectbox(key="pattern").value == "right-2"
+    again(visit(CONFUSION, **at.query_params))
+    assert at.selectbox(key="pattern").value == "right-2"
+
+
+def test_what_belongs_to_a_widget_that_is_gone_is_taken_out_of_the_address(swept, linkless):
+    at = visit(CONFUSION, **SAMPLE, **{"runs-sample-own": ["1", "2"]}, of="2")
+    at.segmented_control(key="cells").set_value("difference")
+    again(at)
+    assert "of" not in at.query_params and at.query_params["runs-sample-own"] == ["1", "2"]
+
+
+@pytest.mark.parametrize("data", ["sample", "Sample data"])
+def test_the_address_names_a_data_set_by_its_id(data, small_sample, linkless):
+    at = visit(DATA, data=data)
+    assert at.segmented_control(key="data").value == "sample" and at.query_params == {"data": "sample"}
+
+
+def test_no_two_groups_have_one_key(swept):
+    [group] = swept[:1]
+    others = {"source": "reference", "where": "A GPU"}
+    others |= {"recipe": replace(group.recipe, model="1")}
+    for name in ("epochs", "batch_size", "learning_rate", "optimizer"):
+        found = replace(group, recipe=replace(group.recipe, **{name: "adam" if name == "optimizer" else 7}))
+        assert found.key != group.key, name
+    for name, value in others.items():
+        assert replace(group, **{name: value}).key != group.key, name
+
+
+def test_an_address_opens_the_same_group_when_its_first_seed_is_trained_again(swept, store, small_sample, linkless):
+    asked = {"groups-sample-own": swept[1].key}
+    finished_run(store, swept[1].recipe, small_sample)
+    [chosen] = visit(COMPARE, **SAMPLE, **asked).multiselect[0].value
+    [group] = [group for group in Library(store, None).groups("sample") if group.id == chosen]
+    assert group.recipe == swept[1].recipe and group.id != swept[1].id

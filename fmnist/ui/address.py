@@ -1,0 +1,106 @@
+"""What is chosen on a page, in its address: runs, groups and data sets by what they are, and not by their titles.
+
+Streamlit itself (`bind`) would write into the address what people read: titles, which change when something else is
+trained. So such a widget and the address are brought together here, just before it is drawn, without a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from fmnist.words import exact
+
+Known = Mapping[str, Sequence[str]]
+"""By id what can be chosen: its name in the address, then those that it has in addresses of earlier versions."""
+
+
+@dataclass
+class Visit:
+    """Of a page, by somebody who has not been on another since: which names were settled in this run, and before."""
+
+    page: str
+    now: set[str] = field(default_factory=set)
+    before: set[str] = field(default_factory=set)
+
+
+def settle_one(key: str, known: Known, default: str | None, kept: str | None = None) -> None:
+    """Have a widget with which one is chosen and the address of the page say the same.
+
+    When somebody opens the page, or goes back or forward to it, the address counts; else what was chosen since. What is
+    not there is left out. The default does not stand in the address.
+
+    Args:
+        key: of the widget, and its name in the address; what is chosen is in `st.session_state` afterwards.
+        default: one of those known, or None for nothing.
+        kept: what counts instead of the default where the address says nothing: it was chosen on another page.
+    """
+    chosen = st.session_state[key] if _was_chosen(key) else next(iter(_asked(key, known) or ()), kept)
+    if chosen not in known:
+        chosen = default
+    _write(key, chosen, [] if chosen is None or chosen == default else [known[chosen][0]])
+
+
+def settle_some(key: str, known: Known, default: Sequence[str], most: int) -> None:
+    """The same for a widget with which up to so many are chosen; that none is may stand in the address, too."""
+    asked = st.session_state[key] if _was_chosen(key) else _asked(key, known)
+    chosen = [id for id in asked or () if id in known][:most]
+    if not chosen and asked != []:
+        chosen = list(default)
+    _write(key, chosen, [] if chosen == list(default) else [known[id][0] for id in chosen] or [""])
+
+
+def names_of(key: str, title: str, learning_rate: float) -> tuple[str, str, str]:
+    """Of a group or of runs of one: earlier versions wrote titles, in which the first ones rounded learning rates."""
+    return key, title, title.replace(f"lr {exact(learning_rate)},", f"lr {learning_rate:g},")
+
+
+def drop_what_is_gone() -> None:
+    """At the end of a page: take out of the address what belongs to widgets that are no longer drawn."""
+    visit = _visit()
+    for key in visit.before - visit.now:
+        st.query_params.pop(key, None)
+    visit.before, visit.now = visit.now, set()
+
+
+def _visit() -> Visit:
+    context = get_script_run_ctx()
+    page = context.page_script_hash if context else ""
+    visit = st.session_state.get("visit")
+    if visit is None or visit.page != page:  # The session still has what widgets of other pages said.
+        visit = st.session_state["visit"] = Visit(page)
+    return visit
+
+
+def _was_chosen(key: str) -> bool:
+    """Whether the widget counts, and not the address."""
+    context, visit = get_script_run_ctx(), _visit()
+    return (
+        key in st.session_state and key in visit.before | visit.now and not (context and context.is_history_navigation)
+    )
+
+
+def _asked(key: str, known: Known) -> list[str] | None:
+    """The ids of what the address names; nothing if it says that nothing is chosen; None if it does not say."""
+    words = st.query_params.get_all(key)
+    if words == [""]:
+        return []
+    ids = {id: id for id in known}
+    for names in zip(*known.values(), strict=True):  # A title before one that another had when it was rounded.
+        for id, name in zip(known, names, strict=True):
+            ids.setdefault(name, id)
+    return list(dict.fromkeys(ids[word] for word in words if word in ids)) or None
+
+
+def _write(key: str, chosen: str | list[str] | None, words: list[str]) -> None:
+    """Put it into the session and into the address, where it does not stand there."""
+    if not _was_chosen(key) or st.session_state[key] != chosen:
+        st.session_state[key] = chosen
+    _visit().now.add(key)
+    if not words:
+        st.query_params.pop(key, None)
+    elif words != st.query_params.get_all(key):
+        st.query_params[key] = words
