@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmnist import settings
 from fmnist.training import launcher
-from fmnist.ui import live_chart, resources, run_table, train_form, train_progress
+from fmnist.ui import live_chart, resources, run_table, train_form, train_progress, train_start
 from fmnist.ui.page import page
 from fmnist.ui.train_link import fill_in_train
 
@@ -17,6 +17,7 @@ with page("Train", "How do they learn?" if settings.read_only() else "Train the 
         train_form.forget_former_models()
         train_form.ask(library)
     live_chart.prepare()
+    st.session_state["full"] = train_start.is_full(library)
     st.session_state["pace"] = train_progress.pace(train_progress.current(library))
     st.fragment(train_progress.watch, run_every=st.session_state["pace"])(library)
     run_table.show_all(library)

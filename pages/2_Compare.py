@@ -34,7 +34,7 @@ def show(library: Library) -> None:
         return
     missing, labels = None, None
     try:
-        labels = resources.dataset(dataset, library.own).test_labels
+        labels = resources.test_set(dataset, library.own).test_labels
     except DataError as error:
         missing = error
     compared = Comparison(library, groups, labels)

@@ -20,7 +20,7 @@ def show(library: Library) -> None:
         nothing_trained()
         return
     try:
-        images = resources.dataset(dataset, library.own)
+        images = resources.test_set(dataset, library.own)
     except DataError as error:
         st.markdown("A confusion matrix needs the test set's labels and images.")
         offer_data(library.own, dataset, error)

@@ -1,11 +1,13 @@
 """Data: what the models learn from."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import streamlit as st
 
 from fmnist.compare import charts
 from fmnist.data.catalog import DATASETS, DEFAULT
-from fmnist.data.files import DataError, Dataset
+from fmnist.data.files import DataError, Dataset, TestSet
 from fmnist.ui import resources
 from fmnist.ui.address import settle_one
 from fmnist.ui.chart_display import chart_config
@@ -31,42 +33,75 @@ def show() -> None:
         label_visibility="collapsed",
     )
     assert name is not None, "it is required"
+    missing: DataError | None = None
+    images: TestSet
     try:
         images = resources.dataset(name, library.own)
     except DataError as error:
-        offer_data(library.own, name, error)
-        return
-    classes = images.info.classes
-    train, test = (np.bincount(labels, minlength=10) for labels in (images.train_labels, images.test_labels))
-    per_class = f"{train[0]:,} and {test[0]:,} of each class" if len({*train}) == len({*test}) == 1 else "ten classes"
-    st.markdown(
-        f"#### {len(images.train_images):,} images to learn from and {len(images.test_images):,} to be tested on: "
-        f"grey, 28 × 28 pixels, {per_class}."
-    )
-    say_where_from(name, [])
-    st.markdown("**The mean image of each class** (training set)")
-    image_tiles(resources.mean_images(images.fingerprint, images), classes, "ten")
-    gallery, counts = st.tabs(["Gallery", "Counts"])
+        missing = error
+        try:
+            images = resources.test_set(name, library.own)
+        except DataError:
+            offer_data(library.own, name, missing)
+            return
+    show_images(images)
+    if missing:
+        info = images.info
+        offer_data(
+            library.own,
+            name,
+            missing,
+            f"**These are {info.title}'s test images, which come with the project.** The download adds the "
+            f"{info.train:,} images that the models learn from: to train on them, and to see which of them are nearest "
+            "to a picture on Predict.",
+        )
+
+
+def show_images(images: TestSet) -> None:
+    """The training images and the test images, or the latter alone."""
+    splits = {"Test": (images.test_images, images.test_labels)}
+    if isinstance(images, Dataset):
+        splits = {"Training": (images.train_images, images.train_labels)} | splits
+    counts = {split: np.bincount(labels, minlength=10) for split, (_, labels) in splits.items()}
+    alike = all(len({*numbers}) == 1 for numbers in counts.values())
+    of_each = " and ".join(f"{numbers[0]:,}" for numbers in counts.values())
+    per_class = f"{of_each} of each class" if alike else "ten classes"
+    what = f"{len(images.test_images):,} images to be tested on"
+    if isinstance(images, Dataset):
+        what = f"{len(images.train_images):,} images to learn from and {len(images.test_images):,} to be tested on"
+    st.markdown(f"#### {what}: grey, 28 × 28 pixels, {per_class}.")
+    say_where_from(images.name, [])
+    classes, first = images.info.classes, next(iter(splits))
+    st.markdown(f"**The mean image of each class** ({first.lower()} set)")
+    image_tiles(resources.mean_images(images.fingerprint, first, *splits[first]), classes, "ten")
+    gallery, chart = st.tabs(["Gallery", "Counts"])
     with gallery:
-        show_gallery(images)
-    with counts:
+        show_gallery(splits, classes)
+    with chart:
         st.plotly_chart(
-            charts.counts(train, test, classes),
+            charts.counts(counts, classes),
             key="counts",
             config=chart_config("counts"),
-            alt="Images per class: " + listed(f"{name} {count:,}" for name, count in zip(classes, train, strict=True)),
+            alt="Images per class: "
+            + listed(f"{name} {count:,}" for name, count in zip(classes, counts[first], strict=True)),
         )
 
 
-def show_gallery(images: Dataset) -> None:
+def show_gallery(splits: Mapping[str, tuple[np.ndarray, np.ndarray]], classes: Sequence[str]) -> None:
+    """The images of one class, a page at a time.
+
+    Args:
+        splits: images uint8 (N, 28, 28) and their labels, by what is told them apart: "Training", "Test".
+    """
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox("Class", images.info.classes, key="class", bind="query-params", width=240)
-        split = st.segmented_control(
-            "Set", ["Training", "Test"], default="Training", required=True, key="split", bind="query-params"
-        )
-        labels = images.train_labels if split == "Training" else images.test_labels
-        pixels = images.train_images if split == "Training" else images.test_images
-        found = np.flatnonzero(labels == images.info.classes.index(label))
+        label = st.selectbox("Class", classes, key="class", bind="query-params", width=240)
+        split = next(iter(splits))
+        if len(splits) > 1:
+            split = st.segmented_control(
+                "Set", list(splits), default=split, required=True, key="split", bind="query-params"
+            )
+        pixels, labels = splits[split]
+        found = np.flatnonzero(labels == classes.index(label))
         last = max(1, -(-len(found) // PER_PAGE))
         number = st.number_input(f"Page, 1 to {last}", 1, last, 1, key=f"page-{split}", width=160)
     shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.server
 import os
 import shutil
 import signal
@@ -14,7 +15,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -266,6 +269,40 @@ def idx_root(tmp_path: Path, small_data: Dataset, monkeypatch: pytest.MonkeyPatc
     return root
 
 
+@pytest.fixture
+def shipped(idx_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what comes with the project: of FashionMNIST as `idx_root` has it, the test images and labels."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    for path in data_files.raw_folder("fashion-mnist", idx_root).glob("t10k-*"):
+        shutil.copy(path, folder)
+    monkeypatch.setattr(data_files, "SHIPPED", folder)
+    return folder
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[DatasetInfo], str]]:
+    """Makes the script that has the real torchvision fetch a data set's files from a server on this machine."""
+    monkeypatch.setenv("no_proxy", "localhost")
+    serve = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+
+    def script(info: DatasetInfo) -> str:
+        address = f"http://localhost:{server.server_address[1]}/{info.torchvision}/raw/"
+        resources = [(f"{file.name}.gz", file.md5) for file in info.files]
+        if info.id == "qmnist":  # torchvision keeps whole addresses of it, those of training and test images apart.
+            whole = [(address + name, md5) for name, md5 in resources]
+            resources = {"train": whole[:2], "test": whole[2:], "nist": []}
+        kind = f"torchvision.datasets.{info.torchvision}"
+        return f"import {kind.rpartition('.')[0]}\n{kind}.mirrors, {kind}.resources = {[address]}, {resources}\n{ours}"
+
+    ours = data_files._TORCHVISION
+    with http.server.ThreadingHTTPServer(("localhost", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield script
+        server.shutdown()
+
+
 def publish(name: str, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
     """Put data into a data root as the packed files of a data set; what the program then knows of them."""
     info = DATASETS[name]
@@ -285,14 +322,21 @@ def publish(name: str, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyP
     return DATASETS[name]
 
 
-def tell_processes(infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def tell_processes(
+    infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pytest.MonkeyPatch, download: str = ""
+) -> None:
     """Have the processes that are started from here on - trainers, workers, servers - know data sets as we do.
+
+    Args:
+        download: a script in place of the one that downloads.
 
     Python runs a file called sitecustomize.py when it starts.
     """
     folder.mkdir(parents=True)
     lines = ["from dataclasses import replace", "from fmnist.data.catalog import DATASETS, File"]
     lines += [f"DATASETS[{info.id!r}] = replace(DATASETS[{info.id!r}], files={info.files})" for info in infos]
+    if download:
+        lines += ["from fmnist.data import files", f"files._TORCHVISION = {download!r}"]
     (folder / "sitecustomize.py").write_text("\n".join(lines))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(settings.PROJECT)]))
 
@@ -372,9 +416,24 @@ def check_refused(answer: Answer, *named: object) -> None:
 
 @pytest.fixture
 def bare_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No data but what a test makes, and no reference runs."""
+    """No data but what a test makes, and no reference runs, nor what comes with them."""
     monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "no-data"))
+    monkeypatch.setattr(data_files, "SHIPPED", tmp_path / "nothing-shipped")
     monkeypatch.setattr("fmnist.ui.resources.Library", lambda own: Library(own, None))
+
+
+@pytest.fixture
+def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Dataset) -> Path:
+    """A file with reference runs, two seeds of each model."""
+    from helpers import making
+
+    path = tmp_path / "reference.db"
+    store = Store(path)
+    for seed in (0, 1):
+        making.three_models(store, small_data, weights=True, seed=seed)
+    store.close()
+    monkeypatch.setattr("fmnist.ui.resources.Library", lambda own: Library(own, path))
+    return path
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from fmnist import settings
 from fmnist.commands import CommandError, say
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
-from fmnist.data.files import DataMissing, Dataset
+from fmnist.data.files import DataMissing, Dataset, TestSet
 from fmnist.grid import decimals, whole_numbers
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
@@ -212,13 +212,18 @@ class Places:
 
         return cache(load)
 
+    @cached_property
+    def load_test_set(self) -> Callable[[str], TestSet]:
+        """Gives the test images of the data set with a name; each is read once. Some come with the project."""
+        return cache(lambda name: files.load_test_set(name, self.data, self.runs.parent))
+
 
 def say_recounted(places: Places) -> None:
     """Count the runs that an earlier version finished from their weights, where that is possible; say how many."""
     if places.library.own.rounded_ids():
         from fmnist.predict.recount import recount
 
-        if count := recount(places.library.own, places.load):
+        if count := recount(places.library.own, places.load_test_set):
             say(f"{count} run{'s' if count > 1 else ''} of an earlier version: counted again, from the weights.")
 
 

@@ -83,9 +83,9 @@ def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str)
 
 
 def _labels(places: Places, dataset: str) -> np.ndarray | None:
-    """The test labels, by which it is known how good the answers are; None without the data."""
+    """The test labels, by which it is known how good the answers are; None where they are not at hand."""
     try:
-        return places.load(dataset).test_labels
+        return places.load_test_set(dataset).test_labels
     except DataError:
         return None
 

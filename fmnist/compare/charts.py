@@ -9,7 +9,7 @@ several times (other recipes), its groups differ in the dash of their lines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,16 +119,16 @@ def probabilities(
     return figure
 
 
-def counts(train: np.ndarray, test: np.ndarray, classes: Sequence[str]) -> go.Figure:
-    """Images per class, int (10,) each, with the classes' names."""
+def counts(splits: Mapping[str, np.ndarray], classes: Sequence[str]) -> go.Figure:
+    """Images per class, int (10,) for "Training" and "Test" or one of them, with the classes' names."""
     figure = blank(340, barmode="group")
-    for values, name, color in ((train, "Training", "#5B6B82"), (test, "Test", "#A9B6C8")):
+    for name, values in splits.items():
         figure.add_bar(
             x=values,
             y=classes,
             orientation="h",
             name=name,
-            marker={"color": color},
+            marker={"color": {"Training": "#5B6B82", "Test": "#A9B6C8"}[name]},
             text=[f"{value:,}" for value in values],
             hovertemplate="%{y}: %{x:,} images<extra>%{fullData.name}</extra>",
         )

@@ -27,6 +27,7 @@ class Line:
     version: str  # As long as it stays the same, points up to `settled` stay too.
     points: np.ndarray  # float64 (K, 4): step, seconds, loss, accuracy
     settled: int  # the step up to which it is decided which points are drawn; -1 for none
+    is_thinned: bool  # Not all points are drawn.
 
 
 def line(curve: GrowingCurve) -> Line:
@@ -37,6 +38,7 @@ def line(curve: GrowingCurve) -> Line:
         f"{curve.reading}-{width_of(len(points), CURVES)}",
         points[kept(points[:, 2], points[:, 3])],
         int(points[decided - 1, 0]) if decided else -1,
+        width_of(len(points), CURVES) > 1,
     )
 
 

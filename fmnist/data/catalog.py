@@ -79,6 +79,16 @@ class DatasetInfo:
     download_bytes: int = 0
 
     @property
+    def test_files(self) -> tuple[File, ...]:
+        """Test images and test labels."""
+        return self.files[2:]
+
+    @property
+    def download_size(self) -> str:
+        """What is to be downloaded, for people: "31 MB"."""
+        return f"{self.download_bytes / 1e6:.0f} MB"
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the labels."""
         return self.subject.classes

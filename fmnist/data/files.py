@@ -14,7 +14,8 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE, DatasetInfo, File
 from fmnist.data.folders import RAW, forms
 from fmnist.data.folders import raw_folder as raw_folder
 from fmnist.words import listed, reason
+
+SHIPPED = Path(__file__).parents[1] / "reference"
+"""What comes with the project: the reference runs, and FashionMNIST's test images and labels, which they answered."""
 
 SAMPLE_SEEDS = (1, 2)
 IDX_TYPES: dict[bytes, np.dtype[Any]] = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
@@ -43,23 +47,30 @@ class DataMissing(DataError):
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Images uint8 (N, 28, 28), light on black; labels int64 (N,), indices into `info.classes`.
+class TestSet:
+    """What models are tested on: all that is needed to show what they answered.
 
-    Equal when the fingerprints are: what was worked out for one holds for a copy of it from another process.
+    Images uint8 (N, 28, 28), light on black; labels int64 (N,), indices into `info.classes`. Equal when the
+    fingerprints are: what was worked out for one holds for a copy of it from another process.
     """
 
     name: str
-    train_images: np.ndarray = field(compare=False)
-    train_labels: np.ndarray = field(compare=False)
     test_images: np.ndarray = field(compare=False)
     test_labels: np.ndarray = field(compare=False)
     fingerprint: str
-    """SHA-256 over all four arrays: part of every recipe's key."""
+    """SHA-256 over all arrays."""
 
     @property
     def info(self) -> DatasetInfo:
         return DATASETS[self.name]
+
+
+@dataclass(frozen=True)
+class Dataset(TestSet):
+    """A whole data set: what models learn from as well. Its fingerprint is part of every recipe's key."""
+
+    train_images: np.ndarray = field(compare=False)
+    train_labels: np.ndarray = field(compare=False)
 
 
 def data_root(path: str | Path | None = None) -> Path:
@@ -68,7 +79,7 @@ def data_root(path: str | Path | None = None) -> Path:
 
 
 def load(name: str, root: Path, cache: Path) -> Dataset:
-    """Read a data set.
+    """Read a whole data set.
 
     Args:
         name: an id in `DATASETS`.
@@ -80,11 +91,44 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
         DataError: they are damaged, or not the published ones.
     """
     info = DATASETS[name]
+    return _load_sample(info, cache) if name == SAMPLE else _dataset(name, *_read(info, root, info.files))
+
+
+def load_test_set(name: str, root: Path, cache: Path) -> TestSet:
+    """Read the test images and labels of a data set: from the data root, else what comes with the project.
+
+    Args, and what it raises, as for `load`; nothing where they come with the project.
+    """
+    info = DATASETS[name]
     if name == SAMPLE:
-        return _load_sample(info, cache)
+        whole = _load_sample(info, cache)
+        return _test_set(name, whole.test_images, whole.test_labels)
     try:
-        folder = raw_folder(name, root)
-        missing = [file.name for file in info.files if not any(path.exists() for path in forms(folder, file))]
+        return _test_set(name, *_read(info, root, info.test_files))
+    except DataError:
+        with suppress(DataError):
+            return _test_set(name, *_read(info, SHIPPED, info.test_files))
+        raise
+
+
+def _read(info: DatasetInfo, root: Path, files: Sequence[File]) -> list[np.ndarray]:
+    """Images and labels, all uint8, of some of a data set's files; raises as `load`."""
+    folder = _folder_with(info, root, files)
+    arrays = [_read_idx(info, root, folder, file) for file in files]
+    # QMNIST's labels are rows of eight numbers on each image and its writer, of which the first is the class.
+    return [array if array.ndim in (1, 3) else array[:, 0].astype(np.uint8) for array in arrays]
+
+
+def _folder_with(info: DatasetInfo, root: Path, files: Sequence[File]) -> Path:
+    """The folder that has these files of a data set, whatever is in them.
+
+    Raises:
+        DataMissing, DataError: as `load`.
+    """
+    try:
+        folder = raw_folder(info.id, root)
+        there = [file for file in info.files if any(path.exists() for path in forms(folder, file))]
+        missing = [file.name for file in files if file not in there]
         unpacked = [file for file in missing if (folder / file).exists()]
     except OSError as error:  # A folder that may not be entered, or no name for one.
         raise DataError(f"{root} can't be read: {reason(error)}.") from None
@@ -94,22 +138,14 @@ def load(name: str, root: Path, cache: Path) -> Dataset:
             f"{listed([f'{file}.gz' for file in unpacked])} beside them, or get them again: "
             f"{download_command(info, root)}"
         )
-    if len(missing) == len(info.files):
+    if not there:
         raise DataMissing(
-            f"{info.title} is not in {root} yet: {missing[0]}.gz and three more files would be in "
+            f"{info.title} is not in {root} yet: {info.files[0].name}.gz and three more files would be in "
             f"{root / info.torchvision / RAW}."
         )
     if missing:
         raise DataMissing(f"{info.title} is not in {folder}: {listed(missing)} can't be found there.")
-    return _dataset(name, *_read(info, root))
-
-
-def _read(info: DatasetInfo, root: Path) -> list[np.ndarray]:
-    """Training images and labels, test images and labels, all uint8."""
-    folder = raw_folder(info.id, root)
-    arrays = [_read_idx(info, root, folder, file) for file in info.files]
-    # QMNIST's labels are rows of eight numbers on each image and its writer, of which the first is the class.
-    return [array if array.ndim in (1, 3) else array[:, 0].astype(np.uint8) for array in arrays]
+    return folder
 
 
 def download_command(info: DatasetInfo, root: Path) -> str:
@@ -120,18 +156,26 @@ def download_command(info: DatasetInfo, root: Path) -> str:
 
 
 def _dataset(name: str, *arrays: np.ndarray) -> Dataset:
+    train_images, train_labels, test_images, test_labels = arrays
+    return Dataset(
+        name=name,
+        train_images=train_images,
+        train_labels=train_labels.astype(np.int64),
+        test_images=test_images,
+        test_labels=test_labels.astype(np.int64),
+        fingerprint=_fingerprint(arrays),
+    )
+
+
+def _test_set(name: str, images: np.ndarray, labels: np.ndarray) -> TestSet:
+    return TestSet(name, images, labels.astype(np.int64), _fingerprint((images, labels)))
+
+
+def _fingerprint(arrays: Sequence[np.ndarray]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
-    train_images, train_labels, test_images, test_labels = arrays
-    return Dataset(
-        name,
-        train_images,
-        train_labels.astype(np.int64),
-        test_images,
-        test_labels.astype(np.int64),
-        digest.hexdigest(),
-    )
+    return digest.hexdigest()
 
 
 def _read_idx(info: DatasetInfo, root: Path, folder: Path, file: File) -> np.ndarray:
@@ -216,7 +260,7 @@ def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=root, ignore_cleanup_errors=True) as temporary:
             yield from _fetch(info, Path(temporary), poll_seconds)
-            _read(info, Path(temporary))
+            _read(info, Path(temporary), info.files)
             folder = raw_folder(name, root)
             folder.mkdir(parents=True, exist_ok=True)
             for path in raw_folder(name, Path(temporary)).iterdir():
@@ -238,7 +282,7 @@ def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int
     finally:
         process.stop()
     if process.exit_code:
-        lines = process.reports or ["no reason was given"]
+        lines = [line for line in process.reports if line.strip()] or ["no reason was given"]
         if any("No space left" in line for line in lines):
             raise OSError(28, "no space left on the device")
         why = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())

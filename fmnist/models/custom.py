@@ -18,6 +18,7 @@ import importlib.util
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -225,30 +226,56 @@ def _locate(module: str) -> tuple[str | None, str]:
 def check(source: Source, seconds: float | None = None) -> list[Answer]:
     """What `fmnist.models.custom_check` says of a file's models, or of the file: see there; without "trying" and "end".
 
+    A model may end the process in which it is tried. Those after it are tried in another.
+
     Args:
-        seconds: the time limit; `CHECK_SECONDS` if it is not given.
+        seconds: the time limit, for all of them; `CHECK_SECONDS` if it is not given.
     """
     seconds = CHECK_SECONDS if seconds is None else seconds
-    module = settings.module("fmnist.models.custom_check")
+    deadline = time.monotonic() + seconds
+    answers: list[Answer] = []
+    while True:
+        try:
+            said, code = _try(source, [answer["id"] for answer in answers], deadline - time.monotonic())
+        except OSError as error:
+            sentence = f"{source.name} can't be tried: no process can be started ({reason(error)})."
+            return [*answers, {"fault": sentence}]
+        found = [answer for answer in said if "fault" in answer or "layers" in answer]
+        answers += found
+        if said and "end" in said[-1]:
+            return answers
+        ended = f"ended the process (exit code {code})"
+        if code is None:
+            ended = f"did not come to an end within {seconds:g} seconds"
+        if said and "trying" in said[-1]:
+            model = {"id": said[-1]["trying"], "name": said[-1]["name"]}
+            answers.append(model | {"fault": f"It {ended} when it was tried."})
+        elif not found:
+            what = "tried to its end" if answers else "read"
+            return [*answers, {"fault": f"{source.name} can't be {what}: it {ended}."}]
+        if code is None or any("id" not in answer for answer in found):
+            return answers
+
+
+def _try(source: Source, known: list[str], seconds: float) -> tuple[list[Answer], int | None]:
+    """Have the models of a file tried by a process.
+
+    Args:
+        known: the ids of those that need not be tried.
+
+    Returns:
+        All that it says, and its exit code; None if it did not end in time.
+
+    Raises:
+        OSError: it can't be started.
+    """
+    order = json.dumps({"source": asdict(source), "known": known})
+    process = BackgroundProcess(*settings.module("fmnist.models.custom_check"), text=order, with_children=True)
     try:
-        process = BackgroundProcess(*module, text=json.dumps(asdict(source)), with_children=True)
-    except OSError as error:
-        return [{"fault": f"{source.name} can't be tried: no process can be started ({reason(error)})."}]
-    try:
-        code = process.wait(seconds)
+        code = process.wait(max(0.0, seconds))
     finally:
         process.stop()
-    ended = f"did not come to an end within {seconds:g} seconds"
-    if code is not None:
-        ended = f"ended the process (exit code {code})"
-    said = [json.loads(line) for line in process.output.splitlines() if line.endswith("}")]
-    answers = [answer for answer in said if "fault" in answer or "layers" in answer]
-    if said and "end" in said[-1]:
-        return answers
-    if said and "trying" in said[-1]:
-        model = {"id": said[-1]["trying"], "name": said[-1]["name"]}
-        return [*answers, model | {"fault": f"It {ended} when it was tried."}]
-    return answers or [{"fault": f"{source.name} can't be read: it {ended}."}]
+    return [json.loads(line) for line in process.output.splitlines() if line.endswith("}")], code
 
 
 def _put_together(sources: Sequence[Source]) -> tuple[list[Architecture], list[Fault]]:

@@ -1,8 +1,9 @@
 """Tries the models of a user's file before anybody trains them: `python -m fmnist.models.custom_check`. Imports torch.
 
 A process of its own, started by `custom`, since the file may do anything: import torch for seconds, print, end the
-process, never end. It takes the file's text on standard input and answers on standard output, a line of JSON as soon as
-something is known, so that the one who waits knows how far it came:
+process, never end. It takes the file's text on standard input, with the ids of models that need not be tried, and
+answers on standard output, a line of JSON as soon as something is known, so that the one who waits knows how far it
+came:
 
     {"trying": "norm-cnn"}                                       it is being tried
     {"id": "norm-cnn", "name": ..., "layers": ..., ...}          it can be used, and this is how it is shown;
@@ -20,7 +21,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -49,16 +50,16 @@ MANY = 20
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # What the file prints is no answer.
-    source = Source(**json.load(sys.stdin))
+    order = json.load(sys.stdin)
     sys.stdin = io.StringIO()  # The file is not to be asked anything.
     torch.set_num_threads(1)
-    for answer in check(source):
+    for answer in check(Source(**order["source"]), order["known"]):
         print(json.dumps(answer), file=answers, flush=True)
     os._exit(0)  # Threads that the file may have started are not waited for.
 
 
-def check(source: Source) -> Iterator[dict[str, Any]]:
-    """Execute a file and try each model that it registers; yields the answers above."""
+def check(source: Source, known: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """Execute a file and try each model that it registers, but those known already; yields the answers above."""
     settings = _settings()
     try:
         found = registered(source)
@@ -70,6 +71,8 @@ def check(source: Source) -> Iterator[dict[str, Any]]:
             "fault": f"{source.name} registers no model: put @register(...) of fmnist.models above a class or function."
         }
     for id, model in found.items():
+        if id in known:
+            continue
         yield {"trying": id, "name": model.name}
         answer = {"id": id, "name": model.name}
         try:

@@ -27,7 +27,7 @@ import numpy as np
 
 from fmnist import background, metrics, settings
 from fmnist.data import files
-from fmnist.data.files import DataError, Dataset
+from fmnist.data.files import DataError, TestSet
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.arrays import rounded
@@ -56,11 +56,11 @@ def start(store: Store, log: Path) -> None:
             background.detach(*settings.module("fmnist.predict.recount"), "--runs", str(store.path), log=log)
 
 
-def recount(store: Store, load: Callable[[str], Dataset], ids: Iterable[int] | None = None) -> int:
+def recount(store: Store, load: Callable[[str], TestSet], ids: Iterable[int] | None = None) -> int:
     """Count the marked runs of a store that can be counted; how many there were.
 
     Args:
-        load: gives the data set with a name, or raises DataError.
+        load: gives the test images of the data set with a name, or raises DataError.
         ids: only these; None: all.
     """
     library, count = Library(store, reference=None), 0
@@ -84,7 +84,7 @@ def recount(store: Store, load: Callable[[str], Dataset], ids: Iterable[int] | N
     return count
 
 
-def _predictions(library: Library, run: Run, dataset: Dataset) -> np.ndarray | None:
+def _predictions(library: Library, run: Run, dataset: TestSet) -> np.ndarray | None:
     """The classes that a run's weights predict, uint8 (N,); None if its logits are not those of its weights."""
     from fmnist.models import inference  # Imports torch, which is not needed where there are no data.
     from fmnist.predict import prediction
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         store = Store(path)
         custom.refresh(path.parent)
-        count = recount(store, lambda name: files.load(name, store.data_root(name), path.parent))
+        count = recount(store, lambda name: files.load_test_set(name, store.data_root(name), path.parent))
     except StoreError as error:
         log.error("%s", error)
         return 1

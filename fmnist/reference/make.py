@@ -1,12 +1,15 @@
 """Make the reference runs again: python -m fmnist.reference.make [--data PATH]   (some minutes; needs FashionMNIST)
 
 Trains the three models by the published recipe with seeds 0 to 4, with the same command line that users have, and
-writes reference.db and README.md beside this file.
+writes reference.db and README.md beside this file; and what shows the runs to somebody who has not downloaded the data:
+FashionMNIST's test images and labels, as they are published, and what its training images look like
+(`unfamiliar.Familiarity`). With --keep-runs only the latter two, in seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -16,6 +19,9 @@ from pathlib import Path
 from fmnist import __main__ as command_line
 from fmnist.compare.summary import comparison
 from fmnist.data import files
+from fmnist.data.catalog import DATASETS, DEFAULT
+from fmnist.data.folders import packed, raw_folder
+from fmnist.predict import unfamiliar
 from fmnist.store.library import Library
 from fmnist.store.store import REFERENCE, Store, store_path
 
@@ -43,7 +49,11 @@ COLUMNS = ("model", "seeds", "mean accuracy", "standard deviation", "lowest", "h
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=files.data_root, default=files.data_root())
+    parser.add_argument("--keep-runs", action="store_true", help="make only what is shown with them")
     options = parser.parse_args()
+    accompany(options.data)
+    if options.keep_runs:
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         path = store_path(folder)
         for seed in SEEDS:
@@ -53,6 +63,19 @@ def main() -> int:
         condense(path, REFERENCE)
     README.write_text(describe(REFERENCE), encoding="utf-8")
     return 0
+
+
+def accompany(root: Path) -> None:
+    """Put beside the runs what shows them where the data were not downloaded.
+
+    Raises:
+        DataError: the data are not in this data root, or not the published ones.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        data = files.load(DEFAULT, root, Path(cache))
+    for file in DATASETS[DEFAULT].test_files:
+        shutil.copyfile(packed(raw_folder(DEFAULT, root), file), packed(files.SHIPPED, file))
+    unfamiliar.save(unfamiliar.learn(data), unfamiliar.shipped_path(DEFAULT))
 
 
 def condense(source: Path, target: Path) -> None:

@@ -107,6 +107,24 @@ class RunQueue(StoreReader):
             self._put_down(db, asker, queued)
         return bool(queued)
 
+    def is_full(self, asker: Asker | None) -> bool:
+        """Whether somebody has as many queued and running runs as they may have; nobody has where none are counted."""
+        if asker is None:
+            return False
+        with self._read() as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'askers'").fetchone():
+                return False  # It is made when the first run is counted.
+            return self._active_of(db, asker) >= asker.limit
+
+    @staticmethod
+    def _active_of(db: sqlite3.Connection, asker: Asker) -> int:
+        """How many queued and running runs somebody has."""
+        count: int = db.execute(
+            f"SELECT count(*) FROM askers JOIN runs ON runs.id = run WHERE who = ? AND status IN {listed(ACTIVE)}",
+            (asker.who,),
+        ).fetchone()[0]
+        return count
+
     @staticmethod
     def _put_down(db: sqlite3.Connection, asker: Asker | None, ids: Sequence[int]) -> None:
         """Put runs that have just been queued down to whoever asked for them, unless they are too many."""
@@ -114,10 +132,7 @@ class RunQueue(StoreReader):
             return
         db.execute(ASKERS)
         db.executemany("INSERT OR REPLACE INTO askers (run, who) VALUES (?, ?)", [(id, asker.who) for id in ids])
-        count = db.execute(
-            f"SELECT count(*) FROM askers JOIN runs ON runs.id = run WHERE who = ? AND status IN {listed(ACTIVE)}",
-            (asker.who,),
-        ).fetchone()[0]
+        count = RunQueue._active_of(db, asker)
         if count > asker.limit:
             raise TooManyRuns(
                 f"At most {asker.limit:,} of your runs may be queued or running at a time: there are "

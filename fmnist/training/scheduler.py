@@ -32,7 +32,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.settings import SettingsError
 from fmnist.store.run import Run, Start, Status
 from fmnist.store.store import Store, StoreError, store_path
-from fmnist.training import kernel_cache, launcher, worker_handle
+from fmnist.training import kernel_cache, launcher, socket_folder, worker_handle
 from fmnist.training.hardware import slots
 from fmnist.training.messages import ClusterState, EndReport, LostReport, Order, Prepare, ProgressReport, Report
 from fmnist.training.worker_handle import Job, WorkerError, WorkerHandle
@@ -316,6 +316,8 @@ class Scheduler:
     def _start_worker(self) -> WorkerHandle:
         worker = worker_handle.start_worker()
         self._workers.append(worker)
+        if worker_handle.workers() is not worker_handle.SPAWNED:
+            socket_folder.note(self.store)
         return worker
 
     def _connect(self, address: str) -> WorkerHandle:
@@ -361,6 +363,7 @@ def serve(scheduler: Scheduler, idle_seconds: float, *, waits: bool) -> None:
         with launcher.held(launcher.lock(store.path), timeout=LOCK_SECONDS) as mine:
             if mine:
                 store.interrupt_running()
+                socket_folder.remove_former(store)
                 scheduler.work(idle_seconds)
         # Somebody may have queued a run just before the lock was given back, and have seen it still held.
         if not store.runs(Status.QUEUED) if mine else not waits:

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers
-from fmnist.data.files import Dataset
+from fmnist.data.files import TestSet
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
 from fmnist.ui.confusion_images import amount, from_the_start, order
@@ -40,7 +40,7 @@ def picked(key: str, classes: Sequence[str], **others: str) -> None:
         from_the_start()
 
 
-def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: Dataset) -> None:
+def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: TestSet) -> None:
     """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
     (row, column), classes = cell, images.info.classes
     found = library.remember(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fmnist.compare import confusion, confusion_charts
 from fmnist.compare.confusion import Answers
-from fmnist.data.files import Dataset
+from fmnist.data.files import TestSet
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
 from fmnist.ui.address import settle_one
@@ -31,7 +31,7 @@ def choose_pair(shown: list[Answers]) -> tuple[Answers, Answers]:
     return before, after
 
 
-def show_difference(library: Library, before: Answers, after: Answers, images: Dataset) -> None:
+def show_difference(library: Library, before: Answers, after: Answers, images: TestSet) -> None:
     """What the second does otherwise than the first, cell by cell and image by image."""
     change = confusion.difference(before, after)
     st.markdown(gain(before, after))
@@ -76,7 +76,7 @@ def gain(before: Answers, after: Answers) -> str:
     return f"**{escape(after.item.title)}** recognises {verb} than **{escape(before.item.title)}**{each}."
 
 
-def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, images: Dataset) -> None:
+def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, images: TestSet) -> None:
     """The images of a cell that changed from one to the other, and those that did not."""
     parts = library.remember(
         ("flips", before.item.id, after.item.id, cell),

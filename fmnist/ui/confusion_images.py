@@ -9,7 +9,7 @@ import streamlit as st
 
 from fmnist.compare import charts, confusion
 from fmnist.compare.confusion import Answers
-from fmnist.data.files import Dataset
+from fmnist.data.files import TestSet
 from fmnist.predict.conversion import to_png
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import picture_config
@@ -28,7 +28,7 @@ def show(
     library: Library,
     found: np.ndarray,
     asked: list[Answers],
-    images: Dataset,
+    images: TestSet,
     headings: Callable[[np.ndarray], list[str]] | None = None,
 ) -> None:
     """Test images, so many at once, with the answers of those asked; one of them can be looked at closely.
@@ -100,7 +100,7 @@ def names_of(asked: list[Answers]) -> list[str]:
     return confusion.short_names([answers.item for answers in asked])
 
 
-def say(library: Library, answers: Answers, name: str, part: np.ndarray, images: Dataset) -> list[str]:
+def say(library: Library, answers: Answers, name: str, part: np.ndarray, images: TestSet) -> list[str]:
     """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5)"."""
     labels = answers.answer[part]
     known = confusion.mean_probabilities(library, answers.item, part)
@@ -115,7 +115,7 @@ def say(library: Library, answers: Answers, name: str, part: np.ndarray, images:
     ]
 
 
-def look_closer(library: Library, index: int, asked: list[Answers], images: Dataset) -> None:
+def look_closer(library: Library, index: int, asked: list[Answers], images: TestSet) -> None:
     """One test image, large, with all ten probabilities of each answer."""
     left, *others = st.columns([2, *[3] * len(asked)], gap="medium")
     true = images.info.classes[images.test_labels[index]]

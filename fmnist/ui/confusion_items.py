@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
-from fmnist.data.files import Dataset
+from fmnist.data.files import TestSet
 from fmnist.store.library import Group, Library, default_groups, identity
 from fmnist.ui.address import Known, names_of, settle_one, settle_some
 from fmnist.words import escape, listed
@@ -131,7 +131,7 @@ def choose_one(
     return known[chosen]
 
 
-def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Answers]:
+def answers_of(library: Library, items: list[Item], images: TestSet) -> list[Answers]:
     """What the items say of the test images; those of which that is not known are named, and left out."""
     found = {item.id: known_answers(library, item, images) for item in items}
     if missing := [item.title for item in items if found[item.id] is None]:
@@ -139,6 +139,6 @@ def answers_of(library: Library, items: list[Item], images: Dataset) -> list[Ans
     return [answers for answers in found.values() if answers]
 
 
-def known_answers(library: Library, item: Item, images: Dataset) -> Answers | None:
+def known_answers(library: Library, item: Item, images: TestSet) -> Answers | None:
     """What an item says of the test images, worked out once; None where that was not kept."""
     return library.remember(("answers", item.id), lambda: confusion.answers(library, item, images.test_labels))

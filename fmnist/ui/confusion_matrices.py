@@ -10,7 +10,7 @@ import streamlit as st
 from fmnist import metrics
 from fmnist.compare import confusion, confusion_charts
 from fmnist.compare.confusion import Answers
-from fmnist.data.files import Dataset
+from fmnist.data.files import TestSet
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import choose_picture_format, picture_config
 from fmnist.ui.confusion_cells import Cell, choose_cell, picked, show_cell
@@ -44,7 +44,7 @@ def summary(shown: Sequence[Answers]) -> str:
     )
 
 
-def show_matrices(library: Library, shown: list[Answers], images: Dataset) -> None:
+def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> None:
     """A matrix for each of those compared, or the difference of two; below them the images of the chosen cell."""
     cells = st.segmented_control(
         "Cells say",

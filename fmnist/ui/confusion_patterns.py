@@ -11,7 +11,7 @@ import streamlit as st
 
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
-from fmnist.data.files import Dataset
+from fmnist.data.files import TestSet
 from fmnist.store.library import Group, Library, default_groups
 from fmnist.ui import confusion_images
 from fmnist.ui.address import settle_one
@@ -20,7 +20,7 @@ from fmnist.ui.possible_wrong_labels import SUSPECTS, show_suspects
 from fmnist.words import escape
 
 
-def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: Dataset) -> None:
+def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: TestSet) -> None:
     """Images by who recognises them, and those whose label may be wrong."""
     patterns = patterns_of(library, shown, images)
     titles = {id: pattern.title for id, pattern in patterns.items()} | {"suspects": SUSPECTS}
@@ -57,7 +57,7 @@ class Pattern:
     """Whether it is about the seeds of one group that disagree."""
 
 
-def patterns_of(library: Library, shown: list[Answers], images: Dataset) -> dict[str, Pattern]:
+def patterns_of(library: Library, shown: list[Answers], images: TestSet) -> dict[str, Pattern]:
     """What can be asked about those compared, by a name for addresses."""
     labels = images.test_labels
     alone = len(shown) == 1

@@ -77,8 +77,8 @@ def _plotly_path() -> str:
     return runtime.get_instance().media_file_mgr.add(path, "text/javascript", "fmnist-plotly").lstrip("/")
 
 
-def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> bool:
-    """Draw training and test loss and accuracy of some own runs; tell whether there is anything to draw yet.
+def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> LiveChart | None:
+    """Draw training and test loss and accuracy of some own runs; what is drawn, or None if there is nothing yet.
 
     Args:
         factors: in what they may differ besides model and seed, to be said of each.
@@ -88,11 +88,11 @@ def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()
         str(library.own.path), library.own.change_counter(), tuple(run.id for run in runs), names, library, runs
     )
     if chart is None:
-        return False
+        return None
     key = f"curves-{runs[0].recipe.dataset}"
     told = live_lines.news(chart.lines, st.session_state.get(key, {}).get("marks"))
     _chart()(key=key, data={"runs": chart.runs, "alt": chart.alt, "lines": told}, on_marks_change=lambda: None)
-    return True
+    return chart
 
 
 def _name(run: Run, factors: Sequence[Factor]) -> str:
@@ -108,6 +108,11 @@ class LiveChart:
     runs: list[dict[str, str]]  # id, name, and the look that a run shares with its group
     lines: dict[str, Line]  # by the run's id and the split: "12-train"
     alt: str
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether any line is too long for all of its points to be drawn."""
+        return any(line.is_thinned for line in self.lines.values())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist.compare import confusion
-from fmnist.data.files import Dataset
+from fmnist.data.files import TestSet
 from fmnist.store.library import Group, Library, identity
 from fmnist.ui import confusion_images
 from fmnist.ui.confusion_items import known_answers
@@ -15,7 +15,7 @@ from fmnist.words import escape, listed
 SUSPECTS = "Possible wrong labels"
 
 
-def show_suspects(library: Library, groups: list[Group], images: Dataset) -> None:
+def show_suspects(library: Library, groups: list[Group], images: TestSet) -> None:
     """Test images of which all models and seeds surely say the same other label."""
     runs = confusion.alive(groups)
     table = library.remember(

@@ -14,9 +14,9 @@ from fmnist.words import escape
 
 
 def say_how_good(library: Library, dataset: str, answering: Sequence[Group]) -> None:
-    """A line for each group of runs that answers together; nothing without the data."""
+    """A line for each group of runs that answers together; nothing without the test labels."""
     try:
-        labels = resources.dataset(dataset, library.own).test_labels
+        labels = resources.test_set(dataset, library.own).test_labels
     except DataError:
         return
     said = [f"- {escape(ensemble.say(library, group, labels))}" for group in answering]

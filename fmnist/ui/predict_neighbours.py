@@ -24,7 +24,9 @@ def show_nearest(library: Library, groups: list[Group], image: np.ndarray) -> No
     try:
         known = resources.dataset(groups[0].recipe.dataset, library.own)
     except DataError as error:
-        offer_data(library.own, groups[0].recipe.dataset, error)
+        info = groups[0].recipe.info
+        needed = f"This looks through the {info.train:,} training images, which are not on this machine yet."
+        offer_data(library.own, info.id, error, needed)
         return
     places, distances = unfamiliar.nearest(known.train_images, image, NEIGHBOURS)
     labels = known.train_labels[places]

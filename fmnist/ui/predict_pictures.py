@@ -57,11 +57,12 @@ def trace(library: Library, dataset: str) -> str:
     if label is None:
         return ""
     try:
-        known = resources.dataset(dataset, library.own)
+        known = resources.test_set(dataset, library.own)
     except DataError as error:
         st.caption(escape(str(error)))
         return ""
-    mean = resources.mean_images(known.fingerprint, known)[classes.index(label)]
+    means = resources.mean_images(known.fingerprint, "Test", known.test_images, known.test_labels)
+    mean = means[classes.index(label)]
     return conversion.to_data_url(255 - mean, 10)
 
 
@@ -110,7 +111,7 @@ def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
 def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """A test image: by its number, or by chance among those of a class or that a model gets wrong."""
     try:
-        known = resources.dataset(dataset, library.own)
+        known = resources.test_set(dataset, library.own)
     except DataError as error:
         offer_data(library.own, dataset, error)
         return None, None

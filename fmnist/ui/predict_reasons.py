@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
 
+from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
 from fmnist.predict import unfamiliar
 from fmnist.predict.unfamiliar import Familiarity
@@ -19,16 +22,17 @@ from fmnist.ui.predict_pixels import show_pixels
 def warn_if_unfamiliar(library: Library, dataset: str, image: np.ndarray) -> None:
     """A warning with its reason where an image is unlike the training data; nothing where it is like them.
 
-    Nothing is said either where the training data are not at hand.
+    Nothing is said either where the training data are not at hand, and what they look like does not come with the
+    project.
 
     Args:
         image: uint8 (28, 28), light on black, as the models see it.
     """
     try:
-        known = resources.dataset(dataset, library.own)
+        known = _shipped(dataset, unfamiliar.shipped_path(dataset)) or _learned(resources.dataset(dataset, library.own))
     except DataError:
         return
-    [reason] = _familiarity(known.fingerprint, known).reasons(image[None])
+    [reason] = known.reasons(image[None])
     if reason:
         st.warning(
             f"**This is unlike the training images.** {reason} The models answer all the same, and may sound sure: "
@@ -37,8 +41,17 @@ def warn_if_unfamiliar(library: Library, dataset: str, image: np.ndarray) -> Non
         )
 
 
+@st.cache_resource(max_entries=len(DATASETS), show_spinner=False)
+def _shipped(dataset: str, path: Path) -> Familiarity | None:
+    return unfamiliar.shipped(dataset)
+
+
+def _learned(data: Dataset) -> Familiarity:
+    return _learned_once(data.fingerprint, data)
+
+
 @st.cache_resource(max_entries=2, show_spinner="Looking at the training images …")
-def _familiarity(fingerprint: str, _data: Dataset) -> Familiarity:
+def _learned_once(fingerprint: str, _data: Dataset) -> Familiarity:
     return unfamiliar.learn(_data)
 
 

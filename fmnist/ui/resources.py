@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from fmnist.data import files
-from fmnist.data.files import Dataset
+from fmnist.data.files import Dataset, TestSet
 from fmnist.models import custom
 from fmnist.predict import recount
 from fmnist.store import store
@@ -37,7 +37,7 @@ def _open_library(path: Path, identity: int | None) -> Library:
 
 
 def dataset(name: str, store: Store) -> Dataset:
-    """A data set, read once for all sessions.
+    """A whole data set, read once for all sessions.
 
     Raises:
         DataError: as `files.load`.
@@ -50,8 +50,26 @@ def _dataset(name: str, root: Path, cache: Path) -> Dataset:
     return files.load(name, root, cache)
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
-def mean_images(fingerprint: str, _images: Dataset) -> np.ndarray:
-    """The mean training image of each class, uint8 (10, 28, 28); worked out once for all sessions."""
-    means = [_images.train_images[_images.train_labels == label].mean(axis=0) for label in range(10)]
+def test_set(name: str, store: Store) -> TestSet:
+    """The test images of a data set, of which less is needed to be there; read once for all sessions.
+
+    Raises:
+        DataError: as `files.load_test_set`.
+    """
+    return _test_set(name, store.data_root(name), store.path.parent)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the images …")
+def _test_set(name: str, root: Path, cache: Path) -> TestSet:
+    return files.load_test_set(name, root, cache)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def mean_images(fingerprint: str, split: str, _images: np.ndarray, _labels: np.ndarray) -> np.ndarray:
+    """The mean image of each class, uint8 (10, 28, 28); worked out once for all sessions.
+
+    Args:
+        fingerprint, split: of the data set, and which of its images these are: uint8 (N, 28, 28), with their labels.
+    """
+    means = [_images[_labels == label].mean(axis=0) for label in range(10)]
     return np.array(means).round().astype(np.uint8)

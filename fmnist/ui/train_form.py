@@ -14,11 +14,9 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
 from fmnist.store.library import Library
-from fmnist.store.queue import TooManyRuns
 from fmnist.training import launcher
 from fmnist.training.dry_run import Plan
-from fmnist.ui import login, resources
-from fmnist.ui.data_download import offer_data
+from fmnist.ui import data_download, resources, train_start
 from fmnist.ui.train_link import MAX_SEEDS
 from fmnist.words import escape
 
@@ -60,26 +58,26 @@ def ask(library: Library) -> None:
     try:
         images = resources.dataset(dataset, library.own)
     except DataError as error:
-        offer_data(library.own, dataset, error)
-        st.button(
-            "Train",
-            type="primary",
-            disabled=True,
-            help=f"Get {DATASETS[dataset].title} first, or choose the sample data.",
-        )
+        train_start.ask_without_data(library, dataset, grid, error)
         return
-    cluster = settings.ray_address()
-    plan = Plan(library, grid, images, launcher.slots_of(library.own, cluster)) if grid else None
+    download = data_download.download_of(library.own, dataset)
+    if download.refused:  # Once: who has asked for it looks here first.
+        st.warning(escape(download.refused), icon=":material/front_hand:")
+        download.refused = ""
+    plan = Plan(library, grid, images, launcher.slots_of(library.own, settings.ray_address())) if grid else None
+    full = plan is not None and bool(plan.todo) and train_start.is_full(library)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not plan, key="train")
+        pressed = st.button(
+            "Train", type="primary", icon=":material/play_arrow:", disabled=not plan or full, key="train"
+        )
         if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
             plan = replace(plan, again=True)
         if plan:
-            st.caption(plan.say())
+            st.caption(f"{plan.say()} {train_start.FULL}" if full else plan.say())
     if plan and plan.grid.is_sweep:
         show_grid(plan)
     if plan and pressed:
-        train(library, plan, cluster)
+        train_start.train(library, plan)
 
 
 def ask_what() -> tuple[list[str], str, int]:
@@ -116,24 +114,6 @@ def ask_what() -> tuple[list[str], str, int]:
         "One run proves little: accuracy moves by some points from seed to seed.",
     )
     return models, dataset, seeds
-
-
-def train(library: Library, plan: Plan, cluster: str | None) -> None:
-    """Queue what the plan still needs, and see that somebody trains it."""
-    launcher.recover(library.own)  # What a trainer that is gone has left behind is taken up.
-    try:
-        queued = library.own.enqueue(
-            plan.keyed, library.own.data_root(plan.grid.dataset), again=plan.again, cluster=cluster, asker=login.asker()
-        )
-    except TooManyRuns as error:
-        st.warning(escape(str(error)), icon=":material/front_hand:")
-        return
-    st.session_state["asked"] = [id for id, _ in queued]
-    if any(needed for _, needed in queued):
-        launcher.start(library.own)
-        st.session_state["pressed"] = True
-        st.rerun()
-    st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
 
 
 def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist import settings
+from fmnist.compare.thinning import MAX_POINTS
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.store.library import Library
@@ -13,7 +14,7 @@ from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.training import estimate, kernel_cache, launcher
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress, goes_on
-from fmnist.ui import cluster_panel, live_chart, login, resources
+from fmnist.ui import cluster_panel, live_chart, login, resources, train_start
 from fmnist.ui.page import explained
 from fmnist.ui.scope import say_where_from
 from fmnist.words import escape
@@ -36,8 +37,8 @@ def watch(library: Library) -> None:
     progress = current(library)
     show_training(library, progress)
     # Only now, for a click that comes in with this run must not be lost.
-    if pace(progress) != st.session_state["pace"]:
-        st.rerun()  # The whole page: its pace, and what is trained already, have changed.
+    if pace(progress) != st.session_state["pace"] or train_start.is_full(library) != st.session_state["full"]:
+        st.rerun()  # The whole page: its pace, and what is trained already or may be asked for, have changed.
 
 
 def current(library: Library) -> TrainingProgress:
@@ -194,12 +195,15 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
 
 def show_curves(library: Library, progress: TrainingProgress, runs: list[Run]) -> None:
     """Accuracy and loss of runs on the same data."""
-    if live_chart.curves(library, runs, progress.factors):
+    if chart := live_chart.curves(library, runs, progress.factors):
         queued = progress.count(Status.QUEUED)
         which = f"The {MAX_CURVES} newest of the runs. " if progress.count() - queued > MAX_CURVES else ""
+        thinned = (
+            f" Of a long line at most {MAX_POINTS:,} points are drawn, with the lowest and the highest of each stretch."
+        )
         st.caption(
             f"{which}Thin lines: training, the mean since the line's last point. "
-            "Marks: all test images, after each epoch."
+            f"Marks: all test images, after each epoch.{thinned if chart.is_thinned else ''}"
         )
     else:
         st.caption("The curves appear with the first steps.")

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.server
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -17,7 +13,7 @@ from conftest import is_one_sentence, publish, unpack_all
 
 from fmnist import settings
 from fmnist.data import files, sample
-from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, DataMissing, Dataset
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -275,6 +271,50 @@ def test_a_root_that_no_file_system_has(tmp_path):
     assert is_one_sentence(refused.value)
 
 
+# The test images alone
+
+
+def of_test_images(loaded: files.TestSet) -> tuple[bytes, bytes]:
+    return loaded.test_images.tobytes(), loaded.test_labels.tobytes()
+
+
+def test_test_images_are_those_of_the_data_root_or_else_come_with_the_project(idx_root, shipped, small_data, tmp_path):
+    expected, nowhere = of_test_images(small_data), tmp_path / "nowhere"
+    from_root = files.load_test_set("fashion-mnist", idx_root, tmp_path)
+    brought = files.load_test_set("fashion-mnist", nowhere, tmp_path)
+    assert of_test_images(from_root) == of_test_images(brought) == expected
+    assert from_root == brought and from_root.test_labels.dtype == np.int64
+    with pytest.raises(DataMissing):
+        files.load("fashion-mnist", nowhere, tmp_path)
+
+
+def test_damaged_test_images_of_the_data_root_are_not_used(idx_root, shipped, small_data, tmp_path):
+    (files.raw_folder("fashion-mnist", idx_root) / f"{LABELS}.gz").write_bytes(b"x")
+    assert of_test_images(files.load_test_set("fashion-mnist", idx_root, tmp_path)) == of_test_images(small_data)
+    with pytest.raises(DataError, match=r"data.FashionMNIST.raw.t10k.*is damaged"):
+        files.load("fashion-mnist", idx_root, tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(gzip.compress(b"other"))])
+def test_what_comes_with_the_project_is_checked_like_a_download(shipped, tmp_path, damage):
+    for path in shipped.glob("t10k-*"):
+        damage(path)
+    with pytest.raises(DataMissing, match=r"^FashionMNIST is not in .*nowhere yet: "):
+        files.load_test_set("fashion-mnist", tmp_path / "nowhere", tmp_path)
+
+
+def test_training_images_are_not_needed_to_read_the_test_images(idx_root, small_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SHIPPED", tmp_path / "nothing")
+    for path in files.raw_folder("fashion-mnist", idx_root).glob("train-*"):
+        path.unlink()
+    assert of_test_images(files.load_test_set("fashion-mnist", idx_root, tmp_path)) == of_test_images(small_data)
+
+
+def test_of_other_data_sets_nothing_comes_with_the_project(shipped, tmp_path):
+    with pytest.raises(DataMissing, match=r"^MNIST is not in"):
+        files.load_test_set("mnist", tmp_path / "nowhere", tmp_path)
+
+
 # Sample data
 
 
@@ -337,6 +377,7 @@ def test_sample_data_need_no_cache(tmp_path):
 
 def test_sample_data_are_as_many_as_promised(tmp_path):
     drawn = files.load("sample", tmp_path, tmp_path)
+    assert of_test_images(files.load_test_set("sample", tmp_path, tmp_path)) == of_test_images(drawn)
     assert (len(drawn.train_images), len(drawn.test_images)) == (drawn.info.train, drawn.info.test)
     assert not np.array_equal(drawn.train_images[:2000], drawn.test_images)
 
@@ -351,7 +392,7 @@ def test_a_download_without_network_says_so_and_leaves_nothing(tmp_path, monkeyp
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(DataError, match="could not be downloaded") as refused:
         list(files.download("fashion-mnist", tmp_path / "data"))
-    assert is_one_sentence(refused.value)
+    assert is_one_sentence(refused.value) and "()" not in str(refused.value)  # It says why.
     assert list((tmp_path / "data").iterdir()) == []
 
 
@@ -366,29 +407,6 @@ def test_a_download_brings_the_files(idx_root, tmp_path, monkeypatch, small_data
     assert arrived[-1] == FASHION.download_bytes and arrived == sorted(arrived)
     assert same(files.load("fashion-mnist", tmp_path / "new", tmp_path), small_data)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["FashionMNIST"]
-
-
-@pytest.fixture
-def mirror(tmp_path, monkeypatch) -> Iterator[Callable[[DatasetInfo], str]]:
-    """Makes the script that has the real torchvision fetch a data set's files from a server on this machine."""
-    monkeypatch.setenv("no_proxy", "localhost")
-    serve = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
-    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
-
-    def script(info: DatasetInfo) -> str:
-        address = f"http://localhost:{server.server_address[1]}/{info.torchvision}/raw/"
-        resources = [(f"{file.name}.gz", file.md5) for file in info.files]
-        if info.id == "qmnist":  # torchvision keeps whole addresses of it, those of training and test images apart.
-            whole = [(address + name, md5) for name, md5 in resources]
-            resources = {"train": whole[:2], "test": whole[2:], "nist": []}
-        kind = f"torchvision.datasets.{info.torchvision}"
-        return f"import {kind.rpartition('.')[0]}\n{kind}.mirrors, {kind}.resources = {[address]}, {resources}\n{ours}"
-
-    ours = files._TORCHVISION
-    with http.server.ThreadingHTTPServer(("localhost", 0), serve) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield script
-        server.shutdown()
 
 
 @pytest.mark.parametrize("name", ["mnist", "qmnist"])

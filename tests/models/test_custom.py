@@ -216,6 +216,15 @@ def test_the_process_tells_models_from_what_the_file_prints(monkeypatch):
     assert (bad["id"], bad["fault"]) == ("odd", "It ended the process (exit code 3) when it was tried.")
 
 
+def test_the_models_after_one_that_ends_the_process_are_tried_too():
+    crashes = forward("import os, signal", "os.kill(os.getpid(), signal.SIGSEGV)")
+    wrong = forward("return [x]").replace('"odd", "Odd"', '"list", "List"')
+    first, second, good = custom.check(source(crashes + (wrong + TINY).replace(HEAD, "")))
+    assert (first["id"], first["fault"]) == ("odd", "It ended the process (exit code -11) when it was tried.")
+    assert second["id"] == "list" and second["fault"].startswith("It gives a list")
+    assert (good["id"], good["layers"]) == ("tiny", "Flatten, Linear(784, 10)")
+
+
 def test_a_file_that_never_ends_is_given_up():
     [answer] = custom.check(source("while True:\n    pass\n"), seconds=0.5)
     assert answer == {"fault": "my_models.py can't be read: it did not come to an end within 0.5 seconds."}

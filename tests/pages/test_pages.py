@@ -39,28 +39,14 @@ from streamlit.testing.v1 import AppTest
 from fmnist import settings
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
-from fmnist.data.files import Dataset
 from fmnist.export import FORMATS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store.library import Library
 from fmnist.store.store import Store, store_path
-from fmnist.ui import export_panel, resources
+from fmnist.ui import export_panel
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 REAL_DATA = files.data_root()  # Before a test puts another place there.
-
-
-@pytest.fixture
-def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Dataset) -> Path:
-    """A file with reference runs, two seeds of each model."""
-    path = tmp_path / "reference.db"
-    store = Store(path)
-    for seed in (0, 1):
-        three_models(store, small_data, weights=True, seed=seed)
-    store.close()
-    monkeypatch.setattr(resources, "Library", lambda own: Library(own, path))
-    return path
 
 
 # --- Nothing, and what can't be used ---
@@ -73,25 +59,19 @@ def test_without_runs_a_page_points_to_training(page):
     assert at.get("page_link")[0].proto.label == "Train the three models"
 
 
-@pytest.mark.parametrize("page", [TRAIN, DATA])
-def test_without_data_a_page_offers_download_and_folder(page, monkeypatch):
+@pytest.mark.parametrize(
+    "page, download", [(TRAIN, "Download FashionMNIST (31 MB) and train"), (DATA, "Download FashionMNIST")]
+)
+def test_without_data_a_page_offers_download_and_folder(page, download, monkeypatch):
     monkeypatch.delenv("FMNIST_DATA")
     monkeypatch.setattr(settings, "home", lambda: store_path().parent)  # A `data/` beside the tests must not count.
     at = visit(page)
-    [missing] = shown(at, "info")
-    assert missing.startswith("FashionMNIST is not in")
-    assert is_one_sentence(missing)
-    assert {"Download FashionMNIST", "Use this folder"} <= {*labels(at)}
-
-
-def test_without_data_training_is_possible_on_the_sample_data_alone(small_sample, started):
-    at = visit(TRAIN)
-    [train] = [button for button in at.button if button.label == "Train"]
-    assert train.disabled
-    at.button_group(key="dataset").set_value("sample")
-    again(at)
-    assert not at.button(key="train").disabled
-    assert not at.info
+    [where] = [text for text in shown(at, "caption") if "checked by checksum" in text]
+    assert str(store_path().parent / "data" / "FashionMNIST" / "raw") in where
+    assert {download, "Use this folder"} <= {*labels(at)}
+    if page == DATA:
+        [missing] = shown(at, "info")
+        assert missing.startswith("FashionMNIST is not in") and is_one_sentence(missing)
 
 
 @pytest.mark.parametrize("page", [TRAIN, DATA])
@@ -186,7 +166,7 @@ def test_reference_runs_are_shown_and_marked(page, reference, fashion):
         assert any(architecture.name in chart.alt for chart in charts(at).values())
 
 
-def test_reference_runs_need_no_data_but_where_images_are_shown(reference):
+def test_runs_need_the_test_images_only_where_these_are_shown(reference):
     for page in (HOME, COMPARE, PREDICT):
         assert says(visit(page), "Reference runs")
     assert says(visit(CONFUSION), "A confusion matrix needs the test set")

@@ -268,7 +268,7 @@ def test_a_client_that_skips_the_buttons_changes_nothing(tmp_path, small_data, m
         for said in tape:
             with Client(server.url, said.page, said.query) as client:
                 assert client.said, "the page is not shown"
-                assert not {"train", "stop-all", "resume-2", "Delete", "Download FashionMNIST"} & set(client.seen)
+                assert not {"train", "stop-all", "resume-2", "Delete", "download-and-train"} & set(client.seen)
                 if said.fragment in client.fragments.values():
                     client.run(said.widgets, said.fragment)
                 else:
@@ -320,7 +320,7 @@ def record(folder: Path, small_data: files.Dataset) -> list[Message]:
                 name, use = "Folder on the dashboard's machine", "FormSubmitter:folder-Use this folder"
                 say(client, {name: str(REAL_DATA), use: PRESSED})
                 assert store.setting("data_root") in (None, str(REAL_DATA))  # None where there are no data.
-                tape.append(Message("Train", "", {client.seen["Download FashionMNIST"].id: PRESSED}))
+                tape.append(Message("Train", "", {client.seen["download-and-train"].id: PRESSED}))
             with Client(server.url, "Train", query) as client:
                 say(client, {"train": PRESSED})
                 assert len(store.runs("queued")) == 6

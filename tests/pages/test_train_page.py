@@ -14,6 +14,7 @@ from streamlit.testing.v1.element_tree import Button
 
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
+from fmnist.store.run import Point
 from fmnist.store.store import Store
 from fmnist.training import launcher
 
@@ -198,6 +199,18 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     assert len(drawn["train"]["step"]) == making.STEPS_PER_EPOCH
     assert drawn["test"]["accuracy"] == [0.5]
     assert texts(at, "subheader") == ["Training now"]
+
+
+def test_it_is_said_that_not_all_points_of_a_long_line_are_drawn(store, small_sample):
+    run = finished_run(store, Recipe("0", 0, "sample"), small_sample)
+    said = "Of a long line at most 1,000 points are drawn"
+    for length, thinned in ((1000, False), (1001, True)):
+        points = [Point("train", step, 1, float(step), 1.0, 0.5) for step in range(length)]
+        store.record(run.id, points, images_per_second=None, artifacts={})
+        at = visit(TRAIN)
+        assert says(at, said) == thinned
+        [drawn] = live_curves(at)["sample"]["runs"]
+        assert (len(drawn["train"]["step"]) < length) == thinned
 
 
 def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):

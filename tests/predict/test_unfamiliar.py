@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from fmnist.data import files
 from fmnist.data.files import Dataset
 from fmnist.predict import conversion, unfamiliar
 from fmnist.predict.picture_file import ImageError
@@ -127,6 +128,31 @@ def test_it_learns_from_any_data_set(small_data):
     assert known.images == len(small_data.train_images)
     assert known.reasons(np.full((1, 28, 28), 200, np.uint8)) != [None]
     assert share_unlike(known, small_data.train_images) < 0.5
+
+
+def test_what_comes_with_the_project_is_what_is_learned(known, strange, real_data):
+    brought = unfamiliar.shipped("fashion-mnist")
+    assert brought and brought.images == known.images
+    for pictures in (real_data.test_images, *strange.values()):
+        assert (
+            np.mean(
+                [one != other for one, other in zip(brought.reasons(pictures), known.reasons(pictures), strict=True)]
+            )
+            < 0.001
+        )
+
+
+def test_what_was_learned_is_the_same_after_reading_it_from_a_file(small_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SHIPPED", tmp_path)
+    known, path = unfamiliar.learn(small_data), unfamiliar.shipped_path("sample")
+    unfamiliar.save(known, path)
+    read = unfamiliar.shipped("sample")
+    assert read and read.reasons(small_data.test_images) == known.reasons(small_data.test_images)
+    content = path.read_bytes()
+    for damaged in (b"", content[:-100], content[:5000] + bytes(100) + content[5100:]):
+        path.write_bytes(damaged)
+        assert unfamiliar.shipped("sample") is None
+    assert unfamiliar.shipped("mnist") is None
 
 
 def test_the_nearest_are_those_of_a_brute_force_search(small_data):

@@ -33,7 +33,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.run import ACTIVE, Run
 from fmnist.store.store import Store, StoreError
-from fmnist.training import launcher, loop, scheduler, worker_handle
+from fmnist.training import launcher, loop, scheduler, socket_folder, worker_handle
 from fmnist.training.checkpoint import load_checkpoint
 
 SMALL = {"dataset": "sample", "device": "cpu"}
@@ -280,6 +280,31 @@ def test_a_trainer_that_is_told_to_end_leaves_nothing_behind(store, small_sample
         shutil.rmtree(short)
     run = store.run(endless)
     assert run.status == "interrupted" and is_one_sentence(run.error)
+
+
+def test_the_next_trainer_removes_the_folder_of_one_that_was_killed(store, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(short := Path(tempfile.mkdtemp(dir="/tmp"))))
+    try:
+        others = short / "pymp-notours_"  # of another program
+        others.mkdir()
+        launcher.start(store)
+        wait_for(lambda: store.setting(socket_folder.SETTING))
+        [left] = set(short.glob("pymp-*")) - {others}
+        kill_trainers(store.path.parent)
+        assert left.exists(), "there is nothing to clean up"
+        assert scheduler.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 0
+        assert list(short.glob("pymp-*")) == [others]
+    finally:
+        shutil.rmtree(short)
+
+
+@pytest.mark.parametrize("name", ["pymp-abcdefgh", "documents"])
+def test_no_store_makes_a_trainer_remove_anything_but_sockets(store, tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "thesis.txt").write_text("x")
+    store.set_setting(socket_folder.SETTING, str(tmp_path / name))
+    socket_folder.remove_former(store)
+    assert (tmp_path / name / "thesis.txt").exists()
 
 
 def test_what_a_dead_trainer_left_is_interrupted_and_the_rest_trained(store, small_sample):

@@ -101,6 +101,8 @@ def test_a_training_image_is_not_warned_of(store, small_sample):
     assert not warnings(store, small_sample.train_images[7])
 
 
-def test_without_the_data_nothing_is_said(store, monkeypatch, tmp_path):
+def test_what_was_learned_of_fashion_mnist_needs_no_download(store, monkeypatch, tmp_path):
     monkeypatch.setenv("FMNIST_DATA", str(tmp_path / "nothing"))
-    assert not warnings(store, NOISE, "fashion-mnist")
+    [warning] = warnings(store, NOISE, "fashion-mnist")
+    assert "noise" in warning
+    assert not warnings(store, NOISE, "mnist")  # Of which nobody here knows what it looks like.

@@ -1,0 +1,43 @@
+"""The folder in which multiprocessing keeps the socket of a trainer's fork server, once that trainer was killed.
+
+multiprocessing removes it when a process ends in order. After a kill -9 the next trainer of the store does it: the
+store tells which folder it was, and whoever holds the trainer's lock knows that the former one is dead.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.util
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from fmnist.store.store import Store
+
+SETTING = "socket_folder"
+NAME = re.compile(r"pymp-[a-z0-9_]{8}")
+"""How multiprocessing names such folders."""
+
+_ours: set[str] = set()
+
+
+def note(store: Store) -> None:
+    """Have the store remember the folder of this process, which has started a fork server."""
+    folder = multiprocessing.util.get_temp_dir()
+    if store.setting(SETTING) != folder:
+        store.set_setting(SETTING, folder)
+    _ours.add(folder)
+
+
+def remove_former(store: Store) -> None:
+    """Remove what a trainer has left that was killed; only for who holds the trainer's lock.
+
+    A store may come from anywhere, so nothing but sockets is removed, and a folder only if it is empty then.
+    """
+    noted = store.setting(SETTING)
+    if noted is None or noted in _ours or not NAME.fullmatch(Path(noted).name):
+        return
+    with suppress(OSError):  # It is gone, or not ours.
+        for path in Path(noted).iterdir():
+            if path.is_socket():
+                path.unlink()
+        Path(noted).rmdir()
