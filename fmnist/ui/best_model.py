@@ -11,7 +11,7 @@ from fmnist.compare.cost_charts import COSTS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import default_groups
 from fmnist.ui import resources
-from fmnist.ui.chart_display import draw
+from fmnist.ui.chart_display import awaited, draw
 from fmnist.ui.scope import choose_scope, say_where_from
 from fmnist.words import escape, listed
 
@@ -19,6 +19,8 @@ from fmnist.words import escape, listed
 def show() -> None:
     """The answer in a sentence, the chart that it is read from, and the models in numbers."""
     library = resources.open_library()
+    with awaited(library):
+        library.sources()
     dataset, sources = choose_scope(library)
     groups = default_groups(library.groups(dataset, *sources))
     if not groups:
@@ -40,7 +42,7 @@ def show() -> None:
     hollow = ["Hollow: timed under other conditions, so that the times can't be compared."] if apart else []
     st.caption(
         "Up and to the left is better. The dotted line joins the best choices: no other model is both faster and more "
-        "accurate. " + escape(" ".join([*compared.leads, *hollow, *apart]))
+        "accurate. " + " ".join([escape(" ".join([*compared.leads, *hollow, *apart])), compared.left_out])
     )
     table, _ = compared.tables
     shown = ["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"]
