@@ -15,7 +15,6 @@ weight each (`_convolve`). The gradient with respect to its input is a convoluti
 each kernel turned by 180 degrees and with input and output channels exchanged. The gradient with respect to a weight is
 the sum, over all pixels and images, of the shifted input times the output's gradient (`_weight_gradients`).
 A layer without pixels, of F numbers for each image, is float32 (LANES, F): there these numbers fill the vectors.
-
 Where fewer than LANES images are left of a batch, the other lanes keep what was in them. Nobody reads their logits, and
 their gradients are set to 0 at the end of the chain, so they add nothing.
 
@@ -65,7 +64,6 @@ def forwards_and_backwards(table, numbers, deltas, weights, gradients, images, l
         labels: int64 (N,).
         share: float32, the weight of one image's loss: 1 / batch size makes the parts of a batch add up to its mean.
         logits: float32 (N, classes). Is overwritten.
-        learns: bool.
     """
     if learns:
         gradients[:] = 0
@@ -141,10 +139,8 @@ def _backwards(table, numbers, deltas, weights, gradients):
                 delta[i] *= np.float32(some[i] > 0)
         elif kind == POOLING:
             if not first:
-                inputs, back = (
-                    _layer(numbers, begin, channels, height, width),
-                    _layer(deltas, begin, channels, height, width),
-                )
+                inputs = _layer(numbers, begin, channels, height, width)
+                back = _layer(deltas, begin, channels, height, width)
                 out = _layer(numbers, end, channels, height // 2, width // 2)
                 _unpool(inputs, out, _layer(deltas, end, channels, height // 2, width // 2), back)
         elif kind == FLATTENING:
