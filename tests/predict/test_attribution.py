@@ -31,7 +31,7 @@ def logits(model: nn.Module, image: np.ndarray) -> np.ndarray:
 
 
 def rest(found: attribution.Explanation) -> float:
-    """What is left over where contributions cancel, so that their sum is almost 0: next to nothing of what was added."""
+    """What may be left where contributions cancel, so that their sum is almost 0: next to nothing of what was added."""
     return float(1e-4 * np.abs(found.pixels).sum())
 
 
