@@ -1,4 +1,4 @@
-"""All that is said and drawn of groups that are compared: what the Compare page, Home and the report show.
+"""All that is said and drawn of groups that are compared: what the Compare page, the Dashboard and the report show.
 
 Everything is worked out once for all viewers (`Library.remember`). No torch, no Streamlit.
 """
@@ -113,6 +113,13 @@ class Comparison:
         """Which model to pick: Markdown."""
         table, runs = self.tables
         return sentences.conclusion(table.assign(name=table["name"].map(escape)), runs)
+
+    @property
+    def verdict(self) -> str:
+        """The answer for somebody who meets the models for the first time: Markdown."""
+        table, runs = self.tables
+        names = {group.id: escape(group.full_title) for group in self.groups}
+        return sentences.conclusion(table.assign(name=table["id"].map(names)), runs)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """Every seed, the means and their intervals."""
