@@ -26,7 +26,7 @@ def show(library: Library) -> None:
         offer_data(library.own, dataset, error)
         return
     answer = st.container()  # What is found stands above what is chosen.
-    items = choose_items(groups, f"runs-{dataset}-{'-'.join(sources)}")
+    items = choose_items(library, groups, f"runs-{dataset}-{'-'.join(sources)}")
     if not items:
         st.info("Choose a run to see its confusion matrix.", icon=":material/grid_on:")
         return

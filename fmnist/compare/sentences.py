@@ -24,24 +24,26 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     """Which model to pick, in two or three sentences of Markdown.
 
     Args:
-        groups: `summarise`'s columns, and id and name; not empty.
+        groups: `summarise`'s columns, and id and name; not empty. Optional: full_name, what a group is called where it
+            is named first.
         runs: columns group (an id), seed and accuracy.
     """
     ranked = groups.sort_values("accuracy_mean", ascending=False)
     best = ranked.iloc[0]
+    full_names = list(ranked.get("full_name", ranked["name"]))
     seeds = len(best["seeds"])
     over = f" on average over {seeds} runs" if seeds > 1 else ""
     deaths = [say_dead(ranked)] if ranked["dead"].any() else []
     if len(ranked) == 1:
-        sentence = f"**{best['name']}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
+        sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
         return " ".join([sentence, *deaths])
     second = ranked.iloc[1]
     points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
     unsure = [row["name"] for _, row in ranked[1:].iterrows() if not is_better(found, best["id"], row["id"])]
     sentences = [
-        f"**{best['name']}** {'is ahead' if unsure else 'is the most accurate'}: "
-        f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {second['name']}."
+        f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
+        f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {full_names[1]}."
     ]
     sentences += _say_slower(ranked)
     few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]

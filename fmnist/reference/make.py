@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fmnist import __main__ as command_line
@@ -26,6 +26,7 @@ from fmnist.predict.conversion import to_png
 from fmnist.store.library import Library
 from fmnist.store.store import REFERENCE, Store, store_path
 
+README = REFERENCE.parent / "README.md"
 SEEDS = range(5)
 TEXT = """# Reference runs
 
@@ -41,10 +42,9 @@ Made on {date} on {machine}, {versions}, with
 which runs `python -m fmnist train --seeds N` for each seed, so that no run shares the machine with another. On the same
 machine with the same versions, the weights are the same, bit for bit; on others, the figures differ a little.
 
-| model | seeds | mean accuracy | standard deviation | lowest | highest | training |
-|---|---|---|---|---|---|---|
-{rows}
+{table}
 """
+COLUMNS = ("model", "seeds", "mean accuracy", "standard deviation", "lowest", "highest", "training")
 
 
 def main() -> int:
@@ -62,7 +62,7 @@ def main() -> int:
             if code := command_line.main(command):
                 return code
         condense(path, REFERENCE)
-    (REFERENCE.parent / "README.md").write_text(describe(REFERENCE))
+    README.write_text(describe(REFERENCE), encoding="utf-8")
     return 0
 
 
@@ -96,22 +96,29 @@ def condense(source: Path, target: Path) -> None:
 
 def describe(path: Path) -> str:
     """The text that goes with the runs."""
-    store = Store(path, read_only=True)
-    run = store.runs()[-1]  # Of the model that needs the most.
-    table = comparison(Library(store, reference=None), "own")
-    rows = [
-        f"| {row['name']} | {len(row['seeds'])} | {row['accuracy_mean']:.2%} | {row['accuracy_std']:.2%} | "
-        f"{row['accuracy_min']:.2%} | {row['accuracy_max']:.2%} | {row['train_seconds']:.1f} s ({row['device']}) |"
-        for _, row in table.iterrows()
-    ]
+    run = Store(path, read_only=True).runs()[-1]  # Of the model that needs the most.
+    assert run.finished
     return TEXT.format(
         recipe=run.recipe.describe(),
         seeds=f"{SEEDS[0]}-{SEEDS[-1]}",
-        date=date.today().isoformat(),
+        date=datetime.fromtimestamp(run.finished, UTC).date().isoformat(),
         machine=run.machine,
         versions=", ".join(f"{name} {version}" for name, version in run.versions.items()),
-        rows="\n".join(rows),
+        table=table(path),
     )
+
+
+def table(path: Path) -> str:
+    """What came out, a row for each model: Markdown."""
+    found = comparison(Library(Store(path, read_only=True), reference=None), "own")
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    for _, row in found.iterrows():
+        threads = row["runs"][0].threads
+        shares = [f"{row[f'accuracy_{name}']:.2%}" for name in ("mean", "std", "min", "max")]
+        where = f"{row['device']}, {threads} thread{'s' if threads > 1 else ''}"
+        cells = [row["name"], str(len(row["seeds"])), *shares, f"{row['train_seconds']:.1f} s ({where})"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from fmnist.compare.cost_charts import COSTS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import default_groups
 from fmnist.ui import resources
-from fmnist.ui.chart_display import chart_config
+from fmnist.ui.chart_display import awaited, draw
 from fmnist.ui.class_pictures import class_pictures
 from fmnist.ui.model_cards import model_cards
 from fmnist.ui.scope import choose_scope, say_where_from
@@ -23,6 +23,8 @@ HEIGHT = 270  # Of the chart, in pixels.
 def show() -> None:
     """The answer in a sentence, the classes and the models at a glance, and the chart that the answer is read from."""
     library = resources.open_library()
+    with awaited(library):
+        library.sources()
     dataset, sources = choose_scope(library)
     groups = default_groups(library.groups(dataset, *sources))
     compared = Comparison(library, groups) if groups else None
@@ -51,13 +53,13 @@ def show_picture(compared: Comparison) -> None:
     """Accuracy against the time of training."""
     picture = compared.cost(COSTS["train_seconds"])
     assert picture, "the time of training is known of each run"
-    key = "accuracy-against-time"
-    st.plotly_chart(picture.figure, key=key, height=HEIGHT, config=chart_config(key), alt=picture.alt)
+    draw(picture, "accuracy-against-time", height=HEIGHT)
     apart = compared.apart()
     hollow = ["Hollow: timed under other conditions, so that the times can't be compared."] if apart else []
     st.caption(
-        "Left is faster, up is more accurate. Large marks are means, small ones single runs. The dotted line joins the "
-        "best choices: no other model is both faster and more accurate. " + escape(" ".join([*hollow, *apart]))
+        "Left is faster, up is more accurate; small marks are single runs. The dotted line joins the best choices: no "
+        "other model beats them on both. "
+        + " ".join([escape(" ".join([*hollow, *apart])), compared.left_out])
     )
 
 

@@ -23,12 +23,16 @@ CSS = """
 }
 .layers .glyph i {
   display: block; border: 1px solid var(--model); border-radius: 1px;
-  background: color-mix(in srgb, var(--model) 22%, var(--paper, transparent));
+  background: color-mix(in srgb, var(--model) 22%, transparent);
 }
-.layers .deep i { box-shadow: 2px -2px 0 -0.5px var(--model), 4px -4px 0 -1px var(--model); }
+.layers .deep i {
+  box-shadow:
+    2px -2px color-mix(in srgb, var(--model) 55%, transparent),
+    4px -4px color-mix(in srgb, var(--model) 30%, transparent);
+}
 .layers .image i { border-color: currentColor; background: color-mix(in srgb, currentColor 22%, transparent); }
 """
-WIDEST, TALLEST = 40, 16  # Pixels: of a row of 784 numbers, and of a map of 28 x 28.
+WIDEST, TALLEST = 40, 15  # Pixels: of a row of 784 numbers, and of a map of 28 x 28.
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ CSS = """
 .tiles figure { margin: 0; font-size: 0.78rem; line-height: 1.35; }
 .tiles img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 4px; display: block; }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
-.st-key-verdict p { font-size: 1.2rem; line-height: 1.4; }
+.st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
 [data-testid="stHeading"] h4 { line-height: 1.35; }
 </style>
 """

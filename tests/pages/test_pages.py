@@ -161,6 +161,7 @@ def test_reference_runs_are_shown_and_marked(page, reference, fashion):
     assert "SGD, lr 0.1, batch 32, 3 epochs" in marked
     assert "A processor" in marked
     assert not says(at, NOT_FASHION)
+    assert "awaited" not in charts(at)
     for architecture in ARCHITECTURES.values() if page != PREDICT else ():  # It has no image yet.
         assert any(architecture.name in chart.alt for chart in charts(at).values())
 
