@@ -58,8 +58,7 @@ def show_picture(compared: Comparison) -> None:
     hollow = ["Hollow: timed under other conditions, so that the times can't be compared."] if apart else []
     st.caption(
         "Left is faster, up is more accurate; small marks are single runs. The dotted line joins the best choices: no "
-        "other model beats them on both. "
-        + " ".join([escape(" ".join([*hollow, *apart])), compared.left_out])
+        "other model beats them on both. " + " ".join([escape(" ".join([*hollow, *apart])), compared.left_out])
     )
 
 
