@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     modules=("Flatten", "Linear"),
     shapes=((784,), (10,)),
     kind="Linear",
+    gist="One weight for each pixel and class",
 )
 def linear() -> nn.Module:
     """Softmax regression: one weight per pixel and class. 7,850 parameters."""
@@ -42,6 +43,7 @@ def linear() -> nn.Module:
     modules=("Flatten", "Linear", "ReLU", "Linear", "ReLU"),
     shapes=((784,), *4 * ((10,),)),
     kind="MLP with ReLU",
+    gist="Two layers, negative values set to zero",
 )
 def rectified() -> nn.Module:
     """Two layers with a ReLU after each. 7,960 parameters.
@@ -67,6 +69,7 @@ def rectified() -> nn.Module:
     modules=(*(2 * ("Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d")), "Flatten", "Linear"),
     shapes=(*4 * ((10, 28, 28),), *5 * ((10, 14, 14),), (10, 7, 7), (490,), (10,)),
     kind="TinyVGG (CNN)",
+    gist="Looks for small patterns, step by step",
 )
 def tiny_vgg() -> nn.Module:
     """TinyVGG (poloclub.github.io/cnn-explainer), padded, so that 28 x 28 halves twice to 7 x 7. 7,740 parameters."""

@@ -71,6 +71,8 @@ class Architecture:
     """What makes a custom model learn badly, though it can be trained: a sentence, or nothing."""
     kind: str = ""
     """What sort of network one of the project's models is, in a word or two."""
+    gist: str = ""
+    """What one of the project's models does, in half a line, for somebody who does not know these words."""
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of one of the project's models, what each of `modules` gives for one image: (10, 28, 28), or (784,)."""
 
@@ -201,6 +203,7 @@ def register(
     modules: Sequence[str] = (),
     shapes: Sequence[tuple[int, ...]] = (),
     kind: str = "",
+    gist: str = "",
     compiled: bool = False,
     into: MutableMapping[str, Architecture] | None = None,
 ) -> Callable[[Builder], Builder]:
@@ -219,7 +222,7 @@ def register(
         modules: of the project's models, each an `nn.Sequential`, the classes of its modules in order: what is said of
             a run that went wrong needs them, where torch is not imported. Custom models are looked at when they are
             tried.
-        shapes, kind: of the project's models, see `Architecture`; the first page draws and names them so.
+        shapes, kind, gist: of the project's models, see `Architecture`; the first page draws and describes them so.
         compiled: of the project's models, see `Architecture`.
         into: where to put one of the project's models, `ARCHITECTURES`. Custom models leave it out.
 
@@ -237,6 +240,7 @@ def register(
             *(id, name, layers, color, symbol, build, channels_last, parts, named, rectified),
             compiled=compiled,
             kind=kind,
+            gist=gist,
             shapes=tuple(shapes),
         )
         if into is not None:

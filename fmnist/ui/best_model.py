@@ -31,7 +31,8 @@ def show() -> None:
     if compared:
         answer = compared.verdict
         if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
-            answer += f" {listed(ARCHITECTURES[id].name for id in missing)} not trained yet."
+            verb = "is" if len(missing) == 1 else "are"
+            answer += f" {listed(ARCHITECTURES[id].name for id in missing)} {verb} not trained yet."
         with st.container(key="verdict"):
             st.markdown(answer)
     else:

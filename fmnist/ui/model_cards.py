@@ -33,6 +33,7 @@ CSS = f"""
 .models .circle {{ border-radius: 50%; }}
 .models .diamond {{ transform: rotate(45deg) scale(0.85); }}
 .models p {{ margin: 0; font-size: 0.85rem; line-height: 1.35; }}
+.models .untrained {{ margin: 6px 0 8px; font-weight: 600; }}
 .models .accuracy {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 10px; margin-top: 2px; }}
 .models .accuracy b {{ font-size: 1.9rem; line-height: 1.25; font-weight: 700; }}
 .models .best {{
@@ -72,7 +73,7 @@ def model_cards(compared: Comparison | None) -> None:
 
 def _card(architecture: Architecture, row: pd.Series | None, group: Group | None, *, is_best: bool) -> str:
     """One of the project's models."""
-    said = "<p>Not trained yet.</p>"
+    said = '<p class="untrained">Not trained yet.</p>'
     if row is not None and group is not None:
         badge = '<span class="best">Highest accuracy</span>' if is_best else ""
         figures = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _figures(row).items())
@@ -83,7 +84,7 @@ def _card(architecture: Architecture, row: pd.Series | None, group: Group | None
     return (
         f'<article style="--model: {architecture.color}"><h2><span class="mark {architecture.symbol}" '
         f'aria-hidden="true"></span>{html.escape(architecture.full_name)}</h2>'
-        f"{said}{layer_diagram.layer_diagram(architecture)}</article>"
+        f"<p>{html.escape(architecture.gist)}</p>{said}{layer_diagram.layer_diagram(architecture)}</article>"
     )
 
 

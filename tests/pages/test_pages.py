@@ -199,7 +199,7 @@ def test_own_and_reference_runs_are_told_apart(page, reference, store, small_dat
 def test_a_model_that_is_not_trained_yet_is_named_on_home(store, small_data):
     finished_run(store, Recipe("1"), small_data)
     at = visit(HOME)
-    assert says(at, "Model 0 and Model 2 not trained yet")
+    assert says(at, "Model 0 and Model 2 are not trained yet")
 
 
 def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fashion):
