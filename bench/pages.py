@@ -36,7 +36,7 @@ BATCH = 5  # Runs asked for by one click: Train shows the newest ones.
 FIRST_TEXT, COMPLETE, CLICK, FACTOR = 1.5, 2.5, 0.7, 2.0  # Bounds; seconds.
 FIRST_CLICK = {"Compare": 1.0, "Confusion": 1.0}
 NO_PLOTLY, PLOTLY = "click in a browser without Plotly on", "PlotlyChart"
-HOME = "Which model should I pick?"
+HOME = "Which model recognises clothes best?"
 COPIED = {"history": "split, step, epoch, seconds, loss, accuracy", "artifacts": "name, data"}
 # By the last part of its address: heading, and what it shows at least. Train is the last: it starts a trainer.
 PAGES = {
@@ -44,7 +44,7 @@ PAGES = {
     "Confusion": ("What do they mix up?", {"chart": 3}),
     "Predict": ("What do they make of it?", {"canvas": 1}),
     "Data": ("What do they learn from?", {"image": 46}),
-    "": (HOME, {"chart": 1, "table": 1}),
+    "": (HOME, {"chart": 1}),
     "Train": ("Train the models", {"curves": 2}),
 }
 

@@ -1,4 +1,4 @@
-"""All that is said and drawn of groups that are compared: what the Compare page, Home and the report show.
+"""All that is said and drawn of groups that are compared: what the Compare page, the Dashboard and the report show.
 
 Everything is worked out once for all viewers (`Library.remember`). No torch, no Streamlit.
 """
@@ -39,6 +39,7 @@ from fmnist.compare.published import PUBLISHED_RESULTS
 from fmnist.compare.summary import ACCURACY, as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.words import escape
@@ -140,6 +141,15 @@ class Comparison:
         return self._once(
             "answer", compute=lambda: sentences.conclusion(table.assign(name=table["name"].map(escape)), runs)
         )
+
+    @property
+    def verdict(self) -> str:
+        """The answer for somebody who meets the models for the first time: Markdown."""
+        table, runs = self.tables
+        full_names = {group.id: escape(group.full_title) for group in self.groups}
+        names = table["model"].map(lambda id: ARCHITECTURES[id].name)
+        names = names.where(~names.duplicated(keep=False), table["name"]).map(escape)
+        return sentences.conclusion(table.assign(name=names, full_name=table["id"].map(full_names)), runs)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """The seeds, the means and their intervals."""

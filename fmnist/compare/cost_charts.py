@@ -127,7 +127,7 @@ def _scale(figure: go.Figure, cost: Cost, values: pd.Series) -> None:
     ticks = ticks if high / low < 100 else ticks[::3]
     figure.update_xaxes(
         type="log",
-        title=cost.title,
+        title=f"{cost.title} (log scale)",
         range=[np.log10(low / 2), np.log10(high * 2)],
         tickvals=ticks,
         ticktext=[f"{tick:,g}" if tick < 1e5 else f"{tick:,.0f}" for tick in ticks],

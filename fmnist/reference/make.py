@@ -2,8 +2,8 @@
 
 Trains the three models by the published recipe with seeds 0 to 4, with the same command line that users have, and
 writes reference.db and README.md beside this file; and what shows the runs to somebody who has not downloaded the data:
-FashionMNIST's test images and labels, as they are published, and what its training images look like
-(`unfamiliar.Familiarity`). With --keep-runs only the latter two, in seconds.
+FashionMNIST's test images and labels, as they are published, ten of them as a picture, and what its training images
+look like (`unfamiliar.Familiarity`). With --keep-runs only what shows them, in seconds.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pathlib import Path
 
 from fmnist import __main__ as command_line
 from fmnist.compare.summary import comparison
-from fmnist.data import files
+from fmnist.data import examples, files
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.folders import packed, raw_folder
 from fmnist.predict import unfamiliar
+from fmnist.predict.conversion import to_png
 from fmnist.store.library import Library
 from fmnist.store.store import REFERENCE, Store, store_path
 
@@ -75,6 +76,8 @@ def accompany(root: Path) -> None:
         data = files.load(DEFAULT, root, Path(cache))
     for file in DATASETS[DEFAULT].test_files:
         shutil.copyfile(packed(raw_folder(DEFAULT, root), file), packed(files.SHIPPED, file))
+    ten = to_png(examples.strip(data, examples.EXAMPLES))
+    (files.SHIPPED / f"{DEFAULT}-examples.png").write_bytes(ten)
     unfamiliar.save(unfamiliar.learn(data), unfamiliar.shipped_path(DEFAULT))
 
 

@@ -62,6 +62,12 @@ class Group:
         name = f"{store}model-{recipe.model}" + ("" if recipe.published else f"-{'-'.join(settings)}")
         return name if self.where == "CPU" else f"{name}@{self.where}"
 
+    @property
+    def full_title(self) -> str:
+        """The title for somebody who meets the model for the first time: "Model 2 · TinyVGG (CNN)"."""
+        architecture = ARCHITECTURES[self.recipe.model]
+        return architecture.full_name + self.title.removeprefix(architecture.name)
+
     @cached_property  # Each page asks every group, and some have hundreds of runs.
     def rank(self) -> tuple[bool, bool, float]:
         return self.source == "own", self.recipe.published, max(run.finished or 0 for run in self.runs)

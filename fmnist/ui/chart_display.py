@@ -30,9 +30,9 @@ def picture_config(name: str) -> dict[str, Any]:
     return chart_config(name) | {"modeBarButtons": [["toImage"]]}
 
 
-def draw(picture: Picture, key: str) -> None:
-    """A chart with its text alternative."""
-    st.plotly_chart(picture.figure, key=key, config=chart_config(key), alt=picture.alt)
+def draw(picture: Picture, key: str, *, height: int | None = None) -> None:
+    """A chart with its text alternative, as high as the figure says, or as many pixels as are given here."""
+    st.plotly_chart(picture.figure, key=key, height=height or "content", config=chart_config(key), alt=picture.alt)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What Compare, Home and the report show: on the reference runs, held against other code than theirs."""
+"""What Compare, the Dashboard and the report show: on the reference runs, held against other code than theirs."""
 
 from __future__ import annotations
 

@@ -125,6 +125,7 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     page = ann.open(f"?{SAMPLE}")
     best = max(trained, key=lambda run: run.result.test_accuracy)
     page.get_by_text(f"{best.result.test_accuracy:.1%}").first.wait_for()
+    page.get_by_role("tab", name="All numbers").click()
     cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
 
     def has_all() -> bool:
