@@ -1,27 +1,29 @@
-"""Home: which model should I pick?"""
+"""Dashboard: what this is, and which model recognises clothes best."""
 
 import streamlit as st
 
-from fmnist import settings
 from fmnist.ui.page import page
 
-TRAINING = "watch them learn" if settings.read_only() else "press Train and watch them learn"
+WHAT = (
+    "This app trains three small image classifiers on **FashionMNIST**, 70,000 photos of clothes in ten classes, and "
+    "compares them."
+)
 PAGES = (
-    ("pages/1_Train.py", ":material/play_circle:", "Train", TRAINING),
-    ("pages/2_Compare.py", ":material/balance:", "Compare", "accuracy, time and size side by side"),
-    ("pages/3_Confusion.py", ":material/grid_on:", "Confusion", "what they mix up, image by image"),
-    ("pages/4_Predict.py", ":material/draw:", "Predict", "draw or upload something"),
-    ("pages/5_Data.py", ":material/photo_library:", "Data", "what they learn from"),
+    ("pages/1_Train.py", ":material/play_circle:", "Train", "Train the models and watch them learn"),
+    ("pages/2_Compare.py", ":material/balance:", "Compare", "Accuracy, time and size side by side"),
+    ("pages/3_Confusion.py", ":material/grid_on:", "Confusion", "What they mix up, image by image"),
+    ("pages/4_Predict.py", ":material/draw:", "Predict", "Draw or upload something"),
+    ("pages/5_Data.py", ":material/photo_library:", "Data", "Browse the images"),
 )
 
 
-with page("Home", "Which model should I pick?"):
+with page("Dashboard", "Which model recognises clothes best?"):
+    st.markdown(WHAT)
     # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
     from fmnist.ui import best_model, live_chart
 
     best_model.show()
-    st.divider()
-    for column, (path, icon, name, what) in zip(st.columns(len(PAGES)), PAGES, strict=True):
-        column.page_link(path, label=f"**{name}**", icon=icon)
-        column.caption(what)
+    with st.container(horizontal=True, gap="medium"):
+        for path, icon, name, what in PAGES:
+            st.page_link(path, label=name, icon=icon, help=what, width="content")
     live_chart.prepare(soon=True)  # Most people go on to Train.

@@ -22,6 +22,10 @@ types:
 bench *arguments:
     {{python}} -m bench {{arguments}}
 
+# Bring the figures and screenshots in the documents up to date, when the reference runs or the measurements are new.
+figures *arguments:
+    {{python}} -m bench.figures {{arguments}}
+
 # Open the dashboard in a browser.
 serve *arguments:
     .venv/bin/streamlit run dashboard.py {{arguments}}

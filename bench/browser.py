@@ -49,12 +49,13 @@ class Server:
 
 
 @contextmanager
-def server(runs: Path, root: Path) -> Iterator[Server]:
+def server(runs: Path, root: Path, **environment: str) -> Iterator[Server]:
     """The dashboard, once it answers; in the end it goes, and the processes that it started.
 
     Args:
         runs: the folder of its store.
         root: its data root.
+        environment: what else it finds in its environment.
     """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
@@ -63,7 +64,7 @@ def server(runs: Path, root: Path) -> Iterator[Server]:
     process = subprocess.Popen(
         [*command, "--server.port", str(port), "--server.headless", "true"],
         cwd=PROJECT,
-        env=os.environ | {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(root)},
+        env=os.environ | {"FMNIST_RUNS": str(runs), "FMNIST_DATA": str(root)} | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

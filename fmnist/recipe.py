@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from fmnist.data.catalog import DATASETS, DEFAULT, DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
@@ -86,7 +87,8 @@ class Recipe:
 
     def group(self) -> Recipe:
         """The recipe that all seeds share: seed 0, and the device left open (runs record where they really ran)."""
-        return replace(self, seed=0, device="auto")
+        shared = {field: value for field, value in vars(self).items() if field not in ("seed", "device")}
+        return _group(**shared)
 
     def describe(self) -> str:
         """The recipe without model, seed and data, in a few words: "SGD, lr 0.1, batch 32, 3 epochs"."""
@@ -97,3 +99,8 @@ class Recipe:
     def published(self) -> bool:
         """Whether this is the published recipe, whatever the model, seed, data and device."""
         return self.group() == Recipe(self.model, dataset=self.dataset)
+
+
+@lru_cache(maxsize=4096)  # Thousands of runs share some recipes, and a table of them asks each run.
+def _group(**shared: str | int | float) -> Recipe:
+    return Recipe(**shared)  # type: ignore[arg-type]

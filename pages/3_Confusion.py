@@ -30,7 +30,7 @@ def show(library: Library) -> None:
         offer_data(library.own, dataset, error)
         return
     answer = st.container()  # What is found stands above what is chosen.
-    items = choose_items(groups, key_of_items(dataset, sources))
+    items = choose_items(library, groups, key_of_items(dataset, sources))
     if not items:
         st.info("Choose a run to see its confusion matrix.", icon=":material/grid_on:")
         return

@@ -139,8 +139,8 @@ def _look_at_pages(path: Path, shown: set[int] | None) -> Iterator[str]:
     resources.Library = partial(Library, reference=None)  # type: ignore[misc]  # They would be shown instead.
     page = AppTest.from_file(str(settings.PROJECT / "dashboard.py"), default_timeout=90)
     with contextlib.redirect_stderr(io.StringIO()):
-        for name in ("Home", *PAGES):
-            if name != "Home":
+        for name in ("Dashboard", *PAGES):
+            if name != "Dashboard":
                 page.switch_page(f"pages/{name}.py")
             page.run()
             if page.exception:

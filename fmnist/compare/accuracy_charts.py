@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, accuracy_range, blank, faded, looks_of
+from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PublishedResult
 from fmnist.compare.sentences import say_interval
@@ -32,7 +32,7 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
             y=[look.name] * len(seeds),
             mode="markers",
             name=look.name,
-            marker={"color": faded(look.color, 0.55), "symbol": symbols.tolist(), "size": 12},
+            marker={"color": faded(look.color, alpha_of_seeds(len(seeds))), "symbol": symbols.tolist(), "size": 12},
             customdata=[
                 [seed, " (dead: one class for every image)" if dead else ""]
                 for seed, dead in zip(seeds["seed"], seeds["dead"], strict=True)

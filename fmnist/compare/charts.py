@@ -64,6 +64,11 @@ def faded(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
+def alpha_of_seeds(count: int) -> float:
+    """How much is seen of the mark of a single seed: less where so many lie on each other that they show a density."""
+    return 0.5 if count <= 20 else 0.3
+
+
 def looks_of(groups: pd.DataFrame) -> list[Look]:
     """`looks` of a table of groups: its columns model and name."""
     return looks(list(zip(groups["model"], groups["name"], strict=True)))

@@ -1,4 +1,4 @@
-"""All that is said and drawn of groups that are compared: what the Compare page, Home and the report show.
+"""All that is said and drawn of groups that are compared: what the Compare page, the Dashboard and the report show.
 
 Everything is worked out once for all viewers (`Library.remember`). No torch, no Streamlit.
 """
@@ -37,12 +37,17 @@ from fmnist.compare.diagnosis import Finding
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
 from fmnist.compare.summary import ACCURACY, as_tables, comparable
+from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.words import escape
 
 T = TypeVar("T")
+
+MAX_SEEDS = 60
+"""Of one group that are drawn one by one: more can't be told apart."""
 
 COLUMNS = ("name", "source", "seeds", *ACCURACY, "dead", "accuracy_alive", *TIMES, *SIZES, "conditions", "remarks")
 """Of the comparison in numbers, that can be downloaded."""
@@ -109,23 +114,55 @@ class Comparison:
         return self._once("tables", compute=compute)
 
     @property
+    def drawn(self) -> pd.DataFrame:
+        """The rows of the table of runs that charts draw one by one: of each group at most `MAX_SEEDS`."""
+
+        def compute() -> pd.DataFrame:
+            _, runs = self.tables
+            parts = [rows.iloc[spread(rows["accuracy"].to_numpy(), MAX_SEEDS)] for _, rows in runs.groupby("group")]
+            return pd.concat(parts)
+
+        return self._once("drawn", compute=compute)
+
+    @property
+    def left_out(self) -> str:
+        """Which seeds are not drawn one by one, and where they are: a sentence of Markdown, or nothing."""
+        if all(len(group.runs) <= MAX_SEEDS for group in self.groups):
+            return ""
+        return (
+            f"Where a model has more than {MAX_SEEDS} seeds, {MAX_SEEDS} of them are drawn, taken evenly from the "
+            "least to the most accurate; means and intervals count all. `python -m fmnist runs list` lists every one."
+        )
+
+    @property
     def answer(self) -> str:
         """Which model to pick: Markdown."""
         table, runs = self.tables
-        return sentences.conclusion(table.assign(name=table["name"].map(escape)), runs)
+        return self._once(
+            "answer", compute=lambda: sentences.conclusion(table.assign(name=table["name"].map(escape)), runs)
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The answer for somebody who meets the models for the first time: Markdown."""
+        table, runs = self.tables
+        full_names = {group.id: escape(group.full_title) for group in self.groups}
+        names = table["model"].map(lambda id: ARCHITECTURES[id].name)
+        names = names.where(~names.duplicated(keep=False), table["name"]).map(escape)
+        return sentences.conclusion(table.assign(name=names, full_name=table["id"].map(full_names)), runs)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
-        """Every seed, the means and their intervals."""
-        table, runs = self.tables
+        """The seeds, the means and their intervals."""
+        table, _ = self.tables
         lines = PUBLISHED_RESULTS if with_lines else ()
         figure = self._once(
-            "accuracy", with_lines, compute=lambda: accuracy_charts.accuracy_by_seed(table, runs, lines)
+            "accuracy", with_lines, compute=lambda: accuracy_charts.accuracy_by_seed(table, self.drawn, lines)
         )
         means = [
             f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
         ]
         others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
-        return Picture(figure, f"Mean test accuracy, and every seed: {'; '.join(means + others)}.")
+        return Picture(figure, f"Mean test accuracy, and single seeds: {'; '.join(means + others)}.")
 
     def table(self) -> pd.DataFrame:
         """The comparison in numbers, to look at and to take along."""
@@ -193,8 +230,9 @@ class Comparison:
             history = self._library.history([run for group in self.groups for run in group.runs], split)
             history = history.assign(group=history["run"].map(ids)).astype({"run": "category", "group": "category"})
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
+            single = history[history["run"].isin([run.address for run in self.drawn["run"]])]
             return {
-                metric: learning_chart.learning(statistics.mean_curves(history, metric), history, looks, axis, metric)
+                metric: learning_chart.learning(statistics.mean_curves(history, metric), single, looks, axis, metric)
                 for metric in ("accuracy", "loss")
             }
 
@@ -210,11 +248,11 @@ class Comparison:
 
         Times that were measured under other conditions than most are hollow.
         """
-        table, runs = self.tables
+        table, _ = self.tables
         shown = table[table[cost.column].notna()]
         if shown.empty:
             return None
-        figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, runs, cost))
+        figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, self.drawn, cost))
         said = [
             f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}"
             + ("" if alike else f" ({cost_charts.ELSEWHERE})")

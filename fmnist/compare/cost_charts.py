@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, accuracy_range, blank, faded, looks_of
+from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of
 from fmnist.compare.summary import frontier
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import TIMES
@@ -90,7 +90,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
             y=seeds["accuracy"],
             mode="markers",
             showlegend=False,
-            marker={"color": faded(look.color, 0.45), "symbol": symbols.tolist(), "size": 9},
+            marker={"color": faded(look.color, alpha_of_seeds(len(seeds))), "symbol": symbols.tolist(), "size": 9},
             customdata=[
                 [seed, cost.say(value), f", {ELSEWHERE}" * apart]
                 for seed, value, apart in zip(seeds["seed"], seeds[cost.column], other, strict=True)
@@ -127,7 +127,7 @@ def _scale(figure: go.Figure, cost: Cost, values: pd.Series) -> None:
     ticks = ticks if high / low < 100 else ticks[::3]
     figure.update_xaxes(
         type="log",
-        title=cost.title,
+        title=f"{cost.title} (log scale)",
         range=[np.log10(low / 2), np.log10(high * 2)],
         tickvals=ticks,
         ticktext=[f"{tick:,g}" if tick < 1e5 else f"{tick:,.0f}" for tick in ticks],

@@ -24,37 +24,42 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     """Which model to pick, in two or three sentences of Markdown.
 
     Args:
-        groups: `summarise`'s columns, and id and name; not empty.
+        groups: `summarise`'s columns, and id and name; not empty. Optional: full_name, what a group is called where it
+            is named first.
         runs: columns group (an id), seed and accuracy.
     """
     ranked = groups.sort_values("accuracy_mean", ascending=False)
     best = ranked.iloc[0]
+    full_names = list(ranked.get("full_name", ranked["name"]))
     seeds = len(best["seeds"])
-    over = f" on average over {seeds} seeds" if seeds > 1 else ""
+    over = f" on average over {seeds} runs" if seeds > 1 else ""
     deaths = [say_dead(ranked)] if ranked["dead"].any() else []
     if len(ranked) == 1:
-        sentence = f"**{best['name']}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
+        sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
         return " ".join([sentence, *deaths])
     second = ranked.iloc[1]
     points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
     unsure = [row["name"] for _, row in ranked[1:].iterrows() if not is_better(found, best["id"], row["id"])]
     sentences = [
-        f"**{best['name']}** {'is ahead' if unsure else 'is the most accurate'}: "
-        f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {second['name']}."
+        f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
+        f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {full_names[1]}."
     ]
     sentences += _say_slower(ranked)
     few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]
     if few:
-        count = "one seed" if all(len(seeds) == 1 for seeds in ranked["seeds"]) else f"fewer than {MIN_SEEDS} seeds"
-        which = f"With {count} {'each' if len(few) == len(ranked) else f'of {listed(few)}'}"
-        sentences.append(f"{which} this proves little: accuracy moves by some points from seed to seed.")
+        once = all(len(seeds) == 1 for seeds in ranked["seeds"])
+        which = "Each model was" if len(few) == len(ranked) else f"{listed(few)} {'was' if len(few) == 1 else 'were'}"
+        often = "only once" if once else f"fewer than {MIN_SEEDS} times"
+        sentences.append(
+            f"{which} trained {often}, so the lead may be luck: repeated training changes accuracy by a few points."
+        )
     elif unsure:
         sentences.append(f"But that may be chance: no difference from {listed(unsure, 'or')} can be seen.")
     elif best["accuracy_min"] > runs.loc[runs["group"] != best["id"], "accuracy"].max():
-        sentences.append("Its worst seed is better than the best seed of any other.")
+        sentences.append("Even its worst training run beats the best run of the other models.")
     else:
-        sentences.append("But seeds overlap: its worst one is not better than the best one of the others.")
+        sentences.append("But runs overlap: its worst one does not beat the best one of the other models.")
     return " ".join([*sentences, *deaths])
 
 

@@ -16,6 +16,7 @@ from fmnist.compare.comparison import Picture
 from fmnist.compare.pairs import accuracies
 from fmnist.compare.statistics import MIN_SEEDS
 from fmnist.compare.summary import ACCURACY
+from fmnist.compare.thinning import spread
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -24,6 +25,7 @@ from fmnist.store.run import Run
 from fmnist.words import listed
 
 MAX_NAMED = 10
+MAX_LINES = 400
 COLUMNS = (
     "id",
     "name",
@@ -176,9 +178,10 @@ class Sweep:
     # --- To look at ---
 
     def picture(self) -> Picture:
-        """Parallel coordinates: a line for each row of the table."""
+        """Parallel coordinates: a line for each row of the table, or for `MAX_LINES` of them."""
+        drawn = self.table.iloc[spread(-self.table["accuracy_mean"].to_numpy(), MAX_LINES)]
         figure = self._library.remember(
-            ("parallel", self._identity), lambda: sweep_chart.coordinates(self.table, self.factors)
+            ("parallel", self._identity), lambda: sweep_chart.coordinates(drawn, self.factors)
         )
         best = [
             f"{_describe(row)} {row['accuracy_mean']:.1%}"
@@ -190,6 +193,16 @@ class Sweep:
             figure,
             f"Parallel coordinates of {len(self.table):,} groups: {factors}, and mean test accuracy. The best ones: "
             f"{'; '.join(best)}. All of them stand in the table below.",
+        )
+
+    @property
+    def left_out(self) -> str:
+        """Which rows have no line: a sentence, or nothing."""
+        if len(self.table) <= MAX_LINES:
+            return ""
+        return (
+            f"Drawn are {MAX_LINES} of {len(self.table):,}, taken evenly from the most to the least accurate; all of "
+            "them stand in the table below."
         )
 
     def best(self, count: int) -> list[str]:

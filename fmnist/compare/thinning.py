@@ -56,3 +56,22 @@ def kept(*curves: np.ndarray) -> np.ndarray:
             found = buckets.argmin(axis=1) if lowest else buckets.argmax(axis=1)
             places.append(np.arange(len(buckets)) * width + found)
     return np.unique(np.minimum(np.concatenate(places), points - 1))
+
+
+def spread(values: np.ndarray, most: int) -> np.ndarray:
+    """The places of the values to draw where there are more than can be told apart, ascending.
+
+    They are taken evenly from the lowest to the highest, so that they lie densely where the values do: what is drawn
+    has the same distribution as all.
+
+    Args:
+        values: float (N,).
+        most: how many are drawn; 2 at least. Of as many or fewer all are.
+
+    Returns:
+        integer (K,), K at most `most`.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    order = np.argsort(values, kind="stable")
+    return np.sort(order[np.linspace(0, len(values) - 1, most).round().astype(int)])

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     color="#0077BB",
     symbol="circle",
     modules=("Flatten", "Linear"),
+    shapes=((784,), (10,)),
+    kind="Linear",
+    gist="One weight for each pixel and class",
 )
 def linear() -> nn.Module:
     """Softmax regression: one weight per pixel and class. 7,850 parameters."""
@@ -38,6 +41,9 @@ def linear() -> nn.Module:
     color="#EE7733",
     symbol="square",
     modules=("Flatten", "Linear", "ReLU", "Linear", "ReLU"),
+    shapes=((784,), *4 * ((10,),)),
+    kind="MLP with ReLU",
+    gist="Two layers, negative values set to zero",
 )
 def rectified() -> nn.Module:
     """Two layers with a ReLU after each. 7,960 parameters.
@@ -61,6 +67,9 @@ def rectified() -> nn.Module:
     parts=2,
     compiled=True,
     modules=(*(2 * ("Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d")), "Flatten", "Linear"),
+    shapes=(*4 * ((10, 28, 28),), *5 * ((10, 14, 14),), (10, 7, 7), (490,), (10,)),
+    kind="TinyVGG (CNN)",
+    gist="Looks for small patterns, step by step",
 )
 def tiny_vgg() -> nn.Module:
     """TinyVGG (poloclub.github.io/cnn-explainer), padded, so that 28 x 28 halves twice to 7 x 7. 7,740 parameters."""

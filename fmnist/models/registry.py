@@ -69,11 +69,22 @@ class Architecture:
     """Whether its gradients can be computed by compiled kernels: `chain.convolves`."""
     remark: str = ""
     """What makes a custom model learn badly, though it can be trained: a sentence, or nothing."""
+    kind: str = ""
+    """What sort of network one of the project's models is, in a word or two."""
+    gist: str = ""
+    """What one of the project's models does, in half a line, for somebody who does not know these words."""
+    shapes: tuple[tuple[int, ...], ...] = ()
+    """Of one of the project's models, what each of `modules` gives for one image: (10, 28, 28), or (784,)."""
 
     @property
     def custom(self) -> bool:
         """Whether it is the user's, not one of the project's."""
         return self.source is not None
+
+    @property
+    def full_name(self) -> str:
+        """The name for somebody who meets the model for the first time: "Model 1 · MLP with ReLU"."""
+        return f"{self.name} · {self.kind}" if self.kind else self.name
 
     @property
     def short_id(self) -> str:
@@ -190,6 +201,9 @@ def register(
     channels_last: bool = False,
     parts: int = 1,
     modules: Sequence[str] = (),
+    shapes: Sequence[tuple[int, ...]] = (),
+    kind: str = "",
+    gist: str = "",
     compiled: bool = False,
     into: MutableMapping[str, Architecture] | None = None,
 ) -> Callable[[Builder], Builder]:
@@ -208,6 +222,7 @@ def register(
         modules: of the project's models, each an `nn.Sequential`, the classes of its modules in order: what is said of
             a run that went wrong needs them, where torch is not imported. Custom models are looked at when they are
             tried.
+        shapes, kind, gist: of the project's models, see `Architecture`; the first page draws and describes them so.
         compiled: of the project's models, see `Architecture`.
         into: where to put one of the project's models, `ARCHITECTURES`. Custom models leave it out.
 
@@ -222,7 +237,11 @@ def register(
         named = tuple((str(index), kind) for index, kind in enumerate(modules))
         rectified = tuple(modules[-1:]) == ("ReLU",)
         architecture = Architecture(
-            id, name, layers, color, symbol, build, channels_last, parts, named, rectified, compiled=compiled
+            *(id, name, layers, color, symbol, build, channels_last, parts, named, rectified),
+            compiled=compiled,
+            kind=kind,
+            gist=gist,
+            shapes=tuple(shapes),
         )
         if into is not None:
             into[id] = architecture

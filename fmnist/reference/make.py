@@ -2,8 +2,8 @@
 
 Trains the three models by the published recipe with seeds 0 to 4, with the same command line that users have, and
 writes reference.db and README.md beside this file; and what shows the runs to somebody who has not downloaded the data:
-FashionMNIST's test images and labels, as they are published, and what its training images look like
-(`unfamiliar.Familiarity`). With --keep-runs only the latter two, in seconds.
+FashionMNIST's test images and labels, as they are published, ten of them as a picture, and what its training images
+look like (`unfamiliar.Familiarity`). With --keep-runs only what shows them, in seconds.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fmnist import __main__ as command_line
 from fmnist.compare.summary import comparison
-from fmnist.data import files
+from fmnist.data import examples, files
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.folders import packed, raw_folder
 from fmnist.predict import unfamiliar
+from fmnist.predict.conversion import to_png
 from fmnist.store.library import Library
 from fmnist.store.store import REFERENCE, Store, store_path
 
+README = REFERENCE.parent / "README.md"
 SEEDS = range(5)
 TEXT = """# Reference runs
 
@@ -40,10 +42,9 @@ Made on {date} on {machine}, {versions}, with
 which runs `python -m fmnist train --seeds N` for each seed, so that no run shares the machine with another. On the same
 machine with the same versions, the weights are the same, bit for bit; on others, the figures differ a little.
 
-| model | seeds | mean accuracy | standard deviation | lowest | highest | training |
-|---|---|---|---|---|---|---|
-{rows}
+{table}
 """
+COLUMNS = ("model", "seeds", "mean accuracy", "standard deviation", "lowest", "highest", "training")
 
 
 def main() -> int:
@@ -61,7 +62,7 @@ def main() -> int:
             if code := command_line.main(command):
                 return code
         condense(path, REFERENCE)
-    (REFERENCE.parent / "README.md").write_text(describe(REFERENCE))
+    README.write_text(describe(REFERENCE), encoding="utf-8")
     return 0
 
 
@@ -75,6 +76,8 @@ def accompany(root: Path) -> None:
         data = files.load(DEFAULT, root, Path(cache))
     for file in DATASETS[DEFAULT].test_files:
         shutil.copyfile(packed(raw_folder(DEFAULT, root), file), packed(files.SHIPPED, file))
+    ten = to_png(examples.strip(data, examples.EXAMPLES))
+    (files.SHIPPED / f"{DEFAULT}-examples.png").write_bytes(ten)
     unfamiliar.save(unfamiliar.learn(data), unfamiliar.shipped_path(DEFAULT))
 
 
@@ -93,22 +96,29 @@ def condense(source: Path, target: Path) -> None:
 
 def describe(path: Path) -> str:
     """The text that goes with the runs."""
-    store = Store(path, read_only=True)
-    run = store.runs()[-1]  # Of the model that needs the most.
-    table = comparison(Library(store, reference=None), "own")
-    rows = [
-        f"| {row['name']} | {len(row['seeds'])} | {row['accuracy_mean']:.2%} | {row['accuracy_std']:.2%} | "
-        f"{row['accuracy_min']:.2%} | {row['accuracy_max']:.2%} | {row['train_seconds']:.1f} s ({row['device']}) |"
-        for _, row in table.iterrows()
-    ]
+    run = Store(path, read_only=True).runs()[-1]  # Of the model that needs the most.
+    assert run.finished
     return TEXT.format(
         recipe=run.recipe.describe(),
         seeds=f"{SEEDS[0]}-{SEEDS[-1]}",
-        date=date.today().isoformat(),
+        date=datetime.fromtimestamp(run.finished, UTC).date().isoformat(),
         machine=run.machine,
         versions=", ".join(f"{name} {version}" for name, version in run.versions.items()),
-        rows="\n".join(rows),
+        table=table(path),
     )
+
+
+def table(path: Path) -> str:
+    """What came out, a row for each model: Markdown."""
+    found = comparison(Library(Store(path, read_only=True), reference=None), "own")
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    for _, row in found.iterrows():
+        threads = row["runs"][0].threads
+        shares = [f"{row[f'accuracy_{name}']:.2%}" for name in ("mean", "std", "min", "max")]
+        where = f"{row['device']}, {threads} thread{'s' if threads > 1 else ''}"
+        cells = [row["name"], str(len(row["seeds"])), *shares, f"{row['train_seconds']:.1f} s ({where})"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.growing_curves import GrowingCurves
@@ -61,6 +63,12 @@ class Group:
         return name if self.where == "CPU" else f"{name}@{self.where}"
 
     @property
+    def full_title(self) -> str:
+        """The title for somebody who meets the model for the first time: "Model 2 · TinyVGG (CNN)"."""
+        architecture = ARCHITECTURES[self.recipe.model]
+        return architecture.full_name + self.title.removeprefix(architecture.name)
+
+    @cached_property  # Each page asks every group, and some have hundreds of runs.
     def rank(self) -> tuple[bool, bool, float]:
         return self.source == "own", self.recipe.published, max(run.finished or 0 for run in self.runs)
 
@@ -124,6 +132,14 @@ class Library:
         """The runs in which something was found so far that can't be read: source, id, and what."""
         return [(source, id, what) for source, store in self.stores.items() for id, what in store.damaged().items()]
 
+    @property
+    def has_read(self) -> bool:
+        """Whether the finished runs have been read, as they are now: all that follows is a question of moments."""
+        with self._mutex:
+            self._forget_what_changed()
+            found = self._remembered.get(("finished", tuple(self.stores)))
+            return found is not None and found.done()
+
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns `RUN_COLUMNS`; `run` is the `Run` itself.
 
@@ -138,6 +154,17 @@ class Library:
             return every[every["source"].isin(sources)]
         runs = [run for store in self.stores.values() for run in store.finished()]
         return pd.DataFrame([as_row(run) for run in runs], columns=list(RUN_COLUMNS))
+
+    def sources(self) -> dict[str, list[str]]:
+        """Of which data sets there are finished runs, and whose: both in the order of `DATASETS` and `SOURCES`."""
+
+        def compute() -> dict[str, list[str]]:
+            table = self.finished()
+            found = set(zip(table["dataset"], table["source"], strict=True))
+            known = {name: [source for source in SOURCES if (name, source) in found] for name in DATASETS}
+            return {name: sources for name, sources in known.items() if sources}
+
+        return self.remember("sources", compute)
 
     def groups(self, dataset: str, *sources: str) -> list[Group]:
         """The groups of finished runs on a data set, by model, the published recipe and own runs first."""
@@ -208,7 +235,7 @@ def as_row(run: Run) -> dict[str, Any]:
         "source": run.source,
         "dataset": run.recipe.dataset,
         "model": run.recipe.model,
-        "recipe": run.recipe.group().to_json(),
+        "recipe": _as_text(run.recipe.group()),
         "device": run.where,
         "seed": run.recipe.seed,
         "run": run,
@@ -219,6 +246,11 @@ def as_row(run: Run) -> dict[str, Any]:
         "conditions": run.conditions,
         **{name: _number(getattr(run, name)) for name in SIZES},
     }
+
+
+@lru_cache(maxsize=4096)
+def _as_text(recipe: Recipe) -> str:
+    return recipe.to_json()
 
 
 def _number(value: float | None) -> float:

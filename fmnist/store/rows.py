@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from fmnist.data.catalog import DATASETS
@@ -45,7 +46,7 @@ def read_row(values: Mapping[str, Any], source: str) -> Run:
     Raises:
         UnknownRecipe, DamagedRow: there is none that this program can show.
     """
-    found = {name: value for name, value in values.items() if name in Run.__dataclass_fields__}
+    found = {name: values[name] for name in FIELDS & values.keys()}
     for name, good in COLUMNS.items():
         if name in found and not good(found[name]):
             raise DamagedRow(f"its {name.replace('_', ' ')} can't be read")
@@ -81,6 +82,7 @@ def _recipe(text: str) -> Recipe:
         raise DamagedRow("its recipe can't be read") from None
 
 
+@lru_cache(maxsize=256)  # Thousands of runs were trained with the same versions.
 def _versions(text: str | None) -> dict[str, str]:
     try:
         versions = json.loads(text or "{}")
@@ -129,6 +131,9 @@ COLUMNS: dict[str, Callable[[Any], bool]] = {
     "images_per_second": _or_nothing(lambda value: is_number(value, 0)),
 }
 """What tells whether a column can hold a value. Those of stores of earlier versions may be missing."""
+
+FIELDS = Run.__dataclass_fields__.keys() - {"source"}
+"""The columns of which a run is made."""
 
 POINT = "split IN ('train', 'test') AND typeof(step) = 'integer' AND typeof(epoch) = 'integer' AND " + " AND ".join(
     f"typeof({name}) IN ('real', 'integer')" for name in ("seconds", "loss", "accuracy")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -54,50 +53,38 @@ class CompiledGradients:
 
     def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Set the gradients for a batch; its logits (N, 10)."""
-        logits = np.empty((len(images), self._classes), np.float32)
-        pixels, classes, share = images.numpy(), labels.numpy(), np.float32(1 / len(images))
-
-        def work(thread: int, part: int, some: slice) -> None:
-            kernels.part(
-                self._table,
-                self._numbers[thread],
-                self._deltas[thread],
-                self._weights,
-                self._found[part],
-                pixels[some],
-                classes[some],
-                share,
-                logits[some],
-            )
-
-        parts = self._in_parts(work, len(images))
+        logits, parts = self._in_parts(images.numpy(), labels.numpy(), learns=True)
         for other in self._found[1:parts]:
             self._found[0] += other
         return torch.from_numpy(logits)
 
     def logits(self, images: torch.Tensor) -> np.ndarray:
         """Of float32 images (N, 1, 28, 28) in [0, 1], float32 (N, 10)."""
-        logits, pixels = np.empty((len(images), self._classes), np.float32), images.numpy()
+        return self._in_parts(images.numpy(), np.zeros(len(images), np.int64), learns=False)[0]
 
-        def work(thread: int, part: int, some: slice) -> None:
-            kernels.answers(self._table, self._numbers[thread], self._weights, pixels[some], logits[some])
-
-        self._in_parts(work, len(images))
-        return logits
-
-    def _in_parts(self, work: Callable[[int, int, slice], None], count: int) -> int:
-        """Have so many images worked on with the present weights; in how many parts that was done.
-
-        Args:
-            work: called with the number of a thread, the number of a part, and its images.
-        """
-        size = LANES * math.ceil(count / LANES / len(self._found))
-        parts = [slice(first, min(first + size, count)) for first in range(0, count, size)]
+    def _in_parts(self, images: np.ndarray, labels: np.ndarray, learns: bool) -> tuple[np.ndarray, int]:
+        """The logits of images, with the present weights; and in how many parts that was done. In these `learns` leaves
+        the gradients, too: to be added."""
+        logits, share = np.empty((len(images), self._classes), np.float32), np.float32(1 / len(images))
+        size = LANES * math.ceil(len(images) / LANES / len(self._found))
+        parts = [slice(first, min(first + size, len(images))) for first in range(0, len(images), size)]
         threads = len(self._numbers)
 
         def work_off(thread: int) -> None:
             for part in range(thread, len(parts), threads):
-                work(thread, part, parts[part])
+                some = parts[part]
+                kernels.forwards_and_backwards(
+                    self._table,
+                    self._numbers[thread],
+                    self._deltas[thread],
+                    self._weights,
+                    self._found[part],
+                    images[some],
+                    labels[some],
+                    share,
+                    logits[some],
+                    learns,
+                )
 
         if self._others:
             others = [self._others.submit(work_off, thread) for thread in range(1, threads)]
@@ -106,7 +93,7 @@ class CompiledGradients:
                 other.result()
         else:
             work_off(0)
-        return len(parts)
+        return logits, len(parts)
 
 
 def load() -> None:
@@ -116,11 +103,10 @@ def load() -> None:
     assert layers
     gradients = CompiledGradients(layers, 1, 1)
     gradients(torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.int64))
-    gradients.logits(torch.zeros(1, 1, 1, 1))
 
 
 def _table(layers: list[Layer]) -> tuple[np.ndarray, int, int]:
-    """The model as `kernels.part` takes it, and how many numbers stand in all its layers and in all its weights."""
+    """The model as the kernels take it, and how many numbers stand in all its layers and in all its weights."""
     rows, begin, end, weights, absent = [], 0, _count(layers[0].takes), 0, []
     for layer in layers:
         kind, takes, gives = KINDS[type(layer.module)], layer.takes, layer.gives

@@ -24,7 +24,11 @@ def is_filled() -> bool:
     folder = os.environ.get("NUMBA_CACHE_DIR")
     places = Path(folder).glob("*") if folder else [CODE.parent / "__pycache__"]
     written = CODE.stat().st_mtime
-    return any(index.stat().st_mtime >= written for place in places for index in place.glob("kernels.part-*.nbi"))
+    return any(
+        index.stat().st_mtime >= written
+        for place in places
+        for index in place.glob("kernels.forwards_and_backwards-*.nbi")
+    )
 
 
 def is_awaited() -> bool:

@@ -1,28 +1,35 @@
 """The gradients of a batch for a chain of 3 x 3 convolutions, ReLU, pooling and linear layers, compiled for the CPU.
 
-PyTorch's convolutions are made for hundreds of channels. Ours have ten, which leaves a third of each of the processor's
-vectors empty. Here the images fill the vectors: LANES of them stand side by side, as a layer's innermost dimension.
+PyTorch's convolutions put channels side by side in the processor's vectors of 16 numbers. Our models have ten, so a
+third of each vector stays empty. Here images stand side by side: LANES of them, as a layer's innermost dimension.
 
-                    w = 0          w = 1          w = 2                w = W + 1
-        row h  | 0 0 ... 0 0 | x x ... x x | x x ... x x |    ...    | 0 0 ... 0 0 |
-                   border    pixel (h, 1) of                             border
-                             LANES images
+                   w = 0          w = 1          w = 2                  w = W + 1
+      row h = 0  | 0 0 ... 0 0 | 0 0 ... 0 0 | 0 0 ... 0 0 |    ...    | 0 0 ... 0 0 |   border
+      row h = 1  | 0 0 ... 0 0 | x x ... x x | x x ... x x |    ...    | 0 0 ... 0 0 |
+                   border        the first pixel of LANES images         border
 
-A layer is float32 (C, H + 2, (W + 2) * LANES): a border of zeros, and the pixels inside it. Whatever the image, the
-neighbour on a pixel's right is LANES numbers further on. So a convolution is, row by row, nine shifted rows times a
-weight each, added up (`_convolve`). Its gradient by the input is a convolution too, with the kernel turned round; its
-gradient by a weight is the sum, over all pixels, of a shifted row times the gradient's row (`_weight_gradients`).
-A layer without pixels, of F numbers an image, is float32 (LANES, F): there the numbers fill the vectors.
+A layer is float32 (C, H + 2, (W + 2) * LANES): the pixels, and a border of zeros around them. Whatever the image, the
+neighbour on a pixel's right is LANES numbers further on. So a row of a convolution's output is the sum, over all input
+channels, of three rows (above, at, below), each shifted by a pixel to the left, not at all and to the right, times a
+weight each (`_convolve`). The gradient with respect to its input is a convolution too, of the output's gradient, with
+each kernel turned by 180 degrees and with input and output channels exchanged. The gradient with respect to a weight is
+the sum, over all pixels and images, of the shifted input times the output's gradient (`_weight_gradients`).
+A layer without pixels, of F numbers for each image, is float32 (LANES, F): there these numbers fill the vectors.
+Where fewer than LANES images are left of a batch, the other lanes keep what was in them. Nobody reads their logits, and
+their gradients are set to 0 at the end of the chain, so they add nothing.
 
-All layers of a model lie in one array, one behind the other; so do their gradients, and all weights. A model is a table
-of integers, a row for each layer, which `part` goes through forwards and backwards: it is compiled once, not for each
-model. `compiled` makes the table.
+All layers of a model lie one after the other in one array (`numbers`), their gradients at the same places of another
+(`deltas`), all weights and biases in a third. A model is a table of integers, a row for each layer, that says where: so
+everything here is compiled once, not for each model. compiled.py makes the table.
 
-Numba compiles what it sees here to machine code. What makes vectors of these loops: LANES is a constant; rows are taken
-whole (`row = layer[c, h]`, then `row[i + LANES]`), never from their middle; and there is no `if` in an inner loop.
+Numba compiles these functions to machine code. Three things let it use vectors: LANES is a constant; an inner loop runs
+over whole rows, which were taken out of their array before (`row = layer[c, h]`); and it has no branches (`a if x else
+b`, between two numbers, becomes a selection).
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numba import njit
@@ -32,49 +39,45 @@ LANES = 16
 
 CONVOLUTION, RECTIFIER, POOLING, FLATTENING, LINEAR = range(5)
 KIND, CHANNELS, OUTPUTS, HEIGHT, WIDTH, INPUT, OUTPUT, WEIGHTS, BIAS = range(9)
-"""A model's table has these columns: what the layer does; the channels (or numbers) that it takes and gives; height and
-width of what it takes; where its input and output begin among the numbers, its weights and bias among the weights."""
+"""The columns of a model's table: what the layer does; the channels that it takes and gives (or numbers, without
+pixels); height and width of what it takes; where its input and output begin in `numbers`, its weights and bias in
+`weights`; 0 where that means nothing. ReLU works in place, on OUTPUTS numbers from INPUT on, borders included."""
 
-# What is no number stays none, by which a training that runs away is noticed. Sums are taken as they are written: equal
-# pixels have equal neighbours in flat parts of a picture, and pooling has to see that they are equal.
+# A weight that is NaN gives logits that are: training that diverges is noticed by it. Sums are computed in the order in
+# which they are written, so that equal pixels stay equal (much of a picture is flat): pooling takes the first of them.
 _compile = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-# What is added up over all pixels may be added in any order, or it could not be done in vectors.
+# A single sum over many numbers can be computed in vectors only if it may be computed in any order ("reassoc").
 _compile_sums = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
 @_compile
-def part(table, numbers, deltas, weights, gradients, images, labels, share, logits):
-    """Logits of images, and the gradients of their summed loss times `share`.
+def forwards_and_backwards(table, numbers, deltas, weights, gradients, images, labels, share, logits, learns):
+    """Compute the logits of images; and, if the model `learns`, the gradients of their summed loss times `share`.
 
     Args:
         table: int64 (layers, 9), the model.
-        numbers, deltas: float32 arrays with room for all layers, zeros at first: what is between the borders is written
-            anew each time.
+        numbers, deltas: float32, room for all layers. They belong to this model and begin as zeros: borders, and rows
+            that pooling leaves over, are never written.
         weights: float32, those of all layers.
-        gradients: float32, of the same size: becomes their gradients.
+        gradients: float32, of the same size. Is overwritten, if the model learns.
         images: float32 (N, C, H, W), contiguous.
         labels: int64 (N,).
-        share: float32, what a single image's loss counts; 1 / batch size for their mean.
-        logits: float32 (N, classes): becomes the logits.
+        share: float32, the weight of one image's loss: 1 / batch size makes the parts of a batch add up to its mean.
+        logits: float32 (N, classes). Is overwritten.
     """
-    gradients[:] = 0
+    if learns:
+        gradients[:] = 0
     for first in range(0, len(images), LANES):
-        some = slice(first, min(first + LANES, len(images)))
-        _forwards(table, numbers, weights, images[some])
-        end = table[-1, OUTPUT]
-        found, delta = _vector(numbers, end, logits.shape[1]), _vector(deltas, end, logits.shape[1])
-        logits[some] = found[: len(labels[some])]
-        _loss(found, labels[some], share, delta)
-        _backwards(table, numbers, deltas, weights, gradients)
-
-
-@_compile
-def answers(table, numbers, weights, images, logits):
-    """The logits alone; the arguments as for `part`."""
-    for first in range(0, len(images), LANES):
-        some = slice(first, min(first + LANES, len(images)))
-        _forwards(table, numbers, weights, images[some])
-        logits[some] = _vector(numbers, table[-1, OUTPUT], logits.shape[1])[: len(images[some])]
+        count = min(LANES, len(images) - first)
+        _forwards(table, numbers, weights, images[first : first + count])
+        found = _vector(numbers, table[-1, OUTPUT], logits.shape[1])
+        for n in range(count):
+            for o in range(logits.shape[1]):
+                logits[first + n, o] = found[n, o]
+        if learns:
+            delta = _vector(deltas, table[-1, OUTPUT], logits.shape[1])
+            _loss_gradients(found, labels[first : first + count], share, delta)
+            _backwards(table, numbers, deltas, weights, gradients)
 
 
 @_compile
@@ -115,10 +118,10 @@ def _forwards(table, numbers, weights, images):
 
 @_compile
 def _backwards(table, numbers, deltas, weights, gradients):
-    """From the gradients by the last layer to those by all weights, which are added to `gradients`."""
+    """From the gradients with respect to the last layer to those of all weights, which are added to `gradients`."""
     for place in range(len(table) - 1, -1, -1):
         kind, channels, outputs, height, width, begin, end, at, bias = table[place]
-        first = begin == 0  # It has the images before it, whose gradients nobody needs.
+        first = begin == 0  # Before it are the images, whose gradients nobody needs.
         if kind == CONVOLUTION:
             inputs, delta = _layer(numbers, begin, channels, height, width), _layer(deltas, end, outputs, height, width)
             found = gradients[at : at + outputs * channels * 9].reshape((outputs, channels, 9))
@@ -136,10 +139,8 @@ def _backwards(table, numbers, deltas, weights, gradients):
                 delta[i] *= np.float32(some[i] > 0)
         elif kind == POOLING:
             if not first:
-                inputs, back = (
-                    _layer(numbers, begin, channels, height, width),
-                    _layer(deltas, begin, channels, height, width),
-                )
+                inputs = _layer(numbers, begin, channels, height, width)
+                back = _layer(deltas, begin, channels, height, width)
                 out = _layer(numbers, end, channels, height // 2, width // 2)
                 _unpool(inputs, out, _layer(deltas, end, channels, height // 2, width // 2), back)
         elif kind == FLATTENING:
@@ -155,7 +156,10 @@ def _backwards(table, numbers, deltas, weights, gradients):
             matrix, back = weights[at : at + outputs * channels], _vector(deltas, begin, channels)
             found = gradients[at : at + outputs * channels].reshape((outputs, channels))
             for o in range(outputs):
-                gradients[bias + o] += delta[:, o].astype(np.float64).sum()
+                total = np.float64(0)
+                for n in range(LANES):
+                    total += delta[n, o]
+                gradients[bias + o] += total
             back[:] = 0
             for n in range(LANES):
                 image, to = inputs[n], back[n]
@@ -188,12 +192,14 @@ def _convolve(inputs, kernels, bias, outputs):
                 out[i] = bias[o]
         for c in range(inputs.shape[0]):
             above, at, below = inputs[c, h - 1], inputs[c, h], inputs[c, h + 1]
-            for o in range(outputs.shape[0]):  # Inside: three rows and all that they are added to fit the first cache.
+            # The output's channels are the inner loop: three rows and all that they are added to fit the L1 cache.
+            for o in range(outputs.shape[0]):
                 out, k = outputs[o, h], kernels[o, c]
                 k0, k1, k2, k3, k4, k5, k6, k7, k8 = k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8]
                 for left in range(inside):
                     i, right = left + LANES, left + 2 * LANES
-                    # One after the other: there is one way alone to make multiply-adds of it, also at a row's end.
+                    # A chain, so that each step is one fused multiply-add, whether in a vector or in what is left of
+                    # a row: otherwise a pixel at the end of a row could differ in its last bit from its neighbours.
                     total = out[i] + k0 * above[left] + k1 * above[i] + k2 * above[right]
                     total = total + k3 * at[left] + k4 * at[i] + k5 * at[right]
                     out[i] = total + k6 * below[left] + k7 * below[i] + k8 * below[right]
@@ -213,7 +219,7 @@ def _multiply(inputs, matrix, bias, outputs):
 
 @_compile_sums
 def _weight_gradients(inputs, deltas, kernels, bias):
-    """What `_convolve` has to change: added to the gradients by its kernels and its bias."""
+    """Add the gradients with respect to the kernels and the bias of `_convolve` to `kernels` and `bias`."""
     inside = inputs.shape[2] - 2 * LANES
     for o in range(deltas.shape[0]):
         for c in range(inputs.shape[0]):
@@ -235,7 +241,7 @@ def _weight_gradients(inputs, deltas, kernels, bias):
 
 @_compile
 def _pool(inputs, outputs):
-    """The largest of 2 x 2 pixels; a row or column that is left over is left out."""
+    """The largest of 2 x 2 pixels. An odd row or column at the end is left out."""
     inputs, outputs = _pixels(inputs), _pixels(outputs)
     for c in range(outputs.shape[0]):
         for h in range(1, outputs.shape[1] - 1):
@@ -250,9 +256,9 @@ def _pool(inputs, outputs):
 
 @_compile
 def _unpool(inputs, outputs, deltas, back):
-    """The gradient goes to the first of the four pixels that is the largest, as PyTorch has it."""
+    """The gradient goes to the first of the four pixels that equals the largest, as in PyTorch."""
     inputs, outputs, deltas, back = _pixels(inputs), _pixels(outputs), _pixels(deltas), _pixels(back)
-    none = np.float32(0)
+    zero = np.float32(0)
     for c in range(outputs.shape[0]):
         for h in range(1, outputs.shape[1] - 1):
             upper, lower = inputs[c, 2 * h - 1], inputs[c, 2 * h]
@@ -260,12 +266,12 @@ def _unpool(inputs, outputs, deltas, back):
             for w in range(1, outputs.shape[2] - 1):
                 i, j, out, delta = 2 * w - 1, 2 * w, outputs[c, h, w], deltas[c, h, w]
                 for n in range(LANES):
-                    left = delta[n]  # What none of those before has got.
-                    first = left if upper[i, n] == out[n] else none
+                    left = delta[n]  # Becomes 0 once a pixel has taken it.
+                    first = left if upper[i, n] == out[n] else zero
                     left -= first
-                    second = left if upper[j, n] == out[n] else none
+                    second = left if upper[j, n] == out[n] else zero
                     left -= second
-                    third = left if lower[i, n] == out[n] else none
+                    third = left if lower[i, n] == out[n] else zero
                     to_upper[i, n], to_upper[j, n], to_lower[i, n], to_lower[j, n] = first, second, third, left - third
 
 
@@ -276,14 +282,18 @@ def _pixels(layer):
 
 
 @_compile
-def _loss(logits, labels, share, deltas):
-    """Set the gradient of the cross-entropy by each of the logits: softmax minus 1 for the true class.
+def _loss_gradients(logits, labels, share, deltas):
+    """The gradients of the cross-entropy with respect to the logits: (softmax - 1 for the true class) * share.
 
-    In float64, as all else follows from it, and it is done in no time.
+    In float64: all other gradients are computed from these few.
     """
     deltas[:] = 0  # Of lanes without an image.
     for n in range(len(labels)):
-        delta = np.exp(logits[n].astype(np.float64) - logits[n].max())
-        delta /= delta.sum()
-        delta[labels[n]] -= 1
-        deltas[n] = share * delta
+        largest, total = logits[n, 0], np.float64(0)
+        for o in range(logits.shape[1]):
+            largest = max(largest, logits[n, o])
+        for o in range(logits.shape[1]):
+            total += math.exp(np.float64(logits[n, o]) - largest)
+        for o in range(logits.shape[1]):
+            likely = math.exp(np.float64(logits[n, o]) - largest) / total
+            deltas[n, o] = share * (likely - (o == labels[n]))

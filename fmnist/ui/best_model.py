@@ -1,4 +1,4 @@
-"""What the first page answers: which model to pick, and the figures behind that."""
+"""What the first page answers: what this is, which model to pick, and the figures behind that."""
 
 from __future__ import annotations
 
@@ -11,37 +11,60 @@ from fmnist.compare.cost_charts import COSTS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import default_groups
 from fmnist.ui import resources
-from fmnist.ui.chart_display import draw
+from fmnist.ui.chart_display import awaited, draw
+from fmnist.ui.class_pictures import class_pictures
+from fmnist.ui.model_cards import model_cards
 from fmnist.ui.scope import choose_scope, say_where_from
 from fmnist.words import escape, listed
 
+HEIGHT = 270  # Of the chart, in pixels.
+
 
 def show() -> None:
-    """The answer in a sentence, the chart that it is read from, and the models in numbers."""
+    """The answer in a sentence, the classes and the models at a glance, and the chart that the answer is read from."""
     library = resources.open_library()
+    with awaited(library):
+        library.sources()
     dataset, sources = choose_scope(library)
     groups = default_groups(library.groups(dataset, *sources))
-    if not groups:
+    compared = Comparison(library, groups) if groups else None
+    if compared:
+        answer = compared.verdict
+        if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
+            verb = "is" if len(missing) == 1 else "are"
+            answer += f" {listed(ARCHITECTURES[id].name for id in missing)} {verb} not trained yet."
+        with st.container(key="verdict"):
+            st.markdown(answer)
+    else:
         st.info("Nothing is trained yet.", icon=":material/info:")
         if not settings.read_only():
             st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
-        return
-    compared = Comparison(library, groups)
-    answer = compared.answer
-    if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
-        answer += f" {listed(ARCHITECTURES[id].name for id in missing)} not trained yet."
-    st.markdown(f"#### {answer}")
+    class_pictures(dataset, library.own)
+    model_cards(compared)
     say_where_from(dataset, groups)
-    cost = COSTS["train_seconds"]
-    picture = compared.cost(cost)
+    if compared:
+        picture, numbers = st.tabs(["Accuracy and time", "All numbers"])
+        with picture:
+            show_picture(compared)
+        with numbers:
+            show_numbers(compared)
+
+
+def show_picture(compared: Comparison) -> None:
+    """Accuracy against the time of training."""
+    picture = compared.cost(COSTS["train_seconds"])
     assert picture, "the time of training is known of each run"
-    draw(picture, "accuracy-against-time")
+    draw(picture, "accuracy-against-time", height=HEIGHT)
     apart = compared.apart()
     hollow = ["Hollow: timed under other conditions, so that the times can't be compared."] if apart else []
     st.caption(
-        "Up and to the left is better. The dotted line joins the best choices: no other model is both faster and more "
-        "accurate. " + escape(" ".join([*compared.leads, *hollow, *apart]))
+        "Left is faster, up is more accurate; small marks are single runs. The dotted line joins the best choices: no "
+        "other model beats them on both. " + " ".join([escape(" ".join([*hollow, *apart])), compared.left_out])
     )
+
+
+def show_numbers(compared: Comparison) -> None:
+    """The models in numbers, and how sure the differences are."""
     table, _ = compared.tables
     shown = ["name", "accuracy", "spread", "train_seconds", "parameters", "multiply_adds", "device", "layers"]
     st.dataframe(
@@ -60,7 +83,7 @@ def show() -> None:
             ),
             "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
             "multiply_adds": st.column_config.NumberColumn(
-                "Multiply-adds", format="localized", help="Of one image's way through the model"
+                "Multiply-adds", format="localized", help="Multiplications and additions needed for one image"
             ),
             "device": st.column_config.TextColumn("Trained on"),
             "layers": st.column_config.TextColumn("Layers", width="large"),
@@ -69,6 +92,8 @@ def show() -> None:
         placeholder=COSTS["multiply_adds"].unknown,
         alt="The models in numbers",
     )
+    if compared.leads:
+        st.caption(escape(" ".join(compared.leads)))
 
 
 def spread(group: pd.Series) -> str:

@@ -28,7 +28,7 @@ def show_accuracy(library: Library, compared: Comparison, *, with_images: bool) 
         draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(
             "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95% interval: "
-            "where the mean of very many seeds may lie."
+            f"where the mean of very many seeds may lie. {compared.left_out}"
         )
     if known:
         st.caption(

@@ -40,7 +40,7 @@ def show_cost(library: Library, compared: Comparison) -> None:
         draw(picture, "accuracy-against-cost")
         st.caption(
             "Up and to the left is better. The dotted line joins the best choices: no other model is both cheaper and "
-            "more accurate."
+            f"more accurate. {compared.left_out}"
         )
     with right:
         draw(compared.cost_bars(cost), "cost-bars")

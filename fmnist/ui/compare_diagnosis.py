@@ -9,6 +9,8 @@ from fmnist.store.library import Library
 from fmnist.ui.train_link import MAX_SEEDS, link_to_train
 from fmnist.words import escape
 
+MAX_LISTED = 20
+
 
 def show_ill(library: Library, compared: Comparison) -> None:
     """What is wrong with the runs that are ill, what shows it, and what helps."""
@@ -18,7 +20,7 @@ def show_ill(library: Library, compared: Comparison) -> None:
         st.success(f"Nothing: {which} healthy.", icon=":material/check:")
         return
     st.markdown(f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.")
-    for one in ill:
+    for one in ill[:MAX_LISTED]:
         with st.container(border=True):
             st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}**")
             for finding in one.findings:
@@ -26,6 +28,8 @@ def show_ill(library: Library, compared: Comparison) -> None:
                     f"{escape(finding.sentence)} {escape(finding.remedy)}",
                     help=escape(finding.evidence),
                 )
+    if len(ill) > MAX_LISTED:
+        st.caption(f"The first {MAX_LISTED} of {len(ill):,}: the report names all of them (*Take it along*).")
     group = ill[0].group
     more = min(MAX_SEEDS, len(group.runs) + 5)
     link_to_train(f"Train {escape(group.title)} with other seeds", [group.recipe], seeds=more)

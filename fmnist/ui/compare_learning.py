@@ -37,5 +37,6 @@ def show_learning(library: Library, compared: Comparison) -> None:
         with column:
             draw(compared.learning(metric, split, axis), f"learning-{metric}")
     st.caption(
-        "Thick: the mean over the seeds, in the colour of its model; the band is its 95% interval. Thin: single seeds."
+        "Thick: the mean over the seeds, in the colour of its model; the band is its 95% interval. Thin: single seeds. "
+        + compared.left_out
     )

@@ -31,7 +31,8 @@ def show_sweep(swept: Sweep) -> None:
     draw(swept.picture(), "sweep")
     st.caption(
         "Each line is a group, from its settings to its mean test accuracy; the thick one is the best. Colours go by "
-        "rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which it is."
+        "rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which it is. "
+        + swept.left_out
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         best = swept.best(MAX_BEST)

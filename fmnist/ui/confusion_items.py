@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -11,11 +12,12 @@ from streamlit.delta_generator import DeltaGenerator
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import TestSet
-from fmnist.store.library import Group, Library, default_groups
-from fmnist.ui.address import names_of, settle_one, settle_some
+from fmnist.store.library import Group, Library, default_groups, identity
+from fmnist.ui.address import Known, names_of, settle_one, settle_some
 from fmnist.words import escape, listed
 
 MAX_ITEMS = 3
+MAX_LISTED = 200
 END = "the end"
 CELLS = {
     "counts": "Images",
@@ -33,25 +35,28 @@ def key_of_items(dataset: str, sources: Sequence[str]) -> str:
     return f"runs-{dataset}-{'-'.join(sources)}"
 
 
-def choose_items(groups: list[Group], key: str) -> list[Item]:
+def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
     """Up to three runs, groups or epochs."""
-    known = {item.id: item for item in confusion.items(groups)}
-    settle_some(
-        key,
-        {id: names_of_item(item) for id, item in known.items()},
-        [item.id for item in default_items(groups)],
-        MAX_ITEMS,
-    )
+    offer = library.remember(("offer", identity(groups)), lambda: Offer.of(groups))
+    if offer.more:
+        find_what_was_typed(key, offer.names)
+    settle_some(key, offer.names, [item.id for item in default_items(groups)], MAX_ITEMS)
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     chosen = left.multiselect(
         "Compared",
-        list(known),
+        list(dict.fromkeys([*offer.shortlist, *st.session_state[key]])),
         max_selections=MAX_ITEMS,
         key=key,
-        format_func=lambda id: known[id].title,
+        format_func=lambda id: offer.items[id].title,
         placeholder="Choose up to three: runs, or all seeds of a model",
+        accept_new_options=offer.more,
     )
-    items = [known[id] for id in chosen]
+    if offer.more:
+        st.caption(
+            f"{len(offer.shortlist):,} of {len(offer.items):,} are listed. Type the number of any other run into the "
+            f"field, such as {groups[0].runs[-1].address}, or its whole title."
+        )
+    items = [offer.items[id] for id in chosen]
     longest = max((item.epochs for item in items), default=1)
     if longest == 1:
         return items
@@ -68,6 +73,39 @@ def default_items(groups: list[Group]) -> list[Item]:
     if st.query_params.get("cells") == CELLS["difference"] or st.query_params.get("view") == PATTERNS:
         return [confusion.one_run(group, group.runs[0]) for group in found][:MAX_ITEMS]
     return [max(map(confusion.whole, found), key=confusion.mean_accuracy)]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What can be chosen: thousands of runs, perhaps, so it is worked out once."""
+
+    items: dict[str, Item]  # by their ids
+    names: Known  # in addresses
+    shortlist: list[str]  # the ids of those that are listed
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more than are listed."""
+        return len(self.shortlist) < len(self.items)
+
+    @classmethod
+    def of(cls, groups: list[Group]) -> Offer:
+        """All that can be chosen of some groups."""
+        items = confusion.items(groups)
+        shortlist = [item.id for item in confusion.shortlist(items, groups, MAX_LISTED)]
+        return cls({item.id: item for item in items}, {item.id: names_of_item(item) for item in items}, shortlist)
+
+
+def find_what_was_typed(key: str, known: Known) -> None:
+    """Put ids in place of the titles that somebody has typed; what is neither is taken out of the choice, and named."""
+    chosen = st.session_state.get(key, [])
+    if all(name in known for name in chosen):
+        return
+    by_name = {name: id for id, names in known.items() for name in (id, *names)}
+    found = {name: by_name.get(name.strip()) for name in chosen}
+    st.session_state[key] = list(dict.fromkeys(id for id in found.values() if id))
+    if unknown := [name for name, id in found.items() if not id]:
+        st.info(f"There is no run {escape(listed(unknown, 'or'))} here.", icon=":material/search_off:")
 
 
 def names_of_item(item: Item) -> tuple[str, ...]:

@@ -19,7 +19,9 @@ from fmnist.words import escape
 CSS = """
 <style>
 [data-testid="stSidebarNavLink"] span { text-transform: capitalize; }
-.block-container, [data-testid="stMainBlockContainer"] { padding-top: 3.2rem; max-width: 1400px; }
+.block-container, [data-testid="stMainBlockContainer"] {
+  padding-top: 3.2rem; padding-bottom: 3.2rem; max-width: 1400px;
+}
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px 12px; }
 .tiles.ten { grid-template-columns: repeat(10, 1fr); }
 @media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
@@ -29,6 +31,7 @@ CSS = """
 .tiles button { display: block; width: 100%; padding: 0; border: 0; border-radius: 4px; cursor: zoom-in; }
 .tiles button:is(:focus-visible, [aria-pressed="true"]) { outline: 3px solid var(--st-primary-color, #D81B60); }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
+.st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
 [data-testid="stHeading"] h4 { line-height: 1.35; }
 </style>
 """

@@ -27,13 +27,13 @@ def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[st
     Returns:
         The data set's name, and the sources.
     """
-    finished = library.finished()
-    datasets = [name for name in DATASETS if name in set(finished["dataset"])] or [DEFAULT]
+    finished = library.sources()
+    datasets = list(finished) or [DEFAULT]
     with st.container(horizontal=True, gap="medium"):
         dataset = datasets[0]
         if len(datasets) > 1:
             dataset = _choose_for_all_pages("Data", datasets, "data", lambda name: DATASETS[name].title)
-        sources = [name for name in SOURCES if name in set(finished.loc[finished["dataset"] == dataset, "source"])]
+        sources = finished.get(dataset, [])
         source = sources[0] if sources else "own"
         if len(sources) > 1:
             options = [*sources, "both"] if both else sources

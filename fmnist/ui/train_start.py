@@ -35,7 +35,7 @@ def train(library: Library, plan: Plan) -> None:
     if any(needed for _, needed in queued):
         st.session_state["pressed"] = True
         st.rerun()
-    st.success("All of this is trained already: Home, Compare and Confusion show it.", icon=":material/bolt:")
+    st.success("All of this is trained already: Dashboard, Compare and Confusion show it.", icon=":material/bolt:")
 
 
 def queue(library: Library, plan: Plan, cluster: str | None, asker: Asker | None) -> list[tuple[int, bool]]:

@@ -1,4 +1,4 @@
-"""What Compare, Home and the report show: on the reference runs, held against other code than theirs."""
+"""What Compare, the Dashboard and the report show: on the reference runs, held against other code than theirs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from helpers.making import finished_run
 from plotly.offline import get_plotlyjs
 from sklearn.metrics import precision_recall_fscore_support
 
-from fmnist.compare import report
+from fmnist.compare import comparison, report
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS
 from fmnist.recipe import Recipe
@@ -122,7 +122,7 @@ def test_selective_accuracy_is_the_mean_of_the_seeds(reference, library, real_da
 def test_what_is_worth_its_cost_is_what_nobody_beats(reference):
     cost = COSTS["multiply_adds"]
     assert reference.say_cost(cost) == (
-        "Worth their cost: **Model 0 (82.6% for 7,840)**, **Model 2 (88.0% for 1,133,860)**. "
+        "Worth their cost: **Model 0 (82.6% for 7,840)**, **Model 2 (87.8% for 1,133,860)**. "
         "Another one is at least as accurate and costs no more than Model 1."
     )
     assert reference.fairness().empty and reference.apart() == []
@@ -222,3 +222,26 @@ def test_a_model_whose_arithmetic_is_not_counted_is_left_out_by_name_and_not_cal
     assert "Left out" not in compared.say_cost(COSTS["parameters"])
     shown = [fmnist("runs", "show", id, "--format", "table").out for id in (1, 2)]
     assert ["not counted" in text for text in shown] == [False, True]
+
+
+def test_of_many_seeds_some_are_drawn_and_all_are_counted(library, monkeypatch):
+    groups = default_groups(library.groups("fashion-mnist", "reference"))
+    points, said = [], []
+    for most in (5, 3):
+        monkeypatch.setattr(comparison, "MAX_SEEDS", most)
+        compared = Comparison(Library(library.own), groups)
+        pictures = (
+            compared.accuracy(),
+            compared.cost(COSTS["train_seconds"]),
+            compared.learning("loss", "test", "step"),
+        )
+        points.append([sum(len(trace.x) for trace in picture.figure.data) for picture in pictures])
+        said.append((compared.answer, compared.leads, [picture.alt for picture in pictures]))
+        assert ("3 of them are drawn" in compared.left_out) == (most == 3)
+    assert said[0] == said[1]
+    marks = 2 * len(groups)  # That are left out; and of each line three epochs with the gap after it.
+    assert np.subtract(*points).tolist() == [marks, marks, 4 * marks]
+    for group in groups:
+        accuracies = sorted(run.result.test_accuracy for run in group.runs)
+        drawn = compared.drawn.loc[compared.drawn["group"] == group.id, "accuracy"]
+        assert sorted(drawn) == accuracies[::2]

@@ -18,7 +18,7 @@ from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.arrays import pack
-from fmnist.store.library import Library
+from fmnist.store.library import Library, default_groups
 from fmnist.store.run import Run
 from fmnist.store.store import Store
 
@@ -404,3 +404,13 @@ def test_images_stand_by_the_probability_of_an_answer_and_equal_ones_by_their_nu
     images = np.array([0, 1, 2, 4])
     probabilities = fmnist_metrics.softmax(logits[images])[:, 1]
     assert confusion._descending(images, probabilities).tolist() == [1, 4, 2, 0]
+
+
+def test_of_thousands_of_runs_some_of_each_group_are_listed(store):
+    groups = default_groups(Library(store).groups("fashion-mnist", "reference"))
+    every = confusion.items(groups)
+    assert len(every) == 18 and confusion.shortlist(every, groups, 18) == every
+    some = confusion.shortlist(every, groups, 10)
+    assert [item.id for item in some[:3]] == [item.id for item in every[:3]]
+    assert [item.title for item in some[3:]] == [f"Model {model}, seed {seed}" for model in range(3) for seed in (0, 1)]
+    assert len(confusion.shortlist(every, groups, 2)) == 3 + 3

@@ -28,7 +28,7 @@ def conclude(*runs: dict) -> str:
 def test_conclusion_of_one_group():
     assert conclude(run("0", 0, 0.8251)) == "**Model 0** recognises **82.5%** of the test images."
     several = conclude(run("0", 0, 0.80), run("0", 1, 0.90))
-    assert several == "**Model 0** recognises **85.0%** of the test images on average over 2 seeds."
+    assert several == "**Model 0** recognises **85.0%** of the test images on average over 2 runs."
 
 
 def test_conclusion_of_one_dead_group_says_so():
@@ -43,33 +43,41 @@ def test_conclusion_names_the_one_that_is_ahead_and_its_lead():
 
 def test_conclusion_says_that_one_seed_proves_little():
     sentence = conclude(run("0", 0, 0.80), run("2", 0, 0.885))
-    assert "With one seed each this proves little" in sentence
+    assert "Each model was trained only once, so the lead may be luck" in sentence
     assert "worst" not in sentence
 
 
-WORST = "Its worst seed is better than the best seed of any other."
+WORST = "Even its worst training run beats the best run of the other models."
 
 
 def several(model: str, *accuracies: float, first: int = 0) -> list[dict]:
     return [run(model, seed, accuracy) for seed, accuracy in enumerate(accuracies, start=first)]
 
 
+def test_conclusion_names_the_models_that_were_trained_too_seldom():
+    often = several("0", 0.80, 0.82, 0.81)
+    assert "Model 2 was trained fewer than 3 times" in conclude(*often, run("2", 0, 0.885))
+    assert "Model 2 and Model 1 were trained fewer than 3 times" in conclude(
+        *often, run("1", 0, 0.7), run("2", 0, 0.885)
+    )
+
+
 def test_conclusion_of_seeds_that_do_not_overlap():
     sentence = conclude(*several("0", 0.80, 0.82, 0.81), *several("2", 0.88, 0.87, 0.88))
-    assert "**Model 2** is the most accurate: **87.7%** on average over 3 seeds" in sentence
+    assert "**Model 2** is the most accurate: **87.7%** on average over 3 runs" in sentence
     assert WORST in sentence
 
 
 def test_conclusion_of_seeds_that_overlap():
     sentence = conclude(*several("0", 0.80, 0.81, 0.87, 0.82), *several("2", 0.87, 0.88, 0.93, 0.86))
-    assert "**Model 2** is the most accurate" in sentence and "seeds overlap" in sentence
+    assert "**Model 2** is the most accurate" in sentence and "runs overlap" in sentence
     assert WORST not in sentence
 
 
 def test_conclusion_says_that_the_worst_is_better_only_where_the_test_sees_it_too():
     """Two seeds of each are apart one time in three by chance; three by such a hair and with such a spread as well."""
     few = conclude(*several("0", 0.80, 0.81), *several("2", 0.82, 0.83))
-    assert WORST not in few and "With fewer than 3 seeds each this proves little" in few
+    assert WORST not in few and "Each model was trained fewer than 3 times" in few
     wide = conclude(*several("0", 0.70, 0.75, 0.80), *several("2", 0.85, 0.81, 0.82, first=5))
     assert WORST not in wide and "**Model 2** is ahead" in wide
     assert "that may be chance: no difference from Model 0 can be seen" in wide
@@ -78,7 +86,7 @@ def test_conclusion_says_that_the_worst_is_better_only_where_the_test_sees_it_to
 def test_conclusion_and_pair_follow_one_rule_where_seeds_differ():
     """All seeds favour A, the common ones B."""
     a, b = several("0", 0.90, 0.91, 0.92, 0.70, 0.71), several("2", 0.76, 0.77, 0.78, 0.75, first=3)
-    assert "**Model 0** is ahead: **82.8%** on average over 5 seeds, 6.3 points more than Model 2." in conclude(*a, *b)
+    assert "**Model 0** is ahead: **82.8%** on average over 5 runs, 6.3 points more than Model 2." in conclude(*a, *b)
     found = difference(*({row["seed"]: row["accuracy"] for row in rows} for rows in (a, b)))
     assert "Model 0 is 6.3 points ahead on average" in sentences.say_difference("Model 0", "Model 2", found, None)
 

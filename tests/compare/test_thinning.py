@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fmnist.compare.thinning import MAX_POINTS, kept, settled, width_of
+from fmnist.compare.thinning import MAX_POINTS, kept, settled, spread, width_of
 
 LENGTHS = (1001, 1024, 4096, 22_500, 100_003)
 
@@ -66,3 +66,14 @@ def test_what_is_kept_of_settled_points_stays_while_a_curve_grows(shorter):
         if width_of(longer) == width:
             after = kept(curve[:longer])
             assert before[before < decided].tolist() == after[after < decided].tolist()
+
+
+@pytest.mark.parametrize("count", [1, 59, 60, 61, 500, 10_000])
+def test_of_many_values_those_are_drawn_that_have_the_same_distribution(count):
+    values = noise(count)
+    places = spread(values, 60)
+    assert len(places) == min(count, 60) and (np.diff(places) > 0).all()
+    drawn = values[places]
+    assert (drawn.min(), drawn.max()) == (values.min(), values.max())
+    for share in (0.1, 0.5, 0.9):
+        assert abs((values <= np.quantile(drawn, share)).mean() - share) <= 1 / len(places)

@@ -472,6 +472,16 @@ def test_a_download_into_a_file(tmp_path):
 # The real files
 
 
+def test_what_comes_with_the_project_is_the_published_test_half_and_no_training_image(tmp_path):
+    """Beside a data root that has nothing."""
+    brought = files.load_test_set("fashion-mnist", tmp_path / "nowhere", tmp_path)
+    assert np.bincount(brought.test_labels).tolist() == [1_000] * 10 and brought.test_images.shape == (10_000, 28, 28)
+    packed = {f"{file.name}.gz": file.md5 for file in FASHION.test_files}
+    found = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in files.SHIPPED.glob("*-ubyte*")}
+    assert found == packed
+    assert "The MIT License (MIT) Copyright © 2017 Zalando SE" in (files.SHIPPED / "FashionMNIST.md").read_text()
+
+
 def test_the_published_data(real_data):
     assert real_data.train_images.shape == (60_000, 28, 28)
     assert real_data.test_images.shape == (10_000, 28, 28)

@@ -27,7 +27,7 @@ class Client:
     """One session.
 
     Args:
-        page: its name in the address; "" for Home.
+        page: its name in the address; "" for the Dashboard.
         query: what follows it there.
         cookie, headers: of the websocket's handshake, beside what the frontend sends.
         tls: for a server with https.

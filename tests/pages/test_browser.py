@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
-from helpers.ui import Server, Visitor, points_drawn, served, wait_until_it_rests
+from helpers.ui import Server, Visitor, points_drawn, served, visited, wait_until_it_rests
 
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
@@ -51,13 +51,13 @@ def runs(server: Server) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def anns_browser(browser: Browser) -> BrowserContext:
-    return browser.new_context(viewport={"width": 1400, "height": 1100})
+def anns_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport={"width": 1400, "height": 1100})
 
 
 @pytest.fixture(scope="module")
-def bens_browser(browser: Browser) -> BrowserContext:
-    return browser.new_context(viewport={"width": 1400, "height": 1100})
+def bens_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport={"width": 1400, "height": 1100})
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def ben(bens_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
 
 
 @pytest.fixture(scope="module")
-def trained(browser: Browser, server: Server) -> list[Run]:
+def trained(server: Server, anns_browser: BrowserContext, bens_browser: BrowserContext) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
-    ann, ben = Visitor(browser, server), Visitor(browser, server)
+    ann, ben = Visitor(anns_browser, server), Visitor(bens_browser, server)
     choose_recipe(ann, epochs=15)
     press(ann.page, "Train")
     store = Store(server.runs / "fmnist.db")
@@ -126,6 +126,7 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     page = ann.open(f"?{SAMPLE}")
     best = max(trained, key=lambda run: run.result.test_accuracy)
     page.get_by_text(f"{best.result.test_accuracy:.1%}").first.wait_for()
+    page.get_by_role("tab", name="All numbers").click()
     cells = page.get_by_test_id("stDataFrame").locator("[role=gridcell]")
 
     def has_all() -> bool:

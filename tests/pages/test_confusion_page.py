@@ -18,6 +18,7 @@ from fmnist.recipe import Recipe
 from fmnist.store.arrays import pack
 from fmnist.store.run import Run
 from fmnist.store.store import Store
+from fmnist.ui import confusion_items
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -53,6 +54,28 @@ def shown_images(at: AppTest) -> list[int]:
 
 def confusion_page(runs: Sequence[str] = (), **query: str) -> AppTest:
     return visit(CONFUSION, **({"runs-fashion-mnist-own": list(runs)} if runs else {}), **query)
+
+
+def test_runs_that_are_not_listed_are_chosen_by_number_or_title(store, small_data, fashion, monkeypatch):
+    for seed in range(4):
+        finished_run(store, Recipe("0", seed), small_data)
+    monkeypatch.setattr(confusion_items, "MAX_LISTED", 2)
+    at = confusion_page()
+    [field] = [field for field in at.multiselect if field.label == "Compared"]
+    assert field.options == ["Model 0, all seeds", "Model 0, seed 0"] and says(at, "2 of 5 are listed.")
+    field.set_value(["all-1", "3", "Model 0, seed 3", "Model 9"])
+    again(at)
+    assert matrices(at) == ["Model 0, all seeds", "Model 0, seed 2", "Model 0, seed 3"]
+    assert says(at, "There is no run Model 9 here.")
+    again(at)
+    assert len(matrices(at)) == 3 and not says(at, "There is no run")
+    assert matrices(confusion_page(["Model 0, seed 3", "2"])) == ["Model 0, seed 3", "Model 0, seed 1"]
+
+
+def matrices(at: AppTest) -> list[str]:
+    """Of what the page shows a matrix."""
+    found = [re.match(r"\*\*(.+)\*\* · .* right", text) for text in shown(at, "markdown")]
+    return [match[1] for match in found if match]
 
 
 def test_seeds_are_summed_and_a_dead_one_is_named(store, small_data, fashion):

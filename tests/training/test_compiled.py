@@ -134,5 +134,5 @@ def test_where_the_package_cannot_be_written_kernels_are_kept_beside_the_store(t
     assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "kernels")
     assert not kernel_cache.is_filled() and kernel_cache.is_awaited()
     (tmp_path / "kernels" / "x").mkdir(parents=True)
-    (tmp_path / "kernels" / "x" / "kernels.part-1.py311.nbi").touch()
+    (tmp_path / "kernels" / "x" / "kernels.forwards_and_backwards-1.py311.nbi").touch()
     assert kernel_cache.is_filled()

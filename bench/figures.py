@@ -1,0 +1,138 @@
+"""Bring the figures and screenshots in the documents up to date:  python -m bench.figures [--data PATH] [--text-only]
+
+A figure that follows from the reference runs or from docs/measurements.md stands in a document between two comments, of
+which the first names it: <!-- figure: accuracy-2 -->88.0%<!-- /figure -->. To be run when the reference runs have been
+trained again, when `python -m bench` has measured again, and when a page looks different. Screenshots need Chromium and
+FashionMNIST.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+
+import numpy as np
+
+from fmnist import settings
+from fmnist.compare.summary import comparison
+from fmnist.data import files
+from fmnist.data.catalog import CLOTHES, DEFAULT
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.reference import make
+from fmnist.store.library import Library
+from fmnist.store.store import REFERENCE, Store, store_path
+
+DOCUMENTS = (settings.PROJECT / "README.md", *sorted((settings.PROJECT / "docs").glob("*.md")))
+MEASUREMENTS = settings.PROJECT / "docs" / "measurements.md"
+DRAWINGS = settings.PROJECT / "tests" / "predict" / "drawings.json"
+MARKED = re.compile(r"(<!-- figure: ([\w-]+) -->)(.*?)(<!-- /figure -->)", re.DOTALL)
+
+
+class FigureError(Exception):
+    """A figure can't be found. The message is a sentence."""
+
+
+def brought_up_to_date(text: str) -> str:
+    """A document with every figure as it is now.
+
+    Raises:
+        FigureError: it names a figure that is not known, or one that is not where it should be.
+    """
+
+    def now(found: re.Match[str]) -> str:
+        begin, name, before, end = found.groups()
+        if name not in FIGURES:
+            raise FigureError(f"There is no figure {name!r}: choose from {', '.join(FIGURES)}.")
+        figure = FIGURES[name]()
+        return f"{begin}\n\n{figure}\n\n{end}" if before.startswith("\n") else begin + figure + end
+
+    return MARKED.sub(now, text)
+
+
+def named(text: str) -> list[str]:
+    """The figures that a document quotes."""
+    return [name for _, name, _, _ in MARKED.findall(text)]
+
+
+# --- From the reference runs ---
+
+
+def mean_accuracy(model: str, seeds: int | None = None) -> str:
+    """The mean test accuracy of the reference runs of a model, of all seeds or of the first ones: "88.0%"."""
+    table = comparison(Library(Store(REFERENCE, read_only=True), reference=None), "own").set_index("model")
+    return f"{np.mean([run.result.test_accuracy for run in table.loc[model, 'runs'][:seeds]]):.1%}"
+
+
+def drawings_named() -> str:
+    """How many of the drawings of the tests Model 2 names, on average over its seeds: "17.4"."""
+    from fmnist.predict import conversion, drawing, prediction
+
+    drawings = json.loads(DRAWINGS.read_text(encoding="utf-8"))
+    labels = np.array([CLOTHES.classes.index(each["label"]) for each in drawings])
+    images = [conversion.convert(drawing.picture(drawing.read(each["strokes"]))).image for each in drawings]
+    with tempfile.TemporaryDirectory() as folder:
+        library = Library(Store(store_path(folder)))
+        [group] = [each for each in library.groups(DEFAULT, "reference") if each.recipe.model == "2"]
+        answers = prediction.probabilities(library, group, np.stack(images)).argmax(axis=2)
+    return f"{(answers == labels).sum(axis=1).mean():.1f}"
+
+
+# --- From the measurements ---
+
+
+def measured(row: str, column: str) -> str:
+    """A cell of the tables in docs/measurements.md, by its row's first cell and its column's title.
+
+    Raises:
+        FigureError: there is no such cell.
+    """
+    header: list[str] = []
+    for line in MEASUREMENTS.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if not cells or not header:
+            header = cells
+        elif cells[0] == row and column in header:
+            return cells[header.index(column)]
+    raise FigureError(f"{MEASUREMENTS} has no row {row!r} with a column {column!r}: run python -m bench.")
+
+
+FIGURES: dict[str, Callable[[], str]] = {
+    **{f"accuracy-{model}": lambda model=model: mean_accuracy(model) for model in ARCHITECTURES.project},
+    "accuracy-2-of-three-seeds": lambda: mean_accuracy("2", 3),
+    "reference-runs": lambda: make.table(REFERENCE),
+    "drawings": drawings_named,
+    "times-as-fast": lambda: f"{float(measured('together', 'usual / ours')):.1f} times as fast",
+    "stroke-to-answers": lambda: measured("from stroke to answers", "median"),
+}
+"""What gives each figure, by its name."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.figures", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=files.data_root, default=files.data_root())
+    parser.add_argument("--text-only", action="store_true", help="leave the screenshots as they are")
+    options = parser.parse_args()
+    texts = {make.README: lambda _: make.describe(REFERENCE), **dict.fromkeys(DOCUMENTS, brought_up_to_date)}
+    try:
+        for path, write in texts.items():
+            before = path.read_text(encoding="utf-8")
+            if (now := write(before)) != before:
+                path.write_text(now, encoding="utf-8")
+                print(f"written: {path.relative_to(settings.PROJECT)}")
+        if not options.text_only:
+            from bench import screenshots
+
+            for path in screenshots.take(options.data):
+                print(f"taken: {path.relative_to(settings.PROJECT)}")
+    except (FigureError, files.DataError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
