@@ -31,7 +31,8 @@ def show(page: str, sentence: str, chosen: Mapping[str, str | Sequence[str]] | N
     query = chosen or {}
     if page != "Train":  # Its form says on which data.
         query = with_scope(query)
-    st.page_link(PAGES[page], label=escape(sentence), icon=":material/arrow_forward:", query_params=dict(query))
+    with st.container(key="next-step"):
+        st.page_link(PAGES[page], label=escape(sentence), icon=":material/arrow_forward:", query_params=dict(query))
 
 
 def show_mix_up(found: MixUp, sources: Sequence[str]) -> None:

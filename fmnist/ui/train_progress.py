@@ -92,7 +92,7 @@ def lead_on(library: Library, progress: TrainingProgress) -> None:
     """The last line of the page: to Compare, with what was just trained."""
     results = progress.results(MAX_RESULTS)
     if not results:
-        next_step.show("Compare", "See how the runs compare that are finished.")
+        next_step.show("Compare", "See how the finished runs compare.")
         return
     dataset = results[0].recipe.dataset
     runs = [run for run in results if run.recipe.dataset == dataset]

@@ -72,7 +72,7 @@ def test_data_leads_to_a_training_on_them(small_sample):
 
 def test_without_data_and_runs_each_page_still_leads_on(store):
     assert next_step(visit(DATA))[:2] == ("Train a model on them.", "Train")
-    assert next_step(visit(TRAIN))[:2] == ("See how the runs compare that are finished.", "Compare")
+    assert next_step(visit(TRAIN))[:2] == ("See how the finished runs compare.", "Compare")
 
 
 def test_without_an_error_confusion_leads_to_the_drawing_pad(store, small_data, fashion):
