@@ -51,7 +51,7 @@ def test_the_best_of_a_sweep_are_compared_and_trained_on_with_all_digits(swept, 
     chosen = at.multiselect[0].value
     assert chosen == [group.id for group in sorted(swept, key=lambda group: -group.runs[0].result.test_accuracy)]
     again(at)
-    [rate] = {link["rate"] for link in links if link and link["seeds"] == "6"}
+    [rate] = {link["rate"] for link in links if link and link.get("seeds") == "6"}
     assert float(rate) == RATES[0]
 
 

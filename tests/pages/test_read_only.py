@@ -227,7 +227,10 @@ def test_no_page_has_a_link_or_a_button_that_leads_nowhere(page, looking, monkey
     for tab in ("How sure?", "Time and size", "What went wrong") if page == PAGES[2] else ():
         at.session_state["tab"] = tab
         again(at)
-        assert not [link.proto.label for link in at.get("page_link")] and "Time them again" not in labels(at)
+        assert [link.proto.page for link in at.get("page_link")] == ["Confusion"], (
+            "but the last line, nothing is linked"
+        )
+        assert "Time them again" not in labels(at)
 
 
 def test_with_no_results_at_all_no_page_invites_to_train(runs_path, read_only, monkeypatch):

@@ -71,7 +71,8 @@ def test_it_is_trained_by_a_real_trainer_and_seen_on_every_page(small_mnist, sto
 
 
 def test_a_confusion_matrix_has_the_digits_on_its_axes(small_mnist, both):
-    at = visit("pages/3_Confusion.py", **MNIST, true="7", predicted="1")
+    compared = {"runs-mnist-own": [run.address for run in both]}
+    at = visit("pages/3_Confusion.py", **MNIST, **compared, true="7", predicted="1")
     assert at.selectbox(key="true").options == list(DIGITS.classes)
     drawn = {key: json.loads(chart.spec) for key, chart in charts(at).items() if key.startswith("matrix-")}
     assert set(drawn) == {f"matrix-{run.address}" for run in both}
