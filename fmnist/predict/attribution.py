@@ -49,7 +49,8 @@ def contributions(model: nn.Module, image: np.ndarray, label: int) -> Explanatio
     make the difference between the two ends ("completeness"). For a linear model the derivative is the weight, and
     this is weight times pixel.
 
-    The way is cut finer until the sum is within `TOLERANCE` of that difference.
+    The way is cut finer until the sum is within `TOLERANCE` of that difference, or, where contributions cancel and it
+    is almost 0, into `MAX_STEPS`: the sum then is right to a ten-thousandth of what was added up.
 
     Args:
         model: on the CPU, in evaluation mode.

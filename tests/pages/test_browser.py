@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
-from helpers.ui import Server, Visitor, points_drawn, served, wait_until_it_rests
+from helpers.ui import Server, Visitor, points_drawn, served, visited, wait_until_it_rests
 
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
@@ -50,13 +50,13 @@ def runs(server: Server) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def anns_browser(browser: Browser) -> BrowserContext:
-    return browser.new_context(viewport={"width": 1400, "height": 1100})
+def anns_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport={"width": 1400, "height": 1100})
 
 
 @pytest.fixture(scope="module")
-def bens_browser(browser: Browser) -> BrowserContext:
-    return browser.new_context(viewport={"width": 1400, "height": 1100})
+def bens_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport={"width": 1400, "height": 1100})
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ def ben(bens_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
 
 
 @pytest.fixture(scope="module")
-def trained(browser: Browser, server: Server) -> list[Run]:
+def trained(server: Server, anns_browser: BrowserContext, bens_browser: BrowserContext) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
-    ann, ben = Visitor(browser, server), Visitor(browser, server)
+    ann, ben = Visitor(anns_browser, server), Visitor(bens_browser, server)
     choose_recipe(ann, epochs=15)
     press(ann.page, "Train")
     store = Store(server.runs / "fmnist.db")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import keep_as_sample, wait_for
 from helpers.making import three_models
-from helpers.ui import Server, Visitor, served, wait_until_it_rests
+from helpers.ui import Server, Visitor, served, visited, wait_until_it_rests
 
 from fmnist.data.files import Dataset
 from fmnist.store.store import Store
@@ -36,13 +36,13 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_dat
 
 
 @pytest.fixture(scope="module")
-def anns_browser(browser: Browser) -> BrowserContext:
-    return browser.new_context(viewport={"width": 1400, "height": 900})
+def anns_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport={"width": 1400, "height": 900})
 
 
 @pytest.fixture(scope="module")
-def phones_browser(browser: Browser) -> BrowserContext:
-    return browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def phones_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
 
 
 @pytest.fixture
