@@ -73,6 +73,19 @@ def most_confused(matrix: np.ndarray, count: int) -> list[tuple[int, int, int]]:
     return [(true, predicted, int(errors[true, predicted])) for true, predicted in pairs if errors[true, predicted]]
 
 
+def worst_cell(matrix: np.ndarray, true: int | None = None, predicted: int | None = None) -> tuple[int, int] | None:
+    """The largest off-diagonal cell: of all, of a row or of a column; None where all of them are empty.
+
+    Args:
+        true, predicted: the class of the row, or of the column.
+    """
+    errors = np.zeros_like(matrix)
+    place = (slice(None) if true is None else true, slice(None) if predicted is None else predicted)
+    errors[place] = matrix[place]
+    pairs = most_confused(errors, 1)
+    return pairs[0][:2] if pairs else None
+
+
 def never_predicted(predictions: np.ndarray) -> list[int]:
     """Classes that no image was given."""
     return np.flatnonzero(np.bincount(predictions, minlength=CLASSES) == 0).tolist()

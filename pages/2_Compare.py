@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from fmnist.compare import sweep
+from fmnist.compare import next_steps, sweep
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.sweep import Sweep
 from fmnist.data.files import DataError
 from fmnist.store.library import Library
 from fmnist.store.run import Status
-from fmnist.ui import resources
+from fmnist.ui import next_step, resources
 from fmnist.ui.compare_accuracy import show_accuracy
 from fmnist.ui.compare_certainty import show_certainty
 from fmnist.ui.compare_confidence import show_confidence
@@ -21,15 +21,13 @@ from fmnist.ui.compare_sweep import show_sweep
 from fmnist.ui.compare_tables import show_classes, show_table
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.page import explained, page
-from fmnist.ui.scope import choose_groups, choose_scope, say_where_from
-
-MAX_GROUPS = 8
+from fmnist.ui.scope import MAX_COMPARED, choose_groups, choose_scope, say_where_from
 
 
 def show(library: Library) -> None:
     dataset, sources = choose_scope(library, both=True)
     every = library.groups(dataset, *sources)
-    groups = choose_groups(every, MAX_GROUPS)
+    groups = choose_groups(every, MAX_COMPARED)
     if not groups:
         return
     missing, labels = None, None
@@ -69,6 +67,12 @@ def show(library: Library) -> None:
                     offer_data(library.own, compared.info.id, missing)
                 else:
                     content(library, compared)
+    if labels is None:
+        next_step.show("Confusion", "See what they mix up.")
+    elif found := next_steps.to_look_into(library, groups, labels):
+        next_step.show_mix_up(found, sources)
+    else:
+        next_step.show("Predict", "They make no error on the test images: draw something yourself.")
 
 
 with page("Compare", "How do they compare?"):

@@ -2,14 +2,18 @@
 
 import streamlit as st
 
-from fmnist.data.files import DataError
-from fmnist.store.library import Library
-from fmnist.ui import resources
-from fmnist.ui.confusion_items import answers_of, choose_items
-from fmnist.ui.confusion_matrices import show_matrices, summary
+from fmnist.compare import next_steps
+from fmnist.compare.confusion import Answers
+from fmnist.data.files import DataError, TestSet
+from fmnist.store.library import Library, default_groups
+from fmnist.ui import next_step, resources, taps
+from fmnist.ui.confusion_cells import Cell, images_of
+from fmnist.ui.confusion_items import PATTERNS, answers_of, choose_items, key_of_items
+from fmnist.ui.confusion_matrices import show_matrices, summary, worst
 from fmnist.ui.confusion_patterns import show_patterns
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.page import page
+from fmnist.ui.possible_wrong_labels import SUSPECTS, show_suspects
 from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
 
 
@@ -26,7 +30,7 @@ def show(library: Library) -> None:
         offer_data(library.own, dataset, error)
         return
     answer = st.container()  # What is found stands above what is chosen.
-    items = choose_items(library, groups, f"runs-{dataset}-{'-'.join(sources)}")
+    items = choose_items(library, groups, key_of_items(dataset, sources))
     if not items:
         st.info("Choose a run to see its confusion matrix.", icon=":material/grid_on:")
         return
@@ -36,13 +40,36 @@ def show(library: Library) -> None:
     answer.markdown(f"#### {summary(shown)}")
     with answer:
         say_where_from(dataset, [answers.item.group for answers in shown])
-    side_by_side, patterns = st.tabs(["Matrices", "Who is right where"], key="view", bind="query-params")
+    if st.query_params.get("pattern") in ("suspects", SUSPECTS):  # In addresses of earlier versions.
+        del st.query_params["pattern"]
+        st.query_params["view"] = SUSPECTS
+        st.rerun()
+    side_by_side, patterns, suspects = st.tabs(["Matrices", PATTERNS, SUSPECTS], key="view", bind="query-params")
+    seen: tuple[Answers, Cell] | None = None
     if side_by_side.open:  # Only the open one is worked out.
         with side_by_side:
-            show_matrices(library, shown, images)
+            seen = show_matrices(library, shown, images)
     if patterns.open:
         with patterns:
-            show_patterns(library, shown, groups, images)
+            show_patterns(library, shown, images)
+    if suspects.open:
+        with suspects:
+            show_suspects(library, default_groups(groups), images)
+    taps.choose_at_once()
+    lead_on(library, seen or worst(shown), images)
+
+
+def lead_on(library: Library, seen: tuple[Answers, Cell] | None, images: TestSet) -> None:
+    """The last line: to an image of a cell; where nothing is mixed up, to the drawing pad."""
+    if seen and len(found := images_of(library, *seen, images)):
+        image = int(found[0])
+        next_step.show(
+            "Predict",
+            next_steps.about_image(*seen, image),
+            {"how": "Test image", "index": str(image)},
+        )
+    else:
+        next_step.show("Predict", "Nothing is mixed up here: draw something yourself.")
 
 
 with page("Confusion", "What do they mix up?"):

@@ -33,10 +33,9 @@ def show(library: Library) -> None:
     with right:
         if picture is None:
             st.markdown("#### The models' answers appear here.")
+            predict_answers.lead_on(dataset, groups, [], None)
         else:
             predict_answers.show(library, dataset, groups, picture, truth)
-    if dataset != SAMPLE:
-        say_where_from(dataset, groups)
 
 
 with page("Predict", "What do they make of it?"):

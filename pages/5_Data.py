@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from fmnist.compare import charts
+from fmnist import settings
+from fmnist.compare import charts, next_steps
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.files import DataError, Dataset, TestSet
-from fmnist.ui import resources
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.ui import next_step, resources
 from fmnist.ui.address import settle_one
 from fmnist.ui.chart_display import chart_config
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.image_tiles import image_tiles
 from fmnist.ui.page import page
 from fmnist.ui.scope import say_where_from
+from fmnist.ui.train_link import filled_in
 from fmnist.words import listed
 
 PER_PAGE = 36
@@ -43,6 +47,7 @@ def show() -> None:
             images = resources.test_set(name, library.own)
         except DataError:
             offer_data(library.own, name, missing)
+            lead_on(name, "")
             return
     show_images(images)
     if missing:
@@ -55,6 +60,29 @@ def show() -> None:
             f"{info.train:,} images that the models learn from: to train on them, and to see which of them are nearest "
             "to a picture on Predict.",
         )
+    means = mean_images(images)
+    lead_on(name, next_steps.most_alike(means, images.info.classes))
+
+
+def lead_on(name: str, found: str) -> None:
+    """The last line: to a training on these data, or to what was trained where none may be started."""
+    if settings.read_only():
+        next_step.show(
+            "Confusion", f"{found}: see whether the models mix them up." if found else "See what they mix up."
+        )
+        return
+    there = {}  # On other data than those that Train has at first, its form is filled in.
+    if name != DEFAULT:
+        there = filled_in([Recipe(model, dataset=name) for model in ARCHITECTURES.project], seeds=1)
+    sentence = f"{found}: train, and see whether a model tells them apart." if found else "Train a model on them."
+    next_step.show("Train", sentence, there)
+
+
+def mean_images(images: TestSet) -> np.ndarray:
+    """The mean image of each class, of the training set where it is there; uint8 (10, 28, 28)."""
+    if isinstance(images, Dataset):
+        return resources.mean_images(images.fingerprint, "Training", images.train_images, images.train_labels)
+    return resources.mean_images(images.fingerprint, "Test", images.test_images, images.test_labels)
 
 
 def show_images(images: TestSet) -> None:
@@ -73,7 +101,7 @@ def show_images(images: TestSet) -> None:
     say_where_from(images.name, [])
     classes, first = images.info.classes, next(iter(splits))
     st.markdown(f"**The mean image of each class** ({first.lower()} set)")
-    image_tiles(resources.mean_images(images.fingerprint, first, *splits[first]), classes, "ten")
+    image_tiles(mean_images(images), classes, "ten")
     gallery, chart = st.tabs(["Gallery", "Counts"])
     with gallery:
         show_gallery(splits, classes)

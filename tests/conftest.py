@@ -451,12 +451,6 @@ def fashion(idx_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def linkless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that AppTest opens by itself, for the sake of its query, knows no other pages to link to."""
-    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)
-
-
-@pytest.fixture
 def at_work(store: Store) -> Iterator[None]:
     """A trainer seems to work on the store: its lock is held."""
     with launcher.held(launcher.lock(store.path)) as held:

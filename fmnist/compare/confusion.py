@@ -75,14 +75,25 @@ def all_seeds(group: Group) -> Item:
     return Item(f"all-{group.id}", f"{group.title}, all seeds", group, group.runs)
 
 
+def one_run(group: Group, run: Run) -> Item:
+    """One run of a group as an item."""
+    return Item(run.address, f"{group.title}, seed {run.recipe.seed}", group, (run,))
+
+
+def whole(group: Group) -> Item:
+    """What stands for a group: all its seeds, or its only run."""
+    return all_seeds(group) if len(group.runs) > 1 else one_run(group, group.runs[0])
+
+
+def mean_accuracy(item: Item) -> float:
+    """At the end of training, over the seeds; without a look at the answers."""
+    return float(np.mean([run.finished_result.test_accuracy for run in item.runs]))
+
+
 def items(groups: Sequence[Group]) -> list[Item]:
     """All that can be compared: groups with several seeds first, then every run."""
     summed = [all_seeds(group) for group in groups if len(group.runs) > 1]
-    single = [
-        Item(run.address, f"{group.title}, seed {run.recipe.seed}", group, (run,))
-        for group in groups
-        for run in group.runs
-    ]
+    single = [one_run(group, run) for group in groups for run in group.runs]
     return summed + single
 
 

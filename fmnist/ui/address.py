@@ -58,6 +58,15 @@ def names_of(key: str, title: str, learning_rate: float) -> tuple[str, str, str]
     return key, title, title.replace(f"lr {exact(learning_rate)},", f"lr {learning_rate:g},")
 
 
+def with_scope(chosen: Mapping[str, str | Sequence[str]]) -> dict[str, str | Sequence[str]]:
+    """The query of a link to another page: on which data and whose runs this one looks, and what is chosen there.
+
+    Args:
+        chosen: by the keys of widgets there; runs and groups by their names in addresses.
+    """
+    return {name: st.query_params[name] for name in ("data", "source") if name in st.query_params} | dict(chosen)
+
+
 def drop_what_is_gone() -> None:
     """At the end of a page: take out of the address what belongs to widgets that are no longer drawn."""
     visit = _visit()

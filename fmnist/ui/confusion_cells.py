@@ -8,27 +8,49 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from fmnist import metrics
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers
 from fmnist.data.files import TestSet
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
 from fmnist.ui.confusion_images import amount, from_the_start, order
+from fmnist.ui.into_view import ask_for, bring
 from fmnist.words import escape
 
+IMAGES_BESIDE = 12  # As many as stand beside a matrix.
+IMAGES = "cell-images"  # The key of the images of a cell.
 Cell = tuple[int, int]
 """A true and a predicted class."""
 
 
-def choose_cell(columns: Sequence[DeltaGenerator], classes: Sequence[str]) -> Cell | None:
-    """The cell that was clicked, is in the address, or is chosen here, as (true, predicted)."""
+def choose_cell(
+    columns: Sequence[DeltaGenerator], classes: Sequence[str], matrix: np.ndarray | None = None
+) -> Cell | None:
+    """The cell that was clicked, is in the address, or is chosen here, as (true, predicted).
+
+    Args:
+        matrix: counts, int (10, 10): a class that is not chosen is the one that is most often mixed up in it. Without
+            it, both have to be chosen.
+    """
     true, said = (
-        column.selectbox(name, classes, index=None, key=key, bind="query-params", on_change=from_the_start)
+        column.selectbox(
+            name,
+            classes,
+            index=None,
+            key=key,
+            bind="query-params",
+            on_change=from_the_start,
+            placeholder="Choose a class" if matrix is None else "the worst mix-up",
+        )
         for column, (name, key) in zip(
             columns, {"True class": "true", "Predicted class": "predicted"}.items(), strict=True
         )
     )
-    return (classes.index(true), classes.index(said)) if true and said else None
+    row, column = (None if name is None else classes.index(name) for name in (true, said))
+    if row is not None and column is not None:
+        return row, column
+    return None if matrix is None else metrics.worst_cell(matrix, row, column)
 
 
 def picked(key: str, classes: Sequence[str], **others: str) -> None:
@@ -38,18 +60,28 @@ def picked(key: str, classes: Sequence[str], **others: str) -> None:
         row, column = points[0]["customdata"]
         st.session_state.update(true=classes[row], predicted=classes[column], **others)
         from_the_start()
+        ask_for(IMAGES)
 
 
 def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers], images: TestSet) -> None:
     """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
     (row, column), classes = cell, images.info.classes
-    found = library.remember(
-        ("cell", chosen.item.id, cell), lambda: confusion.cell_images(library, chosen, images.test_labels, cell)
-    )
+    found = images_of(library, chosen, cell, images)
     what = f"**{classes[row]}** " + (f"taken for **{classes[column]}**" if row != column else "recognised")
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
-    st.markdown(f"{escape(chosen.item.title)}: {what}{times} {amount(found)}, {order([chosen])}.")
-    confusion_images.show(library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column))
+    with st.container(key=IMAGES):
+        st.markdown(f"{escape(chosen.item.title)}: {what}{times} {amount(found)}, {order([chosen])}.")
+        confusion_images.show(
+            library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column), IMAGES_BESIDE
+        )
+        bring(IMAGES)
+
+
+def images_of(library: Library, chosen: Answers, cell: Cell, images: TestSet) -> np.ndarray:
+    """`confusion.cell_images`, worked out once."""
+    return library.remember(
+        ("cell", chosen.item.id, cell), lambda: confusion.cell_images(library, chosen, images.test_labels, cell)
+    )
 
 
 def seeds_that_say(library: Library, chosen: Answers, part: np.ndarray, label: int) -> list[str]:

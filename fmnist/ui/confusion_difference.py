@@ -13,9 +13,10 @@ from fmnist.store.library import Library
 from fmnist.ui import confusion_images
 from fmnist.ui.address import settle_one
 from fmnist.ui.chart_display import picture_config
-from fmnist.ui.confusion_cells import Cell, choose_cell, picked
+from fmnist.ui.confusion_cells import IMAGES, Cell, choose_cell, picked
 from fmnist.ui.confusion_images import TOGETHER, amount, from_the_start, order
 from fmnist.ui.confusion_items import choose_one
+from fmnist.ui.into_view import bring
 from fmnist.ui.page import is_dark
 from fmnist.words import escape
 
@@ -62,7 +63,9 @@ def show_difference(library: Library, before: Answers, after: Answers, images: T
     )
     right.markdown("Most changed:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed.")
     if cell:
-        show_flips(library, before, after, cell, images)
+        with st.container(key=IMAGES):
+            show_flips(library, before, after, cell, images)
+            bring(IMAGES)
 
 
 def gain(before: Answers, after: Answers) -> str:

@@ -13,10 +13,13 @@ from fmnist.data.files import TestSet
 from fmnist.predict.conversion import to_png
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import picture_config
-from fmnist.ui.image_tiles import image_tiles
+from fmnist.ui.image_tiles import image_buttons
+from fmnist.ui.into_view import ask_for, bring
 from fmnist.words import escape, listed
 
 IMAGES_AT_ONCE = 48
+LISTED = 1_000  # Of so many images, each can be chosen by its number, not only those that are shown.
+CLOSER = "closer"  # The key of what shows one image closely.
 CLOSE = 8  # The larger view shows each pixel of an image as so many.
 TOGETHER = (
     "Of all seeds together, the answer is the class with the highest mean probability (after an earlier epoch: what "
@@ -30,52 +33,65 @@ def show(
     asked: list[Answers],
     images: TestSet,
     headings: Callable[[np.ndarray], list[str]] | None = None,
+    at_once: int = IMAGES_AT_ONCE,
 ) -> None:
     """Test images, so many at once, with the answers of those asked; one of them can be looked at closely.
 
     Args:
         found: indices, in the order in which they are shown.
         headings: what stands above the answers to some of them.
+        at_once: how many are shown.
     """
     if not len(found):
         return
+    tiles = st.container()  # Below them stands what says which are shown.
     left, right = st.columns(2, gap="medium")
-    starts = range(0, len(found), IMAGES_AT_ONCE)
+    starts = range(0, len(found), at_once)
     start = 0
     if len(starts) > 1:
         start = right.selectbox(
             "Shown",
             starts,
-            format_func=lambda start: f"{start + 1:,} to {min(start + IMAGES_AT_ONCE, len(found)):,}",
+            format_func=lambda start: f"{start + 1:,} to {min(start + at_once, len(found)):,}",
             key="shown",
             bind="query-params",
             on_change=nothing_large,
         )
-    part = found[start : start + IMAGES_AT_ONCE]
+    part = found[start : start + at_once]
     index = left.selectbox(
         "Look closer at",
-        part.tolist(),
+        (found if len(found) <= LISTED else part).tolist(),
         index=None,
         format_func=lambda index: f"#{index}",
-        placeholder="an image, by its number",
+        placeholder="click it, or choose its number",
         key="image",
         bind="query-params",
+        on_change=lambda: ask_for(CLOSER),
     )
-    if index is not None:
-        look_closer(library, index, asked, images)
     above = headings(part) if headings else [""] * len(part)
     answers = [say(library, one, name, part, images) for one, name in zip(asked, names_of(asked), strict=True)]
     captions = [
         "\n".join(filter(None, (f"#{index} · {images.info.classes[images.test_labels[index]]}", heading, *lines)))
         for index, heading, *lines in zip(part, above, *answers, strict=True)
     ]
-    image_tiles(images.test_images[part], captions)
+    with tiles:
+        if index is not None:
+            with st.container(key=CLOSER):
+                look_closer(library, index, asked, images)
+                bring(CLOSER)
+        image_buttons(images.test_images[part], part.tolist(), captions, index, enlarge)
 
 
 def from_the_start() -> None:
     """Other images are asked for: they are shown from the first on."""
     st.session_state["shown"] = 0
     nothing_large()
+
+
+def enlarge(index: int) -> None:
+    """An image was clicked: it is looked at closely."""
+    st.session_state["image"] = index
+    ask_for(CLOSER)
 
 
 def amount(found: np.ndarray) -> str:

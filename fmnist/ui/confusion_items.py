@@ -19,6 +19,20 @@ from fmnist.words import escape, listed
 MAX_ITEMS = 3
 MAX_LISTED = 200
 END = "the end"
+CELLS = {
+    "counts": "Images",
+    "shares": "Share of the true class",
+    "predicted": "Share of the predicted class",
+    "difference": "Difference",
+}
+"""What the cells of a matrix say."""
+PATTERNS = "Who is right where"
+"""A view of the page, in which several are compared."""
+
+
+def key_of_items(dataset: str, sources: Sequence[str]) -> str:
+    """Of the widget that chooses among the runs of these sources on a data set."""
+    return f"runs-{dataset}-{'-'.join(sources)}"
 
 
 def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
@@ -26,7 +40,7 @@ def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
     offer = library.remember(("offer", identity(groups)), lambda: Offer.of(groups))
     if offer.more:
         find_what_was_typed(key, offer.names)
-    settle_some(key, offer.names, [group.runs[0].address for group in default_groups(groups)][:MAX_ITEMS], MAX_ITEMS)
+    settle_some(key, offer.names, [item.id for item in default_items(groups)], MAX_ITEMS)
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     chosen = left.multiselect(
         "Compared",
@@ -48,6 +62,17 @@ def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
         return items
     with right:
         return choose_epochs(items, [*range(1, longest), END])
+
+
+def default_items(groups: list[Group]) -> list[Item]:
+    """All seeds of the best model.
+
+    Where an address asks for what takes several, it is of an earlier version: a run of each model was shown then.
+    """
+    found = default_groups(groups)
+    if st.query_params.get("cells") == CELLS["difference"] or st.query_params.get("view") == PATTERNS:
+        return [confusion.one_run(group, group.runs[0]) for group in found][:MAX_ITEMS]
+    return [max(map(confusion.whole, found), key=confusion.mean_accuracy)]
 
 
 @dataclass(frozen=True)

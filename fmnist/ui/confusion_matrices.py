@@ -16,17 +16,10 @@ from fmnist.ui.chart_display import choose_picture_format, picture_config
 from fmnist.ui.confusion_cells import Cell, choose_cell, picked, show_cell
 from fmnist.ui.confusion_difference import MAX_PAIRS, choose_pair, show_difference
 from fmnist.ui.confusion_images import from_the_start
-from fmnist.ui.confusion_items import choose_one
+from fmnist.ui.confusion_items import CELLS, choose_one
 from fmnist.ui.export_panel import download_table
 from fmnist.ui.page import is_dark
 from fmnist.words import escape
-
-CELLS = {
-    "counts": "Images",
-    "shares": "Share of the true class",
-    "predicted": "Share of the predicted class",
-    "difference": "Difference",
-}
 
 
 def summary(shown: Sequence[Answers]) -> str:
@@ -44,8 +37,19 @@ def summary(shown: Sequence[Answers]) -> str:
     )
 
 
-def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> None:
-    """A matrix for each of those compared, or the difference of two; below them the images of the chosen cell."""
+def worst(shown: Sequence[Answers]) -> tuple[Answers, Cell] | None:
+    """The cell of which `summary` speaks."""
+    best = confusion.most_accurate(shown)
+    cell = metrics.worst_cell(best.matrix)
+    return (best, cell) if cell else None
+
+
+def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tuple[Answers, Cell] | None:
+    """A matrix for each of those compared, or the difference of two; beside or below them the images of a cell.
+
+    Returns:
+        Whose cell is open, and which; None for a difference, and where no cell is open.
+    """
     cells = st.segmented_control(
         "Cells say",
         list(CELLS) if len(shown) > 1 else list(CELLS)[:-1],
@@ -59,34 +63,42 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> No
     )
     if cells == "difference":
         show_difference(library, *choose_pair(shown), images)
-        return
-    above = st.container()  # The matrices mark the cell that is chosen below them.
+        return None
+    alone = len(shown) == 1
+    left, right = st.columns([5, 6], gap="medium") if alone else (st.container(), st.container())
+    above = left.container()  # The matrices mark the cell that is chosen beside or below them.
     of = "predicted" if cells == "predicted" else "true"
-    st.caption(
-        "Rows are the true class, columns the predicted one; "
-        f"{'lighter' if is_dark() else 'darker'} is a larger share of the {of} class, on one scale for all. "
-        "All seeds of a model are counted together. Click a cell to see its images, or choose it here:"
-    )
-    one, two, three = st.columns(3)
-    cell = choose_cell([one, two], images.info.classes)
-    chosen = choose_one(three, "Of", shown, "of", 0, from_the_start)
-    for column, answers in zip(above.columns(len(shown)), shown, strict=True):
+    with left:
+        st.caption(
+            "Click a cell to see its images. Rows are the true class, columns the predicted one; "
+            f"{'lighter' if is_dark() else 'darker'} is a larger share of the {of} class, on one scale for all. "
+            "All seeds of a model are counted together."
+        )
+    with right:
+        one, two, *three = st.columns(2 if alone else 3)
+        chosen = choose_one(three[0], "Of", shown, "of", 0, from_the_start) if three else shown[0]
+        cell = choose_cell([one, two], images.info.classes, chosen.matrix)
+        if cell:
+            show_cell(library, chosen, cell, shown, images)
+    columns = above.columns(len(shown))
+    for column, answers in zip(columns, shown, strict=True):
         with column:
             show_matrix(library, answers, of, cells != "counts", cell)
+    for column, answers in zip(st.columns(len(shown)), shown, strict=True):
+        with column:
+            say_most_confused(answers, named=not alone)
     with st.popover("Take it along", icon=":material/download:"):
         download_table("confusion", confusion.as_table(shown), "Matrices (CSV)")
         choose_picture_format()
-    if cell:
-        show_cell(library, chosen, cell, shown, images)
+    return (chosen, cell) if cell else None
 
 
 def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
-    """One matrix with what is most confused in it, in words."""
+    """One matrix."""
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
     seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
     st.markdown(f"**{escape(item.title)}** · {answers.accuracy:.2%} right{seeds}")
-    pairs = metrics.most_confused(matrix, MAX_PAIRS)
-    in_words = [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
+    in_words = most_confused(answers)
     look: dict[str, Any] = {"of": of, "as_shares": as_shares, "cell": cell, "dark": is_dark()}
     shares = metrics.row_shares if of == "true" else metrics.column_shares
     st.plotly_chart(
@@ -100,7 +112,20 @@ def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, ce
         config=picture_config("confusion"),
         alt=f"Confusion matrix of {item.title}. " + "; ".join(in_words),
     )
-    st.markdown("Most confused:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "No error.")
     troubles = [f"seed {run.recipe.seed} {trouble}" for run in item.runs if (trouble := run.trouble)]
     if troubles and item.epoch is None:
         st.caption(f":orange[:material/warning: {'; '.join(troubles)}]")
+
+
+def most_confused(answers: Answers) -> list[str]:
+    """The largest cells beside the diagonal, in words."""
+    classes = answers.item.info.classes
+    pairs = metrics.most_confused(answers.matrix, MAX_PAIRS)
+    return [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
+
+
+def say_most_confused(answers: Answers, *, named: bool) -> None:
+    """What is most confused in a matrix, in words."""
+    in_words = most_confused(answers)
+    title = f"Most confused by {escape(answers.item.title)}" if named else "Most confused"
+    st.caption(f"{title}: {'; '.join(in_words)}." if in_words else "No error.")

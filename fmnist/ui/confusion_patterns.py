@@ -12,25 +12,21 @@ import streamlit as st
 from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import TestSet
-from fmnist.store.library import Group, Library, default_groups
+from fmnist.store.library import Library
 from fmnist.ui import confusion_images
 from fmnist.ui.address import settle_one
 from fmnist.ui.confusion_images import TOGETHER, from_the_start, order
-from fmnist.ui.possible_wrong_labels import SUSPECTS, show_suspects
 from fmnist.words import escape
 
 
-def show_patterns(library: Library, shown: list[Answers], groups: list[Group], images: TestSet) -> None:
-    """Images by who recognises them, and those whose label may be wrong."""
+def show_patterns(library: Library, shown: list[Answers], images: TestSet) -> None:
+    """Images by who recognises them."""
     patterns = patterns_of(library, shown, images)
-    titles = {id: pattern.title for id, pattern in patterns.items()} | {"suspects": SUSPECTS}
+    titles = {id: pattern.title for id, pattern in patterns.items()}
     settle_one("pattern", {id: [id, title] for id, title in titles.items()}, next(iter(titles)))
     chosen = st.selectbox(
         "Images", list(titles), key="pattern", format_func=titles.__getitem__, on_change=from_the_start
     )
-    if chosen == "suspects":
-        show_suspects(library, default_groups(groups), images)
-        return
     pattern = patterns[chosen]
     found, asked = library.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), pattern.find)
     if not asked:

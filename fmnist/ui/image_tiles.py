@@ -1,9 +1,12 @@
-"""Images side by side, each with a caption."""
+"""Images side by side, each with a caption: to look at, or to be clicked."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -29,3 +32,44 @@ def image_tiles(images: np.ndarray, captions: Sequence[str], layout: str = "") -
             f'<figure><img src="{to_data_url(image, TILE)}" alt="{text}"><figcaption>{lines}</figcaption></figure>'
         )
     st.html(f'<div class="tiles {layout}">{"".join(figures)}</div>')
+
+
+def image_buttons(
+    images: np.ndarray,
+    numbers: Sequence[int],
+    captions: Sequence[str],
+    opened: int | None,
+    on_open: Callable[[int], None],
+    key: str = "tiles",
+) -> None:
+    """Images with captions that can be clicked, or reached by Tab and pressed.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        numbers: one each, by which it is known which was clicked.
+        captions: as for `image_tiles`.
+        opened: the number of the one that is open already.
+        on_open: called with the number of the image that was clicked, before the page runs again.
+    """
+
+    def clicked() -> None:
+        number = st.session_state[key].get("opened")
+        if number in numbers:  # What a browser sends may be anything.
+            on_open(int(number))
+
+    tiles = [
+        {"number": int(number), "address": to_data_url(image, TILE), "lines": caption.split("\n")}
+        for image, number, caption in zip(images, numbers, captions, strict=True)
+    ]
+    _buttons()(key=key, data={"tiles": tiles, "open": opened}, on_opened_change=clicked)
+
+
+@cache
+def _buttons() -> Any:
+    # Not isolated: tiles look the same everywhere.
+    return st.components.v2.component(
+        "fmnist_image_buttons",
+        html='<div class="tiles"></div>',
+        js=files("fmnist.ui").joinpath("image_buttons.js").read_text(encoding="utf-8"),
+        isolate_styles=False,
+    )

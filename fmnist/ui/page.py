@@ -22,12 +22,14 @@ CSS = """
 .block-container, [data-testid="stMainBlockContainer"] {
   padding-top: 3.2rem; padding-bottom: 3.2rem; max-width: 1400px;
 }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 14px 12px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px 12px; }
 .tiles.ten { grid-template-columns: repeat(10, 1fr); }
 @media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
 .tiles.small { grid-template-columns: repeat(auto-fill, minmax(74px, 1fr)); }
 .tiles figure { margin: 0; font-size: 0.78rem; line-height: 1.35; }
 .tiles img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 4px; display: block; }
+.tiles button { display: block; width: 100%; padding: 0; border: 0; border-radius: 4px; cursor: zoom-in; }
+.tiles button:is(:focus-visible, [aria-pressed="true"]) { outline: 3px solid var(--st-primary-color, #D81B60); }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
 .st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
 [data-testid="stHeading"] h4 { line-height: 1.35; }

@@ -10,17 +10,19 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.compare import confusion, next_steps
+from fmnist.data.catalog import DATASETS, SAMPLE, DatasetInfo
 from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
 from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.picture_file import ImageError
 from fmnist.store.library import Group, Library
-from fmnist.ui import probability_bars
+from fmnist.ui import next_step, probability_bars
 from fmnist.ui.conversion_steps import choose_steps, show_steps
 from fmnist.ui.page import explained
 from fmnist.ui.predict_accuracy import say_how_good
+from fmnist.ui.scope import say_where_from
 from fmnist.ui.what_if import UNCHANGED, choose_changes
 from fmnist.words import escape, listed
 
@@ -100,15 +102,28 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
             converted = conversion.convert(picture, DATASETS[dataset].subject.framing, without=without)
         except ImageError as error:
             st.error(escape(str(error)), icon=":material/broken_image:")
+            lead_on(dataset, groups, [], truth)
             return
         image = conversion.change(converted.image, **changes | {"scale": changes["scale"] / 100})
-        _show_answers(library, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)
+        answers = _show_answers(library, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)
     if made and made.open:
         with made:
             plain = conversion.naive(picture)
             show_steps(groups[0].recipe.info, converted, plain)
             if naively := [Answer(*computed) for computed in _all_computed(library, groups, plain)]:
                 st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
+    lead_on(dataset, groups, answers, truth)
+
+
+def lead_on(dataset: str, groups: list[Group], answers: Sequence[Answer], truth: int | None) -> None:
+    """The end of the page: where the runs come from, and what one would look at next."""
+    if dataset != SAMPLE:
+        say_where_from(dataset, groups)
+    if answers:
+        said = [(confusion.whole(answer.group), answer.top) for answer in answers]
+        next_step.show_mix_up(next_steps.after_answers(said, truth), [groups[0].source])
+    else:
+        next_step.show("Confusion", "See what they mix up.")
 
 
 def _show_answers(
@@ -119,13 +134,13 @@ def _show_answers(
     remarks: Sequence[str],
     truth: int | None,
     changed: bool,
-) -> None:
+) -> list[Answer]:
     with st.spinner("Loading the models …"):
         from fmnist.ui import predict_reasons
 
         known = _all_computed(library, groups, image)
     if not known:
-        return
+        return []
     st.html(probability_bars.CSS)
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -151,6 +166,7 @@ def _show_answers(
     with warning:  # Only now: at first it has to read the data and learn from them, and the answers are there already.
         predict_reasons.warn_if_unfamiliar(library, dataset, image)
     predict_reasons.show_why(library, [answer.answering for answer in answers], image)
+    return answers
 
 
 def _choose_run(group: Group) -> int | None:

@@ -12,6 +12,9 @@ from fmnist.store.library import SOURCES, Group, Library, default_groups
 from fmnist.ui.address import names_of, settle_one, settle_some
 from fmnist.words import escape
 
+MAX_COMPARED = 8
+"""Groups that Compare shows at once."""
+
 
 def choose_scope(library: Library, *, both: bool = False) -> tuple[str, tuple[str, ...]]:
     """Which data set and whose runs a page shows; asked only where there is a choice.

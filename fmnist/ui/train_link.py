@@ -18,18 +18,19 @@ ASKED = ("models", "dataset", "seeds", "epochs", "rate", "batch", "optimizer")
 def link_to_train(label: str, recipes: Sequence[Recipe], seeds: int) -> None:
     """A link to the Train page with the grid filled in that holds these recipes, and so many seeds; none where it has
     no form."""
-    if settings.read_only():
-        return
+    if not settings.read_only():
+        st.page_link(
+            "pages/1_Train.py", label=label, icon=":material/play_arrow:", query_params=filled_in(recipes, seeds)
+        )
+
+
+def filled_in(recipes: Sequence[Recipe], seeds: int) -> dict[str, str]:
+    """The query of an address of Train, whose form has the grid that holds these recipes, and so many seeds."""
     grid = spanning(recipes, seeds)
     models, optimizers = ",".join(sorted(grid.models)), ",".join(grid.optimizers)
     numbers = as_text(grid.epochs), as_text(grid.learning_rates), as_text(grid.batch_sizes)
     values = (models, grid.dataset, str(seeds), *numbers, optimizers)
-    st.page_link(
-        "pages/1_Train.py",
-        label=label,
-        icon=":material/play_arrow:",
-        query_params=dict(zip(ASKED, values, strict=True)),
-    )
+    return dict(zip(ASKED, values, strict=True))
 
 
 def fill_in_train() -> None:

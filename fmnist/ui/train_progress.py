@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from fmnist import settings
+from fmnist.compare import next_steps
 from fmnist.compare.thinning import MAX_POINTS
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
@@ -14,9 +17,9 @@ from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.training import estimate, kernel_cache, launcher
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress, goes_on
-from fmnist.ui import cluster_panel, live_chart, login, resources, train_start
+from fmnist.ui import cluster_panel, live_chart, login, next_step, resources, train_start
 from fmnist.ui.page import explained
-from fmnist.ui.scope import say_where_from
+from fmnist.ui.scope import MAX_COMPARED, key_of_groups, say_where_from
 from fmnist.words import escape
 
 # Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
@@ -83,6 +86,22 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
             show_curves(library, progress, runs)
             show_results(progress, [run for run in results if run.recipe.dataset == dataset])
             say_where_from(dataset, [])
+
+
+def lead_on(library: Library, progress: TrainingProgress) -> None:
+    """The last line of the page: to Compare, with what was just trained."""
+    results = progress.results(MAX_RESULTS)
+    if not results:
+        next_step.show("Compare", "See how the runs compare that are finished.")
+        return
+    dataset = results[0].recipe.dataset
+    runs = [run for run in results if run.recipe.dataset == dataset]
+    trained = {run.id for run in runs}
+    groups = [group for group in library.groups(dataset, "own") if any(run.id in trained for run in group.runs)]
+    chosen: dict[str, str | Sequence[str]] = {"data": dataset, "source": "own"}
+    if groups:
+        chosen[key_of_groups(groups)] = [group.key for group in groups[:MAX_COMPARED]]
+    next_step.show("Compare", next_steps.after_training(runs), chosen)
 
 
 def say_no_trainer(library: Library) -> None:

@@ -46,11 +46,10 @@ NOT_FASHION = "This is not FashionMNIST"
 
 def visit(page: str, **query: str) -> AppTest:
     """A page as a visitor finds it who comes by a link with this query; it shows no traceback."""
-    at = AppTest.from_file(str(PROJECT / ("dashboard.py" if not query else page)), default_timeout=90)
-    if query:  # A page that is switched to loses its query in AppTest.
-        at.query_params.update(query)
-    elif page != "dashboard.py":
-        at.switch_page(page)
+    at = AppTest.from_file(str(PROJECT / "dashboard.py"), default_timeout=90)
+    at.switch_page(page)
+    at.query_params.update(query)
+    at._finished_page_script_hash = at._page_hash  # Who seems to come from another page loses the query.
     return again(at)
 
 
@@ -87,6 +86,16 @@ def says(at: AppTest, words: str) -> bool:
 
 def labels(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
+
+
+def tiles(at: AppTest) -> list[str]:
+    """The captions of the images on the page that can be clicked, in their order."""
+    return [
+        "\n".join(tile["lines"])
+        for part in at.get("bidi_component")
+        if part.proto.component_name == "fmnist_image_buttons"
+        for tile in json.loads(part.proto.json)["tiles"]
+    ]
 
 
 def charts(at: AppTest) -> dict[str, Any]:

@@ -610,7 +610,7 @@ def test_the_example_answers_on_the_command_line(their_place, capsys, small_data
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_shows_the_example(their_place, page, linkless):
+def test_every_page_shows_the_example(their_place, page):
     at = visit(page, data="Sample data", **({"how": "Test image"} if "Predict" in page else {}))
     everything = " ".join([str(at), *(chart.spec for chart in ui.charts(at).values())])
     for name in NAMES.values() if "Data" not in page else ():

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 REAL_DATA = files.data_root()
 SAMPLE = "data=Sample+data"
+MAIN = "[data-testid=stMain]"
 PAGES = ("", "Train", "Compare", "Confusion", "Predict", "Predict?how=Test+image", "Data")
 
 pytestmark = pytest.mark.timeout(600)
@@ -138,7 +139,7 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     for run in trained:
         accuracy = run.result.test_accuracy
         page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
-    page = ann.open(f"Confusion?{SAMPLE}")
+    page = ann.open(confusion_of(trained))
     for run in trained:
         page.get_by_text(f"{run.result.test_accuracy:.2%} right").first.wait_for()
     ann.check()
@@ -147,20 +148,25 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
 def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(trained, runs, small_data, ann, ben):
     second = runs.logits(trained[1].id)
     row, column, images = worst_cell(second, small_data)
-    page = ann.open(f"Confusion?{SAMPLE}")
-    assert page.locator("figure").count() == 0
+    page = ann.open(confusion_of(trained))
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.locator("figure").first.wait_for()
+    ann.settled()
+    assert page.locator(MAIN).evaluate("main => main.scrollTop") == 0, "it has moved though nobody has clicked"
     click_cell(page, 1, row, column)
     words = f"{title(trained[1])}: {CLOTHES.classes[row]} taken for {CLOTHES.classes[column]}, {len(images)} image"
     page.get_by_text(words).wait_for()
     wait_for(lambda: shown_images(page) == images)
+    wait_for(lambda: is_in_view(page, "figure"))
     with ann.answered():
         click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
     assert shown_images(page) == images
     page.get_by_text("Share of the predicted class", exact=True).click()
     page.get_by_text("is a larger share of the predicted class, on one scale for all").wait_for()
     ann.settled()
-    choose(page, "Look closer at", f"#{images[0]}")
+    page.get_by_role("button", name=f"#{images[0]} · ").click()
     page.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
+    wait_for(lambda: is_in_view(page, f"img[alt^='Test image {images[0]},']"))
     ann.settled()
     copied = ben.open(page.url.removeprefix(f"{ann.server.url}/"))
     copied.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
@@ -185,12 +191,12 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
 
 
 def test_the_browser_goes_back_and_forward_between_what_was_chosen(trained, ann):
-    page = ann.open("Confusion?data=sample")
+    page = ann.open(f"Confusion?data=sample&{runs_of(trained)}")
     box = page.get_by_role("combobox", name="Of")
 
     def check(run: Run, address: list[str]) -> None:
         wait_for(lambda: box.input_value() == title(run))
-        wait_for(lambda: query(page) == ["data=sample", *address])
+        wait_for(lambda: query(page) == ["data=sample", *unquote(runs_of(trained)).split("&"), *address])
 
     check(trained[0], [])
     for run in trained[1:]:
@@ -210,7 +216,7 @@ def test_the_browser_goes_back_and_forward_between_what_was_chosen(trained, ann)
 
 def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, runs, small_data, ann):
     row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
-    page = ann.open(f"Confusion?{SAMPLE}")
+    page = ann.open(confusion_of(trained))
     for label, choice in {
         "True class": CLOTHES.classes[row],
         "Predicted class": CLOTHES.classes[column],
@@ -237,6 +243,39 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     page.get_by_text(f"Put right by {title(trained[2])}: ").wait_for()
     wait_for(lambda: {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)})
     ann.check()
+
+
+def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, small_data, server, browser):
+    row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
+    visitor = Visitor(browser, server, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = visitor.open(f"Confusion?{SAMPLE}&{runs_of(trained[:1])}&true=Bag&predicted=Bag")
+    visitor.settled()
+    page.touchscreen.tap(*place_of_cell(page, 0, row, column))
+    wait_for(lambda: shown_images(page) == images)
+    wait_for(lambda: is_in_view(page, "figure"))
+    page.get_by_role("button", name=f"#{images[-1]} · ").tap()
+    wait_for(lambda: is_in_view(page, f"img[alt^='Test image {images[-1]},']"))
+    visitor.check()
+    visitor.close()
+
+
+def runs_of(runs: list[Run]) -> str:
+    """The part of an address of Confusion that chooses these."""
+    return urlencode([("runs-sample-own", str(run.id)) for run in runs])
+
+
+def confusion_of(runs: list[Run]) -> str:
+    return f"Confusion?{SAMPLE}&{runs_of(runs)}"
+
+
+def is_in_view(page: Page, selector: str) -> bool:
+    """Whether the first of these is wholly in the window, below what covers its top."""
+    return page.locator(selector).first.evaluate(
+        """(part) => {
+            const {top, bottom} = part.getBoundingClientRect();
+            return top >= 60 && bottom <= innerHeight && bottom > top;
+        }"""
+    )
 
 
 def stored_points(store: Store) -> int:
@@ -434,7 +473,16 @@ def press(page: Page, button: str) -> None:
 
 
 def click_cell(page: Page, plot: int, row: int, column: int) -> None:
-    """Click a cell of a confusion matrix where Plotly has drawn it."""
+    """Click a cell of a confusion matrix."""
+    x, y = place_of_cell(page, plot, row, column)
+    page.mouse.move(x - 2, y)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def place_of_cell(page: Page, plot: int, row: int, column: int) -> tuple[float, float]:
+    """Where in the window Plotly has drawn a cell."""
     drawn = page.locator(".js-plotly-plot").nth(plot)
     drawn.locator(".heatmaplayer").wait_for(state="attached")
     drawn.scroll_into_view_if_needed()
@@ -446,10 +494,7 @@ def click_cell(page: Page, plot: int, row: int, column: int) -> None:
         }""",
         [row, column],
     )
-    page.mouse.move(x - 2, y)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.up()
+    return x, y
 
 
 def query(page: Page) -> list[str]:

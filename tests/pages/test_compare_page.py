@@ -26,7 +26,6 @@ def test_compare_says_how_sure_each_difference_is(store, small_data, fashion):
 TABS = ["How sure?", "Learning", "Time and size", "Confidence", "Classes", "What went wrong", "Table"]
 
 
-@pytest.mark.usefixtures("linkless")
 @pytest.mark.parametrize("tab", TABS)
 def test_every_tab_of_compare_holds_with_a_dead_seed_a_lonely_one_and_other_devices(tab, store, small_data, fashion):
     finished_run(store, Recipe("2", 0), small_data, never=tuple(range(1, 10)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import making
 from helpers.making import finished_run, three_models
-from helpers.ui import CONFUSION, again, charts, says, shown, visit
+from helpers.ui import CONFUSION, again, charts, says, shown, tiles, visit
 from streamlit.testing.v1 import AppTest
 
 from fmnist.data.catalog import CLOTHES
@@ -49,8 +49,7 @@ def test_a_model_against_itself_has_no_difference(store, small_data, fashion):
 
 def shown_images(at: AppTest) -> list[int]:
     """The test images on the page, in their order."""
-    tiles = "".join(block.proto.body for block in at.get("html") if "<figure>" in block.proto.body)
-    return [int(index) for index in re.findall(r"<figcaption>#(\d+)", tiles)]
+    return [int(re.match(r"#(\d+)", caption)[1]) for caption in tiles(at)]
 
 
 def confusion_page(runs: Sequence[str] = (), **query: str) -> AppTest:
@@ -100,6 +99,31 @@ def test_seeds_are_summed_and_a_dead_one_is_named(store, small_data, fashion):
     ]
 
 
+def test_the_page_opens_on_all_seeds_of_the_best_model_with_the_images_of_its_worst_mix_up(store, small_data, fashion):
+    for seed in (0, 1):
+        three_models(store, small_data, seed=seed)
+    at = confusion_page()
+    assert [*charts(at)] == ["matrix-all-3"]
+    labels, said = small_data.test_labels, np.array([np.argmax(store.logits(id), axis=1) for id in (3, 6)])
+    pairs = [(true, wrong) for true in range(10) for wrong in range(10) if true != wrong]
+    count = {(true, wrong): int(((labels == true) & (said == wrong)).sum()) for true, wrong in pairs}
+    true, wrong = max(pairs, key=lambda pair: count[pair])
+    expected = np.flatnonzero((labels == true) & (said == wrong).any(axis=0))
+    assert {*shown_images(at)} == {*expected}
+    assert says(at, f"**{CLOTHES.classes[true]}** taken for **{CLOTHES.classes[wrong]}** {count[true, wrong]} times")
+    at = confusion_page(predicted=CLOTHES.classes[wrong])  # The class that is not chosen is the worst, too.
+    assert {*shown_images(at)} == {*expected}
+
+
+def test_so_many_images_of_a_cell_are_shown_and_any_of_them_can_be_opened(store, small_data, fashion, monkeypatch):
+    monkeypatch.setattr("fmnist.ui.confusion_cells.IMAGES_BESIDE", 4)
+    finished_run(store, Recipe("0"), small_data, never=tuple(range(1, 10)))
+    at = confusion_page(true="T-shirt/top", predicted="T-shirt/top")
+    every = np.flatnonzero(small_data.test_labels == 0)
+    assert len(shown_images(at)) == 4 < len(every)
+    assert {*map(int, (option.removeprefix("#") for option in at.selectbox(key="image").options))} == {*every}
+
+
 def keep_epochs(store: Store, run: Run, *answers: np.ndarray) -> None:
     """Give a run's first epochs these answers."""
     kept = {f"predictions/{epoch}": pack(said.astype(np.uint8)) for epoch, said in enumerate(answers, start=1)}
@@ -127,13 +151,13 @@ def test_epochs_are_replayed_and_stand_side_by_side(store, small_data, fashion):
 def test_epochs_that_were_not_kept_are_named(store, small_data, fashion):
     runs = three_models(store, small_data)
     keep_epochs(store, runs[1], small_data.test_labels)
-    at = confusion_page(epoch="1")
+    at = confusion_page([f"Model {model}, seed 0" for model in range(3)], epoch="1")
     assert says(at, "No answers are kept of Model 0, seed 0, after epoch 1 and Model 2, seed 0, after epoch 1.")
     assert [*charts(at)] == ["matrix-2@1"]
+    assert not tiles(at), "nothing is mixed up"
     assert says(at, "**Model 1, seed 0, after epoch 1** makes no error.")
 
 
-@pytest.mark.usefixtures("linkless")
 def test_a_link_restores_the_whole_page_of_confusions(store, small_data, fashion):
     for seed in (0, 1):
         three_models(store, small_data, seed=seed)
@@ -180,7 +204,8 @@ def test_possible_wrong_labels_are_listed_for_download(store, small_data, fashio
     monkeypatch.setattr(making, "invented_logits", lambda _, *args, **seed: invented(wrong, *args, **seed))
     for model in ARCHITECTURES:
         finished_run(store, Recipe(model), small_data, accuracy=1)
-    at = confusion_page(view="Who is right where", pattern="Possible wrong labels")
+    assert shown_images(confusion_page(view="Who is right where", pattern="Possible wrong labels")), "an old link"
+    at = confusion_page(view="Possible wrong labels")
     assert says(at, "**Possible wrong labels:** 3 of 100 images.")
     assert says(at, "3 runs of Model 0, Model 1 and Model 2 were asked")
     table = at.dataframe[0].value.set_index("image")

@@ -17,7 +17,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.models.source import Source
 from fmnist.recipe import Recipe
 
-pytestmark = pytest.mark.usefixtures("bare_pages", "linkless")
+pytestmark = pytest.mark.usefixtures("bare_pages")
 SHIPPED = files.SHIPPED  # Before a test puts another place there.
 NAMES = ["Model 0 · Linear", "Model 1 · MLP with ReLU", "Model 2 · TinyVGG (CNN)"]
 

@@ -42,7 +42,7 @@ def test_no_two_groups_have_one_title(swept):
     assert len({group.title for group in told_apart(twins)}) == 3
 
 
-def test_the_best_of_a_sweep_are_compared_and_trained_on_with_all_digits(swept, linkless, monkeypatch, store):
+def test_the_best_of_a_sweep_are_compared_and_trained_on_with_all_digits(swept, monkeypatch, store):
     links = []
     monkeypatch.setattr("streamlit.page_link", lambda *_, **options: links.append(options.get("query_params")))
     at = visit(COMPARE, **SAMPLE, tab="Sweep")
@@ -57,7 +57,7 @@ def test_the_best_of_a_sweep_are_compared_and_trained_on_with_all_digits(swept, 
 
 @pytest.mark.parametrize("page", [COMPARE, CONFUSION])
 @pytest.mark.parametrize("by", ["id", "title", "old title", "nothing"])
-def test_an_address_opens_that_names_them_by_id_or_title(page, by, swept, linkless):
+def test_an_address_opens_that_names_them_by_id_or_title(page, by, swept):
     group = next(group for group in swept if group.recipe.learning_rate == RATES[0])
     words = {
         "id": group.id,
@@ -77,7 +77,7 @@ def test_an_address_opens_that_names_them_by_id_or_title(page, by, swept, linkle
 
 
 @pytest.mark.parametrize("by", ["id", "title", "nothing"])
-def test_one_of_those_compared_is_known_by_its_id_and_its_title_opens_too(by, swept, linkless):
+def test_one_of_those_compared_is_known_by_its_id_and_its_title_opens_too(by, swept):
     first, second = swept[0], swept[1]
     named = {"id": second.id, "title": f"{second.title}, seed 0", "nothing": "Model 7, seed 0"}[by]
     runs = {"runs-sample-own": [first.id, second.id]}
@@ -90,7 +90,7 @@ def test_one_of_those_compared_is_known_by_its_id_and_its_title_opens_too(by, sw
 
 
 @pytest.mark.parametrize("by", ["id", "title", "nothing"])
-def test_who_got_an_image_wrong_is_known_by_its_id_and_its_title_opens_too(by, swept, linkless):
+def test_who_got_an_image_wrong_is_known_by_its_id_and_its_title_opens_too(by, swept):
     [group] = default_groups(swept)
     named = {"id": group.id, "title": group.title, "nothing": "Model 7"}[by]
     at = visit(PREDICT, **SAMPLE, how="Test image", index="3", wrong=named)
@@ -98,7 +98,7 @@ def test_who_got_an_image_wrong_is_known_by_its_id_and_its_title_opens_too(by, s
     assert at.selectbox(key="wrong").options == [group.title]
 
 
-def test_what_was_chosen_stays_when_its_title_becomes_another(swept, store, small_sample, linkless):
+def test_what_was_chosen_stays_when_its_title_becomes_another(swept, store, small_sample):
     first, second = swept[0], swept[1]
     at = visit(CONFUSION, **SAMPLE, **{"runs-sample-own": [first.id, second.id]}, of=second.id)
     recipe = replace(second.recipe, seed=0)
@@ -116,7 +116,7 @@ def test_what_was_chosen_stays_when_its_title_becomes_another(swept, store, smal
         (CONFUSION, BOTH | {"view": "Who is right where"}),
     ],
 )
-def test_the_name_of_a_device_is_shown_as_it_is(page, query, store, small_sample, linkless):
+def test_the_name_of_a_device_is_shown_as_it_is(page, query, store, small_sample):
     for device in ("A GPU", "![x](http://127.0.0.1/x.png)"):  # The newest one is shown first.
         for seed in (0, 1):
             finished_run(store, Recipe("0", seed, "sample"), small_sample, device=device, machine=device, weights=True)
@@ -129,7 +129,7 @@ def test_the_name_of_a_device_is_shown_as_it_is(page, query, store, small_sample
 # What stands in the address
 
 
-def test_the_address_names_groups_by_what_they_are_and_not_by_their_titles(swept, linkless):
+def test_the_address_names_groups_by_what_they_are_and_not_by_their_titles(swept):
     named = "groups-sample-own"
     at = visit(COMPARE, **SAMPLE, **{named: swept[1].title})
     assert at.query_params[named] == "model-0-sgd-0.00316228-32-1"
@@ -145,7 +145,7 @@ def test_the_address_names_groups_by_what_they_are_and_not_by_their_titles(swept
     assert named not in at.query_params, "what is shown anyhow stands there"
 
 
-def test_the_address_of_a_confusion_names_runs_by_their_ids(swept, linkless):
+def test_the_address_of_a_confusion_names_runs_by_their_ids(swept):
     first, second = swept[:2]
     shown = {"runs-sample-own": [first.title + ", seed 0", second.title + ", seed 0"]}
     cell = {"true": "Bag", "predicted": "Bag"}
@@ -161,7 +161,7 @@ def test_the_address_of_a_confusion_names_runs_by_their_ids(swept, linkless):
     assert at.selectbox(key="pattern").value == "right-2"
 
 
-def test_what_belongs_to_a_widget_that_is_gone_is_taken_out_of_the_address(swept, linkless):
+def test_what_belongs_to_a_widget_that_is_gone_is_taken_out_of_the_address(swept):
     at = visit(CONFUSION, **SAMPLE, **{"runs-sample-own": ["1", "2"]}, of="2")
     at.segmented_control(key="cells").set_value("difference")
     again(at)
@@ -169,7 +169,7 @@ def test_what_belongs_to_a_widget_that_is_gone_is_taken_out_of_the_address(swept
 
 
 @pytest.mark.parametrize("data", ["sample", "Sample data"])
-def test_the_address_names_a_data_set_by_its_id(data, small_sample, linkless):
+def test_the_address_names_a_data_set_by_its_id(data, small_sample):
     at = visit(DATA, data=data)
     assert at.segmented_control(key="data").value == "sample" and at.query_params == {"data": "sample"}
 
@@ -185,7 +185,7 @@ def test_no_two_groups_have_one_key(swept):
         assert replace(group, **{name: value}).key != group.key, name
 
 
-def test_an_address_opens_the_same_group_when_its_first_seed_is_trained_again(swept, store, small_sample, linkless):
+def test_an_address_opens_the_same_group_when_its_first_seed_is_trained_again(swept, store, small_sample):
     asked = {"groups-sample-own": swept[1].key}
     finished_run(store, swept[1].recipe, small_sample)
     [chosen] = visit(COMPARE, **SAMPLE, **asked).multiselect[0].value

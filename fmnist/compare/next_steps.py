@@ -1,0 +1,137 @@
+"""What one would do next, said with what a page has found: plain sentences. No Streamlit, no torch.
+
+What is said comes from the same figures as the page's pictures; nothing is worked out for it alone that takes long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fmnist import metrics
+from fmnist.compare import confusion
+from fmnist.compare.confusion import Answers, Item
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.library import Group, Library
+from fmnist.store.run import Run
+from fmnist.words import listed
+
+
+@dataclass(frozen=True)
+class MixUp:
+    """A row, a column or a cell of a confusion matrix that is worth a look."""
+
+    sentence: str
+    item: Item
+    true: int | None = None
+    predicted: int | None = None
+
+
+# --- Compare ---
+
+
+def to_look_into(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:
+    """A class that a model never answers, else the worst mix-up of the most accurate one; None without any error.
+
+    Args:
+        labels: the test labels, uint8 (N,).
+    """
+    return never_answered(groups) or _worst(library, groups, labels)
+
+
+def never_answered(groups: Sequence[Group]) -> MixUp | None:
+    """A class that a model does not answer for any image, with as many of its seeds as possible; dead runs aside."""
+    found: list[tuple[float, MixUp]] = []
+    for group in groups:
+        runs = confusion.alive([group])
+        for label, name in enumerate(group.recipe.info.classes):
+            silent = [run for run in runs if label in run.finished_result.never_predicted]
+            if silent:
+                item = confusion.whole(group) if len(silent) == len(group.runs) else confusion.one_run(group, silent[0])
+                sentence = f"{_seeds(group, silent)} never answers {name}: see what it says instead."
+                found.append((len(silent) / len(group.runs), MixUp(sentence, item, true=label)))
+    return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def _seeds(group: Group, silent: Sequence[Run]) -> str:
+    if len(silent) == len(group.runs):
+        return group.title
+    if len(silent) == 1:
+        return f"With seed {silent[0].recipe.seed}, {group.title}"
+    return f"With {len(silent)} of {len(group.runs)} seeds, {group.title}"
+
+
+def _worst(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:
+    item = max(map(confusion.whole, groups), key=confusion.mean_accuracy)
+
+    def matrix() -> np.ndarray:
+        return np.sum([metrics.confusion_matrix(labels, library.predictions(run)) for run in item.runs], axis=0)
+
+    cell = metrics.worst_cell(library.remember(("next", item.id), matrix))
+    if cell is None:
+        return None
+    true, predicted = (item.info.classes[label] for label in cell)
+    return MixUp(f"{item.group.title} most often takes {true} for {predicted}: see which images.", item, *cell)
+
+
+# --- Confusion, Predict, Data, Train ---
+
+
+def about_image(of: Answers, cell: tuple[int, int], image: int) -> str:
+    """What can be found out of an image that a cell shows."""
+    true, predicted = (of.item.info.classes[label] for label in cell)
+    if cell[0] == cell[1]:
+        return f"Test image {image} is recognised as {true}: see why."
+    return f"Test image {image}, labelled {true}, is taken for {predicted}: see why."
+
+
+def after_answers(said: Sequence[tuple[Item, int]], truth: int | None) -> MixUp:
+    """Of answers to one picture: an answer that is wrong, or unlike the others; else what else is taken for theirs.
+
+    Args:
+        said: of each model, which class it gives the picture; at least one.
+        truth: its class, where it is known.
+    """
+    classes = said[0][0].info.classes
+    labels = [label for _, label in said]
+    expected = max(labels, key=labels.count) if truth is None else truth
+    for item, label in said:
+        if label == expected:
+            continue
+        other = classes[expected]
+        sentence = f"{item.group.title} takes this {other} for {classes[label]}: see which others."
+        if truth is None:
+            sentence = f"{item.group.title} says {classes[label]}, not {other}: see what it takes for what."
+        return MixUp(sentence, item, expected, label)
+    item = max((item for item, _ in said), key=confusion.mean_accuracy)
+    return MixUp(f"See what else {item.group.title} takes for {classes[expected]}.", item, predicted=expected)
+
+
+def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
+    """Which two mean images are nearest to each other, and what that asks.
+
+    Args:
+        means: the mean image of each class, uint8 (C, 28, 28).
+    """
+    flat = means.reshape(len(means), -1).astype(np.float64)
+    distances = np.linalg.norm(flat[:, None] - flat[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    first, second = divmod(int(distances.argmin()), len(means))
+    return f"The mean images of {classes[first]} and {classes[second]} are most alike"
+
+
+def after_training(runs: Sequence[Run]) -> str:
+    """Which of the runs that were just trained came out best.
+
+    Args:
+        runs: finished ones of one data set, at least one.
+    """
+    best = max(runs, key=lambda run: run.finished_result.test_accuracy)
+    accuracy = f"{best.finished_result.test_accuracy:.1%}"
+    if len(runs) == 1:
+        return f"{best.name} has {accuracy} right: see what that says."
+    models = list(dict.fromkeys(ARCHITECTURES[run.recipe.model].name for run in reversed(runs)))
+    what = f"these {len(runs):,} runs" if len(models) == 1 else listed(models)
+    return f"{best.name} came out best, with {accuracy} right: compare {what}."

@@ -1,0 +1,44 @@
+"""Brings what a click has asked for into view, where it stands below or above what the window shows."""
+
+from __future__ import annotations
+
+import uuid
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+ASKED = "asked-into-view"
+
+
+def ask_for(target: str) -> None:
+    """Called by a click: bring this into view as soon as it is drawn. Not called, nothing moves.
+
+    Args:
+        target: the key of a container.
+    """
+    st.session_state[ASKED] = target
+
+
+def bring(target: str) -> None:
+    """At the end of a container with this key: have the browser scroll to it, if that was asked for.
+
+    It stays where it is if its top and its first image are in view.
+    """
+    asked = ""
+    if st.session_state.get(ASKED) == target:
+        del st.session_state[ASKED]
+        asked = uuid.uuid4().hex
+    _component()(key=f"into-view-{target}", data={"target": target, "asked": asked}, height=1)
+
+
+@cache
+def _component() -> Any:
+    # Not isolated: it looks for the container in the page.
+    return st.components.v2.component(
+        "fmnist_into_view",
+        html="<span></span>",
+        js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+        isolate_styles=False,
+    )

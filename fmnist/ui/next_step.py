@@ -1,0 +1,48 @@
+"""The last line of a page: what one would do next, with a link there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from fmnist.compare.next_steps import MixUp
+from fmnist.ui.address import with_scope
+from fmnist.ui.confusion_items import key_of_items
+from fmnist.words import escape
+
+PAGES = {
+    "Train": "pages/1_Train.py",
+    "Compare": "pages/2_Compare.py",
+    "Confusion": "pages/3_Confusion.py",
+    "Predict": "pages/4_Predict.py",
+    "Data": "pages/5_Data.py",
+}
+
+
+def show(page: str, sentence: str, chosen: Mapping[str, str | Sequence[str]] | None = None) -> None:
+    """One line that leads to a page.
+
+    Args:
+        page: a name of `PAGES`.
+        sentence: plain text.
+        chosen: what is chosen there, by the keys of its widgets, as its address has it.
+    """
+    query = chosen or {}
+    if page != "Train":  # Its form says on which data.
+        query = with_scope(query)
+    st.page_link(PAGES[page], label=escape(sentence), icon=":material/arrow_forward:", query_params=dict(query))
+
+
+def show_mix_up(found: MixUp, sources: Sequence[str]) -> None:
+    """One line that leads to a cell, a row or a column of a matrix on Confusion.
+
+    Args:
+        sources: whose runs the page shows.
+    """
+    info = found.item.info
+    chosen: dict[str, str | Sequence[str]] = {key_of_items(info.id, sources): [found.item.key]}
+    for key, label in (("true", found.true), ("predicted", found.predicted)):
+        if label is not None:
+            chosen[key] = info.classes[label]
+    show("Confusion", found.sentence, chosen)
