@@ -42,8 +42,9 @@ def test_a_data_root_is_no_markdown(tmp_path, monkeypatch):
     [missing] = texts(at, "info")
     assert "\\!\\[x\\]\\(http\\:/" in missing and "\\*\\*\\_a\\_" in missing
     assert str(root).removesuffix("\x1b[31m") in shown(at, "info")[0] and "\x1b" not in missing
-    [download] = [button for button in visit(TRAIN).button if button.label.startswith("Download")]
-    assert "\\!\\[x\\]\\(http\\:/" in download.help and "\x1b" not in download.help
+    for page in (at, visit(TRAIN)):
+        [where] = [text for text in texts(page, "caption") if "checksum" in text]
+        assert "\\!\\[x\\]\\(http\\:/" in where and "\x1b" not in where
 
 
 @pytest.mark.parametrize("page", ["dashboard.py", TRAIN])
