@@ -35,14 +35,16 @@ def test_no_page_gives_the_text_of_an_error_to_markdown():
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
-@pytest.mark.parametrize("page", [TRAIN, DATA])
-def test_a_data_root_is_no_markdown(page, tmp_path, monkeypatch):
+def test_a_data_root_is_no_markdown(tmp_path, monkeypatch):
     root = tmp_path / "![x](http:" / "127.0.0.1" / "x.png) **_a_** :red[b] \x1b[31m"
     monkeypatch.setenv("FMNIST_DATA", str(root))
-    at = visit(page)
+    at = visit(DATA, data="mnist")
     [missing] = texts(at, "info")
     assert "\\!\\[x\\]\\(http\\:/" in missing and "\\*\\*\\_a\\_" in missing
     assert str(root).removesuffix("\x1b[31m") in shown(at, "info")[0] and "\x1b" not in missing
+    for page in (at, visit(TRAIN)):
+        [where] = [text for text in texts(page, "caption") if "checksum" in text]
+        assert "\\!\\[x\\]\\(http\\:/" in where and "\x1b" not in where
 
 
 @pytest.mark.parametrize("page", ["dashboard.py", TRAIN])
