@@ -239,6 +239,7 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     fixed = [int(image) for image in np.flatnonzero((before != labels) & (after == labels))]
     row, column = int(labels[fixed[0]]), int(before[fixed[0]])
     page = ann.open(f"Confusion?{SAMPLE}&cells=Difference&{urlencode({'to': title(trained[2])})}")
+    ann.settled()  # A click on a chart that is drawn again meanwhile is lost.
     click_cell(page, 0, row, column)
     page.get_by_text(f"Put right by {title(trained[2])}: ").wait_for()
     wait_for(lambda: {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)})
