@@ -5,7 +5,8 @@ one kernel computes, for distances to learnt centres, for a product written out 
 operation that an image passes is looked at, and where one may have multiplied what nobody has counted, there is no
 number instead of a wrong one.
 
-A plain chain of layers is counted without it: to watch a model, PyTorch loads its compiler, which takes a second.
+A plain chain of layers is counted without it: to watch a model, PyTorch loads its compiler, which takes a second; its
+counter is imported for no other, for it loads Triton.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from fmnist.models.chain import Layer, chain
 from fmnist.models.inference import evaluating
@@ -65,6 +65,8 @@ def _products(layer: Layer) -> int:
 
 
 def _watched(model: nn.Module, image: torch.Tensor) -> int | None:
+    from torch.utils.flop_counter import FlopCounterMode
+
     watch = _Watch(model, image)
     try:
         counter = FlopCounterMode(display=False)
@@ -97,6 +99,9 @@ class _Watch(TorchDispatchMode):
 
     def __init__(self, model: nn.Module, image: torch.Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        from torch.utils.flop_counter import flop_registry
+
+        self._counted = flop_registry
         self.unknown = False
         self._matrices = {_memory(weight) for weight in model.parameters() if _dimensions(weight) > 1}
         self._kept = [image]  # So that nothing else gets their memory.
@@ -127,7 +132,7 @@ class _Watch(TorchDispatchMode):
             images: its arguments that were computed from the image; weights: the others; made: its results.
         """
         name = func.overloadpacket
-        if name in flop_registry:
+        if name in self._counted:
             return True
         if _is_element_wise(func):
             # Batch norm and an activation take a step for each number. A product of each with each, or with a matrix
