@@ -93,14 +93,20 @@ class Gradients:
         for parameter in self._parameters[index]:
             parameter.grad = None
         logits = self._models[index](images)
-        # Of the mean over `count` images: their sum, each with a share of 1 / count.
-        cross_entropy(logits, labels, reduction="sum").backward(_share(count, images.device))
+        # Of the mean over `count` images: their sum, each with a share of 1 / count. As a weight of each class: given
+        # to `backward`, it would have PyTorch load SymPy for half a second.
+        cross_entropy(logits, labels, _shares(count, logits), reduction="sum").backward()
         return logits.detach()
 
 
+def _shares(count: int, logits: torch.Tensor) -> torch.Tensor:
+    """1 / count for each class, as float32 has it."""
+    return _kept_shares(count, logits.shape[1], logits.device, logits.dtype)
+
+
 @lru_cache(maxsize=8)
-def _share(count: int, device: torch.device) -> torch.Tensor:
-    return torch.tensor(1 / count, device=device)
+def _kept_shares(count: int, classes: int, device: torch.device, kind: torch.dtype) -> torch.Tensor:
+    return torch.full((classes,), 1 / count, device=device).to(kind)
 
 
 def _sharing(model: nn.Module) -> nn.Module:
