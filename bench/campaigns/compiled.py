@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
+import itertools
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -279,8 +280,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the data root (default: FMNIST_DATA or data)")
     parser.add_argument("--steps", type=int, default=200, help="of each training whose gradients are compared")
     parser.add_argument("--chains", type=int, default=100, help="random chains")
-    parser.add_argument("--short", type=int, default=100, help="seeds of short trainings")
-    parser.add_argument("--whole", type=int, default=10, help="seeds of the published recipe")
+    parser.add_argument("--short", type=int, default=100, help="seeds of short trainings; 0: none")
+    parser.add_argument("--whole", type=int, default=10, help="seeds of the published recipe, at least 2; 0: none")
     options = parser.parse_args()
     root = files.data_root(options.data)
     with tempfile.TemporaryDirectory() as cache:
@@ -288,9 +289,11 @@ def main() -> None:
     head = ["gradients", "steps", "kernels' error", "autograd's", "largest ratio", "decided otherwise", "by autograd"]
     show(head, rounding(datasets, 3, options.steps, options.chains))
     print()
-    show(["trainings", "kernels", "autograd", "difference"], trainings(datasets, options.short, 300))
-    for row in whole(datasets[DEFAULT], options.whole):
-        print("| " + " | ".join(row) + " |", flush=True)
+    rows = itertools.chain(
+        trainings(datasets, options.short, 300) if options.short else (),
+        whole(datasets[DEFAULT], options.whole) if options.whole else (),
+    )
+    show(["trainings", "kernels", "autograd", "difference"], rows)
 
 
 if __name__ == "__main__":

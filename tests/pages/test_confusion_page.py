@@ -115,6 +115,13 @@ def test_the_page_opens_on_all_seeds_of_the_best_model_with_the_images_of_its_wo
     assert {*shown_images(at)} == {*expected}
 
 
+def test_of_very_many_seeds_the_page_opens_on_one(store, small_data, fashion, monkeypatch):
+    monkeypatch.setattr(confusion_items, "MAX_SEEDS", 1)
+    for seed in (0, 1):
+        three_models(store, small_data, seed=seed)
+    assert [*charts(confusion_page())] == ["matrix-3"]
+
+
 def test_so_many_images_of_a_cell_are_shown_and_any_of_them_can_be_opened(store, small_data, fashion, monkeypatch):
     monkeypatch.setattr("fmnist.ui.confusion_cells.IMAGES_BESIDE", 4)
     finished_run(store, Recipe("0"), small_data, never=tuple(range(1, 10)))
