@@ -92,7 +92,7 @@ def test_a_cluster_of_another_version_says_which_would_help(monkeypatch):
 
 def test_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
     nodes.add("node-b")
-    recipes = [Recipe(model, seed, **LONG) for model, seeds in (("0", 1), ("2", 2)) for seed in range(seeds)]
+    recipes = [Recipe(model, seed, **LONG) for model, seeds in (("0", 2), ("2", 3)) for seed in range(seeds)]
     ids = queue(store, *recipes)
     launcher.start(store)
 
