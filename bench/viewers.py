@@ -90,7 +90,7 @@ class Viewer:
         elif kind == "stop_auto_rerun":
             for fragment in message.stop_auto_rerun.fragment_ids:
                 self.repeat(server, fragment, 0)
-        elif kind == "delta" and message.delta.new_element.bidi_component.component_name == "fmnist_live":
+        elif kind == "delta" and message.delta.new_element.bidi_component.component_name == "fmnist_live_chart":
             self.curves += 1
 
     def repeat(self, server: ClientConnection, fragment: str, interval: float) -> None:

@@ -33,6 +33,9 @@ from fmnist.store.run import Run
 SURE = 0.9
 """A seed that gives its answer at least this probability is sure: see `possible_wrong_labels`."""
 
+MAX_WHOLE = 60
+"""Seeds whose answers are read without being asked for: those of five hundred take seconds."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -81,13 +84,13 @@ def one_run(group: Group, run: Run) -> Item:
 
 
 def whole(group: Group) -> Item:
-    """What stands for a group: all its seeds, or its only run."""
-    return all_seeds(group) if len(group.runs) > 1 else one_run(group, group.runs[0])
+    """What stands for a group until somebody chooses: all its seeds; of more than `MAX_WHOLE`, or of one, the first."""
+    return all_seeds(group) if 1 < len(group.runs) <= MAX_WHOLE else one_run(group, group.runs[0])
 
 
-def mean_accuracy(item: Item) -> float:
-    """At the end of training, over the seeds; without a look at the answers."""
-    return float(np.mean([run.finished_result.test_accuracy for run in item.runs]))
+def mean_accuracy(group: Group) -> float:
+    """At the end of training, over all seeds; without a look at the answers."""
+    return float(np.mean([run.finished_result.test_accuracy for run in group.runs]))
 
 
 def items(groups: Sequence[Group]) -> list[Item]:

@@ -64,7 +64,8 @@ def _seeds(group: Group, silent: Sequence[Run]) -> str:
 
 
 def _worst(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:
-    item = max(map(confusion.whole, groups), key=confusion.mean_accuracy)
+    item = confusion.whole(max(groups, key=confusion.mean_accuracy))
+    name = item.group.title if len(item.runs) == len(item.group.runs) else item.title
 
     def matrix() -> np.ndarray:
         return np.sum([metrics.confusion_matrix(labels, library.predictions(run)) for run in item.runs], axis=0)
@@ -73,7 +74,7 @@ def _worst(library: Library, groups: Sequence[Group], labels: np.ndarray) -> Mix
     if cell is None:
         return None
     true, predicted = (item.info.classes[label] for label in cell)
-    return MixUp(f"{item.group.title} most often takes {true} for {predicted}: see which images.", item, *cell)
+    return MixUp(f"{name} most often takes {true} for {predicted}: see which images.", item, *cell)
 
 
 # --- Confusion, Predict, Data, Train ---
@@ -100,12 +101,12 @@ def after_answers(said: Sequence[tuple[Item, int]], truth: int | None) -> MixUp:
     for item, label in said:
         if label == expected:
             continue
-        other = classes[expected]
-        sentence = f"{item.group.title} takes this {other} for {classes[label]}: see which others."
         if truth is None:
-            sentence = f"{item.group.title} says {classes[label]}, not {other}: see what it takes for what."
-        return MixUp(sentence, item, expected, label)
-    item = max((item for item, _ in said), key=confusion.mean_accuracy)
+            sentence = f"says {classes[label]}, not {classes[expected]}: see what it takes for what."
+        else:
+            sentence = f"takes this {classes[truth]} for {classes[label]}: see which others."
+        return MixUp(f"{item.group.title} {sentence}", item, expected, label)
+    item = max((item for item, _ in said), key=lambda item: confusion.mean_accuracy(item.group))
     return MixUp(f"See what else {item.group.title} takes for {classes[expected]}.", item, predicted=expected)
 
 

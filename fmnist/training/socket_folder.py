@@ -29,7 +29,7 @@ def note(store: Store) -> None:
 
 
 def remove_former(store: Store) -> None:
-    """Remove what a trainer has left that was killed; only for who holds the trainer's lock.
+    """Remove what a killed trainer has left behind. The caller holds the trainer's lock.
 
     A store may come from anywhere, so nothing but sockets is removed, and a folder only if it is empty then.
     """

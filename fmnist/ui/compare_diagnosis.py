@@ -29,7 +29,7 @@ def show_ill(library: Library, compared: Comparison) -> None:
                     help=escape(finding.evidence),
                 )
     if len(ill) > MAX_LISTED:
-        st.caption(f"The first {MAX_LISTED} of {len(ill):,}: the report names all of them (*Take it along*).")
+        st.caption(f"The first {MAX_LISTED} of {len(ill):,}: the report names all of them (*Download*).")
     group = ill[0].group
     more = min(MAX_SEEDS, len(group.runs) + 5)
     link_to_train(f"Train {escape(group.title)} with other seeds", [group.recipe], seeds=more)

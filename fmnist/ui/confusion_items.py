@@ -10,7 +10,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fmnist.compare import confusion
-from fmnist.compare.comparison import MAX_SEEDS
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import TestSet
 from fmnist.store.library import Group, Library, default_groups, identity
@@ -66,15 +65,14 @@ def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
 
 
 def default_items(groups: list[Group]) -> list[Item]:
-    """All seeds of the best model; of very many, whose answers take seconds to read, one.
+    """All seeds of the best model, as far as `confusion.whole` has them.
 
     Where an address asks for what takes several, it is of an earlier version: a run of each model was shown then.
     """
     found = default_groups(groups)
     if st.query_params.get("cells") == CELLS["difference"] or st.query_params.get("view") == PATTERNS:
         return [confusion.one_run(group, group.runs[0]) for group in found][:MAX_ITEMS]
-    best = max(map(confusion.whole, found), key=confusion.mean_accuracy)
-    return [best if len(best.runs) <= MAX_SEEDS else confusion.one_run(best.group, best.runs[0])]
+    return [confusion.whole(max(found, key=confusion.mean_accuracy))]
 
 
 @dataclass(frozen=True)

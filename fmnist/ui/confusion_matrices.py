@@ -24,21 +24,20 @@ from fmnist.words import escape
 
 def summary(shown: Sequence[Answers]) -> str:
     """The worst confusion of the most accurate one, in a sentence."""
-    best = confusion.most_accurate(shown)
-    pairs = metrics.most_confused(best.matrix, 1)
-    if not pairs:
-        return f"**{escape(best.item.title)}** makes no error."
-    [(true, predicted, count)] = pairs
+    found = worst(shown)
+    if not found:
+        return f"**{escape(confusion.most_accurate(shown).item.title)}** makes no error."
+    best, (true, predicted) = found
     classes = best.item.info.classes
     what = "images" if best.seeds == 1 else f"answers of {best.seeds} seeds"
     return (
         f"**{escape(best.item.title)}** most often takes **{classes[true]}** for **{classes[predicted]}**: "
-        f"{count:,} of {best.of_class(true):,} {what}."
+        f"{best.matrix[true, predicted]:,} of {best.of_class(true):,} {what}."
     )
 
 
 def worst(shown: Sequence[Answers]) -> tuple[Answers, Cell] | None:
-    """The cell of which `summary` speaks."""
+    """The most accurate one, and its worst confusion; None if it makes no error."""
     best = confusion.most_accurate(shown)
     cell = metrics.worst_cell(best.matrix)
     return (best, cell) if cell else None
@@ -87,7 +86,7 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tu
     for column, answers in zip(st.columns(len(shown)), shown, strict=True):
         with column:
             say_most_confused(answers, named=not alone)
-    with st.popover("Take it along", icon=":material/download:"):
+    with st.popover("Download", icon=":material/download:"):
         download_table("confusion", confusion.as_table(shown), "Matrices (CSV)")
         choose_picture_format()
     return (chosen, cell) if cell else None

@@ -7,13 +7,12 @@ on touch screens, can't be used by keyboard, and does not shrink in a narrow col
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from fmnist.predict import drawing
 from fmnist.predict.drawing import DrawingError, Stroke
+from fmnist.ui.component import component
 from fmnist.words import escape
 
 HELP = (
@@ -94,7 +93,7 @@ def strokes(trace: str = "") -> list[Stroke]:
         trace: the address of a picture that shows through, to be drawn over.
     """
     kept = st.session_state.setdefault("drawing", [])
-    sent = _component()(
+    sent = component("drawing_pad", _html(), CSS, isolated=True)(
         key="pad",
         data={"strokes": kept, "trace": trace},
         default={"strokes": kept},
@@ -110,12 +109,6 @@ def strokes(trace: str = "") -> list[Stroke]:
 
 
 @cache
-def _component() -> Any:
-    return st.components.v2.component(
-        "fmnist_pad", html=_html(), css=CSS, js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-    )
-
-
 def _html() -> str:
     groups = (
         ("Tool", "tool", TOOLS, "brush"),

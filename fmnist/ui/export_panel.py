@@ -54,7 +54,7 @@ def take_along(library: Library, compared: Comparison, *, with_images: bool) -> 
     Args:
         with_images: whether the test labels are there.
     """
-    with st.popover("Take it along", icon=":material/download:"):
+    with st.popover("Download", icon=":material/download:"):
         st.download_button(
             "Report with live charts (HTML)",
             lambda: report.write(compared, with_images=with_images),  # Made when it is asked for.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from fmnist.predict.conversion import to_data_url
+from fmnist.ui.component import component
 
 TILE = 4  # A 28 x 28 image is sent four times as large, its pixels kept sharp.
 
@@ -61,15 +59,5 @@ def image_buttons(
         {"number": int(number), "address": to_data_url(image, TILE), "lines": caption.split("\n")}
         for image, number, caption in zip(images, numbers, captions, strict=True)
     ]
-    _buttons()(key=key, data={"tiles": tiles, "open": opened}, on_opened_change=clicked)
-
-
-@cache
-def _buttons() -> Any:
-    # Not isolated: tiles look the same everywhere.
-    return st.components.v2.component(
-        "fmnist_image_buttons",
-        html='<div class="tiles"></div>',
-        js=files("fmnist.ui").joinpath("image_buttons.js").read_text(encoding="utf-8"),
-        isolate_styles=False,
-    )
+    buttons = component("image_buttons", '<div class="tiles"></div>')
+    buttons(key=key, data={"tiles": tiles, "open": opened}, on_opened_change=clicked)

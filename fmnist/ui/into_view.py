@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from fmnist.ui.component import component
 
 ASKED = "asked-into-view"
 
@@ -30,15 +29,4 @@ def bring(target: str) -> None:
     if st.session_state.get(ASKED) == target:
         del st.session_state[ASKED]
         asked = uuid.uuid4().hex
-    _component()(key=f"into-view-{target}", data={"target": target, "asked": asked}, height=1)
-
-
-@cache
-def _component() -> Any:
-    # Not isolated: it looks for the container in the page.
-    return st.components.v2.component(
-        "fmnist_into_view",
-        html="<span></span>",
-        js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-        isolate_styles=False,
-    )
+    component("into_view")(key=f"into-view-{target}", data={"target": target, "asked": asked}, height=1)

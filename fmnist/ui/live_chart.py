@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import streamlit as st
 from streamlit import runtime
@@ -22,6 +20,7 @@ from fmnist.grid import Factor, distinguish
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Library
 from fmnist.store.run import Run
+from fmnist.ui.component import component
 
 HTML = """
 <div class="live">
@@ -66,7 +65,7 @@ def prepare(*, soon: bool = False) -> None:
     Args:
         soon: when the browser has nothing else to do, for a page that comes after this one: it takes half a second.
     """
-    _loader()(key="plotly-loader", data={"path": _plotly_path(), "soon": soon}, height=1)
+    component("plotly_loader")(key="plotly-loader", data={"path": _plotly_path(), "soon": soon}, height=1)
 
 
 def _plotly_path() -> str:
@@ -91,7 +90,9 @@ def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()
         return None
     key = f"curves-{runs[0].recipe.dataset}"
     told = live_lines.news(chart.lines, st.session_state.get(key, {}).get("marks"))
-    _chart()(key=key, data={"runs": chart.runs, "alt": chart.alt, "lines": told}, on_marks_change=lambda: None)
+    # Not isolated: plotly.js puts its styles into the document, where a shadow root would not see them.
+    drawn = component("live_chart", HTML, CSS)
+    drawn(key=key, data={"runs": chart.runs, "alt": chart.alt, "lines": told}, on_marks_change=lambda: None)
     return chart
 
 
@@ -148,22 +149,3 @@ def _drawn(
     ]
     alt = f"Training and test curves of {'; '.join(run['name'] for run in drawn)}."
     return LiveChart(drawn, lines, alt)
-
-
-@cache
-def _loader() -> Any:
-    return st.components.v2.component(
-        "fmnist_plotly", html="<span></span>", js=_script("plotly_loader.js"), isolate_styles=False
-    )
-
-
-@cache
-def _chart() -> Any:
-    # Not isolated: plotly.js puts its styles into the document, where a shadow root would not see them.
-    return st.components.v2.component(
-        "fmnist_live", html=HTML, css=CSS, js=_script("live_chart.js"), isolate_styles=False
-    )
-
-
-def _script(name: str) -> str:
-    return files("fmnist.ui").joinpath(name).read_text(encoding="utf-8")

@@ -6,24 +6,9 @@ same cell, only the second one chose it.
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-import streamlit as st
+from fmnist.ui.component import component
 
 
 def choose_at_once() -> None:
     """Called once on a page whose charts can be clicked."""
-    _component()(key="taps", height=1)
-
-
-@cache
-def _component() -> Any:
-    # Not isolated: it listens to the charts of the page.
-    return st.components.v2.component(
-        "fmnist_taps",
-        html="<span></span>",
-        js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-        isolate_styles=False,
-    )
+    component("taps")(key="taps", height=1)

@@ -108,7 +108,7 @@ def live_curves(at: AppTest) -> dict[str, dict]:
     lists by their names, under "train" and "test"."""
     found = {}
     for component in at.get("bidi_component"):
-        if component.proto.component_name == "fmnist_live":
+        if component.proto.component_name == "fmnist_live_chart":
             data = json.loads(component.proto.json)
             for run in data["runs"]:
                 for split in ("train", "test"):

@@ -12,6 +12,7 @@ from helpers.making import finished_run, three_models
 from helpers.ui import CONFUSION, again, charts, says, shown, tiles, visit
 from streamlit.testing.v1 import AppTest
 
+from fmnist.compare import confusion
 from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -116,7 +117,7 @@ def test_the_page_opens_on_all_seeds_of_the_best_model_with_the_images_of_its_wo
 
 
 def test_of_very_many_seeds_the_page_opens_on_one(store, small_data, fashion, monkeypatch):
-    monkeypatch.setattr(confusion_items, "MAX_SEEDS", 1)
+    monkeypatch.setattr(confusion, "MAX_WHOLE", 1)
     for seed in (0, 1):
         three_models(store, small_data, seed=seed)
     assert [*charts(confusion_page())] == ["matrix-3"]
