@@ -133,6 +133,6 @@ def after_training(runs: Sequence[Run]) -> str:
     accuracy = f"{best.finished_result.test_accuracy:.1%}"
     if len(runs) == 1:
         return f"{best.name} has {accuracy} right: see what that says."
-    models = list(dict.fromkeys(ARCHITECTURES[run.recipe.model].name for run in reversed(runs)))
+    models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})
     what = f"these {len(runs):,} runs" if len(models) == 1 else listed(models)
     return f"{best.name} came out best, with {accuracy} right: compare {what}."

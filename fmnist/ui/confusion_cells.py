@@ -67,13 +67,16 @@ def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers
     """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
     (row, column), classes = cell, images.info.classes
     found = images_of(library, chosen, cell, images)
-    what = f"**{classes[row]}** " + (f"taken for **{classes[column]}**" if row != column else "recognised")
+    title, what = escape(chosen.item.title), f"taken for **{classes[column]}**" if row != column else "recognised"
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
     with st.container(key=IMAGES):
-        st.markdown(f"{escape(chosen.item.title)}: {what}{times} {amount(found)}, {order([chosen])}.")
-        confusion_images.show(
-            library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column), IMAGES_BESIDE
-        )
+        if len(found):
+            st.markdown(f"{title}: **{classes[row]}** {what}{times} {amount(found)}, {order([chosen])}.")
+            confusion_images.show(
+                library, found, shown, images, lambda part: seeds_that_say(library, chosen, part, column), IMAGES_BESIDE
+            )
+        else:
+            st.markdown(f"{title}: no image of **{classes[row]}** is {what}.")
         bring(IMAGES)
 
 

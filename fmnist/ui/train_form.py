@@ -42,8 +42,10 @@ def say_read_only() -> None:
 def forget_former_models() -> None:
     """A model that was chosen, and whose file was changed since, is now the changed one; if there still is one."""
     if "models" in st.session_state:
-        now = (ARCHITECTURES.full_id(id.partition("@")[0]) for id in st.session_state["models"])
-        st.session_state["models"] = [id for id in now if id in ARCHITECTURES]
+        ids = [ARCHITECTURES.full_id(id.partition("@")[0]) for id in st.session_state["models"]]
+        now = [id for id in ids if id in ARCHITECTURES]
+        if now != st.session_state["models"]:  # Otherwise Streamlit would warn of a default beside a value.
+            st.session_state["models"] = now
 
 
 def ask(library: Library) -> None:

@@ -116,6 +116,14 @@ def test_the_page_opens_on_all_seeds_of_the_best_model_with_the_images_of_its_wo
     assert {*shown_images(at)} == {*expected}
 
 
+def test_a_cell_without_images_says_so(store, small_data, fashion):
+    finished_run(store, Recipe("0"), small_data, never=tuple(range(1, 10)))
+    assert says(
+        confusion_page(true="Bag", predicted="Coat"), "Model 0, seed 0: no image of **Bag** is taken for **Coat**."
+    )
+    assert says(confusion_page(true="Bag", predicted="Bag"), "Model 0, seed 0: no image of **Bag** is recognised.")
+
+
 def test_of_very_many_seeds_the_page_opens_on_one(store, small_data, fashion, monkeypatch):
     monkeypatch.setattr(confusion, "MAX_WHOLE", 1)
     for seed in (0, 1):
