@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from fmnist.data import files
@@ -13,11 +11,10 @@ EXAMPLES = (85, 2, 20, 29, 57, 82, 7, 36, 30, 39)
 """FashionMNIST's test images, one of each class, in which the class is easy to recognise."""
 
 
-@cache
 def shipped(name: str) -> bytes | None:
     """The pictures that come with the project, so that neither a download nor reading 10,000 images is needed for
     them: a PNG as `strip` makes it, of `EXAMPLES`; None for a data set of which none come."""
-    path = files.SHIPPED / f"{name}-examples.png"
+    path = files.SHIPPED / f"{name}-examples.png"  # A few kilobytes: read at each run of the page.
     return path.read_bytes() if path.is_file() else None
 
 
