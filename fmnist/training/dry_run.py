@@ -57,7 +57,7 @@ class Plan:
         count, whole = len(self.todo), self.grid.describe() if self.grid.is_sweep else ""
         time = "" if self.seconds is None else f", roughly {duration(self.seconds)}"
         if not count:
-            kept = "All of it is trained already with this recipe; the results are kept."
+            kept = "Everything here is already trained with this recipe."
             return f"{whole}. {kept}" if whole else kept
         if whole and count == len(self.keyed):
             return f"{whole}{time}."

@@ -32,6 +32,7 @@ CSS = """
 .tiles button:is(:focus-visible, [aria-pressed="true"]) { outline: 3px solid var(--st-primary-color, #D81B60); }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
 .st-key-next-step :is(a, a *) { white-space: normal; overflow: visible; }
+.st-key-how-often { flex-wrap: nowrap; }
 .st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
 [data-testid="stHeading"] h4 { line-height: 1.35; }
 </style>

@@ -64,7 +64,7 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
         launcher.recover(library.own)
     cluster_panel.show(library, progress)
     if not progress.count():
-        st.caption("Nothing is trained yet on this machine. The curves appear here.")
+        show_example(library)
         return
     running, queued = progress.running(MAX_ROWS), progress.count(Status.QUEUED)
     st.subheader("Training now" if progress.active else "Last training", anchor=False)
@@ -86,6 +86,19 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
             show_curves(library, progress, runs)
             show_results(progress, [run for run in results if run.recipe.dataset == dataset])
             say_where_from(dataset, [])
+
+
+def show_example(library: Library) -> None:
+    """What stands where the curves will be, until something is trained on this machine."""
+    said = "Nothing is trained yet on this machine."
+    place = st.container()
+    if live_chart.reference_curves(library):
+        place.caption(
+            f"{said} In grey: how each model learned FashionMNIST in a reference run, until curves of your own take "
+            "their place."
+        )
+    else:
+        place.caption(f"{said} The curves appear here.")
 
 
 def lead_on(library: Library, progress: TrainingProgress) -> None:

@@ -458,14 +458,14 @@ def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -
     visitor.settled()
     for model in ARCHITECTURES.values():
         if models and model.name not in models:
-            page.get_by_role("button", name=model.name, exact=True).click()
+            page.get_by_role("button", name=model.full_name, exact=True).click()
             visitor.settled()
     page.get_by_text("Recipe", exact=True).click()
     field = page.get_by_label("Epochs")
     field.fill(str(epochs))
     field.press("Enter")
-    ending = "1 epoch." if epochs == 1 else f"{epochs} epochs."
-    page.get_by_text(f"Not the published recipe: SGD, lr 0.1, batch 32, {ending}").wait_for()
+    ending = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {ending} · Change").wait_for()
     visitor.settled()
 
 
