@@ -36,7 +36,7 @@ def show(library: Library) -> None:
     except DataError as error:
         missing = error
     compared = Comparison(library, groups, labels)
-    st.markdown(f"#### {compared.answer}")
+    st.markdown(f"## {compared.answer}")
     swept = sweep.is_sweep(every)
     if swept and len(groups) < len(every):
         st.caption(
