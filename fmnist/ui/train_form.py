@@ -156,7 +156,7 @@ def ask_settings() -> None:
 
 def show_grid(plan: Plan) -> None:
     """Each setting of a sweep, to look at before it starts."""
-    expander = st.expander("The grid", icon=":material/grid_view:", key="grid", on_change="rerun")
+    expander = st.expander("See every combination", icon=":material/grid_view:", key="grid", on_change="rerun")
     if not expander.open:  # Only then is it worked out.
         return
     table = plan.table()

@@ -133,4 +133,4 @@ def _say(library: Library, grid: Grid) -> str:
     seconds = estimate_seconds(library, grid.recipes(), DATASETS[grid.dataset].train, _slots(library))
     time = "" if seconds is None else f", roughly {duration(seconds)}"
     count = f"{grid.count:,} {'run' if grid.count == 1 else 'runs'}"
-    return f"{grid.describe() if grid.is_sweep else count}{time}. Training starts by itself when the data are there."
+    return f"{grid.describe() if grid.is_sweep else count}{time}. Training starts by itself after the download."

@@ -69,7 +69,7 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
     at.button_group(key="models").set_value(["0"])
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "1 of 3 trained already, shown at once.")
+    assert says(at, "1 of 3 are already trained and shown at once.")
     at.button(key="train").click()
     again(at)
     [table] = [
@@ -101,7 +101,7 @@ def test_what_is_left_of_a_recipe_is_promised(small_sample, started, store):
     at = train_page_for_sample()
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "3 of 9 trained already, shown at once. 6 runs, roughly")
+    assert says(at, "3 of 9 are already trained and shown at once. 6 runs, roughly")
 
 
 def test_without_a_model_nothing_can_be_trained(small_sample):
@@ -168,7 +168,7 @@ def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, s
     at.text_input(key="batch").set_value("32 64")
     at.number_input(key="seeds").set_value(2)
     again(at)
-    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 trained already")
+    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 are already trained")
     assert says(at, "14 runs, roughly")
     assert not store.runs("queued")
     at.session_state["grid"] = True
