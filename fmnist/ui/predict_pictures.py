@@ -17,6 +17,7 @@ from fmnist.store.library import Group, Library
 from fmnist.ui import drawing_pad, resources
 from fmnist.ui.address import names_of, settle_one
 from fmnist.ui.data_download import offer_data
+from fmnist.ui.predict_answers import Picked
 from fmnist.ui.predict_table import table
 from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
@@ -24,13 +25,12 @@ from fmnist.words import escape
 PREVIEW = 280  # Pixels
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 MAX_FILES = 200
-Picked = tuple[Image.Image | None, int | None]
-"""The picture, and its true class where it is known."""
 
 
 def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """The drawing pad. What is drawn is kept while other pages are visited."""
     place = st.container()
+    below = st.empty()
     traced = trace(library, dataset)  # Below the pad, but the pad shows it.
     with place:
         strokes = drawing_pad.strokes(traced)
@@ -39,7 +39,7 @@ def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
             f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
             "By keyboard: arrow keys, space, Enter."
         )
-    return (drawing.picture(strokes) if strokes else None), None
+    return Picked(drawing.picture(strokes) if strokes else None, below)
 
 
 def trace(library: Library, dataset: str) -> str:
@@ -82,18 +82,18 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
             icon=":material/photo_size_select_large:",
         )
     if len(files) < 2:
-        return (opened(files[0]) if files else None), None
+        return Picked(opened(files[0]) if files else None, st.empty())
     if len(files) > MAX_FILES:
         st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are answered.")
     with beside:
         chosen = table(library, dataset, groups, files[:MAX_FILES])
-    return (None if chosen is None else opened(files[chosen])), None
+    return Picked(None if chosen is None else opened(files[chosen]), st.empty())
 
 
 def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """A picture from the camera."""
     photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
-    return (opened(photo, preview=False) if photo else None), None
+    return Picked(opened(photo, preview=False) if photo else None, st.empty())
 
 
 def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
@@ -114,7 +114,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         known = resources.test_set(dataset, library.own)
     except DataError as error:
         offer_data(library.own, dataset, error)
-        return None, None
+        return Picked(None, st.empty())
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
     wrong_by = {group.id: group for group in groups if len(said(library, group)) == count}
@@ -143,10 +143,10 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         )
     with right:
         st.selectbox(
-            "Only got wrong by",
+            "Only images misclassified by",
             list(wrong_by),
             None,
-            placeholder="No matter",
+            placeholder="No filter",
             key="wrong",
             format_func=lambda id: wrong_by[id].title,
             on_change=surprise,
@@ -156,7 +156,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
     image = known.test_images[index]
     st.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
-    return Image.fromarray(image), int(known.test_labels[index])
+    return Picked(Image.fromarray(image), st.empty(), int(known.test_labels[index]))
 
 
 def said(library: Library, group: Group) -> np.ndarray:

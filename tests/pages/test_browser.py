@@ -341,7 +341,7 @@ def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
     page.get_by_text("What do they learn from?").wait_for()
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
-    page.get_by_text("What do they make of it?").wait_for()
+    page.get_by_text("Try it: what do the models see?").wait_for()
     assert_all_answer(ann)
     press(page, "Clear")
     page.get_by_text("The models' answers appear here.").wait_for()

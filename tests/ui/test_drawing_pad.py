@@ -443,6 +443,16 @@ def test_pad_and_answers_stand_together_on_a_laptop_and_the_pad_first_on_a_phone
     page = open_pad(phone)
     box = canvas(page).bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] + box["height"] <= 844
+    Fingers(page).draw((80, 60), (80, 220))
+    assert_answered(phone)
+    assert not page.locator(".st-key-verdict-beside").is_visible()
+    said = page.locator(".st-key-verdict-below")
+    said.get_by_role("heading").wait_for()
+    assert canvas(page).bounding_box() == box
+    under = said.bounding_box()
+    assert 0 <= under["y"] - box["y"] - box["height"] < 40
+    assert under["y"] + under["height"] - box["y"] < 844 - 64  # Both together fit below the header.
+    assert not ann.page.locator(".st-key-verdict-below").is_visible()
 
 
 def test_a_silhouette_to_trace_is_shown_but_not_answered(ann):
