@@ -11,10 +11,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from fmnist.compare import confusion
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
-from fmnist.predict import conversion, drawing
+from fmnist.predict import conversion
 from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
-from fmnist.ui import drawing_pad, resources
+from fmnist.ui import predict_drawing, resources
 from fmnist.ui.address import names_of, settle_one
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_answers import Picked
@@ -28,42 +28,8 @@ MAX_FILES = 200
 
 
 def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
-    """The drawing pad. What is drawn is kept while other pages are visited."""
-    place = st.container()
-    below = st.empty()
-    traced = trace(library, dataset)  # Below the pad, but the pad shows it.
-    with place:
-        strokes = drawing_pad.strokes(traced)
-    if not strokes:
-        st.caption(
-            f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
-            "By keyboard: arrow keys, space, Enter."
-        )
-    return Picked(drawing.picture(strokes) if strokes else None, below)
-
-
-def trace(library: Library, dataset: str) -> str:
-    """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
-    classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
-    label = st.selectbox(
-        f"A {thing} to trace",
-        classes,
-        index=None,
-        placeholder=f"Trace a {thing}",
-        key="trace",
-        label_visibility="collapsed",
-        width=240,
-    )
-    if label is None:
-        return ""
-    try:
-        known = resources.test_set(dataset, library.own)
-    except DataError as error:
-        st.caption(escape(str(error)))
-        return ""
-    means = resources.mean_images(known.fingerprint, "Test", known.test_images, known.test_labels)
-    mean = means[classes.index(label)]
-    return conversion.to_data_url(255 - mean, 10)
+    """What is drawn on the pad."""
+    return predict_drawing.draw(library, dataset)
 
 
 def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
