@@ -48,7 +48,7 @@ def test_confusion_leads_to_the_first_image_of_the_cell(store, small_data, fashi
 
 def test_predict_leads_to_the_cell_of_a_wrong_answer(store, small_data, fashion):
     three_models(store, small_data, weights=True)
-    assert next_step(visit(PREDICT))[:2] == ("See what they mix up.", "Confusion")
+    assert next_step(visit(PREDICT))[:2] == ("See what the models mix up.", "Confusion")
     at = visit(PREDICT, how="Test image", index="3")
     sentence, _, query = next_step(at)
     true = CLOTHES.classes[small_data.test_labels[3]]
