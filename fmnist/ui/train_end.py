@@ -23,7 +23,7 @@ MAX_RESULTS = 50
 
 def show_heading(progress: TrainingProgress) -> None:
     """What was trained, how, and when it ended."""
-    st.subheader("Last training", anchor=False)
+    st.header("Last training", anchor=False)
     for dataset in DATASETS:
         if any(recipe.dataset == dataset for recipe in progress.recipes.values()):
             when = f" · ended {moment(progress.ended_at)}" if progress.ended_at else ""

@@ -73,13 +73,13 @@ def show_heading(progress: TrainingProgress) -> None:
     left = progress.seconds_left(launcher.slots_of(progress.library.own, settings.ray_address()))
     when = "time left not known yet" if left is None else f"roughly {duration(left)} left"
     if progress.count() > train_curves.MAX_CURVES:
-        st.subheader("Training now", anchor=False)
+        st.header("Training now", anchor=False)
         order = (Status.DONE, Status.RUNNING, Status.QUEUED, *UNFINISHED)
         counts = [f"{count:,} {status.word}" for status in order if (count := progress.count(status))]
         text = f"**{progress.ended:,} of {progress.count():,} runs** · {' · '.join(counts)} · {when}"
         st.progress(progress.ended / progress.count(), text)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Training now", anchor=False, width="content")
+        st.header("Training now", anchor=False, width="content")
         runs = f"{progress.ended:,} of {progress.count():,} runs done · " if progress.count() > 1 else ""
         st.caption(f"{runs}{when}", width="content")

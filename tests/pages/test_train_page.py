@@ -205,7 +205,7 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     assert drawn["name"] == "Model 0, seed 0"
     assert len(drawn["train"]["step"]) == making.STEPS_PER_EPOCH
     assert drawn["test"]["accuracy"] == [0.5]
-    assert texts(at, "subheader") == ["Training now"]
+    assert texts(at, "header") == ["Training now"]
 
 
 def test_the_time_that_is_left_of_all_runs_is_said(store, small_data, at_work):
@@ -287,7 +287,7 @@ def test_when_training_has_ended_it_is_said_what_came_out_and_where_to_look(stor
     finished_run(store, Recipe("0", 0, "sample"), small_sample, never=(5,), seconds=7)
     finished_run(store, Recipe("1", 0, "sample"), small_sample, never=never)
     at = visit(TRAIN)
-    assert texts(at, "subheader") == ["Last training"]
+    assert texts(at, "header") == ["Last training"]
     assert says(at, "Sample data · published recipe (SGD, lr 0.1, batch 32, 3 epochs) · ended 20")
     assert says(at, "**Model 0 · Linear**: **") and says(at, "right, trained in 7 s.")
     assert says(at, "**Model 1 · MLP with ReLU** failed to learn: it answers Bag for every image.")
