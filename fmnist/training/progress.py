@@ -112,14 +112,14 @@ class TrainingProgress:
         return launcher.as_they_stand(self.library.own, runs) if settings.read_only() else runs
 
     def first_ones(self, dataset: str, most: int) -> list[Run]:
-        """Of each model, or each setting of a sweep, the run that comes first, if it has begun: the running ones, and
-        those that ended last."""
+        """Of each model, or each setting of a sweep, the run that comes first: the running ones, those that ended last,
+        and the next ones."""
         firsts: dict[Recipe, int] = {}
         for id, recipe in self.recipes.items():
             if recipe.dataset == dataset:
                 firsts.setdefault(recipe.group(), id)
-        begun = self.ids(Status.RUNNING) + self._last(Status.DONE, *UNFINISHED)
-        return self._runs([id for id in begun if id in set(firsts.values())][:most])
+        known = self.ids(Status.RUNNING) + self._last(Status.DONE, *UNFINISHED) + self.ids(Status.QUEUED)
+        return self._runs([id for id in known if id in set(firsts.values())][:most])
 
     # --- What is said of them ---
 

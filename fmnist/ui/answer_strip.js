@@ -10,17 +10,18 @@ export default function ({ data, parentElement, setStateValue }) {
   }
   // So that the picture is not sent with each answer; again where this strip has just been put into the page.
   if ((root.name ?? "") !== data.held) setStateValue("name", root.name ?? "");
-  root.querySelector(".legend").replaceChildren(...kept(root.querySelector(".legend"), data.rows.map(inLegend)));
+  const legend = root.querySelector(".legend ul");
+  legend.replaceChildren(...kept(legend, data.rows.map(inLegend)));
   const list = root.querySelector(".images");
   if (list.children.length !== data.images.length) list.replaceChildren(...data.images.map(item));
-  data.images.forEach((image, place) => {
+  data.images.forEach((number, place) => {
     const [picture, title, answers] = list.children[place].children;
+    const label = data.labels[place];
     picture.style.backgroundPositionX = `${(100 * place) / Math.max(1, data.images.length - 1)}%`;
-    picture.setAttribute("aria-label", `Test image ${image.number}`);
-    change(title, image.short);
-    title.title = image.label;
-    const rows = data.rows.map((row) => answer(row, row.answers[place], image));
-    answers.replaceChildren(...kept(answers, rows));
+    picture.setAttribute("aria-label", `Test image ${number}`);
+    if (title.textContent !== data.short[label]) title.textContent = data.short[label];
+    title.title = data.classes[label];
+    answers.replaceChildren(...kept(answers, data.rows.map((row) => answer(row, row.answers[place], label, data))));
   });
 }
 
@@ -41,14 +42,19 @@ function inLegend({ name, said, color }) {
   return node;
 }
 
-function answer({ name, color }, { label, short }, image) {
-  const right = label === image.label;
+function answer({ name, color }, said, label, { classes, short }) {
+  const node = element("li", []);
+  node.style.setProperty("--model", color);
+  if (said === undefined) {
+    node.append(hidden(`${name}: no answer yet`), "…");
+    return node;
+  }
+  const right = said === label;
   const mark = element("span", [right ? "✓" : "✗"]);
   mark.setAttribute("aria-hidden", "true");
-  const node = element("li", [mark, hidden(`${name}: `), ` ${short}`, hidden(right ? ", right" : ", wrong")]);
+  node.append(mark, hidden(`${name}: `), ` ${short[said]}`, hidden(right ? ", right" : ", wrong"));
   node.className = right ? "right" : "wrong";
-  node.style.setProperty("--model", color);
-  node.title = `${name}: ${label}, ${right ? "right" : `wrong: it is ${image.label}`}`;
+  node.title = `${name}: ${classes[said]}, ${right ? "right" : `wrong: it is ${classes[label]}`}`;
   return node;
 }
 
@@ -62,8 +68,4 @@ function element(tag, children) {
   const node = document.createElement(tag);
   node.append(...children);
   return node;
-}
-
-function change(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }

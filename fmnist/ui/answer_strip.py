@@ -13,23 +13,28 @@ from typing import Any
 import streamlit as st
 
 from fmnist.data import examples
-from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, TestSet
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import to_png
 from fmnist.store.answers import NAME, Answers
 from fmnist.store.database import StoreError
 from fmnist.store.library import Library
-from fmnist.store.run import Run, Status
+from fmnist.store.run import ACTIVE, Run, Status
 from fmnist.ui import resources
 from fmnist.ui.component import component
 
-HTML = '<div class="answers"><ul class="legend"></ul><ul class="images"></ul></div>'
+HTML = """
+<div class="answers">
+  <div class="legend"><span>A dozen test images, and what each model answers:</span><ul></ul></div>
+  <ul class="images"></ul>
+</div>
+"""
 CSS = """
 .answers { font: 0.8rem/1.35 var(--st-font); color: var(--st-text-color); padding: 4px 0; }
 .answers ul { list-style: none; margin: 0; padding: 0; font-size: inherit; }
 .answers li { margin: 0; padding: 0; font-size: inherit; }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 22px; padding-bottom: 8px !important; font-size: 0.875rem; }
+.answers :is(.legend, .legend ul) { display: flex; flex-wrap: wrap; gap: 2px 20px; font-size: 0.875rem; }
+.answers .legend { padding-bottom: 8px; }
 .legend li { border-left: 5px solid var(--model); padding-left: 7px; }
 .images { display: grid; grid-template-columns: repeat(12, 1fr); gap: 10px 6px; }
 @media (max-width: 1000px) { .images { grid-template-columns: repeat(6, 1fr); } }
@@ -46,61 +51,56 @@ CSS = """
 .images .right { background: color-mix(in srgb, var(--model) 24%, transparent); }
 .read-only { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 """
-MAX_ROWS = 4  # More models can't be told apart at a glance.
 
 
 def show(library: Library, runs: Sequence[Run], names: Sequence[str]) -> None:
-    """Draw the strip; nothing where no answers are known yet, or the test images are not on this machine.
+    """Draw the strip; nothing where no answers are known nor to come, or the test images are not on this machine.
 
     Args:
-        runs: on the same data, of which the first `MAX_ROWS` with answers are shown; at least one.
+        runs: on the same data; one that waits or just begins has a line that is still empty.
         names: of each, for people.
     """
-    store, dataset = library.own, runs[0].recipe.dataset
+    store = library.own
     try:
-        images = resources.test_set(dataset, store)
+        images = resources.test_set(runs[0].recipe.dataset, store) if runs else None
     except DataError:  # The form says what is missing.
+        images = None
+    if images is None:
         return
     ids = tuple((run.id, run.status) for run in runs)
     found = _present(str(store.path), store.change_counter(), ids, images.fingerprint, library, runs, images)
     rows = [
         _row(run, name, answers, images)
         for run, name, answers in zip(runs, names, found, strict=True)
-        if answers is not None
+        if answers is not None or run.status in ACTIVE
     ]
     if not rows:
         return
-    key = f"answers-{dataset}"
-    held = st.session_state.get(key, {}).get("name") or ""
-    info, watched = DATASETS[dataset], examples.watched(images)
+    key, watched = f"answers-{images.name}", examples.watched(images)
+    held, name = st.session_state.get(key, {}).get("name") or "", images.fingerprint[:16]
     component("answer_strip", HTML, CSS)(
         key=key,
         data={
-            "name": images.fingerprint[:16],
+            "name": name,
             "held": held,
-            "picture": "" if held == images.fingerprint[:16] else _picture(images.fingerprint, images),
-            "images": [
-                {"number": image, "label": info.classes[label], "short": info.short[label]}
-                for image, label in zip(watched, images.test_labels[watched], strict=True)
-            ],
-            "rows": rows[:MAX_ROWS],
+            "picture": "" if held == name else _picture(images.fingerprint, images),
+            "classes": images.info.classes,
+            "short": images.info.short,
+            "images": watched,
+            "labels": images.test_labels[watched].tolist(),
+            "rows": rows,
         },
         on_name_change=lambda: None,
     )
 
 
-def _row(run: Run, name: str, answers: Answers, images: TestSet) -> dict[str, Any]:
-    info = images.info
-    right = sum(
-        int(label == images.test_labels[image]) for image, label in zip(answers.images, answers.classes, strict=True)
-    )
+def _row(run: Run, name: str, answers: Answers | None, images: TestSet) -> dict[str, Any]:
+    row = {"name": name, "color": ARCHITECTURES[run.recipe.model].color}
+    if answers is None:
+        return row | {"said": "no answer yet", "answers": []}
+    right = int((images.test_labels[list(answers.images)] == answers.classes).sum())
     when = "at the end" if run.status == Status.DONE else f"at step {answers.step:,}"
-    return {
-        "name": name,
-        "color": ARCHITECTURES[run.recipe.model].color,
-        "said": f"{when}: {right} of {len(answers.images)} right",
-        "answers": [{"label": info.classes[label], "short": info.short[label]} for label in answers.classes],
-    }
+    return row | {"said": f"{when}: {right} of {len(answers.images)} right", "answers": answers.classes}
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

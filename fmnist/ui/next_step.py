@@ -47,7 +47,7 @@ def show_mix_up(found: MixUp, sources: Sequence[str], key: str = "next-step") ->
     """
     info = found.item.info
     chosen: dict[str, str | Sequence[str]] = {key_of_items(info.id, sources): [found.item.key]}
-    for key, label in (("true", found.true), ("predicted", found.predicted)):
+    for name, label in (("true", found.true), ("predicted", found.predicted)):
         if label is not None:
-            chosen[key] = info.classes[label]
+            chosen[name] = info.classes[label]
     show("Confusion", found.sentence, chosen, key)

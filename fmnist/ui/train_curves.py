@@ -13,15 +13,15 @@ from fmnist.store.run import Run, Status
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import answer_strip, live_chart, weight_pictures
 
+MAX_ANSWERING = 4  # More models can't be told apart at a glance.
 MAX_CURVES = 12  # More lines in one picture can't be told apart.
 
 
 def show(library: Library, progress: TrainingProgress, runs: Sequence[Run]) -> None:
     """All of it, of some runs on the same data."""
     dataset = runs[0].recipe.dataset
-    firsts = progress.first_ones(dataset, answer_strip.MAX_ROWS)
-    if firsts:
-        answer_strip.show(library, firsts, [progress.shared_name(run) for run in firsts])
+    firsts = progress.first_ones(dataset, MAX_ANSWERING)
+    answer_strip.show(library, firsts, [progress.shared_name(run) for run in firsts])
     linear = {id for id, recipe in progress.recipes.items() if (recipe.model, recipe.dataset) == (LINEAR, dataset)}
     if not linear:
         _show_curves(library, progress, runs)

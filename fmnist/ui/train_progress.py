@@ -79,7 +79,7 @@ def show_heading(progress: TrainingProgress) -> None:
         text = f"**{progress.ended:,} of {progress.count():,} runs** · {' · '.join(counts)} · {when}"
         st.progress(progress.ended / progress.count(), text)
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Training now", anchor=False, width="content")
         runs = f"{progress.ended:,} of {progress.count():,} runs done · " if progress.count() > 1 else ""
         st.caption(f"{runs}{when}", width="content")

@@ -16,7 +16,6 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from fmnist.data import examples
-from fmnist.data.catalog import DATASETS
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.answers import Answers
@@ -246,20 +245,29 @@ def test_a_strip_of_test_images_shows_what_the_first_run_of_each_model_answers(s
         store.record(running, [], images_per_second=None, artifacts={"answers": told.to_bytes()})
         at = visit(TRAIN)
         shown = strip(at)
-        assert [image["number"] for image in shown["images"]] == watched
+        assert shown["images"] == watched and shown["labels"] == truth
         assert shown["picture"].startswith("data:image/png;base64,")
         first, second = shown["rows"]
         assert (first["name"], second["name"]) == ("Model 0", "Model 2")
-        names = DATASETS["sample"].classes
-        assert [answer["label"] for answer in second["answers"]] == [names[label] for label in classes]
+        assert second["answers"] == classes
         assert second["said"] == f"at step {step}: {right} of 12 right"
-    predicted = store.predicted_classes(done)[watched]
-    assert [answer["label"] for answer in first["answers"]] == [names[label] for label in predicted]
+    assert first["answers"] == store.predicted_classes(done)[watched].tolist()
     assert first["said"].startswith("at the end: ")
 
 
-def test_runs_of_earlier_versions_have_no_strip_before_they_are_done(store, small_sample, at_work):
+def test_the_strip_has_a_line_for_each_model_from_the_beginning(store, small_sample, at_work):
     running_run(store, Recipe("0", 0, "sample"), small_sample)
+    queued_run(store, Recipe("0", 1, "sample"), small_sample)
+    queued_run(store, Recipe("2", 0, "sample"), small_sample)
+    rows = strip(visit(TRAIN))["rows"]
+    assert [(row["name"], row["said"], row["answers"]) for row in rows] == [
+        ("Model 0", "no answer yet", []),
+        ("Model 2", "no answer yet", []),
+    ]
+
+
+def test_what_an_earlier_version_has_stopped_has_no_strip(store, small_sample):
+    ended_run(store, Recipe("0", 0, "sample"), small_sample, "cancelled")
     assert not [part for part in visit(TRAIN).get("bidi_component") if "answer_strip" in part.proto.component_name]
 
 
