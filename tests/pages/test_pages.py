@@ -232,7 +232,11 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
         assert any(dead in text for text in shown(visit(page), "markdown"))
         assert any("Without it, Model 2 reaches 90." in text for text in shown(visit(page), "markdown"))
     remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
-    assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover, Shirt"}
+    assert remarks == {
+        "",
+        "failed to learn (dead): it answers the same class for every image",
+        "never predicts Pullover, Shirt",
+    }
     assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
     at = visit(CONFUSION, runs=["Model 2, seed 0"])
     assert not at.exception
