@@ -214,6 +214,24 @@ def test_the_browser_goes_back_and_forward_between_what_was_chosen(trained, ann)
     ann.check()
 
 
+def test_back_undoes_a_preset_of_train_at_once(ann):
+    page = ann.open("Train?rate=0.05&seeds=2")
+    summary = page.get_by_test_id("stExpander").first.locator("summary")
+
+    def check(line: str, address: list[str]) -> None:
+        summary.get_by_text(f"SGD, learning rate {line}").wait_for()
+        wait_for(lambda: query(page) == address)
+
+    check("0.05, batches of 32, 3 epochs · Change", ["rate=0.05", "seeds=2"])
+    with ann.answered():
+        page.get_by_role("button", name="Five seeds").click()
+    check("0.1, batches of 32, 3 epochs · the published recipe · Change", ["seeds=5"])
+    with ann.answered():
+        page.go_back()
+    check("0.05, batches of 32, 3 epochs · Change", ["rate=0.05", "seeds=2"])
+    ann.check()
+
+
 def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, runs, small_data, ann):
     row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
     page = ann.open(confusion_of(trained))
@@ -459,14 +477,14 @@ def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -
     visitor.settled()
     for model in ARCHITECTURES.values():
         if models and model.name not in models:
-            page.get_by_role("button", name=model.name, exact=True).click()
+            page.get_by_role("button", name=model.full_name, exact=True).click()
             visitor.settled()
     page.get_by_text("Recipe", exact=True).click()
     field = page.get_by_label("Epochs")
     field.fill(str(epochs))
     field.press("Enter")
-    ending = "1 epoch." if epochs == 1 else f"{epochs} epochs."
-    page.get_by_text(f"Not the published recipe: SGD, lr 0.1, batch 32, {ending}").wait_for()
+    ending = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {ending} · Change").wait_for()
     visitor.settled()
 
 
