@@ -308,7 +308,7 @@ def record(folder: Path, small_data: files.Dataset) -> list[Message]:
             FileLock(folder / "fmnist.db.trainer.lock"),
             served(folder, folder, FMNIST_DATA=None) as server,
         ):
-            with Client(server.url, "Train") as client:
+            with Client(server.url, "Train", "runs=true") as client:
                 say(client, {"stop-3": PRESSED}, client.fragments["stop-3"])
                 assert store.run(3).stop
                 say(client, {"resume-2": PRESSED}, client.fragments["resume-2"])
