@@ -97,7 +97,7 @@ def show_images(images: TestSet) -> None:
     what = f"{len(images.test_images):,} images to be tested on"
     if isinstance(images, Dataset):
         what = f"{len(images.train_images):,} images to learn from and {len(images.test_images):,} to be tested on"
-    st.markdown(f"#### {what}: grey, 28 × 28 pixels, {per_class}.")
+    st.markdown(f"## {what}: grey, 28 × 28 pixels, {per_class}.")
     say_where_from(images.name, [])
     classes, first = images.info.classes, next(iter(splits))
     st.markdown(f"**The mean image of each class** ({first.lower()} set)")

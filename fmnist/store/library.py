@@ -134,14 +134,6 @@ class Library:
         """The runs in which something was found so far that can't be read: source, id, and what."""
         return [(source, id, what) for source, store in self.stores.items() for id, what in store.damaged().items()]
 
-    @property
-    def has_read(self) -> bool:
-        """Whether the finished runs have been read, as they are now: all that follows is a question of moments."""
-        with self._mutex:
-            self._forget_what_changed()
-            found = self._remembered.get(("finished", tuple(self.stores)))
-            return found is not None and found.done()
-
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns `RUN_COLUMNS`; `run` is the `Run` itself.
 
@@ -277,6 +269,20 @@ def default_groups(groups: list[Group]) -> list[Group]:
         if rival is None or group.rank > rival.rank:
             chosen[group.recipe.model] = group
     return list(chosen.values())
+
+
+def with_reference(groups: list[Group]) -> list[Group]:
+    """The same of groups of both sources: of each model the own group, and beside it the one of the reference runs."""
+    chosen = {
+        group.id for source in SOURCES for group in default_groups([one for one in groups if one.source == source])
+    }
+    return side_by_side([group for group in groups if group.id in chosen])
+
+
+def side_by_side(groups: Sequence[Group]) -> list[Group]:
+    """Groups with those of the same model beside each other, own ones first; models in the order in which they come."""
+    models = list(dict.fromkeys(group.recipe.model for group in groups))
+    return sorted(groups, key=lambda group: (models.index(group.recipe.model), group.source != "own"))
 
 
 def identity(groups: Sequence[Group]) -> tuple[tuple[str, str], ...]:
