@@ -29,16 +29,15 @@ class Label:
         """Name and note."""
         return self.name, self.note
 
-    @property
-    def good(self) -> bool:
-        """Whether both are lines that can be shown, and not too long: what a store holds that nobody tampered with."""
-        return self == Label(_line(self.name), _line(self.note)) and not self._fault
-
     @classmethod
     def from_store(cls, name: object, note: object) -> Label:
-        """What stands in a store that may have been damaged: what can't be shown counts as empty."""
-        found = cls(*(text if isinstance(text, str) else "" for text in (name, note)))
-        return found if found.good else NO_LABEL
+        """What stands in a store that may have been damaged: what `checked` would have refused or changed is empty."""
+        return cls(
+            *(
+                text if isinstance(text, str) and len(text) <= most and text == _line(text) else ""
+                for text, most in ((name, MAX_NAME), (note, MAX_NOTE))
+            )
+        )
 
     def checked(self) -> Label:
         """The label as it is stored: a line each, without what can't be seen.
@@ -47,16 +46,10 @@ class Label:
             LabelError: one of them is too long.
         """
         label = Label(_line(self.name), _line(self.note))
-        if label._fault:
-            raise LabelError(label._fault)
-        return label
-
-    @property
-    def _fault(self) -> str:
-        for what, text, most in (("name", self.name, MAX_NAME), ("note", self.note, MAX_NOTE)):
+        for what, text, most in (("name", label.name, MAX_NAME), ("note", label.note, MAX_NOTE)):
             if len(text) > most:
-                return f"A {what} has at most {most:,} characters: this one has {len(text):,}."
-        return ""
+                raise LabelError(f"A {what} has at most {most:,} characters: this one has {len(text):,}.")
+        return label
 
 
 NO_LABEL = Label()

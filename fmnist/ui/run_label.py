@@ -14,7 +14,7 @@ from fmnist.words import escape
 def offer(library: Library, chosen: list[Run]) -> None:
     """A button that opens a form for the run that is chosen."""
     one = len(chosen) == 1
-    if st.button("Name and note", icon=":material/edit:", disabled=not one, help=None if one else "Choose one row."):
+    if st.button("Name and note", icon=":material/edit:", disabled=not one, help="Choose one row of the table first."):
         write(library, chosen[0])
 
 
