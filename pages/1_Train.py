@@ -18,7 +18,7 @@ with page("Train", "How do they learn?" if settings.read_only() else "Train the 
     progress = train_progress.current(library)
     st.session_state["pace"] = train_progress.pace(progress)
     st.fragment(train_progress.watch, run_every=st.session_state["pace"])(library)
-    run_table.show_all(library)
+    st.fragment(run_table.show_all)(library)
     train_end.lead_on(library, progress)
     if not settings.read_only():
         launcher.start(library.own)  # So that it has loaded what it needs when somebody presses Train.

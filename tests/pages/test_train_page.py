@@ -11,7 +11,19 @@ import pytest
 from conftest import is_one_sentence
 from helpers import making
 from helpers.making import ended_run, finished_run, queued_run, running_run, three_models
-from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, choose_rows, labels, live_curves, says, texts, visit
+from helpers.ui import (
+    NOT_FASHION,
+    RESULT_PAGES,
+    TRAIN,
+    again,
+    choose_rows,
+    labels,
+    live_curves,
+    open_all_runs,
+    says,
+    texts,
+    visit,
+)
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
@@ -471,7 +483,7 @@ def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, start
 
 def test_deleting_asks_first_and_then_deletes(store, small_data):
     runs = three_models(store, small_data)
-    at = visit(TRAIN)
+    at = open_all_runs(visit(TRAIN))
     assert delete_button(at).disabled
     at = ask_to_delete(at, 0)  # The newest stands first.
     assert says(at, "Delete this run with curves and weights?")
