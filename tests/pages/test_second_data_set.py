@@ -75,7 +75,7 @@ def test_a_confusion_matrix_has_the_digits_on_its_axes(small_mnist, both, store,
     taken = store.logits(both[0].id).argmax(1)[small_data.test_labels == 7]
     wrong = taken[taken != 7][0]
     at = visit("pages/3_Confusion.py", **MNIST, **compared, true="7", predicted=str(wrong))
-    assert at.selectbox(key="true").options == list(DIGITS.classes)
+    assert at.selectbox(key="true").options == ["All classes", *DIGITS.classes]
     drawn = {key: json.loads(chart.spec) for key, chart in charts(at).items() if key.startswith("matrix-")}
     assert set(drawn) == {f"matrix-{run.address}" for run in both}
     assert all(matrix["layout"]["yaxis"]["ticktext"] == list(DIGITS.short) for matrix in drawn.values())
@@ -104,7 +104,8 @@ def test_prediction_is_in_the_words_of_the_data_set(small_mnist, both, small_dat
 def test_the_data_page_shows_every_data_set_and_offers_those_that_are_missing(small_mnist):
     at = visit("pages/5_Data.py", **MNIST)
     assert at.button_group(key="data").options == [info.title for info in DATASETS.values()]
-    assert at.selectbox(key="class").options == list(DIGITS.classes)
+    assert at.selectbox(key="class").options == ["All classes", *DIGITS.classes]
+    at = visit("pages/5_Data.py", **MNIST, part="Counts")
     axis = json.loads(charts(at)["counts"].spec)["layout"]["yaxis"]
     assert axis["type"] == "category"  # Else "7" would be a place on a scale.
     missing = visit("pages/5_Data.py", data="KMNIST")
