@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from fmnist.ui import plotly_ahead
 from fmnist.ui.page import page
 
 WHAT = (
@@ -19,10 +20,12 @@ PAGES = (
 
 with page("Dashboard", "Which model recognises clothes best?"):
     st.markdown(WHAT)
-    # Here, for the first visitor after a start shall not look at an empty page while pandas and Plotly are imported.
-    from fmnist.ui import best_model, live_chart
+    with plotly_ahead.loading():
+        # Here, for the first visitor after a start shall not look at an empty page while pandas is imported.
+        from fmnist.ui import best_model, live_chart
 
-    best_model.show()
+        library = best_model.read()
+    best_model.show(library)
     with st.container(horizontal=True, gap="medium"):
         for path, icon, name, what in PAGES:
             st.page_link(path, label=name, icon=icon, help=what, width="content")

@@ -37,8 +37,7 @@ def show(library: Library) -> None:
         missing = error
     compared = Comparison(library, groups, labels)
     verdict, *details = compared.conclusion
-    with st.container(key="verdict"):
-        st.markdown(verdict)
+    st.markdown(f"## {verdict}")
     if details:
         st.markdown(" ".join(details))
     swept = sweep.is_sweep(every)

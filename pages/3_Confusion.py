@@ -37,7 +37,7 @@ def show(library: Library) -> None:
     shown = answers_of(library, items, images)
     if not shown:
         return
-    answer.markdown(f"#### {summary(shown)}")
+    answer.markdown(f"## {summary(shown)}")
     with answer:
         say_where_from(dataset, [answers.item.group for answers in shown])
     if st.query_params.get("pattern") in ("suspects", SUSPECTS):  # In addresses of earlier versions.

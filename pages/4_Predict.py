@@ -32,7 +32,7 @@ def show(library: Library) -> None:
         picture, truth = SOURCES[how](library, dataset, groups, right)
     with right:
         if picture is None:
-            st.markdown("#### The models' answers appear here.")
+            st.markdown("## The models' answers appear here.")
             predict_answers.lead_on(dataset, groups, [], None)
         else:
             predict_answers.show(library, dataset, groups, picture, truth)

@@ -92,8 +92,7 @@ def show_images(library: Library, images: TestSet) -> None:
     if isinstance(images, Dataset):
         splits = {"Training": (images.train_images, images.train_labels)} | splits
     first, classes = next(iter(splits)), images.info.classes
-    with st.container(key="verdict"):
-        st.markdown(describe(images))
+    st.markdown(f"## {describe(images)}")
     st.caption(images.info.about)
     say_where_from(images.name, [])
     names = ["Examples", *(["Peculiarities"] if known_of(images.name) else []), "Average pictures", "Counts"]

@@ -95,7 +95,7 @@ def _say_slower(ranked: pd.DataFrame) -> list[str]:
         return []
     return [
         f"It takes {ratio:,.{1 if ratio < 10 else 0}f} times as long to train as {quickest['name']} "
-        f"({long} s to {short} s)."
+        f"({long} s instead of {short} s)."
     ]
 
 

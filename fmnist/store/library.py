@@ -132,14 +132,6 @@ class Library:
         """The runs in which something was found so far that can't be read: source, id, and what."""
         return [(source, id, what) for source, store in self.stores.items() for id, what in store.damaged().items()]
 
-    @property
-    def has_read(self) -> bool:
-        """Whether the finished runs have been read, as they are now: all that follows is a question of moments."""
-        with self._mutex:
-            self._forget_what_changed()
-            found = self._remembered.get(("finished", tuple(self.stores)))
-            return found is not None and found.done()
-
     def finished(self, *sources: str) -> pd.DataFrame:
         """Finished runs, a row each, with the columns `RUN_COLUMNS`; `run` is the `Run` itself.
 

@@ -9,9 +9,9 @@ from fmnist import settings
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.store.library import default_groups
+from fmnist.store.library import Library, default_groups
 from fmnist.ui import resources
-from fmnist.ui.chart_display import awaited, draw
+from fmnist.ui.chart_display import draw
 from fmnist.ui.class_pictures import class_pictures
 from fmnist.ui.model_cards import model_cards
 from fmnist.ui.scope import choose_scope, say_where_from
@@ -20,11 +20,15 @@ from fmnist.words import escape, listed
 HEIGHT = 270  # Of the chart, in pixels.
 
 
-def show() -> None:
-    """The answer in a sentence, the classes and the models at a glance, and the chart that the answer is read from."""
+def read() -> Library:
+    """The results, read: what takes longest for the first visitor, and with thousands of runs."""
     library = resources.open_library()
-    with awaited(library):
-        library.sources()
+    library.sources()
+    return library
+
+
+def show(library: Library) -> None:
+    """The answer in a sentence, the classes and the models at a glance, and the chart that the answer is read from."""
     dataset, sources = choose_scope(library)
     groups = default_groups(library.groups(dataset, *sources))
     compared = Comparison(library, groups) if groups else None

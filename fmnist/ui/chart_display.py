@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
-from fmnist.compare import charts
 from fmnist.compare.comparison import Picture
-from fmnist.store.library import Library
 
 PICTURE_FORMATS = {"png": "PNG", "svg": "SVG"}
 
@@ -33,25 +29,6 @@ def picture_config(name: str) -> dict[str, Any]:
 def draw(picture: Picture, key: str, *, height: int | None = None) -> None:
     """A chart with its text alternative, as high as the figure says, or as many pixels as are given here."""
     st.plotly_chart(picture.figure, key=key, height=height or "content", config=chart_config(key), alt=picture.alt)
-
-
-@contextmanager
-def awaited(library: Library) -> Iterator[None]:
-    """Around what works out the first chart: the browser loads what draws it meanwhile.
-
-    Reading thousands of runs takes as long as loading Plotly into a browser, and neither has to wait for the other. A
-    browser begins when it is told of a chart, so it is told of an empty one. Once the runs have been read, there is
-    nothing to wait for, and nothing is announced.
-    """
-    if library.has_read:
-        yield
-        return
-    place = st.empty()
-    place.plotly_chart(charts.blank(10), key="awaited")
-    try:
-        yield
-    finally:
-        place.empty()
 
 
 def choose_picture_format() -> None:

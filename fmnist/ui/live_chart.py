@@ -36,7 +36,7 @@ HTML = """
     <label>Smoothing <input type="range" min="0" max="0.95" step="0.05" value="0"></label>
   </div>
   <p role="alert" hidden></p>
-  <div class="panels"><div class="accuracy" role="img"></div><div class="loss" role="img"></div></div>
+  <div class="panels"><div class="accuracy" role="figure"></div><div class="loss" role="figure"></div></div>
 </div>
 """
 

@@ -159,7 +159,7 @@ def _show_answers(
             answers.append(Answer(group, seeds, seconds, _choose_run(group)))
             with above:
                 _show_answer(answers[-1])
-    said.markdown(f"#### {verdict(answers, truth)}")
+    said.markdown(f"## {verdict(answers, truth)}")
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
         st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
     say_how_good(library, dataset, [answer.answering for answer in answers])

@@ -61,8 +61,10 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
     reference = next((group for group in groups if group.source == "reference"), None)
     if reference:
         run = reference.runs[0]
+        alone = all(group.source == "reference" for group in groups)
+        come = ": these results come with the project," if alone else " come with the project:"
         st.caption(
-            f":material/bookmark: **Reference runs** come with the project: trained with {reference.recipe.describe()} "
+            f":material/bookmark: **Reference runs**{come} trained with {reference.recipe.describe()} "
             f"on {escape(run.machine or '?')} (PyTorch {escape(run.versions.get('torch', '?'))})."
         )
 

@@ -67,7 +67,7 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
         st.caption("Nothing is trained yet on this machine. The curves appear here.")
         return
     running, queued = progress.running(MAX_ROWS), progress.count(Status.QUEUED)
-    st.subheader("Training now" if progress.active else "Last training", anchor=False)
+    st.header("Training now" if progress.active else "Last training", anchor=False)
     if progress.active and not alive and not running:
         say_no_trainer(library)
     if progress.count() > MAX_CURVES:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+import streamlit as st
 from helpers.making import finished_run, three_models
-from helpers.ui import HOME, SAMPLE, shown, visit
+from helpers.ui import HOME, SAMPLE, charts, shown, visit
 from streamlit.testing.v1 import AppTest
 
 from fmnist.data import files
@@ -16,6 +17,7 @@ from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.models.source import Source
 from fmnist.recipe import Recipe
+from fmnist.ui import plotly_ahead
 
 pytestmark = pytest.mark.usefixtures("bare_pages")
 SHIPPED = files.SHIPPED  # Before a test puts another place there.
@@ -48,6 +50,27 @@ def test_it_says_what_it_is_before_it_names_a_model(store, small_data):
     assert "as long to train as Model 0 (" in verdict  # Its full name is needed once.
 
 
+def test_the_first_visitors_browser_loads_plotly_while_the_server_imports(store, small_data, monkeypatch):
+    three_models(store, small_data)
+    announced = []
+    monkeypatch.setattr(plotly_ahead, "has_imported", lambda: False)
+    monkeypatch.setattr(st.delta_generator.DeltaGenerator, "plotly_chart", noted(announced), raising=True)
+    at = visit(HOME)
+    assert announced == ["awaited"]
+    assert "awaited" not in charts(at) and "accuracy-against-time" in charts(at)
+
+
+def noted(announced: list[str]) -> Callable[..., object]:
+    """Streamlit's way to draw a chart in a chosen place, which notes the key of each."""
+    draw = st.delta_generator.DeltaGenerator.plotly_chart
+
+    def chart(place: object, figure: object, *, key: str, **options: object) -> object:
+        announced.append(key)
+        return draw(place, figure, key=key, **options)
+
+    return chart
+
+
 def test_another_recipe_is_named_with_its_model(store, small_data):
     finished_run(store, Recipe("0"), small_data, accuracy=0.7)
     finished_run(store, Recipe("1", epochs=5), small_data, accuracy=0.8)
@@ -65,10 +88,19 @@ def test_the_cards_say_what_each_model_is_and_how_it_did(store, small_data):
     found = cards(visit(HOME))
     assert [name in card for name, card in zip(NAMES, found, strict=True)] == [True] * 3
     assert "91.0%" in found[2] and "(2 runs: 90.0 to 92.0%)" in found[2]
-    assert re.search(r"Parameters\s+7,850", found[0]) and re.search(r"Training time\s+1.5 s", found[0])
+    assert re.search(r"Parameters\s+7,850", found[0]) and re.search(r"Training time\s+1.50 s", found[0])
     assert ["Highest accuracy" in card for card in found] == [False, False, True]
     assert all(ARCHITECTURES[id].gist in card for id, card in zip("012", found, strict=True))
     assert all("1 × 28 × 28" in card for card in found) and "MaxPool2d" in found[2]
+
+
+def test_a_card_says_that_runs_never_answer_some_class(store, small_data):
+    for seed, never in ((0, ()), (1, (5,)), (2, (5, 7))):
+        finished_run(store, Recipe("1", seed), small_data, accuracy=0.7, never=never)
+    finished_run(store, Recipe("0"), small_data, accuracy=0.7)
+    found = cards(visit(HOME))
+    assert "2 of 3 never answer some class." in found[1]
+    assert "never" not in found[0]
 
 
 def test_a_time_of_other_conditions_is_marked_on_its_card(store, small_data):
@@ -121,7 +153,7 @@ def test_custom_models_have_a_line_each_below_the_cards(many_custom, store, smal
     at = visit(HOME)
     lines = [re.sub(r"<[^>]+>", "", line) for line in re.findall(r"(?s)<li style.*?</li>", " ".join(html(at)))]
     assert [line.partition(":")[0] for line in lines] == many_custom[:-6:-1]  # The best five.
-    assert lines[0] == "Mine 6: 80.0% · Parameters 7,850 · Training time 2.0 s · Flatten, Mine(10)"
+    assert lines[0] == "Mine 6: 80.0% · Parameters 7,850 · Training time 2.00 s · Flatten, Mine(10)"
     assert "2 more custom models" in " ".join(html(at))
     assert len(cards(at)) == 3
 

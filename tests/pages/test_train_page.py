@@ -198,7 +198,7 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     assert drawn["name"] == "Model 0, seed 0"
     assert len(drawn["train"]["step"]) == making.STEPS_PER_EPOCH
     assert drawn["test"]["accuracy"] == [0.5]
-    assert texts(at, "subheader") == ["Training now"]
+    assert texts(at, "header") == ["Training now"]
 
 
 def test_it_is_said_that_not_all_points_of_a_long_line_are_drawn(store, small_sample):

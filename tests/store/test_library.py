@@ -187,14 +187,3 @@ def test_what_is_predicted_is_not_read_off_rounded_logits(library):
     mean = confusion.mean_probabilities(library, item, np.array([0]))[0]
     [bars] = charts.probabilities(mean, int(found.answer[0]), "1", tuple("abcdefghij")).data
     assert [color == ARCHITECTURES["1"].color for color in bars.marker.color] == [label == 7 for label in range(10)]
-
-
-def test_it_is_known_whether_the_finished_runs_have_been_read(library):
-    assert not library.has_read
-    assert library.sources() == {"fashion-mnist": ["reference"]}
-    assert library.has_read
-    done(library.own, Recipe("1"))
-    assert not library.has_read
-    assert library.sources() == {"fashion-mnist": ["own", "reference"]}
-    library.own.enqueue([(Recipe("2"), "key")], Path("/"))  # Waits: no finished run is another.
-    assert library.has_read
