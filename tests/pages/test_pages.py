@@ -231,7 +231,11 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
         dead = "1 of the runs is dead, giving one class for every image; without it Model 2 reaches 90."
         assert any(dead in text for text in shown(visit(page), "markdown"))
     remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
-    assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover, Shirt"}
+    assert remarks == {
+        "",
+        "failed to learn: it gives every image the same class (dead)",
+        "never predicts Pullover, Shirt",
+    }
     assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
     at = visit(CONFUSION, runs=["Model 2, seed 0"])
     assert not at.exception
@@ -310,7 +314,7 @@ def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
     predictions = np.argmax(store.logits(runs[0].id), axis=1)
     count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
     assert count > 1
-    assert says(at, f"**Sneaker** taken for **Sandal**, {count} images")
+    assert says(at, f"**Sneaker** mistaken for **Sandal**, {count} images")
     captions = tiles(at)
     assert len(captions) == count
     assert all("✗ Model 0: Sandal" in caption for caption in captions)
