@@ -71,8 +71,8 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tu
     with left:
         st.caption(
             "Click a cell to see its images. Rows: the true class; columns: the predicted class. "
-            f"{'Lighter' if is_dark() else 'Darker'} means a larger share of the {of} class, on the same scale in every "
-            "matrix. All seeds of a model are counted together."
+            f"{'Lighter' if is_dark() else 'Darker'} means a larger share of the {of} class, on the same scale in "
+            "every matrix. All seeds of a model are counted together."
         )
     with right:
         one, two, *three = st.columns(2 if alone else 3)

@@ -24,8 +24,8 @@ def show_suspects(library: Library, groups: list[Group], images: TestSet) -> Non
     )
     st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
     st.caption(
-        f"All {len(runs)} runs of {escape(listed(group.title for group in groups))}, except those that failed to learn, "
-        f"give the same answer with a probability of at least {confusion.SURE:.0%}, and it is not the label. "
+        f"All {len(runs)} runs of {escape(listed(group.title for group in groups))}, except those that failed to "
+        f"learn, give the same answer with a probability of at least {confusion.SURE:.0%}, and it is not the label. "
         "Models can be wrong together: look at the image before you believe them."
     )
     if table.empty:
