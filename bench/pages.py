@@ -42,7 +42,7 @@ COPIED = {"history": "split, step, epoch, seconds, loss, accuracy", "artifacts":
 PAGES = {
     "Compare": ("How do they compare?", {"chart": 1}),
     "Confusion": ("What do the models mix up?", {"chart": 1, "image": 1}),
-    "Predict": ("What do they make of it?", {"canvas": 1}),
+    "Predict": ("Try it: what do the models see?", {"canvas": 1}),
     "Data": ("What do they learn from?", {"image": 46}),
     "": (HOME, {"chart": 1}),
     "Train": ("Train the models", {"curves": 2}),

@@ -113,6 +113,7 @@ def visit(browser: Browser, dashboard: Server, strokes: int, query: str) -> list
         page = context.new_page()
         page.goto(f"{dashboard.url}/Predict?{query}")
         page.locator(".pad canvas").wait_for()
+        page.get_by_role("button", name="Brush", exact=True).click()
         ready(page)
         times = []
         for number in range(WARM_UP + strokes):

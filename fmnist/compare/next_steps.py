@@ -130,9 +130,8 @@ def after_training(runs: Sequence[Run]) -> str:
         runs: finished ones of one data set, at least one.
     """
     best = max(runs, key=lambda run: run.finished_result.test_accuracy)
-    accuracy = f"{best.finished_result.test_accuracy:.1%}"
     if len(runs) == 1:
-        return f"{best.name} has {accuracy} right: see what that says."
+        return f"See how {best.name} does, class by class, and what it costs."
     models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})
     what = f"these {len(runs):,} runs" if len(models) == 1 else listed(models)
-    return f"{best.name} came out best, with {accuracy} right: compare {what}."
+    return f"{best.name} came out best: compare {what}."

@@ -269,6 +269,20 @@ def default_groups(groups: list[Group]) -> list[Group]:
     return list(chosen.values())
 
 
+def with_reference(groups: list[Group]) -> list[Group]:
+    """The same of groups of both sources: of each model the own group, and beside it the one of the reference runs."""
+    chosen = {
+        group.id for source in SOURCES for group in default_groups([one for one in groups if one.source == source])
+    }
+    return side_by_side([group for group in groups if group.id in chosen])
+
+
+def side_by_side(groups: Sequence[Group]) -> list[Group]:
+    """Groups with those of the same model beside each other, own ones first; models in the order in which they come."""
+    models = list(dict.fromkeys(group.recipe.model for group in groups))
+    return sorted(groups, key=lambda group: (models.index(group.recipe.model), group.source != "own"))
+
+
 def identity(groups: Sequence[Group]) -> tuple[tuple[str, str], ...]:
     """What tells groups from others, to `Library.remember` what is made of them."""
     return tuple((group.id, group.title) for group in groups)

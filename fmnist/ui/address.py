@@ -44,9 +44,16 @@ def settle_one(key: str, known: Known, default: str | None, kept: str | None = N
     _write(key, chosen, [] if chosen is None or chosen == default else [known[chosen][0]])
 
 
-def settle_some(key: str, known: Known, default: Sequence[str], most: int) -> None:
-    """The same for a widget with which up to so many are chosen; that none is may stand in the address, too."""
+def settle_some(key: str, known: Known, default: Sequence[str], most: int, *, former: str = "") -> None:
+    """The same for a widget with which up to so many are chosen; that none is may stand in the address, too.
+
+    Args:
+        former: the key under which addresses of earlier versions have it, where that is another.
+    """
     asked = st.session_state[key] if _was_chosen(key) else _asked(key, known)
+    if asked is None and former and former not in _visit().before:  # Else it is what another choice has left there.
+        asked = _asked(former, known)
+        st.query_params.pop(former, None)
     chosen = [id for id in asked or () if id in known][:most]
     if not chosen and asked != []:
         chosen = list(default)

@@ -6,11 +6,12 @@ on touch screens, can't be used by keyboard, and does not shrink in a narrow col
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cache
 
 import streamlit as st
 
-from fmnist.predict import drawing
+from fmnist.predict import drawing, outlines
 from fmnist.predict.drawing import DrawingError, Stroke
 from fmnist.ui.component import component
 from fmnist.words import escape
@@ -38,10 +39,10 @@ def _shade(level: int) -> str:
 
 
 FILLED = 'fill="currentColor" fill-opacity="0.35"'
-# Group, its first choice, and its buttons: value, icon, what it is called and does.
+# The buttons of each group: value, icon, what it is called and does. The first tool is one that fills.
 TOOLS = {
-    "brush": (_icon('<path d="M3 17c3 0 4-1 4-3l8-10 2 2-10 8"/>'), "Brush"),
     "outline": (_icon(f'<path d="M4 12C1 5 8 1 13 4s5 10 0 12-4-3-9-4z" {FILLED}/>'), "Lasso: fills what you circle"),
+    "brush": (_icon('<path d="M3 17c3 0 4-1 4-3l8-10 2 2-10 8"/>'), "Brush"),
     "polygon": (_icon(f'<path d="M10 2l7 6-3 9H6L3 8z" {FILLED}/>'), "Polygon: a tap sets a corner"),
     "box": (_icon(f'<path d="M3 5h14v10H3z" {FILLED}/>'), "Box"),
     "circle": (_icon(f'<ellipse cx="10" cy="10" rx="7.5" ry="6" {FILLED}/>'), "Circle"),
@@ -66,13 +67,15 @@ CSS = """
   width: 100%; aspect-ratio: 1; display: block; background: #fff; touch-action: none; cursor: crosshair;
   border: 1px solid var(--st-border-color); border-radius: 8px; box-sizing: border-box; -webkit-touch-callout: none;
 }
-.pad .controls { display: flex; flex-wrap: wrap; gap: 6px 10px; margin-bottom: 8px; }
+.pad .controls { display: flex; flex-wrap: wrap; gap: 6px 8px; margin-bottom: 8px; }
 .pad [role="group"] { display: inline-flex; }
 .pad button {
-  color: inherit; background: transparent; padding: 0; cursor: pointer; width: 40px; height: 36px;
+  color: inherit; background: transparent; padding: 0; cursor: pointer; width: 32px; height: 36px;
   touch-action: manipulation;
   display: grid; place-items: center; border: 1px solid var(--st-border-color); border-right-width: 0;
 }
+.pad [aria-label="Tool"] { flex: 1 0 100%; }
+.pad [aria-label="Tool"] button { width: auto; flex: 1; height: 48px; font: 0.78rem/1.2 inherit; }
 .pad svg { width: 20px; height: 20px; pointer-events: none; }
 .pad button:first-child { border-radius: 8px 0 0 8px; }
 .pad button:last-child { border-radius: 0 8px 8px 0; border-right-width: 1px; }
@@ -84,34 +87,42 @@ CSS = """
 """
 
 
-def strokes(trace: str = "") -> list[Stroke]:
+def strokes(trace: str = "", fill: bool = False) -> list[Stroke]:
     """Show the pad; what is drawn on it. It is still there after a visit to another page, and after a reload.
 
     What a browser sends that is no drawing is left out, and said in a sentence.
 
     Args:
         trace: the address of a picture that shows through, to be drawn over.
+        fill: show outlines filled.
     """
     kept = st.session_state.setdefault("drawing", [])
+    known: list[Stroke] | None
+    try:
+        known = drawing.read(st.session_state.get("pad", {}).get("strokes", kept))  # Already what is being sent.
+    except DrawingError as error:
+        st.error(escape(str(error)), icon=":material/draw:")
+        known = None
+    fillings = outlines.fillings(known) if fill and known else {}
     sent = component("drawing_pad", _html(), CSS, isolated=True)(
         key="pad",
-        data={"strokes": kept, "trace": trace},
+        data={
+            "strokes": kept,
+            "trace": trace,
+            "fillings": [{"before": place, **asdict(filling)} for place, filling in fillings.items()],
+        },
         default={"strokes": kept},
         on_strokes_change=lambda: None,
     ).strokes
-    try:
-        found = drawing.read(sent)
-    except DrawingError as error:
-        st.error(escape(str(error)), icon=":material/draw:")
-        return []
-    st.session_state["drawing"] = sent
-    return found
+    if known is not None:
+        st.session_state["drawing"] = sent
+    return known or []
 
 
 @cache
 def _html() -> str:
     groups = (
-        ("Tool", "tool", TOOLS, "brush"),
+        ("Tool", "tool", TOOLS, next(iter(TOOLS))),
         ("Width of the brush", "width", WIDTHS, 24),
         ("Shade", "shade", SHADES, 34),
         ("Change", "do", ACTIONS, None),
@@ -133,5 +144,5 @@ def _button(choose: str, value: object, icon: str, name: str, first: object) -> 
     pressed = "" if first is None else f' aria-pressed="{str(value == first).lower()}"'
     return (
         f'<button type="button" data-group="{choose}" data-value="{value}" title="{name}" aria-label="{name}"{pressed}>'
-        f"{icon}</button>"
+        f"{icon}{name.partition(':')[0] if choose == 'tool' else ''}</button>"
     )

@@ -13,6 +13,7 @@ from fmnist.compare.cost_charts import COSTS, ELSEWHERE
 from fmnist.models.registry import ARCHITECTURES, Architecture
 from fmnist.store.library import Group
 from fmnist.ui import layer_diagram
+from fmnist.words import digits
 
 MAX_LINES = 5  # Of custom models; all of them stand in the table.
 CSS = f"""
@@ -79,7 +80,7 @@ def _card(architecture: Architecture, row: pd.Series | None, group: Group | None
         figures = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _figures(row).items())
         said = (
             f'<p class="accuracy"><b>{row["accuracy_mean"]:.1%}</b>{badge}</p>'
-            f"<p>{html.escape(_runs(row, group))}</p><dl>{figures}</dl>"
+            f"<p>{html.escape(_runs(row, group))}{_silent(group)}</p><dl>{figures}</dl>"
         )
     return (
         f'<article style="--model: {architecture.color}"><h2><span class="mark {architecture.symbol}" '
@@ -91,10 +92,9 @@ def _card(architecture: Architecture, row: pd.Series | None, group: Group | None
 def _figures(row: pd.Series) -> dict[str, str]:
     """What a model costs, by what it is called."""
     elsewhere = "" if row["comparable"] else f" ({ELSEWHERE})"
-    parameters, seconds = COSTS["parameters"], COSTS["train_seconds"]
     return {
-        "Parameters": parameters.say(row["parameters"]),
-        "Training time": seconds.say(row["train_seconds"]) + elsewhere,
+        "Parameters": COSTS["parameters"].say(row["parameters"]),
+        "Training time": f"{digits(row['train_seconds'])} s{elsewhere}",  # As in the sentence above.
     }
 
 
@@ -106,6 +106,12 @@ def _runs(row: pd.Series, group: Group) -> str:
         runs = f"{count} runs: {100 * row['accuracy_min']:.1f} to {row['accuracy_max']:.1%}"
     recipe = "" if group.recipe.published else f", with {group.recipe.describe()}"
     return f"of test images right ({runs}){recipe}"
+
+
+def _silent(group: Group) -> str:
+    """That runs never answer some class, which costs some ten points for each: why a larger model can do worse."""
+    silent = sum(bool(run.result and run.result.never_predicted) for run in group.runs)
+    return f". <b>{silent} of {len(group.runs)} never answer some class.</b>" if silent else ""
 
 
 def _lines(rows: Mapping[str, pd.Series], best: str | None) -> str:

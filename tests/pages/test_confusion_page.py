@@ -88,7 +88,7 @@ def test_seeds_are_summed_and_a_dead_one_is_named(store, small_data, fashion):
     said = np.array([np.argmax(store.logits(id), axis=1) for id in (1, 2, 3)])
     right = np.mean(said == small_data.test_labels)
     assert says(at, f"**Model 0, all seeds** · {right:.2%} right, on average over 3 seeds")
-    assert says(at, "seed 2 failed to learn: it gives every image the same class (dead)")
+    assert says(at, "seed 2 failed to learn (dead): it answers the same class for every image")
     bags = small_data.test_labels == CLOTHES.classes.index("Bag")
     times = np.count_nonzero(said[:, bags] == 0)
     assert says(

@@ -88,10 +88,19 @@ def test_the_cards_say_what_each_model_is_and_how_it_did(store, small_data):
     found = cards(visit(HOME))
     assert [name in card for name, card in zip(NAMES, found, strict=True)] == [True] * 3
     assert "91.0%" in found[2] and "(2 runs: 90.0 to 92.0%)" in found[2]
-    assert re.search(r"Parameters\s+7,850", found[0]) and re.search(r"Training time\s+1.5 s", found[0])
+    assert re.search(r"Parameters\s+7,850", found[0]) and re.search(r"Training time\s+1.50 s", found[0])
     assert ["Highest accuracy" in card for card in found] == [False, False, True]
     assert all(ARCHITECTURES[id].gist in card for id, card in zip("012", found, strict=True))
     assert all("1 × 28 × 28" in card for card in found) and "MaxPool2d" in found[2]
+
+
+def test_a_card_says_that_runs_never_answer_some_class(store, small_data):
+    for seed, never in ((0, ()), (1, (5,)), (2, (5, 7))):
+        finished_run(store, Recipe("1", seed), small_data, accuracy=0.7, never=never)
+    finished_run(store, Recipe("0"), small_data, accuracy=0.7)
+    found = cards(visit(HOME))
+    assert "2 of 3 never answer some class." in found[1]
+    assert "never" not in found[0]
 
 
 def test_a_time_of_other_conditions_is_marked_on_its_card(store, small_data):
@@ -144,7 +153,7 @@ def test_custom_models_have_a_line_each_below_the_cards(many_custom, store, smal
     at = visit(HOME)
     lines = [re.sub(r"<[^>]+>", "", line) for line in re.findall(r"(?s)<li style.*?</li>", " ".join(html(at)))]
     assert [line.partition(":")[0] for line in lines] == many_custom[:-6:-1]  # The best five.
-    assert lines[0] == "Mine 6: 80.0% · Parameters 7,850 · Training time 2.0 s · Flatten, Mine(10)"
+    assert lines[0] == "Mine 6: 80.0% · Parameters 7,850 · Training time 2.00 s · Flatten, Mine(10)"
     assert "2 more custom models" in " ".join(html(at))
     assert len(cards(at)) == 3
 

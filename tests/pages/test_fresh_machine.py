@@ -32,7 +32,7 @@ def pictures(at: AppTest) -> str:
 
 def test_the_first_page_and_compare_are_complete():
     assert "accuracy-against-time" in charts(visit(HOME))
-    at = visit(COMPARE, tab="How sure?")
+    at = visit(COMPARE, tab="Differences")
     assert says(at, "On the same 100 images")
     assert says(visit(COMPARE, tab="Classes"), "is the hardest class") and not labels_of_downloads(at)
 

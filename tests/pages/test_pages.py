@@ -228,12 +228,13 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
     finished_run(store, Recipe("2", 1), small_data, accuracy=0.9)
     finished_run(store, Recipe("1"), small_data, never=(2, 6))
     for page in (HOME, COMPARE):
-        dead = "1 of the runs is dead, giving one class for every image; without it Model 2 reaches 90."
+        dead = "1 of 3 runs failed to learn (dead: it answers the same class for every image)"
         assert any(dead in text for text in shown(visit(page), "markdown"))
+        assert any("Without it, Model 2 reaches 90." in text for text in shown(visit(page), "markdown"))
     remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
     assert remarks == {
         "",
-        "failed to learn: it gives every image the same class (dead)",
+        "failed to learn (dead): it answers the same class for every image",
         "never predicts Pullover, Shirt",
     }
     assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
@@ -383,7 +384,7 @@ def test_chosen_rows_of_train_are_exported(store, small_data, started):
     ended_run(store, Recipe("1"), small_data, "failed", "No luck.")
     at = visit(TRAIN)
     choose_rows(at, 0, 1)
-    assert "Make the files of 1 run" in labels(at)  # Of the finished one.
+    assert "Download 1 run" in labels(at)  # Of the finished one.
 
 
 def test_an_export_that_fails_is_said_in_a_sentence(store, small_data, small_sample, fashion):

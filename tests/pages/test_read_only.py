@@ -224,7 +224,7 @@ def test_no_page_has_a_link_or_a_button_that_leads_nowhere(page, looking, monkey
     assert not any(word in label for label in labels(at) for word in ("Train", "Download", "Delete", "Time", "Stop"))
     links = [link.proto.label for link in at.get("page_link")]
     assert not [label for label in links if label.startswith("Train ")]
-    for tab in ("How sure?", "Time and size", "What went wrong") if page == PAGES[2] else ():
+    for tab in ("Differences", "Time and size", "What went wrong") if page == PAGES[2] else ():
         at.session_state["tab"] = tab
         again(at)
         assert [link.proto.page for link in at.get("page_link")] == ["Confusion"], (
