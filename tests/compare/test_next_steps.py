@@ -49,7 +49,7 @@ def test_else_the_worst_mix_up_of_the_most_accurate_is_named(library, store, sma
     }
     assert errors[found.true, found.predicted] == max(errors.values())
     true, label = CLOTHES.classes[found.true], CLOTHES.classes[found.predicted]
-    assert found.sentence == f"Model 1 most often takes {true} for {label}: see which images."
+    assert found.sentence == f"Model 1 most often mistakes {true} for {label}: see which images."
 
 
 def test_nothing_is_said_where_nothing_was_found(library, store, small_data):

@@ -210,7 +210,7 @@ def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fas
     finished_run(store, Recipe("0", epochs=5), small_data, accuracy=0.9)
     finished_run(store, Recipe("2", 0), small_data, accuracy=0.9)
     home = visit(HOME).dataframe[0].value.set_index("model")
-    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 seeds)"
+    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 runs)"
     assert home.loc["0", "accuracy"] == pytest.approx(75)
 
     at = visit(COMPARE, tab="Table")
@@ -315,7 +315,7 @@ def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
     predictions = np.argmax(store.logits(runs[0].id), axis=1)
     count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
     assert count > 1
-    assert says(at, f"**Sneaker** taken for **Sandal**, {count} images")
+    assert says(at, f"**Sneaker** mistaken for **Sandal**, {count} images")
     captions = tiles(at)
     assert len(captions) == count
     assert all("✗ Model 0: Sandal" in caption for caption in captions)

@@ -33,7 +33,7 @@ def test_compare_leads_to_what_a_model_says_instead_of_a_class(store, small_data
     at = visit(COMPARE)
     assert next_step(at)[0] == "Model 1 never answers Sandal: see what it says instead."
     at = follow(at)
-    [said] = [text for text in shown(at, "markdown") if "Model 1, seed 0: **Sandal** taken for" in text]
+    [said] = [text for text in shown(at, "markdown") if "Model 1, seed 0: **Sandal** mistaken for" in text]
     assert len(tiles(at)) > 0 and said
 
 
