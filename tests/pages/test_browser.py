@@ -346,8 +346,10 @@ def tab_to(page: Page, label: str) -> None:
 def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page = ann.open(f"Predict?{SAMPLE}")
     page.get_by_text("The models' answers appear here.").wait_for()
-    pad = page.locator(".pad canvas")
-    press(page, "Brush")
+    pad = page.locator("canvas.upper-canvas")
+    pad.wait_for()
+    with ann.answered():
+        press(page, "Brush")
     pad.scroll_into_view_if_needed()
     wait_until_it_rests(pad)
     box = pad.bounding_box()
