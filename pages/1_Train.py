@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmnist import settings
 from fmnist.training import launcher
-from fmnist.ui import live_chart, resources, run_table, train_form, train_progress, train_start
+from fmnist.ui import live_chart, resources, run_table, train_end, train_form, train_progress, train_start
 from fmnist.ui.page import page
 
 with page("Train", "How do the models learn?" if settings.read_only() else "Train the models"):
@@ -18,7 +18,7 @@ with page("Train", "How do the models learn?" if settings.read_only() else "Trai
     progress = train_progress.current(library)
     st.session_state["pace"] = train_progress.pace(progress)
     st.fragment(train_progress.watch, run_every=st.session_state["pace"])(library)
-    run_table.show_all(library)
-    train_progress.lead_on(library, progress)
+    st.fragment(run_table.show_all)(library)
+    train_end.lead_on(library, progress)
     if not settings.read_only():
         launcher.start(library.own)  # So that it has loaded what it needs when somebody presses Train.

@@ -79,11 +79,14 @@ def _plotly_path() -> str:
     return runtime.get_instance().media_file_mgr.add(path, "text/javascript", "fmnist-plotly").lstrip("/")
 
 
-def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> LiveChart | None:
+def curves(
+    library: Library, runs: Sequence[Run], factors: Sequence[Factor] = (), name: str = "curves"
+) -> LiveChart | None:
     """Draw training and test loss and accuracy of some own runs; what is drawn, or None if there is nothing yet.
 
     Args:
         factors: in what they may differ besides model and seed, to be said of each.
+        name: of this chart, where there are several on a page.
     """
     names = tuple(_name(run, factors) for run in runs)
     chart = _drawn(
@@ -91,7 +94,7 @@ def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()
     )
     if chart is None:
         return None
-    return _mounted(f"curves-{runs[0].recipe.dataset}", chart)
+    return _mounted(f"{name}-{runs[0].recipe.dataset}", chart)
 
 
 def reference_curves(library: Library) -> LiveChart | None:

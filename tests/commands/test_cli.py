@@ -208,7 +208,7 @@ def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_
         f"is done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
         "begins (SGD, lr 0.1, batch 32, 3 epochs).",
         f"is done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
-        "is cancelled; 3 of 3 runs have ended.",
+        "is stopped; 3 of 3 runs have ended.",
     ]
 
 

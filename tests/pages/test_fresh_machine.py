@@ -77,10 +77,12 @@ def test_a_test_image_is_answered_and_only_its_nearest_training_images_ask_for_t
 
 def test_the_data_page_shows_the_test_images_and_says_what_the_download_adds():
     at = visit(DATA, **{"class": "Bag"})
-    assert says(at, "100 images to be tested on: grey, 28 × 28 pixels")
-    assert says(at, "**The mean image of each class** (test set)")
-    assert pictures(at).count("<figure>") > 10  # The means, and the gallery.
+    assert says(at, "100 grey pictures of clothes, 28 × 28 pixels, to test the models on.")
+    assert pictures(at).count("<figure>") > 0
     assert says(at, "The download adds the 60,000 images that the models learn from") and labels_of_downloads(at)
+    at = visit(DATA, part="Average pictures")
+    assert says(at, "The average picture of each class (test images).") and pictures(at).count("<figure>") == 10
+    at = visit(DATA, part="Counts")
     assert [bar["name"] for bar in json.loads(charts(at)["counts"].spec)["data"]] == ["Test"]
 
 
@@ -88,7 +90,7 @@ def test_who_may_only_look_sees_the_same(monkeypatch, store):
     monkeypatch.setenv("FMNIST_READ_ONLY", "1")
     assert tiles(visit(CONFUSION, true="Sneaker", predicted="Sandal"))
     at = visit(DATA)
-    assert says(at, "100 images to be tested on") and not labels_of_downloads(at)
+    assert says(at, "to test the models on") and not labels_of_downloads(at)
 
 
 def test_reference_curves_in_grey_stand_where_ones_own_will_be(small_sample, started):

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import is_one_sentence
 from helpers import making
 from helpers.making import ended_run, finished_run, queued_run, running_run, three_models
-from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, choose_rows, labels, live_curves, says, texts, visit
+from helpers.ui import (
+    NOT_FASHION,
+    RESULT_PAGES,
+    TRAIN,
+    again,
+    choose_rows,
+    labels,
+    live_curves,
+    open_all_runs,
+    says,
+    texts,
+    visit,
+)
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from fmnist.data import examples
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
+from fmnist.store.answers import Answers
 from fmnist.store.library import Library
 from fmnist.store.run import Point
 from fmnist.store.store import Store
@@ -235,7 +252,8 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     at = visit(TRAIN)
     [progress] = at.get("progress")
     assert progress.proto.value == 33
-    assert "epoch 2 of 3 · step 8 of 24 · 1,000 images/s" in progress.proto.text
+    assert "epoch 2 of 3 · step 8 of 24 · 1,000 images/s · " in progress.proto.text
+    assert says(at, "0 of 2 runs done · time left not known yet")  # Model 2 was never trained.
     assert says(at, "Queued: Model 2, seed 0")
     [drawn] = live_curves(at)["fashion-mnist"]["runs"][:1]
     assert drawn["name"] == "Model 0, seed 0"
@@ -244,9 +262,17 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     assert texts(at, "header") == ["Training now"]
 
 
+def test_the_time_that_is_left_of_all_runs_is_said(store, small_data, at_work):
+    finished_run(store, Recipe("2", 1), small_data, seconds=60)
+    running_run(store, Recipe("0"), small_data)
+    queued_run(store, Recipe("2"), small_data)
+    [heading] = [text for text in texts(visit(TRAIN), "caption") if " runs done · " in text]
+    assert re.fullmatch(r"1 of 3 runs done · roughly [\d.]+ h left", heading)  # 60 s for 24 steps, of which are 5,625.
+
+
 def test_it_is_said_that_not_all_points_of_a_long_line_are_drawn(store, small_sample):
     run = finished_run(store, Recipe("0", 0, "sample"), small_sample)
-    said = "Of a long line at most 1,000 points are drawn"
+    said = "Long lines are drawn with at most 1,000 points"
     for length, thinned in ((1000, False), (1001, True)):
         points = [Point("train", step, 1, float(step), 1.0, 0.5) for step in range(length)]
         store.record(run.id, points, images_per_second=None, artifacts={})
@@ -254,6 +280,82 @@ def test_it_is_said_that_not_all_points_of_a_long_line_are_drawn(store, small_sa
         assert says(at, said) == thinned
         [drawn] = live_curves(at)["sample"]["runs"]
         assert (len(drawn["train"]["step"]) < length) == thinned
+
+
+def strip(at: AppTest) -> dict[str, Any]:
+    """What the strip of test images is told."""
+    [told] = [part for part in at.get("bidi_component") if part.proto.component_name == "fmnist_answer_strip"]
+    return json.loads(told.proto.json)
+
+
+def test_a_strip_of_test_images_shows_what_the_first_run_of_each_model_answers(store, small_sample, at_work):
+    watched = examples.watched(small_sample)
+    done = finished_run(store, Recipe("0", 0, "sample"), small_sample)
+    finished_run(store, Recipe("0", 1, "sample"), small_sample)
+    running = running_run(store, Recipe("2", 0, "sample"), small_sample)
+    for step, right in ((1, 3), (2, 12)):
+        truth = [int(label) for label in small_sample.test_labels[watched]]
+        classes = [label if place < right else (label + 1) % 10 for place, label in enumerate(truth)]
+        told = Answers(step, tuple(watched), tuple(classes))
+        store.record(running, [], images_per_second=None, artifacts={"answers": told.to_bytes()})
+        at = visit(TRAIN)
+        shown = strip(at)
+        assert shown["images"] == watched and shown["labels"] == truth
+        assert shown["picture"].startswith("data:image/png;base64,")
+        first, second = shown["rows"]
+        assert (first["name"], second["name"]) == ("Model 0", "Model 2")
+        assert second["answers"] == classes
+        assert second["said"] == f"at step {step}: {right} of 12 right"
+    assert first["answers"] == store.predicted_classes(done)[watched].tolist()
+    assert first["said"].startswith("at the end: ")
+
+
+def test_the_strip_has_a_line_for_each_model_from_the_beginning(store, small_sample, at_work):
+    running_run(store, Recipe("0", 0, "sample"), small_sample)
+    queued_run(store, Recipe("0", 1, "sample"), small_sample)
+    queued_run(store, Recipe("2", 0, "sample"), small_sample)
+    rows = strip(visit(TRAIN))["rows"]
+    assert [(row["name"], row["said"], row["answers"]) for row in rows] == [
+        ("Model 0", "no answer yet", []),
+        ("Model 2", "no answer yet", []),
+    ]
+
+
+def test_what_an_earlier_version_has_stopped_has_no_strip(store, small_sample):
+    ended_run(store, Recipe("0", 0, "sample"), small_sample, "cancelled")
+    assert not [part for part in visit(TRAIN).get("bidi_component") if "answer_strip" in part.proto.component_name]
+
+
+def test_the_weights_of_model_0_are_ten_pictures_of_a_stored_epoch(store, small_sample, at_work):
+    id = running_run(store, Recipe("0", 0, "sample"), small_sample)
+    at = visit(TRAIN)
+    at.session_state["seen-sample"] = "Weights of Model 0"
+    assert says(again(at), "The weights appear after the first epoch.")
+    finished_run(store, Recipe("0", 1, "sample"), small_sample, weights=True)
+    store.finish(id, "cancelled")
+    store.delete(id)
+    again(at)
+    assert says(at, "Model 0, seed 1, after epoch 3 of 3.")
+    [pictures] = [part.proto.body for part in at.get("html") if 'class="weights"' in part.proto.body]
+    assert pictures.count('role="img"') == 10 and "Weights of Ankle boot: " in pictures
+
+
+def test_a_training_without_model_0_has_no_weights_to_show(store, small_sample, at_work):
+    running_run(store, Recipe("1", 0, "sample"), small_sample)
+    assert not visit(TRAIN).tabs
+
+
+def test_when_training_has_ended_it_is_said_what_came_out_and_where_to_look(store, small_sample):
+    never = tuple(label for label in range(10) if label != 8)
+    finished_run(store, Recipe("0", 0, "sample"), small_sample, never=(5,), seconds=7)
+    finished_run(store, Recipe("1", 0, "sample"), small_sample, never=never)
+    at = visit(TRAIN)
+    assert texts(at, "header") == ["Last training"]
+    assert says(at, "Sample data · published recipe (SGD, lr 0.1, batch 32, 3 epochs) · ended 20")
+    assert says(at, "**Model 0 · Linear**: **") and says(at, "right, trained in 7 s.")
+    assert says(at, "**Model 1 · MLP with ReLU** failed to learn: it answers Bag for every image.")
+    [inside, last] = [link.proto.label for link in at.get("page_link") if link.proto.icon == ":material/arrow_forward:"]
+    assert inside.startswith("Model 0 never answers Sandal") and "Sandal" not in last
 
 
 def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):
@@ -381,7 +483,7 @@ def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, start
 
 def test_deleting_asks_first_and_then_deletes(store, small_data):
     runs = three_models(store, small_data)
-    at = visit(TRAIN)
+    at = open_all_runs(visit(TRAIN))
     assert delete_button(at).disabled
     at = ask_to_delete(at, 0)  # The newest stands first.
     assert says(at, "Delete this run with curves and weights?")
