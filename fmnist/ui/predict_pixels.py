@@ -35,7 +35,7 @@ def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> Non
     """For each model, what each pixel adds to a class's logit or takes away from it."""
     classes = groups[0].recipe.info.classes
     asked = st.selectbox(
-        "What speaks for and against …",
+        "Evidence for and against …",
         classes,
         index=None,
         placeholder="Each model's answer",

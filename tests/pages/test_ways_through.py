@@ -33,7 +33,7 @@ def test_compare_leads_to_what_a_model_says_instead_of_a_class(store, small_data
     at = visit(COMPARE)
     assert next_step(at)[0] == "Model 1 never answers Sandal: see what it says instead."
     at = follow(at)
-    [said] = [text for text in shown(at, "markdown") if "Model 1, seed 0: **Sandal** taken for" in text]
+    [said] = [text for text in shown(at, "markdown") if "Model 1, seed 0: **Sandal** mistaken for" in text]
     assert len(tiles(at)) > 0 and said
 
 
@@ -48,7 +48,7 @@ def test_confusion_leads_to_the_first_image_of_the_cell(store, small_data, fashi
 
 def test_predict_leads_to_the_cell_of_a_wrong_answer(store, small_data, fashion):
     three_models(store, small_data, weights=True)
-    assert next_step(visit(PREDICT))[:2] == ("See what they mix up.", "Confusion")
+    assert next_step(visit(PREDICT))[:2] == ("See what the models mix up.", "Confusion")
     at = visit(PREDICT, how="Test image", index="3")
     sentence, _, query = next_step(at)
     true = CLOTHES.classes[small_data.test_labels[3]]
@@ -65,7 +65,7 @@ def test_train_leads_to_the_runs_just_trained(store, small_data, fashion):
 
 def test_data_leads_to_a_training_on_them(small_sample):
     sentence, page, query = next_step(visit(DATA, data="Sample data"))
-    assert sentence.startswith("The mean images of ") and page == "Train"
+    assert sentence.startswith("The average pictures of ") and page == "Train"
     assert query["dataset"] == ["sample"]
     assert follow(visit(DATA, data="Sample data")).session_state["dataset"] == "sample"
 
