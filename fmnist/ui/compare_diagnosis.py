@@ -24,11 +24,10 @@ def show_ill(library: Library, compared: Comparison) -> None:
     st.markdown(f"{which} did not go well.", help=explain("Seed", "Logit", "ReLU", "Loss"))
     for one in ill[:MAX_LISTED]:
         with st.container(border=True):
-            st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}**")
+            remedies = " ".join(dict.fromkeys(finding.remedy for finding in one.findings))  # Often the same helps all.
+            st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}.** {escape(remedies)}")
             for finding in one.findings:
                 st.markdown(escape(finding.sentence), help=escape(finding.evidence))
-            remedies = dict.fromkeys(finding.remedy for finding in one.findings)  # Often the same helps against all.
-            st.markdown(f":material/healing: {escape(' '.join(remedies))}")
     if len(ill) > MAX_LISTED:
         st.caption(f"The first {MAX_LISTED} of {len(ill):,}: the report names all of them (*Download*).")
     group = ill[0].group
