@@ -29,14 +29,14 @@ def show(library: Library) -> None:
     )
     left, right = st.columns([2, 3], gap="large")
     with left:
-        picture, truth = SOURCES[how](library, dataset, groups, right)
+        picked = SOURCES[how](library, dataset, groups, right)
     with right:
-        if picture is None:
+        if picked.picture is None:
             st.markdown("## The models' answers appear here.")
             predict_answers.lead_on(dataset, groups, [], None)
         else:
-            predict_answers.show(library, dataset, groups, picture, truth)
+            predict_answers.show(library, dataset, groups, picked)
 
 
-with page("Predict", "What do they make of it?"):
+with page("Predict", "Try it: what do the models see?"):
     show(resources.open_library())

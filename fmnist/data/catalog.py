@@ -21,6 +21,7 @@ class Subject:
     things: str  # many
     drawing: str  # what to know before drawing one
     framing: Framing
+    filled: bool = False  # whether it is a shape, so that who draws its outline means what is inside, too
 
 
 CLOTHES = Subject(
@@ -30,6 +31,7 @@ CLOTHES = Subject(
     things="clothes",
     drawing="Draw one piece of clothing, and fill it: the models know clothes, not outlines.",
     framing=FILLING,
+    filled=True,
 )
 DIGITS = Subject(
     *(tuple("0123456789"),) * 2,

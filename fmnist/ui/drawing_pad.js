@@ -11,14 +11,14 @@ const KEPT = "fmnist-drawing"; // Where the browser keeps the drawing of this ta
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".pad");
   root.pad ??= start(root, data.strokes, (strokes) => setStateValue("strokes", strokes));
-  root.pad.show(data.trace);
+  root.pad.show(data.trace, data.fillings);
 }
 
 function start(root, known, setStrokes) {
   const canvas = root.querySelector("canvas");
-  const choice = { tool: "brush", shade: 34, width: 24 };
+  const choice = { tool: "outline", shade: 34, width: 24 };
   // What is in the page, or was before a reload, is newer than what the server knows.
-  let strokes = kept() ?? JSON.parse(JSON.stringify(known)), undone = [], trace = null;
+  let strokes = kept() ?? JSON.parse(JSON.stringify(known)), undone = [], trace = null, fillings = [];
   let now = null; // The stroke that is being made.
   let hand = null; // The pointer that makes it: a second finger changes nothing.
   let pen = { x: SIDE / 2, y: SIDE / 2, shown: false }; // For the keyboard.
@@ -91,7 +91,10 @@ function start(root, known, setStrokes) {
     context.setTransform(pixels / SIDE, 0, 0, pixels / SIDE, 0, 0);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, SIDE, SIDE);
-    for (const stroke of now ? [...strokes, now] : strokes) paint(context, stroke);
+    for (const [place, stroke] of (now ? [...strokes, now] : strokes).entries()) {
+      for (const filling of fillings) if (filling.before === place) paint(context, filling);
+      paint(context, stroke);
+    }
     if (trace?.complete && trace.naturalWidth) {
       context.globalAlpha = 0.25;
       context.drawImage(trace, 0, 0, SIDE, SIDE);
@@ -182,7 +185,8 @@ function start(root, known, setStrokes) {
   if (JSON.stringify(strokes) !== JSON.stringify(known)) send();
 
   return {
-    show(address) {
+    show(address, filled) {
+      fillings = filled;
       if ((trace?.src ?? "") !== address) {
         trace = address ? new Image() : null;
         if (trace) {

@@ -210,7 +210,7 @@ def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fas
     finished_run(store, Recipe("0", epochs=5), small_data, accuracy=0.9)
     finished_run(store, Recipe("2", 0), small_data, accuracy=0.9)
     home = visit(HOME).dataframe[0].value.set_index("model")
-    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 seeds)"
+    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 runs)"
     assert home.loc["0", "accuracy"] == pytest.approx(75)
 
     at = visit(COMPARE, tab="Table")
@@ -232,7 +232,11 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
         assert any(dead in text for text in shown(visit(page), "markdown"))
         assert any("Without it, Model 2 reaches 90." in text for text in shown(visit(page), "markdown"))
     remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
-    assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover, Shirt"}
+    assert remarks == {
+        "",
+        "failed to learn (dead): it answers the same class for every image",
+        "never predicts Pullover, Shirt",
+    }
     assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
     at = visit(CONFUSION, runs=["Model 2, seed 0"])
     assert not at.exception
@@ -311,7 +315,7 @@ def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
     predictions = np.argmax(store.logits(runs[0].id), axis=1)
     count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
     assert count > 1
-    assert says(at, f"**Sneaker** taken for **Sandal**, {count} images")
+    assert says(at, f"**Sneaker** mistaken for **Sandal**, {count} images")
     captions = tiles(at)
     assert len(captions) == count
     assert all("✗ Model 0: Sandal" in caption for caption in captions)

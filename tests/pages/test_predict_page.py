@@ -20,7 +20,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
-from fmnist.store.library import Group, Library
+from fmnist.store.library import Library
 from fmnist.ui import predict_answers, predict_table, upload_limit
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
@@ -278,32 +278,6 @@ def test_an_empty_picture_is_refused_in_a_sentence(store, small_data, tmp_path):
     at = upload(visit(PREDICT, how="Upload"), white=(tmp_path / "white.png").read_bytes())
     [error] = texts(at, "error")
     assert is_one_sentence(error)
-
-
-@pytest.mark.parametrize(
-    "tops, words",
-    [
-        ([[1, 1], [1, 1], [1, 1]], "All models say **Trouser**, with all their 6 seeds."),
-        ([[1, 1], [1, 2], [1, 1]], "All models say **Trouser**, with 5 of their 6 seeds."),
-        ([[1], [1], [1]], "All models say **Trouser**."),
-        ([[1], [1], [2]], "Two of three say **Trouser**, but Model 2 says **Pullover**."),
-        (
-            [[1], [2], [3]],
-            "They disagree: Model 0 says **Trouser**, Model 1 says **Pullover** and Model 2 says **Dress**.",
-        ),
-        ([[1], [2]], "They disagree: Model 0 says **Trouser** and Model 1 says **Pullover**."),
-        ([[1]], "Model 0 says **Trouser**."),
-    ],
-)
-def test_the_verdict_in_a_sentence(tops, words):
-    given = []
-    for model, seeds in enumerate(tops):
-        # The first seed is the surest: it decides what the mean says.
-        values = np.stack([np.eye(10)[top] * (0.9 - seed / 10) for seed, top in enumerate(seeds)])
-        group = Group("own", Recipe(str(model)), "", (), f"Model {model}")
-        given.append(predict_answers.Answer(group, values, 0.001))
-    assert predict_answers.verdict(given) == words
-    assert predict_answers.verdict(given, 8) == f"{words} It is **Bag**."
 
 
 @pytest.mark.parametrize("seconds, words", [(0.0004, "0.4 ms"), (0.0121, "12 ms"), (1.5, "1,500 ms")])

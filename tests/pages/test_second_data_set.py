@@ -79,7 +79,7 @@ def test_a_confusion_matrix_has_the_digits_on_its_axes(small_mnist, both, store,
     drawn = {key: json.loads(chart.spec) for key, chart in charts(at).items() if key.startswith("matrix-")}
     assert set(drawn) == {f"matrix-{run.address}" for run in both}
     assert all(matrix["layout"]["yaxis"]["ticktext"] == list(DIGITS.short) for matrix in drawn.values())
-    assert says(at, f"**7** taken for **{wrong}**")
+    assert says(at, f"**7** mistaken for **{wrong}**")
 
 
 def test_comparison_is_of_one_data_set_and_knows_what_others_reach_of_fashion_mnist_alone(small_mnist, both):
