@@ -36,7 +36,10 @@ def show(library: Library) -> None:
     except DataError as error:
         missing = error
     compared = Comparison(library, groups, labels)
-    st.markdown(f"#### {compared.answer}")
+    verdict, *details = compared.conclusion
+    st.markdown(f"## {verdict}")
+    if details:
+        st.markdown(" ".join(details))
     swept = sweep.is_sweep(every)
     if swept and len(groups) < len(every):
         st.caption(
@@ -47,7 +50,7 @@ def show(library: Library) -> None:
     show_accuracy(library, compared, with_images=labels is not None)
     # A tab, and whether it looks at single test images, for which the data are needed.
     tabs: dict[str, tuple[Callable[[Library, Comparison], None], bool]] = {
-        "How sure?": (show_certainty, True),
+        "Differences": (show_certainty, True),
         "Learning": (show_learning, False),
         "Time and size": (show_cost, False),
         "Confidence": (show_confidence, True),

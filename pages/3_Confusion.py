@@ -37,7 +37,7 @@ def show(library: Library) -> None:
     shown = answers_of(library, items, images)
     if not shown:
         return
-    answer.markdown(f"#### {summary(shown)}")
+    answer.markdown(f"## {summary(shown)}")
     with answer:
         say_where_from(dataset, [answers.item.group for answers in shown])
     if st.query_params.get("pattern") in ("suspects", SUSPECTS):  # In addresses of earlier versions.
@@ -72,5 +72,5 @@ def lead_on(library: Library, seen: tuple[Answers, Cell] | None, images: TestSet
         next_step.show("Predict", "Nothing is mixed up here: draw something yourself.")
 
 
-with page("Confusion", "What do they mix up?"):
+with page("Confusion", "What do the models mix up?"):
     show(resources.open_library())

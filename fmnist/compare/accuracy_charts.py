@@ -8,22 +8,26 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of
+from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PublishedResult
 from fmnist.compare.sentences import say_interval
+from fmnist.compare.statistics import Difference
 from fmnist.models.registry import ARCHITECTURES
+
+ROW, PAIR_ROW = 56, 52
+"""Height of a row in pixels: of a group, and of two that are compared."""
 
 
 def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[PublishedResult] = ()) -> go.Figure:
-    """One row a group: each seed a dot (dead ones crossed), the mean a bar across, with its 95% interval.
+    """One row a group: each run a mark (dead ones crossed), the mean a bar across, with its 95% interval.
 
     Args:
         groups: columns id, model, name, accuracy_mean, accuracy_low, accuracy_high (NaN for one seed).
         runs: columns group (an id), seed, accuracy, dead.
-        lines: accuracies that others reached, drawn across all rows.
+        lines: published accuracies, drawn across all rows.
     """
-    figure = blank(90 + 56 * len(groups), showlegend=False)
+    figure = blank(90 + ROW * len(groups), showlegend=False)
     for look, (_, group) in zip(looks_of(groups), groups.iterrows(), strict=True):
         seeds = runs[runs["group"] == group["id"]]
         symbols = np.where(seeds["dead"].astype(bool), "x", look.symbol)
@@ -32,9 +36,13 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
             y=[look.name] * len(seeds),
             mode="markers",
             name=look.name,
-            marker={"color": faded(look.color, alpha_of_seeds(len(seeds))), "symbol": symbols.tolist(), "size": 12},
+            marker={
+                "color": faded(look.color, alpha_of_seeds(len(seeds)) * look.opacity),
+                "symbol": symbols.tolist(),
+                "size": 12,
+            },
             customdata=[
-                [seed, " (dead: one class for every image)" if dead else ""]
+                [seed, " (failed to learn: the same answer for every image)" if dead else ""]
                 for seed, dead in zip(seeds["seed"], seeds["dead"], strict=True)
             ],
             hovertemplate="seed %{customdata[0]}: %{x:.2%}%{customdata[1]}<extra></extra>",
@@ -44,7 +52,7 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
             y=[look.name],
             mode="markers+text",
             name=look.name,
-            marker={"color": look.color, "symbol": "line-ns", "size": 26, "line": {"width": 4, "color": look.color}},
+            marker={"color": look.ink, "symbol": "line-ns", "size": 26, "line": {"width": 4, "color": look.ink}},
             text=[f"{group['accuracy_mean']:.1%}"],
             textposition="top center",
             cliponaxis=False,
@@ -53,18 +61,25 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
                 "array": [group["accuracy_high"] - group["accuracy_mean"]],
                 "thickness": 2,
                 "width": 8,
-                "color": look.color,
+                "color": look.ink,
             },
             customdata=[[say_interval(group)]],
             hovertemplate="mean %{x:.2%}%{customdata[0]}<extra></extra>",
         )
-    known = [line.accuracy for line in lines]
-    figure.update_xaxes(
-        title="Test accuracy", tickformat=".0%", range=accuracy_range(pd.Series([*runs["accuracy"], *known]))
-    )
+    figure.update_xaxes(title="Test accuracy", tickformat=".0%", range=_range(groups, runs, lines))
     figure.update_yaxes(autorange="reversed", type="category")
+    name_rows(figure, {name: [name] for name in groups["name"]}, ROW)
     _add_published(figure, lines)
     return figure
+
+
+def _range(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[PublishedResult]) -> list[float]:
+    """Where the axis begins and ends. Intervals of two or three runs may be far wider than anything that was measured:
+    of these the axis shows as much as leaves the runs apart."""
+    seen = pd.Series([*runs["accuracy"], *(line.accuracy for line in lines)])
+    room = max(0.05, seen.max() - seen.min())
+    ends = pd.concat([groups["accuracy_low"], groups["accuracy_high"]]).dropna()
+    return accuracy_range(pd.concat([seen, ends.clip(max(0, seen.min() - room), min(1, seen.max() + room))]))
 
 
 def _add_published(figure: go.Figure, results: Sequence[PublishedResult]) -> None:
@@ -84,6 +99,14 @@ def _add_published(figure: go.Figure, results: Sequence[PublishedResult]) -> Non
     figure.update_layout(height=figure.layout.height + 34 * len(results))
 
 
+def _points_range(known: Sequence[tuple[Pair, Difference]]) -> list[float]:
+    """Where the axis of differences begins and ends: it shows 0, and no mark or whisker is cut."""
+    values = [0.0, *(100 * difference.mean for _, difference in known)]
+    values += [100 * end for _, difference in known if difference.tested for end in (difference.low, difference.high)]
+    room = 0.05 * (max(values) - min(values)) or 1.0
+    return [min(values) - room, max(values) + room]
+
+
 def differences(pairs: Sequence[Pair]) -> go.Figure:
     """One row a pair with several seeds: the difference of mean accuracies with its 95% interval, 0 marked.
 
@@ -91,14 +114,18 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
     chance. Without an interval: of too few seeds, or of seeds without any spread.
     """
     known = [(pair, pair.difference) for pair in pairs if pair.difference]
-    figure = blank(90 + 52 * len(known), showlegend=False)
+
+    def row_of(pair: Pair) -> str:
+        return f"{pair.first.title} vs {pair.second.title}"
+
+    figure = blank(90 + PAIR_ROW * len(known), showlegend=False)
     for pair, difference in known:
         model = ARCHITECTURES[pair.first.recipe.model]
         holds = difference.seen
         interval = difference.tested and not difference.constant
         figure.add_scatter(
             x=[100 * difference.mean],
-            y=[f"{pair.first.title} – {pair.second.title}"],
+            y=[row_of(pair)],
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -119,6 +146,7 @@ def differences(pairs: Sequence[Pair]) -> go.Figure:
             hovertemplate="%{customdata[0]}<extra></extra>",
         )
     figure.add_vline(x=0, line={"width": 1.5, "dash": "dot", "color": GREY})
-    figure.update_xaxes(title="Difference in test accuracy, points", zeroline=False, rangemode="tozero")
+    figure.update_xaxes(title="Difference in points of accuracy", zeroline=False, range=_points_range(known))
     figure.update_yaxes(autorange="reversed", type="category")
+    name_rows(figure, {row_of(pair): [pair.first.title, f"vs {pair.second.title}"] for pair, _ in known}, PAIR_ROW)
     return figure

@@ -1,4 +1,4 @@
-"""Whether models mean what they say: reliability, and accuracy on their surest answers. No Streamlit, no torch."""
+"""Whether confidence matches accuracy: reliability, and accuracy on the surest answers. No Streamlit, no torch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fmnist.compare.charts import GREY, Look, blank, faded
 def reliability(
     tables: Sequence[pd.DataFrame], groups: Sequence[Look], seeds: Sequence[Sequence[pd.DataFrame]] = ()
 ) -> go.Figure:
-    """How often answers are right, by how sure the model says it is; the diagonal is a model that means what it says.
+    """How often answers are right, by the confidence they are given with; the diagonal is perfect calibration.
 
     Args:
         tables: `calibration.calibration` of each group, of all its answers.
-        seeds: the same of each of its runs, drawn thin where there are several: what one is too sure, another may make
-            up for.
+        seeds: the same of each of its runs, drawn thin where there are several: where one is overconfident, another may
+            be underconfident.
     """
     figure = blank(400, hovermode="closest")
     figure.add_scatter(
@@ -51,15 +51,16 @@ def reliability(
             line={"color": look.color, "dash": look.dash, "width": 2},
             marker={"symbol": look.symbol, "size": 9},
             customdata=seen["images"],
-            hovertemplate="%{x:.0%} sure: %{y:.1%} right<br>%{customdata:,} answers<extra>%{fullData.name}</extra>",
+            hovertemplate="%{x:.0%} confident: %{y:.1%} right<br>%{customdata:,} answers"
+            "<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title="How sure the model says it is", tickformat=".0%", range=[0, 1.02])
-    figure.update_yaxes(title="How often it is right", tickformat=".0%", range=[0, 1.04])
+    figure.update_xaxes(title="Confidence of the model", tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(title="Share of right answers", tickformat=".0%", range=[0, 1.04])
     return figure
 
 
 def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figure:
-    """Accuracy on the share of images that are answered when the least sure ones are left out.
+    """Accuracy on the share of images that are answered when the least confident answers are left out.
 
     Args:
         tables: `calibration.mean_selective_accuracy` of each group.
@@ -74,9 +75,9 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
             name=look.name,
             line={"color": look.color, "dash": look.dash, "width": 2.5},
             customdata=shown["confidence"],
-            hovertemplate="the surest %{x:.0%}: %{y:.1%} right<br>at least %{customdata:.0%} sure"
+            hovertemplate="most confident %{x:.0%}: %{y:.1%} right<br>at least %{customdata:.0%} confident"
             "<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title="Share that is answered, the surest first", tickformat=".0%", range=[0, 1.02])
-    figure.update_yaxes(title="Accuracy on them", tickformat=".0%", autorangeoptions={"clipmax": 1})
+    figure.update_xaxes(title="Share of images answered, the most confident first", tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(title="Accuracy on these", tickformat=".0%", autorangeoptions={"clipmax": 1})
     return figure

@@ -4,11 +4,13 @@ Charts are made of data frames and arrays, and compute nothing but positions. `a
 `class_chart`, `confusion_charts`, `cost_charts`, `learning_chart` and `sweep_chart` hold the others.
 
 A model has the colour and the marker of `registry.ARCHITECTURES` in every figure. Where one model stands there
-several times (other recipes), its groups differ in the dash of their lines.
+several times (other recipes, or the reference), its groups differ in the dash of their lines, the pattern of their bars
+and the opacity of their marks; and each mark, bar and line is named.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,8 @@ import plotly.graph_objects as go
 from fmnist.models.registry import ARCHITECTURES
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+PATTERNS = ("", ".", "x", "-", "+")  # "/" is for times that can't be compared.
+OPACITIES = (1.0, 0.5)
 GREY = "#808891"  # Readable on the light and on the dark background.
 
 
@@ -30,16 +34,25 @@ class Look:
     color: str
     symbol: str
     dash: str
+    pattern: str = ""
+    opacity: float = 1.0
+
+    @property
+    def ink(self) -> str:
+        """The colour of marks and bars."""
+        return self.color if self.opacity == 1 else faded(self.color, self.opacity)
 
 
 def looks(items: Sequence[tuple[str, str]]) -> list[Look]:
-    """A look for each (model id, name): colour and marker by model, the dash by how often the model came before."""
+    """A look for each (model id, name): colour and marker by model, the rest by how often the model came before."""
     seen: dict[str, int] = {}
     chosen = []
     for model, name in items:
-        architecture = ARCHITECTURES[model]
-        chosen.append(Look(name, architecture.color, architecture.symbol, DASHES[seen.get(model, 0) % len(DASHES)]))
-        seen[model] = seen.get(model, 0) + 1
+        architecture, place = ARCHITECTURES[model], seen.get(model, 0)
+        dash, pattern = (kinds[place % len(kinds)] for kinds in (DASHES, PATTERNS))
+        opacity = OPACITIES[min(place, len(OPACITIES) - 1)]
+        chosen.append(Look(name, architecture.color, architecture.symbol, dash, pattern, opacity))
+        seen[model] = place + 1
     return chosen
 
 
@@ -79,6 +92,24 @@ def accuracy_range(accuracies: pd.Series) -> list[float]:
     low, high = float(accuracies.min()), float(accuracies.max())
     room = max(0.02, 0.15 * (high - low))
     return [max(0.0, low - room), min(1.0, high + room)]
+
+
+MAX_NAME = 25
+"""Characters of a line of a row's name: more would leave no room for the chart on a phone."""
+LINE_HEIGHT = 16
+
+
+def name_rows(figure: go.Figure, rows: Mapping[str, Sequence[str]], row_height: int) -> None:
+    """Write the names of a chart's rows beside them, long ones in several lines, for which the rows get higher.
+
+    Args:
+        rows: what each row is called, by its category; several names stand below each other.
+        row_height: in pixels, where the names are short.
+    """
+    lines = [[line for name in names for line in textwrap.wrap(name, MAX_NAME)] for names in rows.values()]
+    most = max((len(name) for name in lines), default=1)
+    figure.update_layout(height=figure.layout.height + len(rows) * max(0, LINE_HEIGHT * most + 6 - row_height))
+    figure.update_yaxes(tickvals=list(rows), ticktext=["<br>".join(name) for name in lines])
 
 
 def probabilities(

@@ -49,7 +49,7 @@ def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look], classes
                 name=look.name,
                 legendgroup=look.name,
                 showlegend=column == 1,
-                marker={"color": look.color, "symbol": look.symbol, "size": 11, "line": {"width": 1, "color": "white"}},
+                marker={"color": look.ink, "symbol": look.symbol, "size": 11, "line": {"width": 1, "color": "white"}},
                 hovertemplate="%{y}: " + SCORES[score] + " %{x:.1%}<extra>%{fullData.name}</extra>",
                 row=1,
                 col=column,

@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 from fmnist import metrics
 from fmnist.compare import (
     accuracy_charts,
+    beside_reference,
     calibration,
     calibration_charts,
     charts,
@@ -130,17 +131,27 @@ class Comparison:
         if all(len(group.runs) <= MAX_SEEDS for group in self.groups):
             return ""
         return (
-            f"Where a model has more than {MAX_SEEDS} seeds, {MAX_SEEDS} of them are drawn, taken evenly from the "
+            f"Where a model has more than {MAX_SEEDS} runs, {MAX_SEEDS} of them are drawn, taken evenly from the "
             "least to the most accurate; means and intervals count all. `python -m fmnist runs list` lists every one."
         )
 
     @property
+    def conclusion(self) -> list[str]:
+        """Which model to pick, in a sentence, and what stands behind it: Markdown."""
+
+        def compute() -> list[str]:
+            table, runs = self.tables
+            table = table.assign(name=table["name"].map(escape))
+            if beside_reference.beside_each_other(table):
+                return beside_reference.conclusion(table, runs)
+            return sentences.conclusion(table, runs)
+
+        return self._once("conclusion", compute=compute)
+
+    @property
     def answer(self) -> str:
-        """Which model to pick: Markdown."""
-        table, runs = self.tables
-        return self._once(
-            "answer", compute=lambda: sentences.conclusion(table.assign(name=table["name"].map(escape)), runs)
-        )
+        """The same in one piece."""
+        return " ".join(self.conclusion)
 
     @property
     def verdict(self) -> str:
@@ -149,7 +160,8 @@ class Comparison:
         full_names = {group.id: escape(group.full_title) for group in self.groups}
         names = table["model"].map(lambda id: ARCHITECTURES[id].name)
         names = names.where(~names.duplicated(keep=False), table["name"]).map(escape)
-        return sentences.conclusion(table.assign(name=names, full_name=table["id"].map(full_names)), runs)
+        said = sentences.conclusion(table.assign(name=names, full_name=table["id"].map(full_names)), runs)
+        return " ".join(said)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """The seeds, the means and their intervals."""
@@ -162,10 +174,10 @@ class Comparison:
             f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
         ]
         others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
-        return Picture(figure, f"Mean test accuracy, and single seeds: {'; '.join(means + others)}.")
+        return Picture(figure, f"Mean test accuracy, and single runs: {'; '.join(means + others)}.")
 
     def table(self) -> pd.DataFrame:
-        """The comparison in numbers, to look at and to take along."""
+        """The comparison in numbers, to look at and to download."""
         table, _ = self.tables
         return table.assign(
             seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))),
@@ -191,12 +203,16 @@ class Comparison:
 
         return self._once("leads", compute=compute)
 
-    def differences(self) -> Picture | None:
-        """The differences of means with their intervals; None where no two groups have several seeds."""
-        known = [pair for pair in self.pairs if pair.difference]
+    def differences(self, most: int | None = None) -> Picture | None:
+        """The differences of means with their intervals; None where no two groups have several seeds.
+
+        Args:
+            most: how many of `pairs` are drawn, from the first. Default: all.
+        """
+        known = [pair for pair in self.pairs[:most] if pair.difference]
         if not known:
             return None
-        figure = self._once("differences", compute=lambda: accuracy_charts.differences(known))
+        figure = self._once("differences", most, compute=lambda: accuracy_charts.differences(known))
         return Picture(figure, "Differences of mean test accuracy. " + " ".join(pair.sentence for pair in known))
 
     def single_runs(self) -> list[str]:
@@ -273,9 +289,16 @@ class Comparison:
         return Picture(figure, f"{cost.title}: {'; '.join(said)}.")
 
     def say_cost(self, cost: Cost) -> str:
-        """Which groups are worth their cost, and which ones are beaten on both: Markdown."""
+        """Which groups are worth their cost, and which ones are beaten on both: Markdown.
+
+        Own runs and the reference of the same models do not compete: where both are there, it is about own runs.
+        """
         table, runs = self.tables
-        return cost_sentences.say_cost(table.assign(name=table["name"].map(escape)), runs, cost)
+        table = table.assign(name=table["name"].map(escape))
+        if not beside_reference.beside_each_other(table):
+            return cost_sentences.say_cost(table, runs, cost)
+        said = cost_sentences.say_cost(table[table["source"] == "own"], runs, cost)
+        return said and f"In your runs, {said[0].lower()}{said[1:]}"
 
     def apart(self) -> list[str]:
         """Why some times can't be compared: a sentence for each group that is apart."""
@@ -306,7 +329,7 @@ class Comparison:
         )
 
     def calibrated(self) -> list[str]:
-        """Whether each model means what it says, by seed: a sentence or two each."""
+        """Whether each model is as confident as it is accurate, by seed: a sentence or two each."""
 
         def compute() -> list[str]:
             return [
@@ -319,7 +342,7 @@ class Comparison:
         return self._once("calibrated", compute=compute)
 
     def selective(self) -> Picture:
-        """Accuracy when the least sure answers are left out: the mean over the seeds."""
+        """Accuracy when the least confident answers are left out: the mean over the seeds."""
 
         def compute() -> tuple[go.Figure, list[str]]:
             tables = [

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from fmnist.compare.charts import blank
 from fmnist.data.catalog import DatasetInfo
@@ -39,21 +40,22 @@ def confusion(
         dark: whether the page is dark, so that an empty cell fades into it.
     """
     figure = _matrix(info, cell)
-    rows, columns = (part.ravel() for part in np.indices(matrix.shape))
+    rows, columns = CELLS
+    which = "images of the true class" if of == "true" else "answers of the predicted class"
     totals = np.broadcast_to(matrix.sum(axis=1 if of == "true" else 0, keepdims=True), matrix.shape)
     figure.add_heatmap(
         z=np.sqrt(shares),
         zmin=0,
         zmax=1,
         colorscale=[(0.0, "#1B212B"), (0.5, "#245A85"), (1.0, "#D6ECFF")] if dark else "Blues",
-        text=np.vectorize(lambda count, share: _cell(count, share, as_shares))(matrix, shares),
         **HEATMAP,
     )
     _clickable(
         figure,
+        [_cell(matrix[row, column], shares[row, column], as_shares) for row, column in zip(rows, columns, strict=True)],
         [
             f"true: {info.classes[row]}<br>predicted: {info.classes[column]}<br>"
-            f"{matrix[row, column]:,} of {totals[row, column]:,} {of} so ({shares[row, column]:.1%})"
+            f"{matrix[row, column]:,} of {totals[row, column]:,} {which} ({shares[row, column]:.1%})"
             for row, column in zip(rows, columns, strict=True)
         ],
     )
@@ -79,12 +81,12 @@ def confusion_difference(
         zmin=-1,
         zmax=1,
         colorscale=[(0.0, "#C8651B"), (0.5, middle), (1.0, "#2F7FC1")],  # Orange and blue: told apart by everybody.
-        text=np.vectorize(signed)(change),
         **HEATMAP,
     )
-    rows, columns = (part.ravel() for part in np.indices(change.shape))
+    rows, columns = CELLS
     _clickable(
         figure,
+        [signed(change[row, column]) for row, column in zip(rows, columns, strict=True)],
         [
             f"true: {info.classes[row]}<br>predicted: {info.classes[column]}<br>"
             f"{signed(change[row, column]) or 0} images"
@@ -101,7 +103,9 @@ def signed(images: float) -> str:
     return text if text.strip("+−0.") else ""
 
 
-HEATMAP = {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}", "hoverinfo": "skip"}
+HEATMAP = {"showscale": False, "xgap": 1, "ygap": 1, "hoverinfo": "skip"}
+CELLS = [part.ravel().tolist() for part in np.indices((10, 10))]
+"""The rows of all cells, and their columns."""
 
 
 def _matrix(info: DatasetInfo, cell: tuple[int, int] | None) -> go.Figure:
@@ -128,21 +132,48 @@ def _matrix(info: DatasetInfo, cell: tuple[int, int] | None) -> go.Figure:
     return figure
 
 
-def _clickable(figure: go.Figure, said: Sequence[str]) -> None:
-    """Let every cell of a matrix be clicked, and say something of it.
+def _clickable(figure: go.Figure, texts: Sequence[str], hovers: Sequence[str]) -> None:
+    """Let every cell of a matrix say something, and be clicked.
 
-    A heatmap reports no clicks; invisible markers on top of its cells do. Lists: arrays arrive as objects.
+    A heatmap reports no clicks; invisible markers on top of its cells do. Their texts have the colour, black or white,
+    that is read best on the cell: a heatmap's own are grey where it is half dark. Lists: arrays arrive as objects.
+
+    Args:
+        figure: with the heatmap.
+        texts: of the cells, row by row.
+        hovers: what is said of each under the pointer.
     """
-    rows, columns = (part.ravel().tolist() for part in np.indices((10, 10)))
+    [heatmap] = figure.data
+    values = (np.ravel(heatmap.z) - heatmap.zmin) / (heatmap.zmax - heatmap.zmin)
+    colors = sample_colorscale([list(step) for step in heatmap.colorscale], values.tolist(), colortype="tuple")
+    rows, columns = CELLS
     figure.add_scatter(
         x=columns,
         y=rows,
-        mode="markers",
+        mode="markers+text",
         marker={"size": 24, "opacity": 0, "symbol": "square"},
         customdata=[[row, column] for row, column in zip(rows, columns, strict=True)],
-        text=list(said),
-        hovertemplate="%{text}<extra></extra>",
+        text=list(texts),
+        textfont={"size": 12, "color": ["#000000" if luminance(color) > MIDDLE else "#FFFFFF" for color in colors]},
+        hovertext=list(hovers),
+        hovertemplate="%{hovertext}<extra></extra>",
     )
+
+
+MIDDLE = 0.179
+"""The luminance on which black and white can be read equally well: 4.6 to 1."""
+
+
+def luminance(color: tuple[float, float, float]) -> float:
+    """How light a colour is, from 0 to 1.
+
+    Args:
+        color: red, green and blue from 0 to 1.
+
+    Source: WCAG 2.2, "relative luminance".
+    """
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def _cell(count: int, share: float, as_shares: bool) -> str:

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of
+from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
 from fmnist.compare.summary import frontier
-from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import TIMES
 
 ELSEWHERE = "timed under other conditions"
@@ -55,6 +54,7 @@ COSTS = {
 }
 
 
+ROW = 44  # Of the bars, the height in pixels.
 HOVER = ": %{y:.2%}, %{customdata[1]}%{customdata[2]}<extra>%{fullData.name}</extra>"
 
 
@@ -90,7 +90,11 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
             y=seeds["accuracy"],
             mode="markers",
             showlegend=False,
-            marker={"color": faded(look.color, alpha_of_seeds(len(seeds))), "symbol": symbols.tolist(), "size": 9},
+            marker={
+                "color": faded(look.color, alpha_of_seeds(len(seeds)) * look.opacity),
+                "symbol": symbols.tolist(),
+                "size": 9,
+            },
             customdata=[
                 [seed, cost.say(value), f", {ELSEWHERE}" * apart]
                 for seed, value, apart in zip(seeds["seed"], seeds[cost.column], other, strict=True)
@@ -104,13 +108,13 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
             mode="markers+text",
             name=look.name,
             marker={
-                "color": look.color,
+                "color": look.ink,
                 "symbol": f"{look.symbol}-open" if apart else look.symbol,
                 "size": 18,
-                "line": {"width": 2, "color": look.color if apart else "white"},
+                "line": {"width": 2, "color": look.ink if apart else "white"},
             },
             text=[look.name],
-            textposition="top center",
+            textposition="top center" if look.opacity == 1 else "bottom center",  # Beside it, they often lie close.
             showlegend=False,
             customdata=[[len(group["seeds"]), cost.say(group[cost.column]), f", {ELSEWHERE}" * apart]],
             hovertemplate="mean of %{customdata[0]}" + HOVER,
@@ -140,10 +144,11 @@ def bars(groups: pd.DataFrame, cost: Cost) -> go.Figure:
     Args:
         groups: columns model, name, conditions, comparable (bool), and the cost's.
     """
-    figure = blank(70 + 44 * len(groups), showlegend=False)
+    figure = blank(70 + ROW * len(groups), showlegend=False)
     values = groups[cost.column].fillna(0) * cost.factor
     texts = [cost.say(value) for value in groups[cost.column]]
     hatched = cost.timed & ~groups["comparable"]
+    drawn = looks_of(groups)
     figure.add_bar(
         x=values,
         y=groups["name"],
@@ -152,12 +157,17 @@ def bars(groups: pd.DataFrame, cost: Cost) -> go.Figure:
         textposition="outside",
         cliponaxis=False,
         marker={
-            "color": [ARCHITECTURES[model].color for model in groups["model"]],
-            "pattern": {"shape": ["/" if other else "" for other in hatched], "fgcolor": "white", "solidity": 0.35},
+            "color": [look.ink for look in drawn],
+            "pattern": {
+                "shape": ["/" if other else look.pattern for other, look in zip(hatched, drawn, strict=True)],
+                "fgcolor": "white",
+                "solidity": 0.35,
+            },
         },
         customdata=[f"<br>{conditions}" if cost.timed else "" for conditions in groups["conditions"]],
         hovertemplate="%{y}: %{text}%{customdata}<extra></extra>",
     )
     figure.update_xaxes(title=cost.title, range=[0, max(values) * 1.3 or 1], showticklabels=False, zeroline=False)
     figure.update_yaxes(autorange="reversed", type="category")
+    name_rows(figure, {name: [name] for name in groups["name"]}, ROW)
     return figure

@@ -40,12 +40,17 @@ def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
     whole = sentence[0].upper() + sentence[1:]
     said = [f"Of {listed(alike['name'])}, {sentence}" if left_out else whole]
     if beaten := alike.loc[~best, "name"].tolist():
-        said.append(f"Another one is at least as accurate and costs no more than {listed(beaten, 'or')}.")
+        said.append(_say_beaten(beaten))
     found = differences_by_id(groups, runs)
     for (_, cheaper), (_, dearer) in pairwise(worth.iterrows()):
         if not is_better(found, dearer["id"], cheaper["id"]) and dearer["accuracy_mean"] > cheaper["accuracy_mean"]:
             said.append(f"That {dearer['name']} is more accurate than {cheaper['name']} may be chance.")
     return " ".join([*said, *left_out])
+
+
+def _say_beaten(names: list[str]) -> str:
+    verb, each = ("is", "") if len(names) == 1 else ("are", "for each of them, ")
+    return f"{listed(names)} {verb} not worth it: {each}another model is at least as accurate and no more expensive."
 
 
 def say_unknown(groups: pd.DataFrame, cost: Cost) -> list[str]:

@@ -96,7 +96,7 @@ def _dead(
         return None
     label, right = int(predictions[0]), int(np.count_nonzero(predictions == labels))
     constant = not np.ptp(logits, axis=0).any()
-    sentence = f"The model is dead: it takes {_all(len(labels))} for class {_class(label, recipe)}."
+    sentence = f"The run failed to learn (dead): it answers class {_class(label, recipe)} for {_all(len(labels))}."
     if constant:
         why = "Its logits are the same for every image."
     else:
@@ -104,7 +104,7 @@ def _dead(
     if constant or zero_layers:
         remedy = f"Try another seed, or a lower learning rate than {exact(recipe.learning_rate)}."
     elif len(train) and _since_guessing(train, logits.shape[1]) == train["step"].iloc[0]:
-        sentence = f"The model has not learnt yet: it takes {_all(len(labels))} for class {_class(label, recipe)}."
+        sentence = f"The model has not learnt yet: it answers class {_class(label, recipe)} for {_all(len(labels))}."
         remedy = f"Train for more epochs, or with a higher learning rate than {exact(recipe.learning_rate)}."
     else:
         remedy = f"Try a lower learning rate than {exact(recipe.learning_rate)}, or another seed."
@@ -167,11 +167,11 @@ def _classes(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray, labels
         sentence = f"Class {_class(label, recipe)} is {how}: "
         if rectified and zeros == len(labels):
             sentence += f"the ReLU after the last layer holds its logit at 0 for {_all(len(labels))}"
-            remedy = "Leave out the last ReLU, or try another seed."
+            remedy = _without_relu(recipe.model)
         elif rectified and 2 * zeros > len(labels):
             sentence += f"the ReLU after the last layer holds its logit at 0 for {zeros:,} of {len(labels):,} images"
-            sentence += "" if chosen[label] else ", and elsewhere another is larger"
-            remedy = "Leave out the last ReLU, or try another seed."
+            sentence += "" if chosen[label] else "; a larger logit wins everywhere else"
+            remedy = _without_relu(recipe.model)
         else:
             sentence += f"its logit is {'hardly ever' if chosen[label] else 'never'} the largest"
             remedy = "Train for more epochs, or try another seed."
@@ -182,6 +182,14 @@ def _classes(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray, labels
         )
         findings.append(Finding(kind, f"{sentence}.", evidence, remedy, label))
     return findings
+
+
+def _without_relu(model: str) -> str:
+    """What helps a model that ends with a ReLU, which makes every negative logit 0."""
+    if model in ARCHITECTURES.project:
+        name = ARCHITECTURES[model].name
+        return f"{name} ends with a ReLU by design: that is its flaw. Try another seed, or compare Model 0."
+    return "Leave out the last ReLU, or try another seed."
 
 
 def _undecided(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray) -> list[Finding]:
@@ -196,7 +204,7 @@ def _undecided(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray) -> l
     zeros = int(np.count_nonzero((logits == 0).all(axis=1)))
     evidence = f"All {logits.shape[1]} logits are 0 for {_count(zeros, 'image')}."
     if zeros and ARCHITECTURES[recipe.model].rectified:
-        return [Finding("undecided", sentence, evidence, "Leave out the last ReLU: it makes every negative logit 0.")]
+        return [Finding("undecided", sentence, evidence, _without_relu(recipe.model))]
     return [Finding("undecided", sentence, evidence, "Try another seed or a lower learning rate.")]
 
 
@@ -246,7 +254,7 @@ def _overfitting(train: pd.DataFrame, test: pd.DataFrame, images: int) -> list[F
     return [
         Finding(
             "overfitting",
-            f"The model knows its training images by heart: it is {float(more) - float(less):.1f} points "
+            f"The model has memorised its training images: it is {float(more) - float(less):.1f} points "
             "more accurate on them than on the test images.",
             f"Accuracy {more}% to {less}% in the last epoch; the test loss has risen from "
             f"{lowest['loss']:.3f} (epoch {lowest['epoch']:.0f}) to {last['loss']:.3f}.",

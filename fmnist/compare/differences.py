@@ -11,9 +11,9 @@ from fmnist.store.library import Group
 from fmnist.store.run import Run
 from fmnist.words import exact
 
-RECIPE = "It is the recipes that are compared, as much as the models."
+RECIPE = "Recipes are compared as much as models."
 TIMES = "Their times can't be compared."
-VERSIONS = "Another version may compute a little otherwise, and faster or slower."
+VERSIONS = "Another version may give slightly different results, and be faster or slower."
 
 ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("Epochs", lambda run: run.recipe.epochs, RECIPE),
@@ -23,12 +23,12 @@ ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     (
         "Seeds",
         lambda run: run.recipe.seed,
-        "Chance may favour one. Seeds are compared in pairs only where both groups have the same ones.",
+        "Chance may favour one of them. Runs are compared in pairs only where both models have the same seeds.",
     ),
-    ("Times measured on", lambda run: run.conditions, TIMES),
-    ("PyTorch", lambda run: run.versions.get("torch", "?"), VERSIONS),
-    ("NumPy", lambda run: run.versions.get("numpy", "?"), VERSIONS),
-    ("Python", lambda run: run.versions.get("python", "?"), VERSIONS),
+    ("Conditions of the timing", lambda run: run.conditions, TIMES),
+    ("PyTorch version", lambda run: run.versions.get("torch", "?"), VERSIONS),
+    ("NumPy version", lambda run: run.versions.get("numpy", "?"), VERSIONS),
+    ("Python version", lambda run: run.versions.get("python", "?"), VERSIONS),
 )
 """What it is called, where a run says it, and what follows if it differs. The data are the same wherever groups are
 compared: groups are on one data set, whose files are checked by their published sums."""

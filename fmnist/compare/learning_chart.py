@@ -57,7 +57,8 @@ def learning(
             line={"color": look.color, "dash": look.dash, "width": 2.5},
             marker={"symbol": look.symbol, "size": 10, "line": {"width": 1.5, "color": "white"}},
             text=[
-                form.format(value) + ("" if np.isnan(low) else f" (95%: {form.format(low)} to {form.format(high)})")
+                form.format(value)
+                + ("" if np.isnan(low) else f" (95% interval {form.format(low)} to {form.format(high)})")
                 for value, low, high in zip(mean["mean"], mean["low"], mean["high"], strict=True)
             ],
             hovertemplate="%{text}<br>" + axis + " %{x:,.4~g}<extra>%{fullData.name}</extra>",

@@ -26,9 +26,15 @@ class Pair:
     p: float  # of the flips, adjusted for the number of pairs of single runs (Holm); 1 where they are not judged by it
     sentence: str
 
+    @property
+    def beside_reference(self) -> bool:
+        """Whether these are own runs and the reference runs of one model."""
+        one, other = self.first, self.second
+        return one.recipe.model == other.recipe.model and one.source != other.source
+
 
 def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None) -> list[Pair]:
-    """All pairs, the most accurate groups first.
+    """All pairs, the most accurate groups first; before them own runs and the reference of the same model.
 
     Groups of several runs are judged by their means (`statistics.simultaneous`), all others by McNemar's test on the
     two runs. These are two families: what is said of means depends neither on the single runs beside them nor on
@@ -47,7 +53,7 @@ def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None
         found.append((first, second, runs, differences[place], flips))
     singles = iter(statistics.holm([flips.p for *_, difference, flips in found if flips and not difference]))
     adjusted = [next(singles) if flips and not difference else 1.0 for *_, difference, flips in found]
-    return [
+    every = [
         Pair(
             first,
             second,
@@ -59,6 +65,7 @@ def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None
         )
         for (first, second, runs, difference, flips), p in zip(found, adjusted, strict=True)
     ]
+    return sorted(every, key=lambda pair: not pair.beside_reference)
 
 
 def accuracies(group: Group) -> dict[int, float]:

@@ -49,7 +49,7 @@ def write(comparison: Comparison, *, with_images: bool) -> str:
         _figure("Test accuracy", comparison.accuracy()),
         *(_about_images(comparison) if with_images else []),
         *_about_runs(comparison),
-        "<h2>In numbers</h2>",
+        "<h2>Table</h2>",
         _table(comparison.table()),
     ]
     return (
@@ -62,19 +62,22 @@ def write(comparison: Comparison, *, with_images: bool) -> str:
 
 def _about_images(comparison: Comparison) -> list[str]:
     """What looks at single test images."""
-    parts = ["<h2>How sure?</h2>"]
+    parts = ["<h2>Differences between the models</h2>"]
     if differences := comparison.differences():
         parts.append(_figure("", differences))
     parts.append(_list([*(pair.sentence for pair in comparison.pairs), *comparison.single_runs()]))
-    parts += ["<h2>Do the models mean what they say?</h2>", _list(comparison.calibrated())]
-    parts += [_figure("", comparison.reliability()), _figure("Leaving out the least sure", comparison.selective())]
-    parts += [_figure("By class", comparison.classes()), "<h2>What went wrong</h2>"]
+    parts += ["<h2>Does confidence match accuracy?</h2>", _list(comparison.calibrated())]
+    parts += [
+        _figure("", comparison.reliability()),
+        _figure("Leaving out the least confident answers", comparison.selective()),
+    ]
+    parts += [_figure("Classes", comparison.classes()), "<h2>What went wrong</h2>"]
     ill = [
         f"{one.group.title}, seed {one.run.recipe.seed}: {finding.sentence} {finding.evidence} {finding.remedy}"
         for one in comparison.ill()
         for finding in one.findings
     ]
-    return [*parts, _list(ill) if ill else "<p>Nothing: all runs are healthy.</p>"]
+    return [*parts, _list(ill) if ill else "<p>Nothing: all runs went well.</p>"]
 
 
 def _about_runs(comparison: Comparison) -> list[str]:
@@ -84,7 +87,9 @@ def _about_runs(comparison: Comparison) -> list[str]:
         differing = comparison.fairness()
         parts.append("<h2>What differs besides the model</h2>")
         parts.append(
-            _table(differing) if len(differing) else "<p>Recipe, seeds, machine, load and versions are equal.</p>"
+            _table(differing)
+            if len(differing)
+            else "<p>Nothing: recipe, seeds, machine, load and versions are the same.</p>"
         )
     for metric in ("accuracy", "loss"):
         parts.append(_figure(f"Learning: test {metric}", comparison.learning(metric, "test", "epoch")))

@@ -20,8 +20,8 @@ WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are calle
 # --- Which model to pick ---
 
 
-def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
-    """Which model to pick, in two or three sentences of Markdown.
+def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """Which model to pick, in some sentences of Markdown: the verdict first, then what stands behind it.
 
     Args:
         groups: `summarise`'s columns, and id and name; not empty. Optional: full_name, what a group is called where it
@@ -36,7 +36,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
     deaths = [say_dead(ranked)] if ranked["dead"].any() else []
     if len(ranked) == 1:
         sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
-        return " ".join([sentence, *deaths])
+        return [sentence, *deaths]
     second = ranked.iloc[1]
     points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
@@ -60,7 +60,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> str:
         sentences.append("Even its worst training run beats the best run of the other models.")
     else:
         sentences.append("But runs overlap: its worst one does not beat the best one of the other models.")
-    return " ".join([*sentences, *deaths])
+    return [*sentences, *deaths]
 
 
 def differences_by_id(groups: pd.DataFrame, runs: pd.DataFrame) -> dict[tuple[object, object], Difference | None]:
@@ -100,18 +100,29 @@ def _say_slower(ranked: pd.DataFrame) -> list[str]:
 
 
 def say_dead(groups: pd.DataFrame) -> str:
-    """How many runs are dead, and what their groups reach without them: a sentence.
+    """How many runs are dead, and what their groups reach without them: sentences.
 
     Args:
         groups: `summarise`'s columns, and name; at least one run is dead.
     """
-    dead = int(groups["dead"].sum())
+    dead, runs = int(groups["dead"].sum()), sum(len(seeds) for seeds in groups["seeds"])
     said = [
         f"{row['name']} reaches {row['accuracy_alive']:.1%}"
         for _, row in groups[(groups["dead"] > 0) & groups["accuracy_alive"].notna()].iterrows()
     ]
-    without = f"; without {'it' if dead == 1 else 'them'} {', '.join(said)}" if said else ""
-    return f"{dead} of the runs {'is' if dead == 1 else 'are'} dead, giving one class for every image{without}."
+    without = f" Without {'it' if dead == 1 else 'them'}, {', '.join(said)}." if said else ""
+    return f"{say_failed_to_learn(dead, runs)}{without}"
+
+
+def say_failed_to_learn(dead: int, runs: int) -> str:
+    """How many of some runs answer one class always, and that the means count them: a sentence."""
+    if runs == 1:
+        return "It failed to learn (dead: it answers the same class for every image)."
+    one = dead == 1
+    return (
+        f"{dead:,} of {runs:,} runs failed to learn (dead: {'it answers' if one else 'they answer'} the same class for "
+        f"every image) and {'is' if one else 'are'} included in the means."
+    )
 
 
 # --- Classes ---
@@ -127,7 +138,7 @@ def say_hardest(recall: np.ndarray, classes: Sequence[str]) -> str:
     hardest = int(recall.argmin())
     return (
         f"**{classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
-        "recognised, on average over what is compared."
+        "recognised, on average over the models compared."
     )
 
 
@@ -135,13 +146,14 @@ def say_hardest(recall: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def say_accuracy(correct: int, total: int) -> str:
-    """One run's accuracy with Wilson's interval: "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."."""
+    """One run's accuracy with Wilson's interval: "Right for 8,298 of 10,000 images: 83.0% (95% confidence interval 82.2
+    to 83.7)."."""
     if total == 0:
         return "No image has been answered yet."
     low, high = wilson(correct, total)
     return (
-        f"Right for {correct:,} of {total:,} images: {_number(correct / total)}% "
-        f"(95%: {_number(low)} to {_number(high)})."
+        f"Right for {correct:,} of {total:,} images: {say_percent(correct / total)}% "
+        f"(95% confidence interval {say_percent(low)} to {say_percent(high)})."
     )
 
 
@@ -149,51 +161,51 @@ def say_interval(group: pd.Series) -> str:
     """The 95% interval of a group's mean, to be put behind it; nothing for one seed."""
     if np.isnan(group["accuracy_low"]):
         return ""
-    return f" (95%: {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
+    return f" (95% interval {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
 
 
 def say_calibration(name: str, seeds: Sequence[Calibrated]) -> str:
     """How sure a model is and how often it is right, with its expected calibration error: a sentence or two.
 
-    Of several seeds the means, and the gap of each: what one seed is too sure and another not sure enough does not
-    cancel out.
+    Of several runs the means, and the gap of each: that one is overconfident and another underconfident does not cancel
+    out.
     """
     verdicts = [_say_gap(seed.gap) for seed in seeds]
     kinds = Counter(verdicts)
     verdict = verdicts[0]
     if len(kinds) > 1:
-        verdict = listed(f"{kind} with {count} of {len(seeds)} seeds" for kind, count in kinds.most_common())
+        verdict = listed(f"{kind} in {count} of {len(seeds)} runs" for kind, count in kinds.most_common())
     confidence, accuracy, error = (
         float(np.mean([getattr(seed, field) for seed in seeds])) for field in ("confidence", "accuracy", "error")
     )
-    over = f", mean of {len(seeds)} seeds" if len(seeds) > 1 else ""
+    over = f", mean of {len(seeds)} runs" if len(seeds) > 1 else ""
     sentence = (
-        f"{name} is {verdict}: {_number(confidence)}% sure on average, right for {_number(accuracy)}% "
-        f"(expected calibration error {_points(error)} points{over})."
+        f"{name} is {verdict}: {say_percent(confidence)}% confident on average, right for {say_percent(accuracy)}% "
+        f"(expected calibration error {say_points(error)} points{over})."
     )
     if len(seeds) == 1:
         return sentence
-    gaps = ", ".join(("+" if seed.gap > 0 else "") + _points(seed.gap) for seed in seeds)
-    return f"{sentence} Confidence minus accuracy, seed by seed: {gaps} points."
+    gaps = ", ".join(("+" if seed.gap > 0 else "") + say_points(seed.gap) for seed in seeds)
+    return f"{sentence} Confidence minus accuracy, run by run: {gaps} points."
 
 
 def _say_gap(gap: float) -> str:
     """What it means that confidence is that much above accuracy."""
     if abs(gap) < WELL_CALIBRATED:
-        return "about as sure as it should be"
-    return "too sure of itself" if gap > 0 else "less sure than it could be"
+        return "about as confident as it is accurate"
+    return "overconfident" if gap > 0 else "underconfident"
 
 
 def say_on_test_images(name: str, found: Calibrated) -> str:
     """What the answers of one run, or of an ensemble, are worth on the test images: a sentence."""
     return (
-        f"{name}: {_number(found.accuracy)}% of the test images right, {_number(found.confidence)}% sure on average "
-        f"(expected calibration error {_points(found.error)} points)."
+        f"{name}: {say_percent(found.accuracy)}% of the test images right, {say_percent(found.confidence)}% sure on "
+        f"average (expected calibration error {say_points(found.error)} points)."
     )
 
 
 def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
-    """What leaving out the least sure answers gives: a sentence.
+    """What leaving out the least confident answers gives: a sentence.
 
     Args:
         table: `calibration.mean_selective_accuracy`.
@@ -201,8 +213,8 @@ def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
     """
     row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
     return (
-        f"{name} is right for {_number(table['accuracy'].iloc[-1])}% of all images, and for "
-        f"{_number(row['accuracy'])}% of the {row['share']:.0%} of which it is surest."
+        f"{name}: {say_percent(table['accuracy'].iloc[-1])}% right on all images, {say_percent(row['accuracy'])}% on "
+        f"the {row['share']:.0%} it is most confident about."
     )
 
 
@@ -233,38 +245,40 @@ def say_difference(
 
 
 def _over_seeds(first: str, second: str, difference: Difference) -> str:
-    points, seeds, p = f"{_points(difference.mean)} points", _seeds(difference), difference.p
+    points, seeds, p = f"{say_points(difference.mean)} points", _runs(difference), difference.p
     several = f", allowing for {difference.comparisons} comparisons" if difference.comparisons > 1 else ""
     if not difference.tested:
         ahead = f"{first} is {points} ahead of {second}" if difference.mean else f"{first} and {second} are level"
         return f"{ahead} ({seeds}). {_too_few(first, second)}"
-    interval = f"95%: {_points(difference.low)} to {_points(difference.high)}{several}"
+    interval = f"95% confidence interval {say_points(difference.low)} to {say_points(difference.high)}{several}"
     if difference.constant and difference.seen:
-        return f"{first} beats {second} by {points} with every seed ({seeds}, {say_p(p)}{several})."
+        return f"{first} beats {second} by {points} each time ({seeds}, {say_p(p)}{several})."
     if difference.seen:
-        return f"{first} beats {second} by {points} ({interval}; {seeds})."
+        return f"{first} beats {second} by {points} ({interval}, {seeds})."
     none = f"No difference between {first} and {second} can be seen:"
     if difference.constant and difference.mean == 0:
         return f"{none} their accuracies are equal ({seeds})."
     if difference.constant:
         return (
-            f"{none} {first} is {points} ahead each time, but so few seeds may agree by chance "
+            f"{none} {first} is {points} ahead each time, but so few runs may agree by chance "
             f"({seeds}, {say_p(p)}{several})."
         )
-    return f"{none} {first} is {points} ahead on average, which may be chance ({interval}; {seeds})."
+    return f"{none} {first} is {points} ahead on average, which may be chance ({interval}, {seeds})."
+
+
+TRAIN_MORE = f"Train each at least {MIN_SEEDS} times, preferably five times."
 
 
 def _too_few(first: str, second: str) -> str:
     return (
-        f"Fewer than {MIN_SEEDS} seeds can't show whether {first} or {second} is the better model. "
-        f"Train at least {MIN_SEEDS} seeds of each, better five."
+        f"Fewer than {MIN_SEEDS} runs of each can't show whether {first} or {second} is the better model. {TRAIN_MORE}"
     )
 
 
 def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) -> list[str]:
     shows = (
         f"Single runs can't show whether {first} or {second} is the better model: "
-        f"accuracy also moves from seed to seed. Train at least {MIN_SEEDS} seeds of each, better five."
+        f"repeated training changes accuracy, too. {TRAIN_MORE}"
     )
     if flips is None:
         return [shows]
@@ -274,7 +288,7 @@ def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) 
         return [f"These two runs are right and wrong on the same {flips.images:,} images.", shows]
     p = flips.p if p is None else p
     verdict = (
-        f"This run of {first} does better than this run of {second} on such images ({say_p(p)})."
+        f"This run of {first} does better on such images than this run of {second} ({say_p(p)})."
         if p < SIGNIFICANT
         else f"Between these two runs no difference can be seen ({say_p(p)})."
     )
@@ -283,8 +297,8 @@ def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) 
 
 def _on_images(first: str, second: str, flips: Flips) -> str:
     return (
-        f"On the same {flips.images:,} images one run of {first} is right where one of {second} is wrong "
-        f"{_times(flips.only_first)}, and wrong where it is right {_times(flips.only_second)}."
+        f"On the same {flips.images:,} images, {flips.only_first:,} are right only for {first} and "
+        f"{flips.only_second:,} only for {second} (one run of each)."
     )
 
 
@@ -298,17 +312,13 @@ def say_p(p: float) -> str:
     return f"p = {p:.{digits}f}"
 
 
-def _seeds(difference: Difference) -> str:
+def _runs(difference: Difference) -> str:
     if difference.paired:
-        return f"{difference.seeds} seeds"
-    return f"{difference.seeds} and {difference.seeds_second} seeds, not the same ones"
+        return f"from {difference.seeds} training runs each"
+    return f"from {difference.seeds} and {difference.seeds_second} training runs, with different seeds"
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
-
-
-def _points(share: float) -> str:
+def say_points(share: float) -> str:
     """A difference of shares in percentage points: one decimal, two where one would show 0.0."""
     value = 100 * share
     digits = 1 if share == 0 or round(abs(value), 1) else 2
@@ -318,7 +328,7 @@ def _points(share: float) -> str:
     return f"{'−' if value < 0 else ''}{text}"
 
 
-def _number(share: float) -> str:
+def say_percent(share: float) -> str:
     """A share in per cent: one decimal, two or more where fewer would show 0.0 or 100.0 for what is neither."""
     digits = 1
     while share not in (0, 1) and digits < 4 and float(f"{100 * share:.{digits}f}") in (0, 100):

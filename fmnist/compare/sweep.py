@@ -14,6 +14,7 @@ from fmnist.compare import effects as effects_module
 from fmnist.compare import statistics, sweep_chart
 from fmnist.compare.comparison import Picture
 from fmnist.compare.pairs import accuracies
+from fmnist.compare.sentences import say_failed_to_learn
 from fmnist.compare.statistics import MIN_SEEDS
 from fmnist.compare.summary import ACCURACY
 from fmnist.compare.thinning import spread
@@ -112,7 +113,7 @@ class Sweep:
     def answer(self) -> str:
         """The best setting: Markdown."""
         best = self.table.iloc[0]
-        over = f" on average over {best['seeds']} seeds" if best["seeds"] > 1 else " with its single seed"
+        over = f" on average over {best['seeds']} runs" if best["seeds"] > 1 else " in its single run"
         return f"Best of {len(self.table):,}: **{_describe(best)}** with **{best['accuracy_mean']:.1%}**{over}."
 
     def say_effects(self) -> str:
@@ -124,8 +125,8 @@ class Sweep:
         names = [titles[field].title.lower() for field in rest["factor"]]
         if seen.empty:
             return (
-                f"Nothing stands out: the values of {listed(names)} lie no further apart than chance may bring about. "
-                "More seeds of each setting would show more."
+                f"Nothing stands out: the values of {listed(names)} differ no more than chance alone would explain. "
+                "Training each setting more often would show more."
             )
         first = seen.iloc[0]
         factor = titles[first["factor"]]
@@ -146,33 +147,30 @@ class Sweep:
         table = self.table
         best = table.iloc[0]
         said = [
-            f"It was chosen as the best of {len(table):,} on the test images, so its accuracy is flattering: "
-            "expect a little less of new seeds, and of new images."
+            f"It was chosen as the best of {len(table):,} on the test images, so its accuracy is probably a little too "
+            "good: expect less of new seeds, and of new images."
         ]
         if best["seeds"] >= MIN_SEEDS and (unsure := self._unsure()):
             said.append(
-                f"{unsure:,} of the others can't be told from it: which of them is the best, chance may have decided."
+                f"{unsure:,} of the others can't be told from it: chance may have decided which of them is the best."
             )
         single = int((table["seeds"] == 1).sum())
         if single:
             which = (
-                "Every group has"
+                "Every setting has"
                 if single == len(table)
-                else f"{single:,} of the groups {'has' if single == 1 else 'have'}"
+                else f"{single:,} of the settings {'has' if single == 1 else 'have'}"
             )
             said.append(
-                f"{which} one seed alone, and accuracy moves by some points from seed to seed: train the best ones "
-                "again with more seeds."
+                f"{which} a single run, and repeated training changes accuracy by a few points: train the best ones "
+                "with more seeds."
             )
         dead, failed, finished = (int(table[column].sum()) for column in ("dead", "failed", "seeds"))
         if dead:
-            said.append(
-                f"{dead:,} of the {finished:,} finished runs {'is' if dead == 1 else 'are'} dead, giving one class for "
-                f"every image, and {'counts' if dead == 1 else 'count'} in the means."
-            )
+            said.append(say_failed_to_learn(dead, finished))
         if failed:
             runs = "run" if failed == 1 else "runs"
-            said.append(f"{failed:,} {runs} failed and can't count in any mean: the table says whose.")
+            said.append(f"{failed:,} {runs} ended with an error and can't count in any mean: the table says which.")
         return said
 
     # --- To look at ---

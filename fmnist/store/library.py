@@ -20,6 +20,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.run import SIZES, TIMES, Run
+from fmnist.store.search import RunSearch
 from fmnist.store.store import REFERENCE, Store
 from fmnist.words import exact
 
@@ -82,6 +83,7 @@ class Library:
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True, source="reference")
         self.growing = GrowingCurves(own)
+        self.search = RunSearch(own)
         self._mutex = threading.RLock()
         self._changes: Hashable = None
         self._finished_ids = ""
@@ -267,6 +269,20 @@ def default_groups(groups: list[Group]) -> list[Group]:
         if rival is None or group.rank > rival.rank:
             chosen[group.recipe.model] = group
     return list(chosen.values())
+
+
+def with_reference(groups: list[Group]) -> list[Group]:
+    """The same of groups of both sources: of each model the own group, and beside it the one of the reference runs."""
+    chosen = {
+        group.id for source in SOURCES for group in default_groups([one for one in groups if one.source == source])
+    }
+    return side_by_side([group for group in groups if group.id in chosen])
+
+
+def side_by_side(groups: Sequence[Group]) -> list[Group]:
+    """Groups with those of the same model beside each other, own ones first; models in the order in which they come."""
+    models = list(dict.fromkeys(group.recipe.model for group in groups))
+    return sorted(groups, key=lambda group: (models.index(group.recipe.model), group.source != "own"))
 
 
 def identity(groups: Sequence[Group]) -> tuple[tuple[str, str], ...]:

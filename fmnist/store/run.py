@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.label import NO_LABEL, Label
 
 
 class Status(StrEnum):
@@ -193,7 +194,7 @@ class Run:
     def trouble(self) -> str:
         """What is wrong with a finished run, in a few words; nothing for a healthy one."""
         if self.result and self.result.dead:
-            return "dead: it gives every image the same class"
+            return "failed to learn (dead): it answers the same class for every image"
         if self.result and self.result.never_predicted:
             classes = self.recipe.info.classes
             return f"never predicts {', '.join(classes[index] for index in self.result.never_predicted)}"
@@ -251,3 +252,4 @@ class Record:
     artifacts: dict[str, bytes]
     identity: str  # `checksums.identity` of its `checksums.lasting`
     rounded: int  # as of a `Run`
+    label: Label = NO_LABEL

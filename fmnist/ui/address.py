@@ -44,9 +44,16 @@ def settle_one(key: str, known: Known, default: str | None, kept: str | None = N
     _write(key, chosen, [] if chosen is None or chosen == default else [known[chosen][0]])
 
 
-def settle_some(key: str, known: Known, default: Sequence[str], most: int) -> None:
-    """The same for a widget with which up to so many are chosen; that none is may stand in the address, too."""
+def settle_some(key: str, known: Known, default: Sequence[str], most: int, *, former: str = "") -> None:
+    """The same for a widget with which up to so many are chosen; that none is may stand in the address, too.
+
+    Args:
+        former: the key under which addresses of earlier versions have it, where that is another.
+    """
     asked = st.session_state[key] if _was_chosen(key) else _asked(key, known)
+    if asked is None and former and former not in _visit().before:  # Else it is what another choice has left there.
+        asked = _asked(former, known)
+        st.query_params.pop(former, None)
     chosen = [id for id in asked or () if id in known][:most]
     if not chosen and asked != []:
         chosen = list(default)
@@ -65,6 +72,31 @@ def with_scope(chosen: Mapping[str, str | Sequence[str]]) -> dict[str, str | Seq
         chosen: by the keys of widgets there; runs and groups by their names in addresses.
     """
     return {name: st.query_params[name] for name in ("data", "source") if name in st.query_params} | dict(chosen)
+
+
+def counts_for(key: str) -> bool:
+    """Whether the address counts for a widget, and not what was chosen with it: the page is being opened, or somebody
+    goes back or forward to it."""
+    return not _was_chosen(key)
+
+
+def was_navigated() -> bool:
+    """Whether somebody goes back or forward to this address: then it counts even where it says nothing."""
+    context = get_script_run_ctx()
+    return bool(context and context.is_history_navigation)
+
+
+def settle_words(words: Mapping[str, str | None]) -> None:
+    """Have names of this page stand in the address with these words; None takes one out.
+
+    All at once: the browser's Back undoes what was done at once.
+    """
+    _visit().now.update(words)
+    before = {name: st.query_params.get_all(name) for name in st.query_params}
+    new = {name: [word] for name, word in words.items() if word is not None}
+    after = {name: values for name, values in before.items() if name not in words} | new
+    if after != before:
+        st.query_params.from_dict(after)
 
 
 def drop_what_is_gone() -> None:
@@ -86,10 +118,8 @@ def _visit() -> Visit:
 
 def _was_chosen(key: str) -> bool:
     """Whether the widget counts, and not the address."""
-    context, visit = get_script_run_ctx(), _visit()
-    return (
-        key in st.session_state and key in visit.before | visit.now and not (context and context.is_history_navigation)
-    )
+    visit = _visit()
+    return key in st.session_state and key in visit.before | visit.now and not was_navigated()
 
 
 def _asked(key: str, known: Known) -> list[str] | None:

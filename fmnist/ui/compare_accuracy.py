@@ -1,4 +1,4 @@
-"""The first picture of the Compare page: the accuracies of all that are compared, and what can be taken from here."""
+"""The first picture of the Compare page: the accuracies of all that are compared, and what can be downloaded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from fmnist.compare.published import PUBLISHED_RESULTS
 from fmnist.data.catalog import DEFAULT
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
-from fmnist.ui.export_panel import take_along
+from fmnist.ui.export_panel import download_menu
+from fmnist.ui.glossary import explain
 
 
 def show_accuracy(library: Library, compared: Comparison, *, with_images: bool) -> None:
-    """Every run's accuracy, beside what others reach if that is asked for.
+    """Every run's accuracy, beside published results if they are asked for.
 
     Args:
         with_images: whether the test labels are there.
@@ -21,14 +22,20 @@ def show_accuracy(library: Library, compared: Comparison, *, with_images: bool) 
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
         known = compared.info.id == DEFAULT and st.toggle(
-            "What others reach", key="lines", bind="query-params", help="Accuracies that others have published."
+            "Published results", key="lines", bind="query-params", help="Accuracies that others have published."
         )
-        take_along(library, compared, with_images=with_images)
+        download_menu(library, compared, with_images=with_images)
+    models = [group.recipe.model for group in compared.groups]
+    pale = ""
+    if len(models) > len({*models}):
+        both = len({group.source for group in compared.groups}) > 1
+        pale = "Pale: the reference. " if both else "Pale: another recipe of the same model. "
     with place:
         draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(
-            "Each mark is one seed (crossed: dead), the bar across is their mean, the whiskers its 95% interval: "
-            f"where the mean of very many seeds may lie. {compared.left_out}"
+            "Each mark is one training run (crossed out: it failed to learn). The bar is their mean; the whiskers show "
+            f"its 95% confidence interval. {pale}{compared.left_out}",
+            help=explain("Test accuracy", "Seed", "95% interval"),
         )
     if known:
         st.caption(

@@ -1,4 +1,4 @@
-"""The tab "How sure?" of the Compare page: which is better, how sure that is, and whether it is a fair comparison."""
+"""The tab "Differences" of the Compare page: which is better, how sure that is, and whether the comparison is fair."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fmnist.compare.statistics import MIN_SEEDS
 from fmnist.grid import spanning
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
+from fmnist.ui.glossary import explain
 from fmnist.ui.train_link import link_to_train
 from fmnist.words import escape, listed
 
@@ -20,7 +21,7 @@ have the same seeds, which see the images in the same order, it is that of
 interval and [Welch's](https://en.wikipedia.org/wiki/Welch%27s_t-test), over all seeds of both. It answers: if we
 trained again, would the same model win?
 
-**Fewer seeds:** the difference alone. So few say next to nothing of what training again would change.
+**Fewer seeds:** the difference alone. So few runs say next to nothing about training again.
 
 **Two single runs:** the images that only one of them gets right, by
 [McNemar's exact test](https://en.wikipedia.org/wiki/McNemar%27s_test). It answers only for these two runs: another
@@ -29,8 +30,8 @@ seed may reverse it.
 **One run:** [Wilson's interval](https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval) of its
 accuracy, for other test images of the same kind.
 
-Of many pairs, some differ by chance alone. So the intervals are made wider, until all of them together are right 95
-times in 100 ([Bonferroni](https://en.wikipedia.org/wiki/Bonferroni_correction)); of single runs, the p-values are
+Of many pairs, some differ by chance alone. So the intervals are widened until all of them together are right 95 times
+in 100 ([Bonferroni](https://en.wikipedia.org/wiki/Bonferroni_correction)); of single runs, the p-values are
 adjusted ([Holm](https://en.wikipedia.org/wiki/Holm%E2%80%93Bonferroni_method)). "Beats" stands exactly where the
 interval leaves 0 out.
 """
@@ -38,14 +39,19 @@ interval leaves 0 out.
 
 def show_certainty(library: Library, compared: Comparison) -> None:
     """Every two groups: which is better, by how much, and how sure that is; and whether they are compared fairly."""
-    if differences := compared.differences():
+    most = MAX_PAIRS
+    if beside := sum(pair.beside_reference for pair in compared.pairs):  # They come first, and are what was asked for.
+        most = max(3, beside)
+    if differences := compared.differences(most):
         draw(differences, "differences")
     sentences = [f"- {escape(pair.sentence)}" for pair in compared.pairs]
-    st.markdown("\n".join(sentences[:MAX_PAIRS]))
-    if len(sentences) > MAX_PAIRS:
-        with st.expander(f"The other {len(sentences) - MAX_PAIRS} pairs"):
-            st.markdown("\n".join(sentences[MAX_PAIRS:]))
-    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in compared.single_runs()))
+    if sentences:
+        st.markdown("\n".join(sentences[:most]), help=explain("95% interval", "Point", "Seed"))
+    if len(sentences) > most:
+        with st.expander(f"The other {len(sentences) - most} pairs"):
+            st.markdown("\n".join(sentences[most:]))
+    if singles := compared.single_runs():
+        st.markdown("\n".join(f"- {escape(sentence)}" for sentence in singles))
     if lonely := [group for group in compared.groups if len(group.runs) < MIN_SEEDS]:
         # One link where they make a grid; else it would ask for more than these.
         fits = spanning([group.recipe for group in lonely], 1).count == len({group.recipe for group in lonely})
@@ -58,14 +64,18 @@ def show_certainty(library: Library, compared: Comparison) -> None:
         st.markdown(TESTS)
 
 
+def _within_a_sentence(name: str) -> str:
+    return name if name.endswith("version") else name[0].lower() + name[1:]
+
+
 def show_fairness(compared: Comparison) -> None:
     """What differs besides the model."""
     differing = compared.fairness()
     if differing.empty:
         st.markdown(":material/balance: **A fair comparison:** recipe, seeds, machine, load and versions are the same.")
         return
-    what = listed(differing["what"].str.lower() if len(differing) > 1 else differing["what"])
-    st.markdown(f":material/balance: **Not only the models differ:** {what}.")
+    what = listed(f"the {_within_a_sentence(what)}" for what in differing["what"])
+    st.markdown(f":material/balance: **Other things differ, too:** {what}.")
     st.dataframe(
         differing.rename(columns={"what": "What differs", "so": "What follows"}),
         hide_index=True,

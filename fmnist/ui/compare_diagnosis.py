@@ -6,6 +6,7 @@ import streamlit as st
 
 from fmnist.compare.comparison import Comparison
 from fmnist.store.library import Library
+from fmnist.ui.glossary import explain
 from fmnist.ui.train_link import MAX_SEEDS, link_to_train
 from fmnist.words import escape
 
@@ -13,13 +14,16 @@ MAX_LISTED = 20
 
 
 def show_ill(library: Library, compared: Comparison) -> None:
-    """What is wrong with the runs that are ill, what shows it, and what helps."""
+    """What is wrong with runs that did not go well, what shows it, and what helps."""
     ill, count = compared.ill(), sum(len(group.runs) for group in compared.groups)
     if not ill:
-        which = "the run is" if count == 1 else f"all {count} runs are"
-        st.success(f"Nothing: {which} healthy.", icon=":material/check:")
+        which = "the run" if count == 1 else f"all {count} runs"
+        st.success(f"Nothing: {which} went well.", icon=":material/check:")
         return
-    st.markdown(f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.")
+    st.markdown(
+        f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.",
+        help=explain("Seed", "Logit", "ReLU", "Loss"),
+    )
     for one in ill[:MAX_LISTED]:
         with st.container(border=True):
             st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}**")

@@ -8,6 +8,7 @@ from fmnist.compare.comparison import Comparison
 from fmnist.compare.learning_chart import AXES
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
+from fmnist.ui.glossary import explain
 
 SPLITS = {"test": "Test images", "train": "Training images"}
 
@@ -37,6 +38,6 @@ def show_learning(library: Library, compared: Comparison) -> None:
         with column:
             draw(compared.learning(metric, split, axis), f"learning-{metric}")
     st.caption(
-        "Thick: the mean over the seeds, in the colour of its model; the band is its 95% interval. Thin: single seeds. "
-        + compared.left_out
+        "Thick: the mean of a model's runs; the band is its 95% interval. Thin: single runs. " + compared.left_out,
+        help=explain("Epoch", "Step", "Loss", "Seed", "95% interval"),
     )

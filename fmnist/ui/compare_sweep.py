@@ -18,7 +18,7 @@ from fmnist.words import escape
 MAX_BEST = 5
 SHARES = {
     "accuracy_mean": "Test accuracy",
-    "accuracy_std": "σ of the seeds",
+    "accuracy_std": "Standard deviation",
     "accuracy_min": "Lowest",
     "accuracy_max": "Highest",
 }
@@ -30,9 +30,9 @@ def show_sweep(swept: Sweep) -> None:
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in swept.caveats()))
     draw(swept.picture(), "sweep")
     st.caption(
-        "Each line is a group, from its settings to its mean test accuracy; the thick one is the best. Colours go by "
-        "rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which it is. "
-        + swept.left_out
+        "Each line is one setting, from left to right, up to its mean test accuracy; the thick one is the best. "
+        "Colours go by rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which "
+        f"it is. {swept.left_out}"
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         best = swept.best(MAX_BEST)
@@ -52,11 +52,11 @@ def show_sweep(swept: Sweep) -> None:
 def compare_these(groups: list[Group], ids: list[str]) -> None:
     """Put groups into the comparison above, and show how sure their differences are."""
     st.session_state[key_of_groups(groups)] = ids
-    st.session_state["tab"] = "How sure?"
+    st.session_state["tab"] = "Differences"
 
 
 def show_settings(swept: Sweep) -> None:
-    """The table of a sweep: the same as the picture for the keyboard, to sort, and to take along."""
+    """The table of a sweep: the same as the picture for the keyboard, to sort, and to download."""
     table = swept.table.drop(columns="id")
     shares = [name for name in table.columns if name.startswith("accuracy")]
     percent = {name: st.column_config.NumberColumn(title, format="%.2f%%") for name, title in SHARES.items()}
@@ -75,10 +75,10 @@ def show_settings(swept: Sweep) -> None:
         column_config={factor.field: factor.title for factor in FACTORS}
         | {"learning_rate": st.column_config.NumberColumn("Learning rate", format="plain")}
         | percent
-        | {name: name.capitalize() for name in ("seeds", "dead", "failed", "device")}
+        | {"seeds": "Runs", "dead": "Failed to learn", "failed": "Ended with an error", "device": "Trained on"}
         | {"train_seconds": st.column_config.NumberColumn("Training", format="%.1f s"), "source": "From"},
         hide_index=True,
         key="sweep-table",
-        alt="All groups of the sweep, the most accurate first",
+        alt="All settings of the sweep, the most accurate first",
     )
     download_table("sweep", table)

@@ -5,9 +5,23 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist.compare.comparison import Comparison
-from fmnist.store.library import Library
+from fmnist.store.library import SOURCES, Library
 from fmnist.ui.chart_display import draw
 from fmnist.ui.export_panel import download_table
+from fmnist.ui.glossary import explain
+
+SHARES = {
+    "accuracy_mean": "Mean accuracy",
+    "accuracy_low": "95% interval from",
+    "accuracy_high": "to",
+    "accuracy_std": "Standard deviation",
+    "accuracy_min": "Lowest",
+    "accuracy_max": "Highest",
+    "accuracy_alive": "Mean without failed ones",
+}
+SECONDS = {"train_seconds": "Training time", "eval_seconds": "Evaluation time"}
+SHORT_TIMES = {"image_seconds": "Seconds per image, many", "single_seconds": "Seconds per image, alone"}
+"""How the columns of the comparison in numbers are called."""
 
 
 def show_classes(library: Library, compared: Comparison) -> None:
@@ -16,7 +30,8 @@ def show_classes(library: Library, compared: Comparison) -> None:
     draw(compared.classes(), "classes")
     st.caption(
         "Recall: of the images of a class, the share that is recognised. Precision: of the answers with a class, the "
-        "share that is right. F1 is high only where both are. Means over the seeds."
+        "share that is right. F1 is high only where both are. Means over the runs of each model.",
+        help=explain("Recall", "Precision", "F1"),
     )
     download_table("classes", compared.class_table())
 
@@ -24,14 +39,23 @@ def show_classes(library: Library, compared: Comparison) -> None:
 def show_table(library: Library, compared: Comparison) -> None:
     """The comparison in numbers, to sort and to download."""
     numbers = compared.table()
-    percent = st.column_config.NumberColumn(format="percent")
-    seconds = st.column_config.NumberColumn(format="%.2f s")
-    scientific = st.column_config.NumberColumn(format="scientific")
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    helps = {"accuracy_mean": explain("Test accuracy"), "accuracy_low": explain("95% interval")}
     st.dataframe(
-        numbers,
-        column_config={name: percent for name in numbers.columns if name.startswith("accuracy")}
-        | {"train_seconds": seconds, "eval_seconds": seconds}
-        | {"image_seconds": scientific, "single_seconds": scientific},
+        numbers.assign(source=numbers["source"].map(SOURCES)),
+        column_config={
+            "name": text("Model", pinned=True),
+            "source": "From",
+            "seeds": text("Seeds", help=explain("Seed")),
+            **{name: number(title, format="percent", help=helps.get(name)) for name, title in SHARES.items()},
+            "dead": number("Failed to learn", help="Runs that answer the same class for every image."),
+            **{name: number(title, format="%.2f s") for name, title in SECONDS.items()},
+            **{name: number(title, format="scientific") for name, title in SHORT_TIMES.items()},
+            "parameters": number("Parameters", format="localized"),
+            "multiply_adds": number("Multiply-adds", format="localized"),
+            "conditions": "Timed on",
+            "remarks": "Remarks",
+        },
         hide_index=True,
         placeholder="–",
         alt="The comparison in numbers",

@@ -48,7 +48,7 @@ def download_table(name: str, table: pd.DataFrame, label: str = "Download as CSV
     )
 
 
-def take_along(library: Library, compared: Comparison, *, with_images: bool) -> None:
+def download_menu(library: Library, compared: Comparison, *, with_images: bool) -> None:
     """A menu to download what is shown, and the runs behind it.
 
     Args:
@@ -103,11 +103,11 @@ def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
         st.code(_command(form, runs), language="sh", wrap_lines=True)
         return
     many = f"{len(runs)} runs" if len(runs) > 1 else "1 run"
-    label = f"Log {many}" if form.tracking else f"Make the files of {many}"
+    label = f"Log {many}" if form.tracking else f"Download {many}"
     if st.button(label, key=f"{key}-make", icon=":material/deployed_code:"):
         st.session_state.pop(KEPT, None)
         try:
-            with st.spinner("This takes some seconds …"):
+            with st.spinner("Preparing the files …"):
                 content, name, remarks = _export(library, form, runs)
         except ExportError as error:
             st.error(escape(str(error)), icon=":material/error:")

@@ -186,9 +186,9 @@ def say_verdict(beside: DeltaGenerator, below: DeltaGenerator, sentence: str) ->
     """
     with beside.container(key="verdict-beside"):
         st.html(VERDICT_CSS)
-        st.markdown(f"#### {sentence}")
+        st.markdown(f"## {sentence}")
     with below.container(key="verdict-below"):
-        st.markdown(f"#### {sentence}")
+        st.markdown(f"## {sentence}")
 
 
 def _choose_run(group: Group) -> int | None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fmnist import settings
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE
-from fmnist.store.library import SOURCES, Group, Library, default_groups
+from fmnist.store.library import SOURCES, Group, Library, default_groups, side_by_side, with_reference
 from fmnist.ui.address import names_of, settle_one, settle_some
 from fmnist.words import escape
 
@@ -78,20 +78,27 @@ def nothing_trained() -> None:
 
 def key_of_groups(groups: Sequence[Group]) -> str:
     """Of the widget that chooses from these groups."""
-    return f"groups-{groups[0].recipe.dataset}-{groups[0].source}"
+    source = "both" if _of_both(groups) else groups[0].source
+    return f"groups-{groups[0].recipe.dataset}-{source}"
+
+
+def _of_both(groups: Sequence[Group]) -> bool:
+    return len({group.source for group in groups}) > 1
 
 
 def choose_groups(groups: list[Group], most: int) -> list[Group]:
-    """The groups to be compared; at first one for each model."""
+    """The groups to be compared; at first one for each model, of both sources one each, side by side."""
     if not groups:
         nothing_trained()
         return []
     known = {group.id: group for group in groups}
+    both = _of_both(groups)
     settle_some(
         key_of_groups(groups),
         {id: names_of(group.key, group.title, group.recipe.learning_rate) for id, group in known.items()},
-        [group.id for group in default_groups(groups)][:most],
+        [group.id for group in (with_reference(groups) if both else default_groups(groups))][:most],
         most,
+        former=f"groups-{groups[0].recipe.dataset}-own" if both else "",
     )
     chosen = st.multiselect(
         "Compared",
@@ -103,4 +110,5 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
     )
     if not chosen:
         st.info("Choose at least one to see its results.", icon=":material/balance:")
-    return [known[id] for id in chosen]
+    compared = [known[id] for id in chosen]
+    return side_by_side(compared) if both else compared

@@ -64,7 +64,7 @@ def test_a_read_only_page_calls_no_dead_run_running(store, small_sample, bare_pa
     page = visit(PAGES[1])
     said = " ".join(one.value for one in page.markdown)
     assert f"**Model 0, seed 0** · interrupted at step {STEPS_PER_EPOCH} of" in said
-    assert [one.value for one in page.subheader] == ["Last training"]
+    assert [one.value for one in page.header] == ["Last training"]
     assert page.dataframe[-1].value["status"].tolist() == ["interrupted"]
     assert store.run(1).status == "running"
 

@@ -77,12 +77,12 @@ def off_by(gap: float) -> calibration.Calibrated:
 def test_seeds_that_are_off_in_both_directions_do_not_cancel_out():
     said = sentences.say_calibration("Model 2", [off_by(0.028), off_by(0.029), off_by(-0.037)])
     assert said == (
-        "Model 2 is too sure of itself with 2 of 3 seeds and less sure than it could be with 1 of 3 seeds: 85.7% sure "
-        "on average, right for 85.0% (expected calibration error 3.1 points, mean of 3 seeds). "
-        "Confidence minus accuracy, seed by seed: +2.8, +2.9, −3.7 points."
+        "Model 2 is overconfident in 2 of 3 runs and underconfident in 1 of 3 runs: 85.7% confident on average, right "
+        "for 85.0% (expected calibration error 3.1 points, mean of 3 runs). "
+        "Confidence minus accuracy, run by run: +2.8, +2.9, −3.7 points."
     )
     alone = sentences.say_calibration("Model 2", [off_by(0.01)])
-    assert alone.startswith("Model 2 is about as sure as it should be") and "seed" not in alone
+    assert alone.startswith("Model 2 is about as confident as it is accurate") and "run" not in alone
 
 
 def test_an_ensembles_answers_are_the_mean_of_the_probabilities(said):

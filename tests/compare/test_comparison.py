@@ -51,7 +51,10 @@ def test_means_and_intervals_are_scipys(reference, library, real_data):
         assert (row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]) == pytest.approx(
             (np.mean(accuracies), low, high)
         )
-        assert f"{row['name']} {row['accuracy_mean']:.1%} (95%: {low:.1%} to {high:.1%})" in reference.accuracy().alt
+        assert (
+            f"{row['name']} {row['accuracy_mean']:.1%} (95% interval {low:.1%} to {high:.1%})"
+            in reference.accuracy().alt
+        )
 
 
 def test_a_curve_is_the_mean_over_seeds_with_its_interval(reference, library):
@@ -105,7 +108,7 @@ def test_confidence_is_a_hand_count_of_each_seed(reference, library, real_data):
         means = 100 * np.mean(seeds, axis=0)
         gaps = [100 * abs(confidence - accuracy) for confidence, accuracy, _ in seeds]
         assert numbers(sentence) == pytest.approx([*means, *gaps], abs=0.051)
-        assert "mean of 5 seeds" in sentence
+        assert "mean of 5 runs" in sentence
 
 
 def test_selective_accuracy_is_the_mean_of_the_seeds(reference, library, real_data):
@@ -116,14 +119,14 @@ def test_selective_accuracy_is_the_mean_of_the_seeds(reference, library, real_da
         surest = np.argsort(-scipy.special.softmax(logits, axis=1).max(axis=1), kind="stable")[:8000]
         kept.append(np.mean(predicted[surest] == real_data.test_labels[surest]))
     assert trace.x[place] == pytest.approx(0.8, abs=1e-3) and trace.y[place] == pytest.approx(np.mean(kept), abs=1e-3)
-    assert f"{100 * trace.y[place]:.1f}% of the 80% of which it is surest" in reference.selective().alt
+    assert f"{100 * trace.y[place]:.1f}% on the 80% it is most confident about" in reference.selective().alt
 
 
 def test_what_is_worth_its_cost_is_what_nobody_beats(reference):
     cost = COSTS["multiply_adds"]
     assert reference.say_cost(cost) == (
         "Worth their cost: **Model 0 (82.6% for 7,840)**, **Model 2 (87.8% for 1,133,860)**. "
-        "Another one is at least as accurate and costs no more than Model 1."
+        "Model 1 is not worth it: another model is at least as accurate and no more expensive."
     )
     assert reference.fairness().empty and reference.apart() == []
 
@@ -178,9 +181,9 @@ def test_what_differs_besides_the_model_is_named(library, store, small_data):
     finished_run(store, Recipe("0", epochs=2, batch_size=64), small_data)
     finished_run(store, Recipe("2", 1), small_data, machine="Another processor")
     differing = Comparison(library, library.groups("fashion-mnist", "own")).fairness().set_index("what")
-    assert set(differing.index) == {"Epochs", "Batch size", "Seeds", "Times measured on"}
+    assert set(differing.index) == {"Epochs", "Batch size", "Seeds", "Conditions of the timing"}
     assert differing.loc["Epochs"].iloc[:2].tolist() == ["2", "3"]
-    assert differing.loc["Times measured on", "so"] == "Their times can't be compared."
+    assert differing.loc["Conditions of the timing", "so"] == "Their times can't be compared."
 
 
 def test_the_report_says_what_the_page_says_and_needs_no_network(reference):
@@ -196,7 +199,7 @@ def test_the_report_says_what_the_page_says_and_needs_no_network(reference):
 def test_a_report_without_the_data_has_what_the_store_tells(library, store, small_data):
     finished_run(store, Recipe("0", learning_rate=0.25), small_data)
     page = report.write(Comparison(library, library.groups("fashion-mnist", "own")), with_images=False)
-    assert "lr 0.25" in page and "By class" not in page
+    assert "lr 0.25" in page and "<h2>Classes" not in page
 
 
 def test_a_model_whose_arithmetic_is_not_counted_is_left_out_by_name_and_not_called_cheap(

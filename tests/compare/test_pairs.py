@@ -55,8 +55,8 @@ def test_differences_are_scipys(found, library, real_data):
         points = 100 * np.mean(ours[0] - ours[1])
         beats = f"{pair.first.title} beats {pair.second.title} by {points:.1f} points" in pair.sentence
         assert beats == (interval.low > 0) == pair.difference.seen
-        assert f"95%: {100 * interval.low:.1f} to {100 * interval.high:.1f}, ".replace("-", "−") in pair.sentence
-        assert "allowing for 3 comparisons; 5 seeds" in pair.sentence
+        assert f"interval {100 * interval.low:.1f} to {100 * interval.high:.1f}, ".replace("-", "−") in pair.sentence
+        assert "allowing for 3 comparisons, from 5 training runs each" in pair.sentence
     assert [pair.difference.seen for pair in found] == [True, True, False]
     adjusted = multipletests(raw, method="bonferroni")[1].tolist()
     assert [pair.difference.p for pair in found] == pytest.approx(adjusted)
@@ -69,7 +69,7 @@ def test_flips_are_a_hand_count_and_their_p_that_of_statsmodels(found, library, 
         table = [[np.sum(one & other), np.sum(one & ~other)], [np.sum(~one & other), np.sum(~one & ~other)]]
         assert (pair.flips.only_first, pair.flips.only_second) == (table[0][1], table[1][0])
         assert pair.flips.p == pytest.approx(mcnemar(table, exact=True).pvalue)
-        assert f"{table[0][1]:,} times, and wrong where it is right {table[1][0]:,} times" in pair.sentence
+        assert f"{table[0][1]:,} are right only for {pair.first.title} and {table[1][0]:,} only for" in pair.sentence
 
 
 def test_a_model_against_itself_does_not_differ(library, groups, real_data):

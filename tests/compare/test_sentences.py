@@ -22,7 +22,7 @@ def conclude(*runs: dict) -> str:
     groups = summary.summarise(table).assign(
         id=lambda groups: groups["model"], name=lambda groups: "Model " + groups["model"]
     )
-    return sentences.conclusion(groups, table)
+    return " ".join(sentences.conclusion(groups, table))
 
 
 def test_conclusion_of_one_group():
@@ -32,7 +32,7 @@ def test_conclusion_of_one_group():
 
 
 def test_conclusion_of_one_dead_group_says_so():
-    assert "1 of the runs is dead" in conclude(run("2", 0, 0.1))
+    assert "It failed to learn (dead: it answers the same class for every image)." in conclude(run("2", 0, 0.1))
 
 
 def test_conclusion_names_the_one_that_is_ahead_and_its_lead():
@@ -102,10 +102,11 @@ def test_conclusion_names_no_winner_where_the_test_sees_none_among_several():
 
 def test_conclusion_counts_the_dead():
     runs = [run("0", 0, 0.80), run("0", 1, 0.84), run("2", 0, 0.1), run("2", 1, 0.88)]
-    assert "1 of the runs is dead" in conclude(*runs)
-    assert "2 of the runs are dead" in conclude(*runs[:3], run("2", 1, 0.1))
-    assert "without them Model 2 reaches 88.0%" in conclude(*runs[:3], run("2", 1, 0.1), run("2", 2, 0.88))
-    assert "dead" not in conclude(*runs[:2], run("2", 0, 0.87), run("2", 1, 0.88))
+    assert "1 of 4 runs failed to learn (dead: it answers the same class for every image)" in conclude(*runs)
+    assert "is included in the means. Without it, Model 2 reaches 88.0%." in conclude(*runs)
+    assert "2 of 4 runs failed to learn" in conclude(*runs[:3], run("2", 1, 0.1))
+    assert "Without them, Model 2 reaches 88.0%." in conclude(*runs[:3], run("2", 1, 0.1), run("2", 2, 0.88))
+    assert "failed" not in conclude(*runs[:2], run("2", 0, 0.87), run("2", 1, 0.88))
 
 
 @pytest.mark.parametrize("seconds, times", [(3.0, "1.5 times"), (60.0, "30 times")])
@@ -138,7 +139,7 @@ def test_conclusion_uses_no_time_that_the_picture_calls_incomparable():
     assert "95 times as long" in conclude(best, quick)
 
 
-# How sure
+# Differences
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,10 @@ def test_sentences_of_the_reference_runs_hold_up(reference):
 
 
 def test_accuracy_sentence(reference):
-    assert sentences.say_accuracy(8298, 10_000) == "Right for 8,298 of 10,000 images: 83.0% (95%: 82.2 to 83.7)."
+    assert (
+        sentences.say_accuracy(8298, 10_000)
+        == "Right for 8,298 of 10,000 images: 83.0% (95% confidence interval 82.2 to 83.7)."
+    )
     for one in reference.runs():
         correct = round(one.result.test_accuracy * 10_000)
         low, high = proportion_confint(correct, 10_000, method="wilson")
@@ -185,8 +189,8 @@ def test_sentence_of_a_difference():
     found = Difference(-0.051, -0.064, -0.039, 5, 0.001)
     flips = Flips(301, 812, 8000, 887, 1e-50)
     assert sentences.say_difference("Model 0", "Model 2", found, flips) == (
-        "Model 2 beats Model 0 by 5.1 points (95%: 3.9 to 6.4; 5 seeds). On the same 10,000 images one run of Model 2 "
-        "is right where one of Model 0 is wrong 812 times, and wrong where it is right 301 times."
+        "Model 2 beats Model 0 by 5.1 points (95% confidence interval 3.9 to 6.4, from 5 training runs each). On the "
+        "same 10,000 images, 812 are right only for Model 2 and 301 only for Model 0 (one run of each)."
     )
 
 
@@ -195,18 +199,21 @@ def test_the_verdict_is_that_of_the_printed_interval():
     assert "beats" in sentences.say_difference("A", "B", found, None)
     wider = Difference(0.02, -0.004, 0.044, 5, 0.12, comparisons=3)
     said = sentences.say_difference("A", "B", wider, None)
-    assert said.startswith("No difference") and "(95%: −0.4 to 4.4, allowing for 3 comparisons; 5 seeds)" in said
+    assert (
+        said.startswith("No difference")
+        and "(95% confidence interval −0.4 to 4.4, allowing for 3 comparisons, from 5" in said
+    )
     none = Difference(0.0002, -0.00001, 0.0004, 5, 0.06)
-    assert "A is 0.02 points ahead on average, which may be chance (95%: just under 0 to 0.04; 5 seeds)" in (
+    assert "A is 0.02 points ahead on average, which may be chance (95% confidence interval just under 0 to 0.04" in (
         sentences.say_difference("A", "B", none, None)
     )
 
 
 def test_the_sentence_of_single_runs_says_what_they_cannot_show():
-    for p, verdict in ((1e-9, "does better than"), (0.4, "no difference can be seen")):
+    for p, verdict in ((1e-9, "does better on such images than"), (0.4, "no difference can be seen")):
         said = sentences.say_difference("A", "B", None, Flips(30, 1, 60, 9, 1e-9), p)
-        assert verdict in said and "30 times, and wrong where it is right once" in said
-        assert "Single runs can't show" in said and "Train at least 3 seeds" in said
+        assert verdict in said and "30 are right only for A and 1 only for B (one run of each)" in said
+        assert "Single runs can't show" in said and "Train each at least 3 times, preferably five times." in said
     assert "right and wrong on the same 100" in sentences.say_difference("A", "B", None, Flips(0, 0, 90, 10, 1.0))
     assert sentences.say_difference("A", "B", None, None).startswith("Single runs can't show")
 

@@ -119,7 +119,7 @@ def test_fewer_than_three_seeds_of_one_give_a_difference_without_a_verdict():
             assert abs(found.mean) == pytest.approx(0.19555)
             assert np.isnan([found.low, found.high, found.p]).all() and not found.tested and not found.seen
             said = sentences.say_difference("A", "B", found, None)
-            assert "19.6 points ahead" in said and "Fewer than 3 seeds can't show" in said
+            assert "19.6 points ahead" in said and "Fewer than 3 runs of each can't show" in said
             assert not {"beats", "95%"} & {*said.replace(":", " ").split()}
 
 

@@ -146,15 +146,15 @@ def test_those_are_counted_that_the_test_cannot_tell_from_the_best(library, smal
 
 def test_the_answer_and_what_not_to_conclude(small):
     assert small.answer() == (
-        "Best of 5: **Model 0, SGD, lr 0.1, batch 32, 3 epochs** with **82.0%** on average over 2 seeds."
+        "Best of 5: **Model 0, SGD, lr 0.1, batch 32, 3 epochs** with **82.0%** on average over 2 runs."
     )
     assert small.say_effects().startswith(
-        "Nothing stands out: the values of learning rate and batch size lie no further"
+        "Nothing stands out: the values of learning rate and batch size differ no more"
     )
     said = " ".join(small.caveats())
     assert "best of 5 on the test images" in said
-    assert "1 of the groups has one seed alone" in said
-    assert "1 of the 7 finished runs is dead" in said and "2 runs failed" in said
+    assert "1 of the settings has a single run" in said
+    assert "1 of 7 runs failed to learn (dead: " in said and "2 runs ended with an error" in said
     assert small.best(2) == [small.table["id"][0], small.table["id"][1]] and len(small.best(99)) == 4
 
 
@@ -162,8 +162,8 @@ def test_single_seeds_and_no_pair_that_differs_in_one_factor_alone(library, smal
     finished_run(library.own, Recipe("0"), small_data)
     finished_run(library.own, Recipe("2", epochs=1), small_data, accuracy=0.9)
     lonely = swept(library)
-    assert "with its single seed" in lonely.answer() and lonely.say_effects() == ""
-    assert any("Every group has one seed alone" in sentence for sentence in lonely.caveats())
+    assert "in its single run" in lonely.answer() and lonely.say_effects() == ""
+    assert any("Every setting has a single run" in sentence for sentence in lonely.caveats())
 
 
 def test_models_alone_are_no_sweep(library, small_data):

@@ -60,8 +60,15 @@ def again(at: AppTest) -> AppTest:
     return at
 
 
+def open_all_runs(at: AppTest) -> AppTest:
+    """Open the table of all runs on Train."""
+    at.session_state["runs"] = True
+    return again(at)
+
+
 def choose_rows(at: AppTest, *rows: int) -> AppTest:
-    """Choose rows of the table of all runs on Train."""
+    """Choose rows of the table of all runs on Train, which is opened for it."""
+    at = open_all_runs(at)
     [table] = [element.proto for element in at.dataframe if "all-runs" in element.proto.id]
     key = "all-runs" + table.id.rpartition("all-runs")[2]
     at.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from helpers.making import ended_run, finished_run, running_run, three_models
-from helpers.ui import COMPARE, again, charts, says, traces, visit
+from helpers.ui import COMPARE, again, charts, model_colors, says, traces, visit
 
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
@@ -23,7 +25,7 @@ def test_compare_says_how_sure_each_difference_is(store, small_data, fashion):
     assert not [button for button in at.button if button.key == "more-seeds"]
 
 
-TABS = ["How sure?", "Learning", "Time and size", "Confidence", "Classes", "What went wrong", "Table"]
+TABS = ["Differences", "Learning", "Time and size", "Confidence", "Classes", "What went wrong", "Table"]
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -35,8 +37,8 @@ def test_every_tab_of_compare_holds_with_a_dead_seed_a_lonely_one_and_other_devi
     running_run(store, Recipe("0", 7), small_data)
     at = visit(COMPARE, tab=tab)
     assert all(chart.alt for chart in charts(at).values())
-    if tab == "How sure?":
-        assert says(at, "**Not only the models differ:** seeds and times measured on")
+    if tab == "Differences":
+        assert says(at, "**Other things differ, too:** the seeds and the conditions of the timing.")
     if tab == "Time and size":
         assert says(at, "Model 1 was timed on NVIDIA H100, alone, not on CPU of A processor, alone.")
         assert "Model 1 80.0% for 2.0 s (timed under other conditions)" in charts(at)["accuracy-against-cost"].alt
@@ -69,9 +71,9 @@ def test_a_sweep_is_shown_with_its_best_group_and_what_matters(store, small_data
     at.session_state["tab"] = "Sweep"
     again(at)
     assert says(at, "2 of 4 settings are compared here")
-    assert says(at, "Best of 5: **Model 2, SGD, lr 0.01, batch 32, 3 epochs** with **90.0%** on average over 3 seeds.")
+    assert says(at, "Best of 5: **Model 2, SGD, lr 0.01, batch 32, 3 epochs** with **90.0%** on average over 3 runs.")
     assert says(at, "The **model** matters most: all else equal, its best and its worst value lie 20.0 points apart")
-    assert says(at, "1 run failed") and says(at, "chosen as the best of 5 on the test images")
+    assert says(at, "1 run ended with an error") and says(at, "chosen as the best of 5 on the test images")
     assert "Model 2, SGD, lr 0.01, batch 32, 3 epochs 90.0%" in charts(at)["sweep"].alt
     [table] = [table.value for table in at.dataframe if "failed" in table.value]
     assert table["accuracy_mean"].round().tolist()[:4] == [90, 80, 70, 60]
@@ -108,3 +110,59 @@ def test_compare_names_what_went_wrong(store, small_data, fashion):
     at.session_state["tab"] = "What went wrong"
     again(at)
     assert says(at, "1 of 2 runs") and says(at, "is never predicted")
+
+
+def test_both_shows_own_runs_and_the_reference_of_each_model_side_by_side(reference, store, small_data):
+    for model, accuracy in (("0", 0.6), ("1", 0.7), ("2", 0.9)):
+        for seed in range(3):
+            finished_run(store, Recipe(model, seed), small_data, accuracy=accuracy + seed / 100)
+    at = visit(COMPARE, source="both")
+    rows = list(traces(charts(at)["accuracy"]))
+    means = [trace for trace in rows if trace["mode"] == "markers+text"]
+    assert [trace["name"] for trace in means] == [
+        *("Model 0", "Model 0 · reference"),
+        *("Model 1", "Model 1 · reference"),
+        *("Model 2", "Model 2 · reference"),
+    ]
+    inks = [trace["marker"]["color"] for trace in means]
+    assert all(
+        pale.startswith("rgba") and not own.startswith("rgba") for own, pale in zip(inks[::2], inks[1::2], strict=True)
+    )
+    assert all(len(colors) == 1 for colors in model_colors("accuracy", charts(at)["accuracy"]).values())
+    assert says(at, "in your runs") and says(at, "in the reference runs") and says(at, "Pale: the reference.")
+
+
+def test_both_pairs_by_model_and_not_by_title_and_keeps_to_what_is_chosen(reference, store, small_data):
+    """Own runs by another recipe stand beside the reference of their model; an old link opens what it names."""
+    finished_run(store, Recipe("2", epochs=1), small_data)
+    finished_run(store, Recipe("2", learning_rate=0.5), small_data, accuracy=0.5)
+    at = visit(COMPARE, source="both", tab="Time and size")
+    chosen = at.multiselect[0].value
+    assert len(chosen) == 4 and not chosen[2].startswith("reference") and chosen[3].startswith("reference")
+    patterns = traces(charts(at)["cost-bars"])[0]["marker"]["pattern"]["shape"]
+    assert patterns[3] == "."
+    at.multiselect[0].set_value([chosen[3], chosen[0], chosen[2]])
+    again(at)
+    names = [trace["name"] for trace in traces(charts(at)["accuracy"]) if trace["mode"] == "markers+text"]
+    assert names == ["Model 2 · SGD, lr 0.5, batch 32, 3 epochs", "Model 2 · reference", "Model 0 · reference"]
+    old = visit(COMPARE, source="both", **{"groups-fashion-mnist-own": ["reference-model-0", "reference-model-1"]})
+    assert [value.partition("-")[0] for value in old.multiselect[0].value] == ["reference"] * 2
+
+
+def test_the_verdict_is_one_sentence_and_what_a_newcomer_may_not_know_is_explained(store, small_data, fashion):
+    for seed in range(3):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=0.60 + seed / 100)
+        finished_run(store, Recipe("2", seed), small_data, accuracy=0.84 + seed / 50)
+    at = visit(COMPARE)
+    [verdict] = [block.value for block in at.markdown if block.value.startswith("## **Model 2** is the most accurate")]
+    assert verdict.count(". ") == 0 and verdict.endswith("more than Model 0.")
+    assert [text for text in at.caption if "training run" in text.value and "**Seed**: " in text.help]
+
+
+def test_the_columns_of_the_table_are_named_in_words(store, small_data, fashion):
+    three_models(store, small_data)
+    [table] = visit(COMPARE, tab="Table").dataframe
+    columns = json.loads(table.proto.columns)
+    named = {name: (column or {}).get("label") for name, column in columns.items()}
+    assert named["accuracy_mean"] == "Mean accuracy"
+    assert all(named.get(name) for name in table.value.columns)

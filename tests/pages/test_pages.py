@@ -98,7 +98,7 @@ def test_a_folder_with_the_files_is_used_by_all_pages(monkeypatch, idx_root, tmp
     [use] = [button for button in at.button if button.label == "Use this folder"]
     use.click()
     again(at)
-    assert says(at, "331 images to learn from and 100 to be tested on")
+    assert says(at, "431 grey pictures of clothes, 28 × 28 pixels: 331 to learn from, 100 to test.")
     assert not visit(TRAIN).button(key="train").disabled
 
 
@@ -210,7 +210,7 @@ def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fas
     finished_run(store, Recipe("0", epochs=5), small_data, accuracy=0.9)
     finished_run(store, Recipe("2", 0), small_data, accuracy=0.9)
     home = visit(HOME).dataframe[0].value.set_index("model")
-    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 seeds)"
+    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 runs)"
     assert home.loc["0", "accuracy"] == pytest.approx(75)
 
     at = visit(COMPARE, tab="Table")
@@ -228,10 +228,15 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
     finished_run(store, Recipe("2", 1), small_data, accuracy=0.9)
     finished_run(store, Recipe("1"), small_data, never=(2, 6))
     for page in (HOME, COMPARE):
-        dead = "1 of the runs is dead, giving one class for every image; without it Model 2 reaches 90."
+        dead = "1 of 3 runs failed to learn (dead: it answers the same class for every image)"
         assert any(dead in text for text in shown(visit(page), "markdown"))
+        assert any("Without it, Model 2 reaches 90." in text for text in shown(visit(page), "markdown"))
     remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
-    assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover, Shirt"}
+    assert remarks == {
+        "",
+        "failed to learn (dead): it answers the same class for every image",
+        "never predicts Pullover, Shirt",
+    }
     assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
     at = visit(CONFUSION, runs=["Model 2, seed 0"])
     assert not at.exception
@@ -260,7 +265,7 @@ def shown_runs(at: AppTest) -> set[str]:
 def test_the_data_page_marks_sample_data(small_sample):
     at = visit(DATA, **SAMPLE)
     assert says(at, NOT_FASHION)
-    assert says(at, "331 images to learn from")
+    assert says(at, "331 to learn from") and says(at, "Computer-drawn clothes")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -310,7 +315,7 @@ def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
     predictions = np.argmax(store.logits(runs[0].id), axis=1)
     count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
     assert count > 1
-    assert says(at, f"**Sneaker** taken for **Sandal**, {count} images")
+    assert says(at, f"**Sneaker** mistaken for **Sandal**, {count} images")
     captions = tiles(at)
     assert len(captions) == count
     assert all("✗ Model 0: Sandal" in caption for caption in captions)
@@ -342,8 +347,9 @@ def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data,
 def test_the_data_page_shows_fashion_mnist(real_data, monkeypatch):
     monkeypatch.setenv("FMNIST_DATA", str(REAL_DATA))
     at = visit(DATA)
-    assert says(at, "60,000 images to learn from and 10,000 to be tested on: grey, 28 × 28 pixels, 6,000 and 1,000")
-    assert {*charts(at)} == {"counts"}
+    assert says(at, "70,000 grey pictures of clothes, 28 × 28 pixels: 60,000 to learn from, 10,000 to test.")
+    assert says(at, "Ten classes of equal size.") and says(at, "Xiao, Rasul and Vollgraf (2017)")
+    assert {*charts(visit(DATA, part="Counts"))} == {"counts"}
 
 
 # --- Taking runs elsewhere ---
@@ -379,7 +385,7 @@ def test_chosen_rows_of_train_are_exported(store, small_data, started):
     ended_run(store, Recipe("1"), small_data, "failed", "No luck.")
     at = visit(TRAIN)
     choose_rows(at, 0, 1)
-    assert "Make the files of 1 run" in labels(at)  # Of the finished one.
+    assert "Download 1 run" in labels(at)  # Of the finished one.
 
 
 def test_an_export_that_fails_is_said_in_a_sentence(store, small_data, small_sample, fashion):

@@ -1,0 +1,71 @@
+"""What own runs say beside the reference runs of the same models: sentences of Markdown. No torch, no Streamlit."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from fmnist.compare.sentences import differences_by_id, say_dead, say_points
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.words import escape, listed
+
+
+def beside_each_other(groups: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
+    """Own groups, each with the reference of its model: of the same recipe, where there is one.
+
+    Args:
+        groups: columns source, model and recipe; a row each.
+    """
+    rows = [row for _, row in groups.iterrows()]
+    found = []
+    for own in rows:
+        rivals = [row for row in rows if row["source"] == "reference" and row["model"] == own["model"]]
+        if own["source"] == "own" and rivals:
+            found.append((own, next((row for row in rivals if row["recipe"] == own["recipe"]), rivals[0])))
+    return found
+
+
+def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """Which model is the most accurate here and there, and whether own runs differ from the reference.
+
+    Args:
+        groups: `summarise`'s columns, and id and name; of both sources, with at least one pair.
+        runs: columns group (an id), seed and accuracy.
+    """
+    best, reference = (
+        groups.loc[groups.loc[groups["source"] == source, "accuracy_mean"].idxmax()] for source in ("own", "reference")
+    )
+    here, there = (f"{row['accuracy_mean']:.1%}" for row in (best, reference))
+    if best["model"] == reference["model"]:
+        verb = "reaches" if groups["model"].nunique() == 1 else "is the most accurate on average"
+        what = f"**{best['name']}** {verb}: **{here}** in your runs, {there} in the reference runs."
+        first = what.replace("reaches:", "reaches")
+    else:
+        name = escape(ARCHITECTURES[reference["model"]].name)
+        first = f"The most accurate on average: **{best['name']}** in your runs (**{here}**), {name} in the reference "
+        first += f"runs ({there})."
+    deaths = [say_dead(groups)] if groups["dead"].any() else []
+    return [first, *_say_pairs(groups, runs), *deaths]
+
+
+def _say_pairs(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """Of each pair, whether the test tells own runs from the reference."""
+    found = differences_by_id(groups, runs)
+    sentences, alike, few = [], [], []
+    for own, reference in beside_each_other(groups):
+        turned = (own["id"], reference["id"]) not in found
+        difference = found[(reference["id"], own["id"]) if turned else (own["id"], reference["id"])]
+        if difference is None or not difference.tested:
+            few.append(own["name"])
+        elif not difference.seen:
+            alike.append(own["name"])
+        else:
+            ahead = (difference.mean > 0) != turned
+            first, second = ("Your runs", "the reference") if ahead else ("The reference", "your runs")
+            beat = "beat" if ahead else "beats"
+            points = say_points(abs(difference.mean))
+            sentences.append(f"{first} of {own['name']} {beat} {second} by {points} points.")
+    if alike:
+        sentences.append(f"Of {listed(alike)}, no difference between your runs and the reference can be seen.")
+    if few:
+        sentences.append(f"Of {listed(few)}, there are too few runs to tell yours from the reference.")
+    return sentences

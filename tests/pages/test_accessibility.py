@@ -1,0 +1,186 @@
+"""Can everybody read and use every page and tab? So far as axe-core can tell, in both themes, and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import keep_as_sample, wait_for
+from helpers.making import finished_run, three_models
+from helpers.ui import Server, Visitor, served, visited
+
+from fmnist.data.files import Dataset
+from fmnist.models import custom
+from fmnist.recipe import Recipe
+from fmnist.store.store import Store
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = pytest.mark.timeout(600)
+
+DATA = "data=sample"
+TABS_OF_COMPARE = (
+    *("How sure?", "Learning", "Time and size", "Confidence", "Classes", "What went wrong", "Table"),
+    "Sweep",
+)
+REASONS = ("Pixels", "What convolutions see", "Nearest training images")
+VIEWS = (
+    f"?{DATA}",
+    f"Train?{DATA}",
+    *(f"Compare?{DATA}&tab={tab}" for tab in TABS_OF_COMPARE),
+    f"Confusion?{DATA}&true=Coat",
+    f"Confusion?{DATA}&cells=Difference&true=Shirt&predicted=Shirt",
+    f"Confusion?{DATA}&view=Who is right where&image=%233",
+    f"Confusion?{DATA}&view=Possible wrong labels",
+    f"Predict?{DATA}",
+    *(f"Predict?{DATA}&how=Test image&index=3&why=true&why-tab={tab}" for tab in REASONS),
+    f"Predict?{DATA}&how=Upload",
+    f"Data?{DATA}",
+)
+# The rule and the element, with the reason: what axe-core finds in Streamlit's own elements, where we can't mend it.
+STREAMLITS = {
+    ("presentation-role-conflict", "stFileUploaderDropzone"): "A section without a role has a label.",
+}
+MODEL = """
+from torch import nn
+from fmnist.models import register
+
+@register("long", "One-layer-network-with-a-very-long-name")
+def long():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+"""
+
+IS_LIGHT = (
+    """() => getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor.match(/\\d+/)[0] > 127"""
+)
+DRAWN = """() =>
+    [...document.querySelectorAll("[data-testid=stPlotlyChart]")].every(chart => chart.querySelector(".main-svg")) &&
+    !document.querySelector("[data-stale=true], [data-testid=stSkeleton]") &&
+    document.getAnimations().every(animation => animation.playState !== "running")"""
+# axe-core can't tell what is behind the text of tabs, and of charts, where it is the page, or a bar. The numbers in the
+# cells of a matrix are left to tests/compare/test_confusion_charts.py.
+FAINT = """() => {
+    const numbers = color => color.match(/[\\d.]+/g).map(Number);
+    const luminance = color => color.slice(0, 3).map(part => part / 255)
+        .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+    const app = document.querySelector("[data-testid=stApp]"), page = numbers(getComputedStyle(app).backgroundColor);
+    const faint = [];
+    for (const text of document.querySelectorAll(".js-plotly-plot svg text, [role=tab] p")) {
+        const inCell = text.closest(".textpoint") && text.closest(".js-plotly-plot").querySelector(".heatmaplayer .hm");
+        if (!text.textContent.trim() || !text.checkVisibility() || inCell) continue;
+        const bar = text.matches(".bartext-inside") && text.parentElement.querySelector("path");
+        const back = bar ? numbers(getComputedStyle(bar).fill) : page, style = getComputedStyle(text);
+        const [red, green, blue, alpha = 1] = numbers(text.tagName === "P" ? style.color : style.fill);
+        let seen = alpha;
+        for (let part = text; part !== app; part = part.parentElement) seen *= getComputedStyle(part).opacity;
+        const color = [red, green, blue].map((value, place) => value * seen + back[place] * (1 - seen));
+        const [dark, light] = [luminance(color), luminance(back)].sort((a, b) => a - b);
+        const contrast = (light + 0.05) / (dark + 0.05);
+        if (contrast < 4.5) faint.push(`"${text.textContent}": ${contrast.toFixed(2)} to 1, not 4.5`);
+    }
+    return faint;
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iterator[Server]:
+    """A server with fifty runs: three seeds of each model, a dead one, a sweep, a custom model with a long name."""
+    folder = tmp_path_factory.mktemp("accessibility")
+    keep_as_sample(small_data, folder / "runs")
+    models = folder / "models.py"
+    models.write_text(MODEL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FMNIST_MODELS", str(models))
+        custom.refresh(folder / "runs")
+        fill(folder / "runs", small_data)
+    custom.refresh(folder / "runs")
+    with served(folder / "runs", folder / "no-data", FMNIST_MODELS=str(models)) as started:
+        yield started
+
+
+def fill(runs: Path, data: Dataset) -> None:
+    store = Store(runs / "fmnist.db")
+    for seed in range(3):
+        three_models(store, data, weights=True, seed=seed, dataset="sample")
+    finished_run(store, Recipe("1", 3, "sample"), data, never=tuple(range(1, 10)), weights=True)
+    finished_run(store, Recipe("long", 0, "sample"), data, weights=True)
+    for seed in range(39):
+        rate = (0.01, 0.03, 0.3)[seed % 3]
+        finished_run(store, Recipe("0", seed, "sample", learning_rate=rate), data, accuracy=0.6 + seed / 200)
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def anns_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, color_scheme="dark", reduced_motion="reduce")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_page_can_be_read_and_used_by_everybody(view, anns_browser, server):
+    axe = pytest.importorskip("axe_playwright_python.base", reason="axe-core is not installed")
+    visitor = Visitor(anns_browser, server)
+    page = visitor.page
+    page.set_viewport_size({"width": 1400, "height": 900})
+    visitor.open(view)
+    closed = page.get_by_test_id("stMain").locator("details:not([open]) > summary")
+    while closed.count():
+        closed.first.click()
+        visitor.settled()
+    page.evaluate(axe.AXE_SCRIPT)
+    for scheme in ("dark", "light"):
+        look_at(visitor, scheme)
+        assert not page.evaluate(FAINT), f"in the {scheme}"
+        assert not violations(page), f"in the {scheme}"
+    page.set_viewport_size({"width": 390, "height": 844})
+    wait_for(lambda: not too_wide(page), timeout=20)  # Charts become narrower one after the other.
+    visitor.check()
+    visitor.close()
+
+
+def look_at(visitor: Visitor, scheme: str) -> None:
+    """See the page in a theme, once it has arrived everywhere on it; charts are drawn again last."""
+    page = visitor.page
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"({IS_LIGHT})() === {str(scheme == 'light').lower()}")
+    visitor.settled()
+    page.wait_for_function(DRAWN)
+    with suppress(AssertionError):
+        wait_for(lambda: not page.evaluate(FAINT), timeout=10)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds that is not Streamlit's alone: the rule, the element, and what is wrong with it."""
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+        if not any(rule["id"] == known and part in node["html"] for known, part in STREAMLITS)
+    ]
+
+
+def too_wide(page: Page) -> bool:
+    """Whether the page, or what scrolls in it, can be moved sideways."""
+    parts = "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
+    return page.evaluate(f"{parts}.some(part => part.scrollWidth > Math.min(innerWidth, part.clientWidth))")
+
+
+def test_no_page_is_wider_than_a_phone_before_and_after_the_first_training(browser, tmp_path, small_data):
+    keep_as_sample(small_data, tmp_path / "runs")
+    store = Store(tmp_path / "runs" / "fmnist.db")
+    with served(tmp_path / "runs", tmp_path / "no-data") as server:
+        visitor = Visitor(browser, server, viewport={"width": 390, "height": 844})
+        for query in ("", f"?{DATA}"):
+            for path in ("", "Train", "Compare", "Confusion", "Predict", "Data"):
+                page = visitor.open(path + query)
+                page.wait_for_function(DRAWN)
+                assert not too_wide(page), path + query
+            finished_run(store, Recipe("0", dataset="sample"), small_data, weights=True)
+        visitor.check()
+        visitor.close()
+    store.close()
