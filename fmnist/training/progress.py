@@ -8,14 +8,13 @@ from functools import cached_property
 
 from fmnist import settings
 from fmnist.data.catalog import DATASETS
-from fmnist.grid import SETTINGS, Factor, differing, distinguish
+from fmnist.grid import SETTINGS, Factor, differing, distinguish, spanning
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.store.store import Store
 from fmnist.training import estimate, launcher
-from fmnist.words import listed
 
 
 def goes_on(store: Store, run: Run) -> str:
@@ -137,13 +136,9 @@ class TrainingProgress:
         return self.library.remember(("differing", ids), lambda: differing(self.recipes.values(), SETTINGS))
 
     def describe(self, dataset: str) -> str:
-        """By which recipe a data set was trained on: "SGD, lr 0.1, batch 32, 3 epochs"; of a sweep what differs."""
-        recipes = [recipe for recipe in self.recipes.values() if recipe.dataset == dataset]
-        if factors := differing(recipes, SETTINGS):
-            settings = len({recipe.group() for recipe in recipes})
-            return f"{settings:,} settings, which differ in {listed(factor.title.lower() for factor in factors)}"
-        recipe = recipes[0]
-        return f"published recipe ({recipe.describe()})" if recipe.published else recipe.describe()
+        """By which recipe a data set was trained on: "SGD, learning rate 0.1, batches of 32, 3 epochs"."""
+        grid = spanning([recipe for recipe in self.recipes.values() if recipe.dataset == dataset], seeds=1)
+        return f"{grid.in_words()} · the published recipe" if grid.is_published else grid.in_words()
 
     def name(self, run: Run) -> str:
         """ "Model 2, seed 0", and in a sweep what else tells the run from the others: "Model 2, lr 0.01, seed 0"."""
