@@ -78,7 +78,7 @@ def show(library: Library, runs: Sequence[Run], names: Sequence[str]) -> None:
         return
     key, watched = f"answers-{images.name}", examples.watched(images)
     held, name = st.session_state.get(key, {}).get("name") or "", images.fingerprint[:16]
-    component("answer_strip", HTML, CSS)(
+    component("answer_strip", HTML, CSS, isolated=True)(
         key=key,
         data={
             "name": name,
