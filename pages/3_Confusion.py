@@ -72,5 +72,5 @@ def lead_on(library: Library, seen: tuple[Answers, Cell] | None, images: TestSet
         next_step.show("Predict", "Nothing is mixed up here: draw something yourself.")
 
 
-with page("Confusion", "What do they mix up?"):
+with page("Confusion", "What do the models mix up?"):
     show(resources.open_library())

@@ -62,10 +62,10 @@ COMMON = ("source", "recipe", "conditions")
 
 
 @options.command("compare")
-@click.option("--reference", is_flag=True, help="With the runs that come with the project.")
+@click.option("--reference", is_flag=True, help="Include the reference runs that come with the project.")
 @options.format_option("table", "csv", "json")
 def compare(places: Places, reference: bool, format: str) -> None:
-    """Compare accuracy, time and size of what is trained, over seeds."""
+    """Compare accuracy, time and size of the trained models, averaged over seeds."""
     sources = ("own", "reference") if reference else ("own",)
     found = comparison(places.library, *sources).assign(recipe=lambda table: table["described"])[list(COMPARED)]
     rows = found.astype(object).where(found.notna(), None).to_dict("records")

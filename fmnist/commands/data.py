@@ -21,7 +21,7 @@ published = options.dataset_option(known=[info.id for info in DATASETS.values() 
 @published
 @options.format_option("table", "json")
 def check(places: Places, dataset: str, format: str) -> None:
-    """Say whether a data set is there, complete and as published."""
+    """Check that a data set is there, complete and as published."""
     _report(places, dataset, format)
 
 
@@ -29,7 +29,7 @@ def check(places: Places, dataset: str, format: str) -> None:
 @published
 @options.quiet_option
 def download(places: Places, dataset: str, quiet: bool) -> None:
-    """Fetch a data set through torchvision, unless it is there."""
+    """Download a data set through torchvision, unless it is already there."""
     try:
         places.load(dataset)
     except DataError:

@@ -100,6 +100,13 @@ def _one_of(what: str, known: Iterable[str]) -> Callable[[str], list[str]]:
     return read
 
 
+def _statuses(text: str) -> list[Status]:
+    """Reads "failed,stopped"; JSON has the words of the store's file, and these are understood, too."""
+    words = [str(Status(name).word) if name in list(Status) else name for name in names(text)]
+    by_word = {status.word: status for status in Status}
+    return [by_word[word] for word in _one_of("status", by_word)(",".join(words))]
+
+
 def _of_recipes(field: str, read: Callable[[str], list[T]]) -> Callable[[str], list[T]]:
     """A reader that refuses what no recipe can have in a field."""
 
@@ -127,7 +134,7 @@ BATCH_SIZES = Read("LIST", _of_recipes("batch_size", whole_numbers))
 LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
 OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
 DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
-STATUS_LIST = Read("LIST", _one_of("status", list(Status)))
+STATUS_LIST = Read("LIST", _statuses)
 FILE = Read("PATH", settings.expanded)
 COUNT = click.IntRange(1, 100_000)
 
@@ -156,13 +163,13 @@ def ray_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress: results and errors only.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress, only results and errors.")
 
 
 def format_option(*formats: str) -> Decorator:
     """How the result is printed: `--format`, of which the first is the default, and `--json` for short."""
     known = click.Choice(formats)
-    option = click.option("--format", type=known, default=formats[0], show_default=True, help="Of the output.")
+    option = click.option("--format", type=known, default=formats[0], show_default=True, help="Output format.")
     short = click.option("--json", "format", flag_value="json", help="Short for --format json.")
     return lambda function: option(short(function))
 

@@ -38,7 +38,7 @@ trained_on = options.dataset_option("What the models were trained on.")
 @trained_on
 @options.format_option("table", "csv", "json")
 def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> int:
-    """Say what every model makes of image files, and of those in folders.
+    """Show what every model answers for image files, or folders of them.
 
     A model's answer is the mean over its seeds: your own runs where there are any, else those of the project. How often
     that mean is right on the test images is said on standard error, if the data are there. A file that can't be used
@@ -125,7 +125,7 @@ def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]
 @click.option("--force", is_flag=True, help="Replace OUT.png if it is there.")
 @trained_on
 def convert_image(places: Places, image: Path, output: Path, force: bool, dataset: str) -> None:
-    """Write the 28 x 28 grey image that the models see of an image file."""
+    """Convert an image file to the 28 x 28 grey image that the models see."""
     if output.suffix.lower() != ".png":
         raise CommandError(f"{output} would not be a PNG file: give the result a name that ends with .png.")
     converted = convert_file(image, DATASETS[dataset].subject.framing)

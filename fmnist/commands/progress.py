@@ -108,7 +108,7 @@ class Lines(Progress):
             self._begin(run)  # It may have been quicker than we look.
         self._ended.add(run.id)
         reached = f" with {run.result.test_accuracy:.2%}" if run.result else ""
-        say(f"{_named(run)} is {run.status}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
+        say(f"{_named(run)} is {run.status.word}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
 
 
 def _named(run: Run) -> str:

@@ -53,7 +53,7 @@ def sentence(run: Run, *, known: bool, sweep: bool) -> str:
     if run.result:
         cached = " (trained before)" if known else ""
         return f"{name}: {run.result.test_accuracy:.2%}, {run.result.train_seconds:.1f} s{cached}"
-    return f"{name}: {run.status}. {run.error or ''}".strip()
+    return f"{name}: {run.status.word}. {run.error or ''}".strip()
 
 
 def report(store: Store, asked: Sequence[tuple[int, bool]], format: str, *, sweep: bool) -> int:

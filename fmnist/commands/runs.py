@@ -30,7 +30,7 @@ class Labelled:
 
 LISTED = (
     Column("id", lambda row: row.run.address, right=True),
-    Column("status", lambda row: row.run.status),
+    Column("status", lambda row: row.run.status.word),
     Column("model", lambda row: row.run.name, shortens=True),
     Column("data", lambda row: row.run.recipe.info.title),
     Column("recipe", lambda row: row.run.recipe.describe(), shortens=True),
@@ -40,12 +40,12 @@ LISTED = (
 
 
 @options.command("list")
-@click.option("--status", type=options.STATUS_LIST, help="Only these, such as failed,interrupted.")
+@click.option("--status", type=options.STATUS_LIST, help="Only with this status, such as failed,interrupted.")
 @click.option("--model", "--models", "models", type=options.MODELS, help="Only of these models, such as 0,2.")
 @click.option("--dataset", "datasets", type=options.DATASET_LIST, help="Only on these data sets.")
 @click.option("--seed", "--seeds", "seeds", type=options.SEEDS, help="Only with these seeds, such as 0-4.")
 @click.option("--search", default="", help="Only those of which name, note, model or recipe contain this text.")
-@click.option("--reference", is_flag=True, help="With the runs that come with the project.")
+@click.option("--reference", is_flag=True, help="Include the reference runs that come with the project.")
 @options.format_option("table", "csv", "json")
 def list_runs(
     places: Places,
@@ -57,7 +57,7 @@ def list_runs(
     reference: bool,
     format: str,
 ) -> None:
-    """List runs, one in a line."""
+    """List runs, one per line."""
     stores = places.library.stores
     wanted = [
         Labelled(run, labels.get(run.id, NO_LABEL))
@@ -84,7 +84,7 @@ def list_runs(
 @click.argument("address", type=options.Read("RUN", split), metavar="RUN")
 @options.format_option("json", "table")
 def show(places: Places, address: tuple[str, int], format: str) -> None:
-    """Show everything that is known of a run: 12, or reference-3."""
+    """Show everything about a run, such as 12 or reference-3."""
     run = existing(places.library, *address)
     store = places.library.stores[run.source]
     [run] = launcher.as_they_stand(store, [run])
@@ -118,7 +118,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
         if run.status == Status.FAILED:
             raise CommandError(f"Run {run.id} failed, and would fail again: {run.error or 'no reason was given.'}")
         if run.stop:
-            raise CommandError(f"Run {run.id} is just being stopped: try again in a moment.")
+            raise CommandError(f"Run {run.id} is being stopped: try again in a moment.")
     if not wanted:
         say("no run was interrupted.")
         return 0
@@ -164,10 +164,10 @@ def delete(places: Places, ids: tuple[list[int], ...], for_good: bool) -> int:
     for id in _each_once(ids):
         try:
             if runs.damage(id) if id <= MAX_ID else None:
-                told[id] = f"Run {id}, which was damaged, is deleted."
+                told[id] = f"Deleted run {id}, which was damaged."
                 continue
             run = existing(places.library, "own", id)
-            told[id] = f"Run {id} ({run.name}) is deleted."
+            told[id] = f"Deleted run {id} ({run.name})."
             if run.status in ACTIVE:
                 raise CommandError(f"Run {id} is {run.status}: stop it before you delete it.")
         except CommandError as error:  # The others are deleted all the same.
@@ -194,7 +194,7 @@ def restore(places: Places) -> None:
 @options.command("import", changes=True)
 @click.argument("file", type=options.FILE)
 def import_store(places: Places, file: Path) -> None:
-    """Take in the finished runs of another store, of which FILE is the file, such as fmnist.db; it stays as it is."""
+    """Import the finished runs of another store from its FILE, such as fmnist.db. The file is not changed."""
     from fmnist.commands.import_runs import import_runs  # imports torch
 
     print(import_runs(places.library, file, places.load).text)

@@ -22,7 +22,7 @@ from fmnist.training import launcher, timing
 @click.argument("addresses", nargs=-1, metavar="[RUN]...")
 @options.models_option("The models, where no RUN is named.")
 @options.dataset_option()
-@click.option("--steps", type=options.COUNT, default=timing.STEPS, show_default=True, help="Of a turn.")
+@click.option("--steps", type=options.COUNT, default=timing.STEPS, show_default=True, help="Steps in each turn.")
 @click.option("--rounds", type=options.COUNT, default=timing.ROUNDS, show_default=True)
 @options.quiet_option
 @options.format_option("table", "json")
@@ -36,7 +36,7 @@ def time_steps(
     quiet: bool,
     format: str,
 ) -> None:
-    """Measure how long a step of each model takes, in turn on this machine.
+    """Measure how long a training step of each model takes, in turns on this machine.
 
     With a RUN, such as reference-3, the recipes of these runs are timed.
     """

@@ -46,13 +46,13 @@ PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", 
     type=options.OPTIMIZER_LIST,
     default=PUBLISHED.optimizer,
     show_default=True,
-    help=f"Of {', '.join(OPTIMIZERS)}.",
+    help=f"Any of {', '.join(OPTIMIZERS)}.",
 )
 @options.dataset_option()
 @click.option("--device", type=click.Choice(list(DEVICES)), default=PUBLISHED.device, show_default=True)
-@click.option("--again", is_flag=True, help="Train also what was trained before.")
+@click.option("--again", is_flag=True, help="Retrain runs that already exist.")
 @options.ray_option
-@click.option("--dry-run", is_flag=True, help="Say what would be trained and how long it takes; no more.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be trained, and how long it would take.")
 @options.quiet_option
 @options.format_option("table", "csv", "json")
 def train(
@@ -71,7 +71,7 @@ def train(
     quiet: bool,
     format: str,
 ) -> int:
-    """Train models, or say what they reached when they were trained before.
+    """Train models, or show their results if they are already trained.
 
     Where a list is given, every combination is trained.
     """

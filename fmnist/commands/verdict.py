@@ -35,10 +35,10 @@ class Verdict:
     @property
     def text(self) -> str:
         """For people: a line, and one more for each thing to be said."""
-        compared = "" if self.sealed is None else f", {self.sealed} compared with its seal"
+        compared = "" if self.sealed is None else f", {self.sealed} compared with their checksums"
         count = len(self.disagreements)
-        answer = "agrees" if self.agrees else f"{count} thing{'s do' if count > 1 else ' does'} not agree"
-        lines = [f"{self.address} {self.name}: {answer} ({self.recomputed} figures computed again{compared})"]
+        answer = "agrees" if self.agrees else f"{count} figure{'s do' if count > 1 else ' does'} not agree"
+        lines = [f"{self.address} {self.name}: {answer} ({self.recomputed} figures recomputed{compared})"]
         lines += [f"    {disagreement.sentence}" for disagreement in self.disagreements]
         return "\n".join([*lines, *(f"    {remark}" for remark in self.remarks)])
 

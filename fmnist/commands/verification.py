@@ -337,8 +337,8 @@ def _check_seal(check: _Check, kept: dict[str, str] | None) -> None:
     """Each thing shall have the sum that it had when the run ended."""
     if kept is None:
         check.remark(
-            "It has no seal: whether its times, the points of its training curve, and weights on which no answer "
-            "depends are still what they were can't be checked."
+            "It has no checksums, so its times, the points of its training curve, and weights on which no answer "
+            "depends can't be checked for changes."
         )
         return
     if not kept:

@@ -15,9 +15,9 @@ from fmnist.commands.options import Places, say_recounted
 @click.argument("addresses", nargs=-1, metavar="[RUN]...")
 @options.format_option("table", "json")
 def verify(places: Places, addresses: tuple[str, ...], format: str) -> int:
-    """Compute again what is stored of finished runs, and name what differs.
+    """Recompute the stored figures of finished runs, and report differences.
 
-    A RUN is 12, or reference-3; without one, all are looked at, those that come with the project too.
+    A RUN is such as 12 or reference-3. Without one, all runs are checked, the reference runs included.
     """
     library = places.library
     found = [place(library, address) for address in addresses]

@@ -41,6 +41,7 @@ def confusion(
     """
     figure = _matrix(info, cell)
     rows, columns = CELLS
+    which = "images of the true class" if of == "true" else "answers of the predicted class"
     totals = np.broadcast_to(matrix.sum(axis=1 if of == "true" else 0, keepdims=True), matrix.shape)
     figure.add_heatmap(
         z=np.sqrt(shares),
@@ -54,7 +55,7 @@ def confusion(
         [_cell(matrix[row, column], shares[row, column], as_shares) for row, column in zip(rows, columns, strict=True)],
         [
             f"true: {info.classes[row]}<br>predicted: {info.classes[column]}<br>"
-            f"{matrix[row, column]:,} of {totals[row, column]:,} {of} so ({shares[row, column]:.1%})"
+            f"{matrix[row, column]:,} of {totals[row, column]:,} {which} ({shares[row, column]:.1%})"
             for row, column in zip(rows, columns, strict=True)
         ],
     )

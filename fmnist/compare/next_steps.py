@@ -74,7 +74,7 @@ def _worst(library: Library, groups: Sequence[Group], labels: np.ndarray) -> Mix
     if cell is None:
         return None
     true, predicted = (item.info.classes[label] for label in cell)
-    return MixUp(f"{name} most often takes {true} for {predicted}: see which images.", item, *cell)
+    return MixUp(f"{name} most often mistakes {true} for {predicted}: see which images.", item, *cell)
 
 
 # --- Confusion, Predict, Data, Train ---
@@ -85,7 +85,7 @@ def about_image(of: Answers, cell: tuple[int, int], image: int) -> str:
     true, predicted = (of.item.info.classes[label] for label in cell)
     if cell[0] == cell[1]:
         return f"Test image {image} is recognised as {true}: see why."
-    return f"Test image {image}, labelled {true}, is taken for {predicted}: see why."
+    return f"Test image {image}, labelled {true}, is mistaken for {predicted}: see why."
 
 
 def after_answers(said: Sequence[tuple[Item, int]], truth: int | None) -> MixUp:
@@ -111,7 +111,7 @@ def after_answers(said: Sequence[tuple[Item, int]], truth: int | None) -> MixUp:
 
 
 def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
-    """Which two mean images are nearest to each other, and what that asks.
+    """Which two average pictures are nearest to each other, and what that asks.
 
     Args:
         means: the mean image of each class, uint8 (C, 28, 28).
@@ -120,7 +120,7 @@ def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
     distances = np.linalg.norm(flat[:, None] - flat[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     first, second = divmod(int(distances.argmin()), len(means))
-    return f"The mean images of {classes[first]} and {classes[second]} are most alike"
+    return f"The average pictures of {classes[first]} and {classes[second]} are most alike"
 
 
 def after_training(runs: Sequence[Run]) -> str:
@@ -130,9 +130,8 @@ def after_training(runs: Sequence[Run]) -> str:
         runs: finished ones of one data set, at least one.
     """
     best = max(runs, key=lambda run: run.finished_result.test_accuracy)
-    accuracy = f"{best.finished_result.test_accuracy:.1%}"
     if len(runs) == 1:
-        return f"{best.name} has {accuracy} right: see what that says."
+        return f"See how {best.name} does, class by class, and what it costs."
     models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})
     what = f"these {len(runs):,} runs" if len(models) == 1 else listed(models)
-    return f"{best.name} came out best, with {accuracy} right: compare {what}."
+    return f"{best.name} came out best: compare {what}."

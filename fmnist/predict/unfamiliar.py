@@ -159,7 +159,7 @@ MEASURES = (
     Measure(
         lambda pixels, space: space.distance(pixels),
         5,
-        "It looks like none of the {images} training images: even the one that is most like it is far from it.",
+        "Even the closest of the {images} training images is very different.",
     ),
 )
 

@@ -194,7 +194,7 @@ class Run:
     def trouble(self) -> str:
         """What is wrong with a finished run, in a few words; nothing for a healthy one."""
         if self.result and self.result.dead:
-            return "dead: it gives every image the same class"
+            return "failed to learn (dead): it answers the same class for every image"
         if self.result and self.result.never_predicted:
             classes = self.recipe.info.classes
             return f"never predicts {', '.join(classes[index] for index in self.result.never_predicted)}"

@@ -68,7 +68,7 @@ CREATE TABLE history (
 ) WITHOUT ROWID;
 CREATE TABLE artifacts (
     run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    name TEXT NOT NULL,                     -- weights | logits | checkpoint | predictions/<epoch> | seal
+    name TEXT NOT NULL,                     -- weights | logits | checkpoint | answers | predictions/<epoch> | seal
     data BLOB NOT NULL,
     PRIMARY KEY (run, name)
 );

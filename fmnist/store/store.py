@@ -18,7 +18,7 @@ from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import data_root
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
-from fmnist.store import checksums
+from fmnist.store import answers, checksums
 from fmnist.store.arrays import pack
 from fmnist.store.database import StoreError as StoreError
 from fmnist.store.database import inserted_id
@@ -93,12 +93,13 @@ class Store(Deletion):
     # --- What the trainer writes ---
 
     def record_start(self, id: int, start: Start) -> None:
-        """Note where a run is trained; forget points after the step from which it goes on."""
+        """Note where a run is trained; forget what came after the step from which it goes on."""
         values = vars(start) | {"versions": json.dumps(start.versions), "updated": time.time()}
         with self._write() as db:
             columns = ", ".join(f"{name} = ?" for name in values)
             db.execute(f"UPDATE runs SET {columns} WHERE id = ?", (*values.values(), id))
             db.execute("DELETE FROM history WHERE run = ? AND step > ?", (id, start.step))
+            db.execute("DELETE FROM artifacts WHERE run = ? AND name = ?", (id, answers.NAME))
 
     def record(
         self,
@@ -128,7 +129,8 @@ class Store(Deletion):
         artifacts: dict[str, bytes] | None = None,
         error: str | None = None,
     ) -> None:
-        """End a run: all that belongs to its end appears together. A done run no longer needs its checkpoint."""
+        """End a run: all that belongs to its end appears together. A done run no longer needs its
+        checkpoint, nor what it answered on the way."""
         with self._write() as db:
             self._add(db, id, points, artifacts or {})
             db.execute(
@@ -136,7 +138,7 @@ class Store(Deletion):
                 (status, result.to_json() if result else None, error, time.time(), id),
             )
             if status == Status.DONE:
-                db.execute("DELETE FROM artifacts WHERE run = ? AND name = 'checkpoint'", (id,))
+                db.execute("DELETE FROM artifacts WHERE run = ? AND name IN ('checkpoint', ?)", (id, answers.NAME))
                 checksums.attach(db, id)
 
     def recount(self, run: Run, predictions: np.ndarray, labels: np.ndarray) -> bool:

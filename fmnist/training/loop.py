@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,6 +42,7 @@ from fmnist.training.checkpoint import Checkpoint, restore, state
 from fmnist.training.gradients import Gradients, can_compile, gradients
 from fmnist.training.optimizers import Optimizer, optimizer_of
 from fmnist.training.randomness import Draws, order
+from fmnist.training.watch import Watch
 from fmnist.words import exact
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Progress:
     accuracy: float
     train_seconds: float  # of optimisation since the run began
     images_per_second: float
+    answers: np.ndarray | None = None  # uint8 (K,), of the watched test images after this step; None: not asked
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     threads: int | None = None,
     compiled: bool | None = None,
+    watched: Sequence[int] = (),
 ) -> Generator[Event]:
     """Train by a recipe, yielding events: `Started`, then `Progress` and `EpochEnd` as they come, at last `Finished`.
 
@@ -124,6 +127,7 @@ def train(
         threads: how many CPU threads a step may use; none of them more than the model has parts. None: as many.
         compiled: whether gradients may be computed by compiled kernels, which know some models and the CPU alone; their
             last bits differ from autograd's, so a run goes on as it began. None: where they can be.
+        watched: test images whose answers `Progress` tells once a second. The weights do not depend on it.
 
     Training time is the optimisation alone: no loading, no warm-up, no evaluation, nothing that the consumer
     does between two events. There is no synchronisation with the device but at each report.
@@ -134,13 +138,18 @@ def train(
     """
     try:
         with ARCHITECTURES[recipe.model].blamed():
-            yield from _train(recipe, data, checkpoint, threads, compiled is not False)
+            yield from _train(recipe, data, checkpoint, threads, compiled is not False, watched)
     except ModelError as error:
         raise TrainingError(str(error)) from error
 
 
 def _train(
-    recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads: int | None, may_compile: bool
+    recipe: Recipe,
+    data: Dataset,
+    checkpoint: Checkpoint | None,
+    threads: int | None,
+    may_compile: bool,
+    watched: Sequence[int],
 ) -> Iterator[Event]:
     device = _device(recipe.device)
     parts = ARCHITECTURES[recipe.model].parts if device.type == "cpu" else 1
@@ -171,6 +180,7 @@ def _train(
     computed = gradients(model, parts, threads, compiled)
     if checkpoint:  # After that: it may have laid the weights out anew.
         restore(checkpoint, model, optimizer)
+    watch = Watch(model, computed, test_images[list(watched)])
 
     test: _Test | None = None
     for epoch in range(done.epoch + 1, recipe.epochs + 1):
@@ -185,7 +195,7 @@ def _train(
             step += len(some)
             train_seconds += seconds
             _check(loss, step, epoch, recipe)
-            yield Progress(step, epoch, loss, accuracy, train_seconds, sum(map(len, some)) / seconds)
+            yield Progress(step, epoch, loss, accuracy, train_seconds, sum(map(len, some)) / seconds, watch.look())
 
         began = now(device)
         if epoch < recipe.epochs:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 from fmnist import settings
+from fmnist.data.catalog import DATASETS
 from fmnist.grid import SETTINGS, Factor, differing, distinguish
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import ACTIVE, RESUMABLE, UNFINISHED, Run, Status
 from fmnist.store.store import Store
 from fmnist.training import estimate, launcher
+from fmnist.words import listed
 
 
 def goes_on(store: Store, run: Run) -> str:
@@ -68,6 +71,11 @@ class TrainingProgress:
         return self.count() - self.active
 
     @property
+    def ended_at(self) -> float | None:
+        """When the last of those that are over ended, as `time.time` gives it; None while none is."""
+        return max((standing.finished for standing in self._standings if standing.finished), default=None)
+
+    @property
     def begun(self) -> bool:
         """Whether any has made a step."""
         return any(standing.step for standing in self._standings)
@@ -103,35 +111,62 @@ class TrainingProgress:
         runs = self.library.own.by_ids(ids) if ids else []
         return launcher.as_they_stand(self.library.own, runs) if settings.read_only() else runs
 
+    def first_ones(self, dataset: str, most: int) -> list[Run]:
+        """Of each model, or each setting of a sweep, the run that comes first: the running ones, those that ended last,
+        and the next ones."""
+        firsts: dict[Recipe, int] = {}
+        for id, recipe in self.recipes.items():
+            if recipe.dataset == dataset:
+                firsts.setdefault(recipe.group(), id)
+        known = self.ids(Status.RUNNING) + self._last(Status.DONE, *UNFINISHED) + self.ids(Status.QUEUED)
+        return self._runs([id for id in known if id in set(firsts.values())][:most])
+
     # --- What is said of them ---
+
+    @cached_property
+    def recipes(self) -> dict[int, Recipe]:
+        """The recipes of the whole batch, by the runs' ids."""
+        ids = tuple(standing.id for standing in self._standings)
+        # They stay what they are, so they are read once for all viewers.
+        return self.library.remember(("recipes", ids), lambda: {run.id: run.recipe for run in self._runs(list(ids))})
 
     @cached_property
     def factors(self) -> list[Factor]:
         """In what the recipes of the whole batch differ besides model and seed."""
-        ids = tuple(standing.id for standing in self._standings)
-        # They stay what they are, so they are worked out once for all viewers.
-        return self.library.remember(
-            ("differing", ids), lambda: differing((run.recipe for run in self._runs(list(ids))), SETTINGS)
-        )
+        ids = tuple(self.recipes)
+        return self.library.remember(("differing", ids), lambda: differing(self.recipes.values(), SETTINGS))
+
+    def describe(self, dataset: str) -> str:
+        """By which recipe a data set was trained on: "SGD, lr 0.1, batch 32, 3 epochs"; of a sweep what differs."""
+        recipes = [recipe for recipe in self.recipes.values() if recipe.dataset == dataset]
+        if factors := differing(recipes, SETTINGS):
+            settings = len({recipe.group() for recipe in recipes})
+            return f"{settings:,} settings, which differ in {listed(factor.title.lower() for factor in factors)}"
+        recipe = recipes[0]
+        return f"published recipe ({recipe.describe()})" if recipe.published else recipe.describe()
 
     def name(self, run: Run) -> str:
         """ "Model 2, seed 0", and in a sweep what else tells the run from the others: "Model 2, lr 0.01, seed 0"."""
-        words = distinguish(run.recipe, self.factors)
-        return f"{ARCHITECTURES[run.recipe.model].name}, {words}, seed {run.recipe.seed}" if words else run.name
+        return f"{self.shared_name(run)}, seed {run.recipe.seed}"
 
-    def seconds_left(self, images: Callable[[str], int | None], slots: int) -> float | None:
-        """Roughly how long all of it will still take; None where nobody can say.
+    def shared_name(self, run: Run, *, full: bool = False) -> str:
+        """The same without the seed; full: for somebody who meets the model for the first time."""
+        architecture = ARCHITECTURES[run.recipe.model]
+        words = distinguish(run.recipe, self.factors)
+        return ", ".join(filter(None, [architecture.full_name if full else architecture.name, words]))
+
+    def seconds_left(self, slots: int) -> float | None:
+        """Roughly how long all of it will still take; None where nobody can say: a model was never trained before.
 
         Args:
-            images: gives the number of training images of a data set; None where it is not there.
             slots: how many runs are trained side by side.
         """
-        running = [estimate.seconds_left(run) or 0.0 for run in self._runs(self.ids(Status.RUNNING))]
-        queued = tuple(self.ids(Status.QUEUED))
+        left = {run.id: estimate.seconds_left(run) for run in self._runs(self.ids(Status.RUNNING))}
+        waiting = (*self.ids(Status.QUEUED), *(id for id, seconds in left.items() if seconds is None))
 
         def compute() -> float | None:
-            recipes = (run.recipe for run in self._runs(list(queued)))
-            return estimate.queue_seconds(self.library, recipes, images, slots)
+            recipes = [self.recipes[id] for id in waiting if id in self.recipes]
+            return estimate.queue_seconds(self.library, recipes, lambda dataset: DATASETS[dataset].train, slots)
 
-        waiting = self.library.remember(("seconds-left", queued, slots), compute)
-        return None if waiting is None else waiting + max(running, default=0.0)
+        seconds = self.library.remember(("seconds-left", waiting, slots), compute)
+        return None if seconds is None else seconds + max(filter(None, left.values()), default=0.0)

@@ -22,8 +22,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fmnist.data import files
+import numpy as np
+
+from fmnist.data import examples, files
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.store import answers
 from fmnist.store.arrays import pack
 from fmnist.store.run import Point, Start, Status
 from fmnist.training.estimate import image_passes
@@ -119,11 +122,12 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
     from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 
     dataset = load()
+    watched = tuple(examples.watched(dataset))
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
     points: list[Point] = []
     artifacts: dict[str, bytes] = {}
     began, done, steps, reported = time.monotonic(), 0.0, 0, 0.0  # The first points are told at once: they are awaited.
-    for event in training.train(order.recipe, dataset, checkpoint, order.threads, order.compiled):
+    for event in training.train(order.recipe, dataset, checkpoint, order.threads, order.compiled, watched):
         match event:
             case training.Started():
                 began, steps = time.monotonic(), event.steps
@@ -133,12 +137,15 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 continue
             case training.Progress():
                 points.append(Point("train", event.step, event.epoch, event.train_seconds, event.loss, event.accuracy))
+                if event.answers is not None:
+                    artifacts[answers.NAME] = _answers(event.step, watched, event.answers)
             case training.EpochEnd():
                 points.append(
                     Point("test", event.step, event.epoch, event.train_seconds, event.test_loss, event.test_accuracy)
                 )
                 artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
                 artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
+                artifacts[answers.NAME] = _answers(event.step, watched, event.predictions[list(watched)])
             case training.Finished():
                 yield _end(event, order.recipe.epochs, points, artifacts)
                 return
@@ -156,8 +163,13 @@ def _end(event: loop.Finished, epochs: int, points: list[Point], artifacts: dict
 
     predicted = {f"predictions/{epochs}": pack(event.predictions)}
     artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)} | predicted
-    artifacts.pop("checkpoint", None)
+    for name in ("checkpoint", answers.NAME):
+        artifacts.pop(name, None)
     return EndReport(Status.DONE, points=points, result=event.result, artifacts=artifacts)
+
+
+def _answers(step: int, watched: tuple[int, ...], classes: np.ndarray) -> bytes:
+    return answers.Answers(step, watched, tuple(classes.tolist())).to_bytes()
 
 
 def _load_training() -> ModuleType:

@@ -60,10 +60,11 @@ def show_picture(compared: Comparison) -> None:
     assert picture, "the time of training is known of each run"
     draw(picture, "accuracy-against-time", height=HEIGHT)
     apart = compared.apart()
-    hollow = ["Hollow: timed under other conditions, so that the times can't be compared."] if apart else []
+    hollow = ["Hollow: timed under different conditions, so the times can't be compared."] if apart else []
     st.caption(
         "Left is faster, up is more accurate; small marks are single runs. The dotted line joins the best choices: no "
-        "other model beats them on both. " + " ".join([escape(" ".join([*hollow, *apart])), compared.left_out])
+        "other model is both faster and more accurate. "
+        + " ".join([escape(" ".join([*hollow, *apart])), compared.left_out])
     )
 
 
@@ -80,10 +81,10 @@ def show_numbers(compared: Comparison) -> None:
         column_order=shown,
         column_config={
             "name": st.column_config.TextColumn("Model", pinned=True),
-            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%", help="Mean over the seeds"),
-            "spread": st.column_config.TextColumn("Spread", help="Lowest and highest seed, standard deviation"),
+            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%", help="Average over the runs"),
+            "spread": st.column_config.TextColumn("Spread", help="Lowest and highest run, standard deviation"),
             "train_seconds": st.column_config.NumberColumn(
-                "Training", format="%.1f s", help="The optimisation alone; mean over the seeds"
+                "Training", format="%.1f s", help="Only the training steps; average over the runs"
             ),
             "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
             "multiply_adds": st.column_config.NumberColumn(
@@ -101,8 +102,8 @@ def show_numbers(compared: Comparison) -> None:
 
 
 def spread(group: pd.Series) -> str:
-    """How a group's seeds differ: "76.2 to 83.8%, σ 3.1 (5 seeds)"."""
+    """How a group's seeds differ: "76.2 to 83.8%, σ 3.1 (5 runs)"."""
     if len(group["seeds"]) < 2:
-        return "one seed"
+        return "one run"
     low, high, deviation = (100 * group[f"accuracy_{name}"] for name in ("min", "max", "std"))
-    return f"{low:.1f} to {high:.1f}%, σ {deviation:.1f} ({len(group['seeds'])} seeds)"
+    return f"{low:.1f} to {high:.1f}%, σ {deviation:.1f} ({len(group['seeds'])} runs)"

@@ -67,7 +67,7 @@ def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers
     """The test images of a cell of one matrix, the surest answers first, with what each of those shown says."""
     (row, column), classes = cell, images.info.classes
     found = images_of(library, chosen, cell, images)
-    title, what = escape(chosen.item.title), f"taken for **{classes[column]}**" if row != column else "recognised"
+    title, what = escape(chosen.item.title), f"mistaken for **{classes[column]}**" if row != column else "recognised"
     times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
     with st.container(key=IMAGES):
         if len(found):
@@ -88,13 +88,16 @@ def images_of(library: Library, chosen: Answers, cell: Cell, images: TestSet) ->
 
 
 def seeds_that_say(library: Library, chosen: Answers, part: np.ndarray, label: int) -> list[str]:
-    """For each image of a cell: how many seeds put it there, and how surely; nothing for a single run."""
+    """For each image of a cell: how many seeds put it there, and how surely.
+
+    Nothing where all seeds together put it there, which is said below it anyway; so for a single run.
+    """
     if chosen.seeds == 1:
         return [""] * len(part)
     known = confusion.mean_probabilities(library, chosen.item, part)
     sure = [""] * len(part) if known is None else [f", {value:.0%}" for value in known[:, label]]
     votes = chosen.seeds_saying(label, part)
     return [
-        f"{chosen.item.info.classes[label]}: {count} of {chosen.seeds} seeds{said}"
-        for count, said in zip(votes, sure, strict=True)
+        "" if answer == label else f"{chosen.item.info.classes[label]}: {count} of {chosen.seeds} seeds{said}"
+        for answer, count, said in zip(chosen.answer[part], votes, sure, strict=True)
     ]

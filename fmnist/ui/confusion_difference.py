@@ -37,15 +37,15 @@ def show_difference(library: Library, before: Answers, after: Answers, images: T
     change = confusion.difference(before, after)
     st.markdown(gain(before, after))
     left, right = st.columns([3, 2], gap="medium")
-    each = " for each seed" if before.seeds + after.seeds > 2 else ""
+    each = ", per seed" if before.seeds + after.seeds > 2 else ""
     st.caption(
-        f"Blue: more images in this cell than before{each}, orange: fewer. On the diagonal more is better, beside it "
-        "fewer. Click a cell to see which images changed, or choose it here:"
+        f"Blue: more images in this cell than before{each}; orange: fewer. On the diagonal, more is better; everywhere "
+        "else, fewer. Click a cell to see which images changed, or choose it here:"
     )
     info = images.info
     cell = choose_cell(st.columns(2), info.classes)
     in_words = [
-        f"{info.classes[true]} {'recognised' if true == said else f'taken for {info.classes[said]}'}: "
+        f"{info.classes[true]} {'recognised' if true == said else f'mistaken for {info.classes[said]}'}: "
         f"{confusion_charts.signed(count)}"
         for true, said, count in confusion.most_changed(change, MAX_PAIRS)
     ]
@@ -61,7 +61,9 @@ def show_difference(library: Library, before: Answers, after: Answers, images: T
         config=picture_config("confusion"),
         alt=f"Confusion matrix of {after.item.title} minus that of {before.item.title}. " + "; ".join(in_words),
     )
-    right.markdown("Most changed:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed.")
+    right.markdown(
+        "Largest changes:\n" + "\n".join(f"- {line}" for line in in_words) if in_words else "Nothing changed."
+    )
     if cell:
         with st.container(key=IMAGES):
             show_flips(library, before, after, cell, images)
@@ -72,7 +74,7 @@ def gain(before: Answers, after: Answers) -> str:
     """How many images more or fewer the second recognises, in a sentence."""
     images = confusion.images_gained(before, after)
     count = confusion_charts.signed(abs(images)).removeprefix("+")
-    each = " with each seed, on average" if before.seeds + after.seeds > 2 else ""
+    each = " on average over the seeds" if before.seeds + after.seeds > 2 else ""
     if not count:
         return f"**{escape(after.item.title)}** recognises as many images as **{escape(before.item.title)}**{each}."
     verb = f"{count} {'more' if images > 0 else 'fewer'} images"
@@ -87,10 +89,10 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
     )
     title = escape(after.item.title)
     words = {
-        "fixed": f"Put right by {title}",
-        "broken": f"Broken by {title}",
-        "alike": "Recognised by both" if cell[0] == cell[1] else "Wrong alike",
-        "moved": "Wrong in both, otherwise",
+        "fixed": f"Fixed by {title}",
+        "broken": f"Newly wrong in {title}",
+        "alike": "Recognised by both" if cell[0] == cell[1] else "Same mistake in both",
+        "moved": "Different mistakes",
     }
     options = [name for name in words if name != "moved" or cell[0] != cell[1]]
     st.markdown(" · ".join(f"{words[name]}: **{len(parts[name]):,}**" for name in options))

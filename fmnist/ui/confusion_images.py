@@ -22,8 +22,8 @@ LISTED = 1_000  # Of so many images, each can be chosen by its number, not only 
 CLOSER = "closer"  # The key of what shows one image closely.
 CLOSE = 8  # The larger view shows each pixel of an image as so many.
 TOGETHER = (
-    "Of all seeds together, the answer is the class with the highest mean probability (after an earlier epoch: what "
-    "most of them say); behind it stands how many of them say so."
+    "The answer of several seeds is the class with the highest average probability (after an earlier epoch, the most "
+    "frequent answer), followed by how many of them agree."
 )
 
 
@@ -59,11 +59,11 @@ def show(
         )
     part = found[start : start + at_once]
     index = left.selectbox(
-        "Look closer at",
+        "Open an image",
         (found if len(found) <= LISTED else part).tolist(),
         index=None,
         format_func=lambda index: f"#{index}",
-        placeholder="click it, or choose its number",
+        placeholder="Click it, or choose its number",
         key="image",
         bind="query-params",
         on_change=lambda: ask_for(CLOSER),
@@ -102,8 +102,8 @@ def amount(found: np.ndarray) -> str:
 def order(judges: Sequence[Answers]) -> str:
     """In which order images stand."""
     if any(answers.item.epoch for answers in judges):
-        return "in order of their number: how sure a model is, is known of its end alone"
-    return "the surest first"
+        return "in order of image number: confidence is stored only for the end of training"
+    return "most confident first"
 
 
 def nothing_large() -> None:
@@ -117,7 +117,7 @@ def names_of(asked: list[Answers]) -> list[str]:
 
 
 def say(library: Library, answers: Answers, name: str, part: np.ndarray, images: TestSet) -> list[str]:
-    """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5)"."""
+    """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5 seeds)"."""
     labels = answers.answer[part]
     known = confusion.mean_probabilities(library, answers.item, part)
     sure = (
@@ -126,7 +126,7 @@ def say(library: Library, answers: Answers, name: str, part: np.ndarray, images:
     votes = answers.seeds_saying(labels, part)
     return [
         f"{'✓' if label == true else '✗'} {name}: {images.info.classes[label]}{said}"
-        + (f" ({count} of {answers.seeds})" if answers.seeds > 1 else "")
+        + (f" ({count} of {answers.seeds} seeds)" if answers.seeds > 1 else "")
         for label, true, said, count in zip(labels, images.test_labels[part], sure, votes, strict=True)
     ]
 
@@ -155,7 +155,7 @@ def show_probabilities(library: Library, answers: Answers, name: str, index: int
     seeds = confusion.probabilities(library, answers.item, np.array([index]))
     if seeds is None:
         st.markdown(f"{escape(name)}  \n**{info.classes[label]}**")
-        st.caption("How sure it was is known of its end alone.")
+        st.caption("Its confidence is stored only for the end of training.")
         return
     mean, spread = confusion.mean_and_spread(seeds[:, 0])
     st.markdown(f"{escape(name)}  \n**{info.classes[label]}**, {mean[label]:.0%}")
@@ -167,4 +167,4 @@ def show_probabilities(library: Library, answers: Answers, name: str, index: int
         alt=f"{name}: " + listed(f"{info.classes[i]} {mean[i]:.0%}" for i in largest[:3]),
     )
     if spread is not None:
-        st.caption("Means over the seeds; the thin lines reach from the lowest seed to the highest.")
+        st.caption("Bars: averages over the seeds. Thin lines: from the lowest seed to the highest.")

@@ -53,8 +53,8 @@ def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
     )
     if offer.more:
         st.caption(
-            f"{len(offer.shortlist):,} of {len(offer.items):,} are listed. Type the number of any other run into the "
-            f"field, such as {groups[0].runs[-1].address}, or its whole title."
+            f"{len(offer.shortlist):,} of {len(offer.items):,} are listed. For any other run, type its number (such as "
+            f"{groups[0].runs[-1].address}) or its full title into the field."
         )
     items = [offer.items[id] for id in chosen]
     longest = max((item.epochs for item in items), default=1)
@@ -122,12 +122,12 @@ def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
         value=END,
         key="epoch",
         bind="query-params",
-        help="See how confusions vanish while a model learns. One that has fewer epochs stays at its end.",
+        help="See how mistakes disappear as a model learns. Models with fewer epochs stay at their last one.",
     )
     beside: list[int | str] = []
     for right in others:
         beside = right.multiselect(
-            "Beside it, after epoch",
+            "Also after epoch",
             epochs,
             max_selections=MAX_ITEMS - 1,
             key="beside",
@@ -160,7 +160,7 @@ def answers_of(library: Library, items: list[Item], images: TestSet) -> list[Ans
     """What the items say of the test images; those of which that is not known are named, and left out."""
     found = {item.id: known_answers(library, item, images) for item in items}
     if missing := [item.title for item in items if found[item.id] is None]:
-        st.info(f"No answers are kept of {escape(listed(missing))}.", icon=":material/history_toggle_off:")
+        st.info(f"No answers were kept for {escape(listed(missing))}.", icon=":material/history_toggle_off:")
     return [answers for answers in found.values() if answers]
 
 

@@ -26,13 +26,14 @@ def summary(shown: Sequence[Answers]) -> str:
     """The worst confusion of the most accurate one, in a sentence."""
     found = worst(shown)
     if not found:
-        return f"**{escape(confusion.most_accurate(shown).item.title)}** makes no error."
+        return f"**{escape(confusion.most_accurate(shown).item.title)}** makes no mistake."
     best, (true, predicted) = found
     classes = best.item.info.classes
-    what = "images" if best.seeds == 1 else f"answers of {best.seeds} seeds"
+    count, of = int(best.matrix[true, predicted]), best.of_class(true)
+    what = "images" if best.seeds == 1 else f"answers from {best.seeds} runs"
     return (
-        f"**{escape(best.item.title)}** most often takes **{classes[true]}** for **{classes[predicted]}**: "
-        f"{best.matrix[true, predicted]:,} of {best.of_class(true):,} {what}."
+        f"**{escape(best.item.title)}** most often mistakes **{classes[true]}** for **{classes[predicted]}**: "
+        f"{count:,} of {of:,} {what} ({count / of:.1%})."
     )
 
 
@@ -50,7 +51,7 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tu
         Whose cell is open, and which; None for a difference, and where no cell is open.
     """
     cells = st.segmented_control(
-        "Cells say",
+        "Show in cells",
         list(CELLS) if len(shown) > 1 else list(CELLS)[:-1],
         default="counts",
         required=True,
@@ -69,9 +70,9 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tu
     of = "predicted" if cells == "predicted" else "true"
     with left:
         st.caption(
-            "Click a cell to see its images. Rows are the true class, columns the predicted one; "
-            f"{'lighter' if is_dark() else 'darker'} is a larger share of the {of} class, on one scale for all. "
-            "All seeds of a model are counted together."
+            "Click a cell to see its images. Rows: the true class; columns: the predicted class. "
+            f"{'Lighter' if is_dark() else 'Darker'} means a larger share of the {of} class, on the same scale in "
+            "every matrix. All seeds of a model are counted together."
         )
     with right:
         one, two, *three = st.columns(2 if alone else 3)
@@ -95,7 +96,7 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tu
 def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
     """One matrix."""
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
-    seeds = f" on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
+    seeds = f", on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
     st.markdown(f"**{escape(item.title)}** · {answers.accuracy:.2%} right{seeds}")
     in_words = most_confused(answers)
     look: dict[str, Any] = {"of": of, "as_shares": as_shares, "cell": cell, "dark": is_dark()}
@@ -120,11 +121,11 @@ def most_confused(answers: Answers) -> list[str]:
     """The largest cells beside the diagonal, in words."""
     classes = answers.item.info.classes
     pairs = metrics.most_confused(answers.matrix, MAX_PAIRS)
-    return [f"{classes[true]} taken for {classes[said]}: {count:,}" for true, said, count in pairs]
+    return [f"{classes[true]} mistaken for {classes[said]}: {count:,}" for true, said, count in pairs]
 
 
 def say_most_confused(answers: Answers, *, named: bool) -> None:
-    """What is most confused in a matrix, in words."""
+    """The most frequent mistakes in a matrix, in words."""
     in_words = most_confused(answers)
-    title = f"Most confused by {escape(answers.item.title)}" if named else "Most confused"
-    st.caption(f"{title}: {'; '.join(in_words)}." if in_words else "No error.")
+    title = f"Most frequent mistakes of {escape(answers.item.title)}" if named else "Most frequent mistakes"
+    st.caption(f"{title}: {'; '.join(in_words)}." if in_words else "No mistake.")

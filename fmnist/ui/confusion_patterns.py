@@ -30,12 +30,12 @@ def show_patterns(library: Library, shown: list[Answers], images: TestSet) -> No
     pattern = patterns[chosen]
     found, asked = library.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), pattern.find)
     if not asked:
-        st.info("Not all seeds have kept their answers after this epoch.", icon=":material/history_toggle_off:")
+        st.info("The answers after this epoch were not kept for every seed.", icon=":material/history_toggle_off:")
         return
     together = f" {TOGETHER}" if any(answers.seeds > 1 for answers in asked) else ""
     st.markdown(f"**{escape(pattern.title)}:** {len(found):,} of {len(images.test_labels):,} images.")
     if pattern.is_division:
-        st.caption(f"The most divided first. Under each image: how many seeds say what.{together}")
+        st.caption(f"Most divided first. Below each image: how many seeds give which answer.{together}")
         confusion_images.show(library, found, asked, images, lambda part: tallies(asked[0], part))
     else:
         st.caption(f"{order(asked).capitalize()}.{together}")

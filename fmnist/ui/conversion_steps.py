@@ -14,8 +14,8 @@ STEPS = {
     "trim": "Trim",
     "proportions": "Keep proportions",
     "sharpen": "Sharpen",
-    "negate": "Negate",
-    "stretch": "Stretch the greys",
+    "negate": "Invert",
+    "stretch": "Increase contrast",
 }
 CSS = """
 <style>
@@ -49,10 +49,10 @@ def show_steps(info: DatasetInfo, converted: Converted, plain: np.ndarray) -> No
         plain: the plain resize, uint8 (28, 28).
     """
     framing = info.subject.framing
-    where = "its centre of mass" if framing.by_mass else "its middle"
+    centred = "centred by its mass" if framing.by_mass else "centred"
     st.caption(
         f"As the images of {info.title} are: one {info.subject.thing}, light on black, its longer side {framing.side} "
-        f"pixels long, {where} in the middle."
+        f"pixels long, {centred}."
     )
     tiles = "".join(_tile(name, step) for name, step in converted.steps)
     st.html(f'{CSS}<div class="steps">{tiles}{_tile("Plain resize", Image.fromarray(plain), "naive")}</div>')

@@ -20,7 +20,7 @@ function figure({ number, address, lines }) {
   );
   button.type = "button";
   button.dataset.number = number;
-  button.title = "Look closer";
+  button.title = "Open this image";
   image.src = address;
   image.alt = lines.join(", ");
   lines.forEach((line, place) => caption.append(...(place ? [document.createElement("br")] : []), line));

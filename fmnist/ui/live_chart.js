@@ -6,6 +6,10 @@
 const PANELS = { accuracy: "Accuracy", loss: "Loss (cross-entropy)" };
 const NARROW = 480; // pixels
 const MAX_MARKS = 40; // On a line: more would hide it.
+const BEGINNING = 0.25; // The share of a line's points that the axis of accuracy need not show, once it has some:
+const MIN_LATER = 6;
+const STEP = 0.05; // To whole multiples of it, so that the axis stands still while curves move a little.
+const MAX_HOVERED = 6; // Runs of which the test is told too: of more, the box would be higher than the chart.
 const LONG = 8000; // Characters of points in a message, after which the server is told what need not come again.
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -15,7 +19,7 @@ export default function ({ data, parentElement, setStateValue }) {
 }
 
 function start(root) {
-  const choice = { x: "step", scale: "linear", smoothing: 0 };
+  const choice = { x: "step", scale: "linear", smoothing: 0, whole: false };
   const lines = new Map(); // By name, such as "12-train": version, settled, and the columns of its points.
   let data = null, told = null, waiting = false;
 
@@ -28,14 +32,23 @@ function start(root) {
       return;
     }
     sayFailed(root, window.fmnistPlotlyFailed);
-    if (!data || !window.fmnistPlotly) return;
+    if (!data || !window.fmnistPlotly || !root.clientWidth) return; // In a tab that is not open it has no width.
     for (const metric of Object.keys(PANELS)) {
       const panel = root.querySelector(`.${metric}`);
       panel.setAttribute("aria-label", `${PANELS[metric]}. ${data.alt}`);
-      window.fmnistPlotly.react(panel, traces(data.runs, lines, metric, choice), layout(root, metric, choice), {
+      window.fmnistPlotly.react(panel, traces(data.runs, lines, metric, choice), layout(root, metric, choice, lines), {
         displaylogo: false,
         responsive: true,
+        doubleClick: "autosize",
         modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      });
+      hoverAgain(panel);
+      panel.fmnistHears ??= panel.on("plotly_doubleclick", () => {
+        // What was zoomed in is shown as before; then all of the accuracy, from the first step on; then again a part.
+        const { xaxis, yaxis } = panel.layout;
+        if (metric !== "accuracy" || !xaxis.autorange || !yaxis.autorange) return;
+        choice.whole = !choice.whole;
+        draw();
       });
     }
   };
@@ -56,6 +69,11 @@ function start(root) {
   };
   dark.addEventListener("change", draw);
   window.addEventListener("fmnist-plotly", draw);
+  let width = root.clientWidth;
+  new ResizeObserver(() => {
+    if (!width && root.clientWidth) draw(); // Its tab is open again.
+    width = root.clientWidth;
+  }).observe(root);
 
   return {
     show(newData, tell) {
@@ -69,6 +87,13 @@ function start(root) {
       waiting = true;
     },
   };
+}
+
+// New points take the box away that a still pointer has called up: call it up again, with the new values.
+function hoverAgain(panel) {
+  panel.onmousemove ??= (event) => (panel.pointer = event);
+  panel.onmouseleave ??= () => (panel.pointer = null);
+  if (panel.pointer && !panel.pointer.buttons) window.fmnistPlotly.Fx.hover(panel, panel.pointer, "xy");
 }
 
 // Bring the lines up to date. Returns what the server shall know of them from now on; nothing if it knows enough.
@@ -115,6 +140,7 @@ function sayFailed(root, address) {
 
 function traces(runs, lines, metric, { x, smoothing }) {
   const values = metric === "accuracy" ? ".1%" : ".3f";
+  const where = x === "step" ? "at step %{x:,d}" : "at %{x:,.3~g} s";
   const named = new Set();
   const drawn = [];
   for (const run of runs) {
@@ -135,7 +161,8 @@ function traces(runs, lines, metric, { x, smoothing }) {
         marker: {
           color: run.color, symbol: run.symbol, size: 10, line: { color: "white", width: 1.5 }, maxdisplayed: MAX_MARKS,
         },
-        hovertemplate: `%{y:${values}} at ${x} %{x:,.4~g}<extra>${run.name}, ${split}</extra>`,
+        hovertemplate: `%{y:${values}}${split === "test" ? ` ${where}` : ""}<extra>${run.name}, ${split}</extra>`,
+        ...(split === "test" && runs.length > MAX_HOVERED && { hoverinfo: "skip", hovertemplate: undefined }),
       });
       named.add(run.group);
     }
@@ -153,7 +180,17 @@ function smooth(values, weight) {
   });
 }
 
-function layout(root, metric, { x, scale }) {
+// From where on the axis of accuracy shows curves that have left their first steps: the lowest of what came later.
+function lowest(lines) {
+  let low = 1;
+  for (const { accuracy } of lines.values()) {
+    const later = accuracy.slice(Math.max(MIN_LATER, Math.floor(BEGINNING * accuracy.length))).sort();
+    if (later.length) low = Math.min(low, later[Math.floor(0.02 * later.length)]);
+  }
+  return low < 1 ? Math.max(0, STEP * Math.floor(low / STEP - 0.2)) : 0;
+}
+
+function layout(root, metric, { x, scale, whole }, lines) {
   const style = getComputedStyle(root);
   const text = style.getPropertyValue("--st-text-color") || style.color;
   const grid = style.getPropertyValue("--st-border-color") || "#8885";
@@ -163,21 +200,22 @@ function layout(root, metric, { x, scale }) {
     uirevision: "kept",
     xaxis: {
       title: { text: x === "step" ? "Step" : "Seconds of training" },
+      unifiedhovertitle: { text: x === "step" ? "step %{x:,d}" : "%{x:,.3~g} s" },
       gridcolor: "transparent", zeroline: false, rangemode: "tozero", uirevision: x, automargin: true,
     },
     yaxis: {
       title: { text: PANELS[metric] }, gridcolor: grid, zeroline: false, automargin: true,
       type: log ? "log" : "linear", uirevision: scale, tickformat: metric === "accuracy" ? ".0%" : "",
-      autorangeoptions: metric === "accuracy" ? { clipmin: 0, clipmax: 1 } : {},
+      autorangeoptions: metric === "accuracy" ? { clipmin: whole ? 0 : lowest(lines), clipmax: 1 } : {},
     },
     height: root.clientWidth < NARROW ? 300 : 380,
-    margin: { l: 8, r: 8, t: 36, b: 8 },
+    margin: { l: 8, r: 8, t: 58, b: 8 },
     legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0 },
     font: { family: style.fontFamily, color: text, size: 12 },
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
-    hovermode: "closest",
-    hoverlabel: { align: "left" },
+    hovermode: "x unified", // All runs at one step, with their values.
+    hoverlabel: { align: "left", bgcolor: style.getPropertyValue("--st-background-color") || undefined, namelength: -1 },
     modebar: { bgcolor: "transparent", color: grid, activecolor: text },
   };
 }

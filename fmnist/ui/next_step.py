@@ -20,30 +20,34 @@ PAGES = {
 }
 
 
-def show(page: str, sentence: str, chosen: Mapping[str, str | Sequence[str]] | None = None) -> None:
+def show(
+    page: str, sentence: str, chosen: Mapping[str, str | Sequence[str]] | None = None, key: str = "next-step"
+) -> None:
     """One line that leads to a page.
 
     Args:
         page: a name of `PAGES`.
         sentence: plain text.
         chosen: what is chosen there, by the keys of its widgets, as its address has it.
+        key: of the line, of which a page has one.
     """
     query = chosen or {}
     if page != "Train":  # Its form says on which data.
         query = with_scope(query)
-    with st.container(key="next-step"):
+    with st.container(key=key):
         st.page_link(PAGES[page], label=escape(sentence), icon=":material/arrow_forward:", query_params=dict(query))
 
 
-def show_mix_up(found: MixUp, sources: Sequence[str]) -> None:
+def show_mix_up(found: MixUp, sources: Sequence[str], key: str = "next-step") -> None:
     """One line that leads to a cell, a row or a column of a matrix on Confusion.
 
     Args:
         sources: whose runs the page shows.
+        key: as for `show`.
     """
     info = found.item.info
     chosen: dict[str, str | Sequence[str]] = {key_of_items(info.id, sources): [found.item.key]}
-    for key, label in (("true", found.true), ("predicted", found.predicted)):
+    for name, label in (("true", found.true), ("predicted", found.predicted)):
         if label is not None:
-            chosen[key] = info.classes[label]
-    show("Confusion", found.sentence, chosen)
+            chosen[name] = info.classes[label]
+    show("Confusion", found.sentence, chosen, key)

@@ -31,9 +31,10 @@ CSS = """
 .tiles button { display: block; width: 100%; padding: 0; border: 0; border-radius: 4px; cursor: zoom-in; }
 .tiles button:is(:focus-visible, [aria-pressed="true"]) { outline: 3px solid var(--st-primary-color, #D81B60); }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
-.st-key-next-step :is(a, a *) { white-space: normal; overflow: visible; }
+[class*="st-key-next-step"] :is(a, a *) { white-space: normal; overflow: visible; }
+.st-key-how-often { flex-wrap: nowrap; }
 .st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
-[data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; }
+[data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; text-wrap: balance; }
 /* Streamlit's own are too pale to be read by everybody: less than 4.5 to 1. */
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
 [data-testid="stButtonGroup"] button[data-selected]:not([data-disabled]),

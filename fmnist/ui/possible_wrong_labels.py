@@ -24,8 +24,8 @@ def show_suspects(library: Library, groups: list[Group], images: TestSet) -> Non
     )
     st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
     st.caption(
-        f"{len(runs)} runs of {escape(listed(group.title for group in groups))} were asked, all seeds but dead ones. "
-        f"They all say the same, each with a probability of {confusion.SURE:.0%} or more, and it is not the label. "
+        f"All {len(runs)} runs of {escape(listed(group.title for group in groups))}, except those that failed to "
+        f"learn, give the same answer with a probability of at least {confusion.SURE:.0%}, and it is not the label. "
         "Models can be wrong together: look at the image before you believe them."
     )
     if table.empty:
@@ -37,12 +37,12 @@ def show_suspects(library: Library, groups: list[Group], images: TestSet) -> Non
         named,
         column_config={
             "image": st.column_config.NumberColumn("Test image", format="%d"),
-            "label": "Its label",
-            "answer": "What all say",
-            "probability": st.column_config.NumberColumn("At least with", format="percent"),
+            "label": "Label",
+            "answer": "Answer of all runs",
+            "probability": st.column_config.NumberColumn("Lowest probability", format="percent"),
         },
         hide_index=True,
-        alt="Images whose label may be wrong, the surest first",
+        alt="Images whose label may be wrong, most confident first",
     )
     download_table("possible-wrong-labels", named)
     everyone = [known_answers(library, item, images) for item in map(confusion.all_seeds, groups)]

@@ -2,92 +2,73 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
+from fmnist import metrics
 from fmnist.compare import confusion, next_steps
-from fmnist.data.catalog import DATASETS, SAMPLE, DatasetInfo
+from fmnist.data.catalog import DATASETS, SAMPLE
+from fmnist.data.files import DataError
 from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
 from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.picture_file import ImageError
+from fmnist.predict.verdict import Answer, verdict
 from fmnist.store.library import Group, Library
-from fmnist.ui import next_step, probability_bars
+from fmnist.ui import next_step, probability_bars, resources
 from fmnist.ui.conversion_steps import choose_steps, show_steps
 from fmnist.ui.page import explained
 from fmnist.ui.predict_accuracy import say_how_good
 from fmnist.ui.scope import say_where_from
 from fmnist.ui.what_if import UNCHANGED, choose_changes
-from fmnist.words import escape, listed
+from fmnist.words import escape
 
 MAX_BESIDE = 4
 """Models whose bars stand side by side; of more, the others stand below."""
-COUNTS = ("No", "One", "Two", "Three", "Four", "Five")
+EXAMPLE = 0
+"""The test image that is shown before there is another picture."""
+MAX_SEEDS = 12
+"""Of each model that answer for it: all stored answers are read for it."""
+VERDICT_CSS = """
+<style>
+.st-key-verdict-below { display: none; }
+@media (max-width: 640px) { .st-key-verdict-below { display: flex; } .st-key-verdict-beside { display: none; } }
+</style>
+"""
+"""Streamlit puts columns below one another in windows of at most 640 pixels."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one model makes of an image.
+class Picked:
+    """What a source of pictures gives.
 
-    seeds: float (seeds, 10), every seed's probabilities.
-    seconds: that computing them took, for all seeds together, without loading the models.
-    chosen: the place of the run that answers among the seeds; None for their mean.
+    Attributes:
+        picture: None as long as there is none.
+        below: an empty place right under it, for what is to be in view beside it.
+        truth: the picture's true class, where it is known.
     """
 
-    group: Group
-    seeds: np.ndarray
-    seconds: float
-    chosen: int | None = None
-
-    @property
-    def name(self) -> str:
-        return self.group.title
-
-    @property
-    def info(self) -> DatasetInfo:
-        """What is known of the data that the model knows."""
-        return self.group.recipe.info
-
-    @property
-    def answering(self) -> Group:
-        """The runs whose answer is shown."""
-        return self.group if self.chosen is None else replace(self.group, runs=(self.group.runs[self.chosen],))
-
-    @property
-    def mean(self) -> np.ndarray:
-        """The probabilities that are shown, float (10,)."""
-        return self.seeds.mean(axis=0) if self.chosen is None else self.seeds[self.chosen]
-
-    @property
-    def top(self) -> int:
-        return int(self.mean.argmax())
-
-    @property
-    def said(self) -> str:
-        """The name of the class that is shown as the answer."""
-        return self.info.classes[self.top]
-
-    @property
-    def agreeing(self) -> int:
-        """How many seeds give the answer that is shown."""
-        return int((self.seeds.argmax(axis=1) == self.top).sum())
+    picture: Image.Image | None
+    below: DeltaGenerator
+    truth: int | None = None
 
 
 @st.fragment
 @explained()
-def show(library: Library, dataset: str, groups: list[Group], picture: Image.Image, truth: int | None) -> None:
+def show(library: Library, dataset: str, groups: list[Group], picked: Picked) -> None:
     """The answers, what the models see, how that was made, and what would be if it were different.
 
     Args:
-        picture: as uploaded or drawn; of 28 x 28 pixels, an image of the data set.
-        truth: its true class, where it is known.
+        picked: with a picture as uploaded or drawn; one of 28 x 28 pixels is an image of the data set.
     """
+    picture, truth = picked.picture, picked.truth
+    assert picture is not None
     place = st.container()
     made = None
     without = USUALLY_WITHOUT
@@ -105,7 +86,8 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
             lead_on(dataset, groups, [], truth)
             return
         image = conversion.change(converted.image, **changes | {"scale": changes["scale"] / 100})
-        answers = _show_answers(library, dataset, groups, image, converted.remarks, truth, changed=changes != UNCHANGED)
+        notes = ["**Changed by the sliders below.**"] if changes != UNCHANGED else []
+        answers = _show_answers(library, dataset, groups, image, [*notes, *converted.remarks], picked)
     if made and made.open:
         with made:
             plain = conversion.naive(picture)
@@ -113,6 +95,36 @@ def show(library: Library, dataset: str, groups: list[Group], picture: Image.Ima
             if naively := [Answer(*computed) for computed in _all_computed(library, groups, plain)]:
                 st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
     lead_on(dataset, groups, answers, truth)
+
+
+def show_example(library: Library, dataset: str, groups: list[Group]) -> None:
+    """What answers look like, before there is a picture: a test image, by what is stored. Nothing is loaded for it."""
+    try:
+        known = resources.test_set(dataset, library.own)
+    except DataError:
+        return
+    shown = [replace(group, runs=group.runs[:MAX_SEEDS]) for group in groups]
+    answers = [Answer(group, _stored(library, group, EXAMPLE)) for group in shown]
+    st.html(probability_bars.CSS)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        image = known.test_images[EXAMPLE]
+        st.image(conversion.to_data_url(image, 4), width=112, alt=f"Test image {EXAMPLE}")
+        truth = int(known.test_labels[EXAMPLE])
+        with st.container(gap="small"):
+            st.markdown(f"For example, what they say of a test image: {verdict(answers, truth)}")
+    columns = st.columns(min(len(answers), MAX_BESIDE))
+    for place, answer in enumerate(answers):
+        with columns[place % MAX_BESIDE]:
+            _show_answer(answer)
+
+
+def _stored(library: Library, group: Group, index: int) -> np.ndarray:
+    """Each seed's probabilities for a test image, float (seeds, 10), by the logits that were stored after training."""
+
+    def compute() -> np.ndarray:
+        return metrics.softmax(np.stack([library.logits(run)[index] for run in group.runs]).astype(np.float64))
+
+    return library.remember(("stored answers", tuple(run.address for run in group.runs), index), compute)
 
 
 def lead_on(dataset: str, groups: list[Group], answers: Sequence[Answer], truth: int | None) -> None:
@@ -123,7 +135,7 @@ def lead_on(dataset: str, groups: list[Group], answers: Sequence[Answer], truth:
         said = [(confusion.whole(answer.group), answer.top) for answer in answers]
         next_step.show_mix_up(next_steps.after_answers(said, truth), [groups[0].source])
     else:
-        next_step.show("Confusion", "See what they mix up.")
+        next_step.show("Confusion", "See what the models mix up.")
 
 
 def _show_answers(
@@ -132,8 +144,7 @@ def _show_answers(
     groups: list[Group],
     image: np.ndarray,
     remarks: Sequence[str],
-    truth: int | None,
-    changed: bool,
+    picked: Picked,
 ) -> list[Answer]:
     with st.spinner("Loading the models …"):
         from fmnist.ui import predict_reasons
@@ -145,12 +156,10 @@ def _show_answers(
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.image(conversion.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
-        notes = ["What the models see: 28 × 28 pixels, light on black."]
-        notes += ["**Changed by the sliders below.**"] if changed else []
         # Beside the image there is room for a warning, so that the bars stay where they are.
         with st.container(gap="small"):
             warning = st.container()
-            st.caption("\n\n".join([*notes, *remarks]))
+            st.caption("\n\n".join(["What the models see: 28 × 28 pixels, light on black.", *remarks]))
     answers = []
     columns = st.columns(min(len(known), MAX_BESIDE))
     for place, (group, seeds, seconds) in enumerate(known):
@@ -159,7 +168,7 @@ def _show_answers(
             answers.append(Answer(group, seeds, seconds, _choose_run(group)))
             with above:
                 _show_answer(answers[-1])
-    said.markdown(f"## {verdict(answers, truth)}")
+    say_verdict(said, picked.below, verdict(answers, picked.truth))
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
         st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
     say_how_good(library, dataset, [answer.answering for answer in answers])
@@ -167,6 +176,19 @@ def _show_answers(
         predict_reasons.warn_if_unfamiliar(library, dataset, image)
     predict_reasons.show_why(library, [answer.answering for answer in answers], image)
     return answers
+
+
+def say_verdict(beside: DeltaGenerator, below: DeltaGenerator, sentence: str) -> None:
+    """The verdict above the answers, and on a phone, where those stand far below, right under the picture instead.
+
+    Args:
+        below: an empty place under the picture.
+    """
+    with beside.container(key="verdict-beside"):
+        st.html(VERDICT_CSS)
+        st.markdown(f"## {sentence}")
+    with below.container(key="verdict-below"):
+        st.markdown(f"## {sentence}")
 
 
 def _choose_run(group: Group) -> int | None:
@@ -184,9 +206,10 @@ def _show_answer(answer: Answer) -> None:
     st.markdown(f"{escape(answer.name)}  \n**{answer.said}**, {answer.mean[answer.top]:.0%}")
     st.html(_bars(answer))
     count = len(answer.seeds)
-    agreement = f"{answer.agreeing} of {count} seeds say so" if count > 1 else "One seed"
-    each = f" for {count} seeds" if count > 1 else ""
-    st.caption(f"{agreement} · {milliseconds(answer.seconds)}{each}")
+    parts = [f"{answer.agreeing} of {count} seeds say so" if answer.runs > 1 else "One seed"]
+    if answer.seconds is not None:
+        parts.append(milliseconds(answer.seconds) + (f" for {count} seeds" if count > 1 else ""))
+    st.caption(" · ".join(parts))
 
 
 def _bars(answer: Answer) -> str:
@@ -199,30 +222,6 @@ def _bars(answer: Answer) -> str:
 def milliseconds(seconds: float) -> str:
     """A short time as people say it: "0.4 ms", "12 ms"."""
     return f"{1000 * seconds:.1f} ms" if seconds < 0.01 else f"{1000 * seconds:,.0f} ms"
-
-
-def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
-    """Whether the models agree, and with the truth, in a sentence or two of Markdown."""
-    classes = answers[0].info.classes
-    known = f" It is **{classes[truth]}**." if truth is not None else ""
-    votes = Counter(answer.top for answer in answers)
-    (favourite, most), *others = votes.most_common()
-    name = f"**{classes[favourite]}**"
-    if not others:
-        everyone = "All models say" if len(answers) > 1 else f"{escape(answers[0].name)} says"
-        seeds = sum(len(answer.seeds) for answer in answers)
-        agreeing = sum(answer.agreeing for answer in answers)
-        which = f"all their {seeds}" if agreeing == seeds else f"{agreeing} of their {seeds}"
-        return f"{everyone} {name}" + (f", with {which} seeds." if seeds > len(answers) else ".") + known
-    if most == 1:
-        said = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers)
-        return f"They disagree: {listed(said)}.{known}"
-    odd = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
-    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {listed(odd)}.{known}"
-
-
-def _count(number: int) -> str:
-    return COUNTS[number] if number < len(COUNTS) else str(number)
 
 
 def _all_computed(

@@ -33,7 +33,7 @@ def show_nearest(library: Library, groups: list[Group], image: np.ndarray) -> No
     image_tiles(
         known.train_images[places],
         [
-            f"{known.info.classes[label]}\n{off:.0%} off"
+            f"{known.info.classes[label]}\n{off:.0%} different"
             for label, off in zip(labels, distances / (SIDE * 255), strict=True)
         ],
         "small",
@@ -42,8 +42,8 @@ def show_nearest(library: Library, groups: list[Group], image: np.ndarray) -> No
     st.caption(
         f"Of {len(known.train_images):,} training images, those that differ least, pixel by pixel: by the root of the "
         "mean squared difference, as a share of the way from black to white. The models do not look them up: they have "
-        "learned from all. But where even the nearest differ much, or have other labels, an answer is hardly more than "
-        "a guess."
+        "learned from all. If even the nearest ones look different, or have other labels, the answer is little more "
+        "than a guess."
     )
 
 

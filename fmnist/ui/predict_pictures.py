@@ -11,12 +11,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from fmnist.compare import confusion
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
-from fmnist.predict import conversion, drawing
+from fmnist.predict import conversion
 from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
-from fmnist.ui import drawing_pad, resources
+from fmnist.ui import predict_drawing, predict_examples, resources
 from fmnist.ui.address import names_of, settle_one
 from fmnist.ui.data_download import offer_data
+from fmnist.ui.predict_answers import Picked
 from fmnist.ui.predict_table import table
 from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
@@ -24,46 +25,11 @@ from fmnist.words import escape
 PREVIEW = 280  # Pixels
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 MAX_FILES = 200
-Picked = tuple[Image.Image | None, int | None]
-"""The picture, and its true class where it is known."""
 
 
 def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
-    """The drawing pad. What is drawn is kept while other pages are visited."""
-    place = st.container()
-    traced = trace(library, dataset)  # Below the pad, but the pad shows it.
-    with place:
-        strokes = drawing_pad.strokes(traced)
-    if not strokes:
-        st.caption(
-            f"{DATASETS[dataset].subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
-            "By keyboard: arrow keys, space, Enter."
-        )
-    return (drawing.picture(strokes) if strokes else None), None
-
-
-def trace(library: Library, dataset: str) -> str:
-    """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
-    classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
-    label = st.selectbox(
-        f"A {thing} to trace",
-        classes,
-        index=None,
-        placeholder=f"Trace a {thing}",
-        key="trace",
-        label_visibility="collapsed",
-        width=240,
-    )
-    if label is None:
-        return ""
-    try:
-        known = resources.test_set(dataset, library.own)
-    except DataError as error:
-        st.caption(escape(str(error)))
-        return ""
-    means = resources.mean_images(known.fingerprint, "Test", known.test_images, known.test_labels)
-    mean = means[classes.index(label)]
-    return conversion.to_data_url(255 - mean, 10)
+    """What is drawn on the pad."""
+    return predict_drawing.draw(library, dataset)
 
 
 def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
@@ -81,19 +47,21 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
             f"together they may have {MAX_HELD // 2**20} MB. Upload fewer at a time, or smaller ones.",
             icon=":material/photo_size_select_large:",
         )
+    if not files and predict_examples.is_photo_asked():
+        return Picked(predict_examples.photo(library, dataset), st.empty())
     if len(files) < 2:
-        return (opened(files[0]) if files else None), None
+        return Picked(opened(files[0]) if files else None, st.empty())
     if len(files) > MAX_FILES:
         st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are answered.")
     with beside:
         chosen = table(library, dataset, groups, files[:MAX_FILES])
-    return (None if chosen is None else opened(files[chosen])), None
+    return Picked(None if chosen is None else opened(files[chosen]), st.empty())
 
 
 def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """A picture from the camera."""
     photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
-    return (opened(photo, preview=False) if photo else None), None
+    return Picked(opened(photo, preview=False) if photo else None, st.empty())
 
 
 def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
@@ -114,7 +82,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         known = resources.test_set(dataset, library.own)
     except DataError as error:
         offer_data(library.own, dataset, error)
-        return None, None
+        return Picked(None, st.empty())
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
     wrong_by = {group.id: group for group in groups if len(said(library, group)) == count}
@@ -143,10 +111,10 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         )
     with right:
         st.selectbox(
-            "Only got wrong by",
+            "Only images misclassified by",
             list(wrong_by),
             None,
-            placeholder="No matter",
+            placeholder="No filter",
             key="wrong",
             format_func=lambda id: wrong_by[id].title,
             on_change=surprise,
@@ -156,7 +124,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
     image = known.test_images[index]
     st.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
-    return Image.fromarray(image), int(known.test_labels[index])
+    return Picked(Image.fromarray(image), st.empty(), int(known.test_labels[index]))
 
 
 def said(library: Library, group: Group) -> np.ndarray:

@@ -12,11 +12,10 @@ from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Group, Library
+from fmnist.ui.diverging import colored, gradient
 from fmnist.ui.page import explained, is_dark
 from fmnist.words import digits
 
-FOR, AGAINST = (47, 127, 193), (200, 101, 27)  # Blue and orange: told apart by everybody.
-PAPER = {True: (27, 33, 43), False: (255, 255, 255)}  # By whether the page is dark: a pixel that adds nothing.
 MISSING = 0.05  # Of a logit's difference, and in points: what is worth a remark.
 BRIGHTEST = 99.5  # The percentile of all contributions that gets the full colour: single pixels can be far beyond.
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
@@ -36,7 +35,7 @@ def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> Non
     """For each model, what each pixel adds to a class's logit or takes away from it."""
     classes = groups[0].recipe.info.classes
     asked = st.selectbox(
-        "What speaks for and against …",
+        "Evidence for and against …",
         classes,
         index=None,
         placeholder="Each model's answer",
@@ -83,7 +82,7 @@ def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
     total = f"{_points(explained.start)} for a black image {'−' if shown < 0 else '+'} {abs(shown):.1f} from the pixels"
     if jumps:
         total += f"; {_points(missing, '+')} can't be told pixel by pixel"
-    picture = to_data_url(_colored(explained.pixels, limit, dark), 8)
+    picture = to_data_url(colored(explained.pixels, limit, dark), 8)
     return (
         f'<figure><img src="{picture}" alt="{alt}"><figcaption><b>{html.escape(title)}: '
         f"{name}, {_points(explained.logit)} points</b><br>{total}.<br>{where}</figcaption></figure>"
@@ -111,19 +110,11 @@ def _points(value: float, sign: str = "-") -> str:
 
 def _scale(limit: float, dark: bool) -> str:
     """What the colours mean."""
-    gradient = ", ".join(f"rgb{color}" for color in (AGAINST, PAPER[dark], FOR))
     return (
         f'<div class="why-scale"><span>against: −{digits(limit, 2)}</span>'
-        f'<i style="background: linear-gradient(to right, {gradient})"></i>'
+        f'<i style="background: {gradient(dark)}"></i>'
         f"<span>for: +{digits(limit, 2)} points a pixel</span></div>"
     )
-
-
-def _colored(values: np.ndarray, limit: float, dark: bool) -> np.ndarray:
-    """Values from -limit to limit as colours, orange to blue: float (28, 28) -> uint8 (28, 28, 3)."""
-    strength = np.clip(np.abs(values) / limit, 0, 1)[..., None]
-    full = np.where(values[..., None] > 0, FOR, AGAINST)
-    return np.rint(strength * full + (1 - strength) * np.array(PAPER[dark])).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ def warn_if_unfamiliar(library: Library, dataset: str, image: np.ndarray) -> Non
     [reason] = known.reasons(image[None])
     if reason:
         st.warning(
-            f"**This is unlike the training images.** {reason} The models answer all the same, and may sound sure: "
-            "do not rely on it.",
+            f"**This is unlike the training images.** {reason} The models still answer, and may sound confident: "
+            "don't trust it.",
             icon=":material/help_center:",
         )
 

@@ -91,7 +91,7 @@ def test_lists_are_a_sweep(fmnist, warm):
     assert len([pair for pair in pairwise(began) if pair[0] != pair[1]]) == 3
 
     known = fmnist(*TRAIN, *lists, "--dry-run")
-    assert "All of it is trained already" in known.err
+    assert "Everything here is already trained" in known.err
 
 
 def test_a_grid_that_is_too_large_is_refused(fmnist, store):
@@ -208,7 +208,7 @@ def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_
         f"is done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
         "begins (SGD, lr 0.1, batch 32, 3 epochs).",
         f"is done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
-        "is cancelled; 3 of 3 runs have ended.",
+        "is stopped; 3 of 3 runs have ended.",
     ]
 
 

@@ -56,6 +56,15 @@ def test_a_run_as_a_table(fmnist, trained):
     assert lines["id"] == "3" and lines["status"] == "done" and "error" not in lines
 
 
+def test_a_run_that_was_stopped_is_called_so_and_found_by_it(fmnist, store, small_data):
+    ended_run(store, Recipe("0", 0, "sample"), small_data, "failed", "It is over.")
+    ended_run(store, Recipe("0", 1, "sample"), small_data, "cancelled")
+    for word in ("stopped", "cancelled"):
+        [run] = json.loads(fmnist("runs", "list", "--status", word, "--json").out)
+        assert (run["id"], run["status"]) == (2, "cancelled")
+    assert "stopped" in fmnist("runs", "list").out
+
+
 @pytest.mark.parametrize(
     "filters, ids",
     [
@@ -104,7 +113,7 @@ def test_what_cannot_be_deleted_is_named_and_the_others_are_deleted(fmnist, stor
     answer = fmnist("runs", "delete", 9, 2, 1)
     missing, queued = answer.err.splitlines()
     assert answer.code == 1 and "no run 9" in missing and "Run 2 is queued" in queued
-    assert answer.out == "Run 1 (Model 0, seed 0) is deleted.\n" and [run.id for run in store.runs()] == [2]
+    assert answer.out == "Deleted run 1 (Model 0, seed 0).\n" and [run.id for run in store.runs()] == [2]
 
 
 def test_a_reference_run_is_not_deleted(fmnist, store, small_data):
@@ -171,7 +180,7 @@ def test_what_cannot_be_resumed(fmnist, store, small_sample):
 def test_a_run_that_is_being_stopped_is_not_resumed_yet(fmnist, store, small_sample, at_work):
     running_run(store, Recipe("0", 0, "sample"), small_sample)
     store.request_stop([1])
-    check_refused(fmnist("runs", "resume", 1), "Run 1 is just being stopped")
+    check_refused(fmnist("runs", "resume", 1), "Run 1 is being stopped")
 
 
 def test_a_finished_run_among_those_to_be_resumed_is_told(fmnist, trained):

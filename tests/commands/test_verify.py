@@ -185,7 +185,7 @@ def test_a_run_from_before_seals_agrees_as_far_as_can_be_seen(verify, path):
     unseal(path)
     code, (verdict,) = verify("2")
     assert code == 0 and verdict["sealed"] is None
-    assert "no seal" in verdict["remarks"][0] and is_one_sentence(verdict["remarks"][0])
+    assert "no checksums" in verdict["remarks"][0] and is_one_sentence(verdict["remarks"][0])
 
 
 def test_another_place_of_the_data_changes_nothing(verify, path):

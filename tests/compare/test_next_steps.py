@@ -49,7 +49,7 @@ def test_else_the_worst_mix_up_of_the_most_accurate_is_named(library, store, sma
     }
     assert errors[found.true, found.predicted] == max(errors.values())
     true, label = CLOTHES.classes[found.true], CLOTHES.classes[found.predicted]
-    assert found.sentence == f"Model 1 most often takes {true} for {label}: see which images."
+    assert found.sentence == f"Model 1 most often mistakes {true} for {label}: see which images."
 
 
 def test_nothing_is_said_where_nothing_was_found(library, store, small_data):
@@ -75,17 +75,15 @@ def test_an_answer_unlike_the_truth_or_the_others_leads_to_its_cell(library, sto
     assert (alike.item, alike.true, alike.predicted) == (items[1], None, COAT)
 
 
-def test_the_nearest_mean_images_are_named():
+def test_the_nearest_average_pictures_are_named():
     means = np.zeros((10, 28, 28), np.uint8)
     means[:, 0, 0] = [0, 100, 20, 200, 22, 60, 150, 240, 80, 120]
-    assert next_steps.most_alike(means, CLOTHES.classes) == "The mean images of Pullover and Coat are most alike"
+    assert next_steps.most_alike(means, CLOTHES.classes) == "The average pictures of Pullover and Coat are most alike"
 
 
 def test_the_best_run_of_a_training_is_named(store, small_data):
     runs = [finished_run(store, Recipe("0", seed), small_data, accuracy=0.6 + seed / 10) for seed in (0, 1)]
-    accuracy = f"{runs[1].result.test_accuracy:.1%}"
-    said = next_steps.after_training(runs)
-    assert said == f"Model 0, seed 1 came out best, with {accuracy} right: compare these 2 runs."
+    assert next_steps.after_training(runs) == "Model 0, seed 1 came out best: compare these 2 runs."
     better = finished_run(store, Recipe("2"), small_data, accuracy=0.9)
     assert next_steps.after_training([better, *runs]).endswith("compare Model 0 and Model 2.")
-    assert next_steps.after_training(runs[1:]) == f"Model 0, seed 1 has {accuracy} right: see what that says."
+    assert next_steps.after_training(runs[1:]).startswith("See how Model 0, seed 1 does, ")

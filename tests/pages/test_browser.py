@@ -154,7 +154,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     ann.settled()
     assert page.locator(MAIN).evaluate("main => main.scrollTop") == 0, "it has moved though nobody has clicked"
     click_cell(page, 1, row, column)
-    words = f"{title(trained[1])}: {CLOTHES.classes[row]} taken for {CLOTHES.classes[column]}, {len(images)} image"
+    words = f"{title(trained[1])}: {CLOTHES.classes[row]} mistaken for {CLOTHES.classes[column]}, {len(images)} image"
     page.get_by_text(words).wait_for()
     wait_for(lambda: shown_images(page) == images)
     wait_for(lambda: is_in_view(page, "figure"))
@@ -162,7 +162,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
         click_cell(page, 1, row, column)  # The cell stays when it is clicked again.
     assert shown_images(page) == images
     page.get_by_text("Share of the predicted class", exact=True).click()
-    page.get_by_text("is a larger share of the predicted class, on one scale for all").wait_for()
+    page.get_by_text("means a larger share of the predicted class, on the same scale in every matrix").wait_for()
     ann.settled()
     page.get_by_role("button", name=f"#{images[0]} · ").click()
     page.get_by_text(f"Test image {images[0]}: {CLOTHES.classes[row]}").wait_for()
@@ -175,7 +175,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     for window in (page, copied):
         window.get_by_text(words).wait_for()
         assert shown_images(window) == images
-        cells = window.get_by_role("radiogroup", name="Cells say")
+        cells = window.get_by_role("radiogroup", name="Show in cells")
         cells.get_by_role("radio", name="Share of the predicted class", checked=True).wait_for()
     copied.get_by_role("link", name="Open it in Predict").click()
     copied.get_by_text("What the models see").wait_for()
@@ -214,13 +214,31 @@ def test_the_browser_goes_back_and_forward_between_what_was_chosen(trained, ann)
     ann.check()
 
 
+def test_back_undoes_a_preset_of_train_at_once(ann):
+    page = ann.open("Train?rate=0.05&seeds=2")
+    summary = page.get_by_test_id("stExpander").first.locator("summary")
+
+    def check(line: str, address: list[str]) -> None:
+        summary.get_by_text(f"SGD, learning rate {line}").wait_for()
+        wait_for(lambda: query(page) == address)
+
+    check("0.05, batches of 32, 3 epochs · Change", ["rate=0.05", "seeds=2"])
+    with ann.answered():
+        page.get_by_role("button", name="Five seeds").click()
+    check("0.1, batches of 32, 3 epochs · the published recipe · Change", ["seeds=5"])
+    with ann.answered():
+        page.go_back()
+    check("0.05, batches of 32, 3 epochs · Change", ["rate=0.05", "seeds=2"])
+    ann.check()
+
+
 def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, runs, small_data, ann):
     row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
     page = ann.open(confusion_of(trained))
     for label, choice in {
         "True class": CLOTHES.classes[row],
         "Predicted class": CLOTHES.classes[column],
-        "Look closer at": f"#{images[-1]}",
+        "Open an image": f"#{images[-1]}",
     }.items():
         tab_to(page, label)
         with ann.answered():
@@ -241,7 +259,7 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     page = ann.open(f"Confusion?{SAMPLE}&cells=Difference&{urlencode({'to': title(trained[2])})}")
     ann.settled()  # A click on a chart that is drawn again meanwhile is lost.
     click_cell(page, 0, row, column)
-    page.get_by_text(f"Put right by {title(trained[2])}: ").wait_for()
+    page.get_by_text(f"Fixed by {title(trained[2])}: ").wait_for()
     wait_for(lambda: {*shown_images(page)} == {i for i in fixed if (labels[i], before[i]) == (row, column)})
     ann.check()
 
@@ -328,7 +346,10 @@ def tab_to(page: Page, label: str) -> None:
 def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page = ann.open(f"Predict?{SAMPLE}")
     page.get_by_text("The models' answers appear here.").wait_for()
-    pad = page.locator(".pad canvas")
+    pad = page.locator("canvas.upper-canvas")
+    pad.wait_for()
+    with ann.answered():
+        press(page, "Brush")
     pad.scroll_into_view_if_needed()
     wait_until_it_rests(pad)
     box = pad.bounding_box()
@@ -341,7 +362,7 @@ def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
     page.get_by_text("What do they learn from?").wait_for()
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
-    page.get_by_text("What do they make of it?").wait_for()
+    page.get_by_text("Try it: what do the models see?").wait_for()
     assert_all_answer(ann)
     press(page, "Clear")
     page.get_by_text("The models' answers appear here.").wait_for()
@@ -458,14 +479,14 @@ def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -
     visitor.settled()
     for model in ARCHITECTURES.values():
         if models and model.name not in models:
-            page.get_by_role("button", name=model.name, exact=True).click()
+            page.get_by_role("button", name=model.full_name, exact=True).click()
             visitor.settled()
     page.get_by_text("Recipe", exact=True).click()
     field = page.get_by_label("Epochs")
     field.fill(str(epochs))
     field.press("Enter")
-    ending = "1 epoch." if epochs == 1 else f"{epochs} epochs."
-    page.get_by_text(f"Not the published recipe: SGD, lr 0.1, batch 32, {ending}").wait_for()
+    ending = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {ending} · Change").wait_for()
     visitor.settled()
 
 

@@ -34,7 +34,7 @@ def test_the_difference_of_two_matrices_opens_the_images_that_changed(store, sma
     shirts = small_data.test_labels == CLOTHES.classes.index("Shirt")
     fixed, both = (np.flatnonzero(shirts & second & before).tolist() for before in (~first, first))
     assert len(fixed) > 1
-    assert says(at, f"Put right by Model 2, seed 1: **{len(fixed)}** · Broken by Model 2, seed 1: **0** · ")
+    assert says(at, f"Fixed by Model 2, seed 1: **{len(fixed)}** · Newly wrong in Model 2, seed 1: **0** · ")
     assert {*shown_images(at)} == {*fixed}
     at = visit(CONFUSION, cells="Difference", true="Shirt", predicted="Shirt", flip="Recognised by both")
     assert {*shown_images(at)} == {*both}
@@ -45,7 +45,7 @@ def test_a_model_against_itself_has_no_difference(store, small_data, fashion):
     at = visit(CONFUSION, cells="Difference", to="Model 0, seed 0", true="Shirt", predicted="Coat")
     assert says(at, "**Model 0, seed 0** recognises as many images as **Model 0, seed 0**.")
     assert says(at, "Nothing changed.")
-    assert says(at, "Put right by Model 0, seed 0: **0** · Broken by Model 0, seed 0: **0** · ")
+    assert says(at, "Fixed by Model 0, seed 0: **0** · Newly wrong in Model 0, seed 0: **0** · ")
 
 
 def shown_images(at: AppTest) -> list[int]:
@@ -87,11 +87,13 @@ def test_seeds_are_summed_and_a_dead_one_is_named(store, small_data, fashion):
     at = confusion_page(["Model 0, all seeds"], true="Bag", predicted="T-shirt/top")
     said = np.array([np.argmax(store.logits(id), axis=1) for id in (1, 2, 3)])
     right = np.mean(said == small_data.test_labels)
-    assert says(at, f"**Model 0, all seeds** · {right:.2%} right on average over 3 seeds")
-    assert says(at, "seed 2 dead: it gives every image the same class")
+    assert says(at, f"**Model 0, all seeds** · {right:.2%} right, on average over 3 seeds")
+    assert says(at, "seed 2 failed to learn (dead): it answers the same class for every image")
     bags = small_data.test_labels == CLOTHES.classes.index("Bag")
     times = np.count_nonzero(said[:, bags] == 0)
-    assert says(at, f"**Bag** taken for **T-shirt/top** {times:,} times on {bags.sum()} images, the surest first.")
+    assert says(
+        at, f"**Bag** mistaken for **T-shirt/top** {times:,} times on {bags.sum()} images, most confident first."
+    )
     assert {*shown_images(at)} == {*np.flatnonzero(bags)}
     assert at.multiselect[0].options == [
         "Model 0, all seeds",
@@ -111,7 +113,7 @@ def test_the_page_opens_on_all_seeds_of_the_best_model_with_the_images_of_its_wo
     true, wrong = max(pairs, key=lambda pair: count[pair])
     expected = np.flatnonzero((labels == true) & (said == wrong).any(axis=0))
     assert {*shown_images(at)} == {*expected}
-    assert says(at, f"**{CLOTHES.classes[true]}** taken for **{CLOTHES.classes[wrong]}** {count[true, wrong]} times")
+    assert says(at, f"**{CLOTHES.classes[true]}** mistaken for **{CLOTHES.classes[wrong]}** {count[true, wrong]} times")
     at = confusion_page(predicted=CLOTHES.classes[wrong])  # The class that is not chosen is the worst, too.
     assert {*shown_images(at)} == {*expected}
 
@@ -119,7 +121,7 @@ def test_the_page_opens_on_all_seeds_of_the_best_model_with_the_images_of_its_wo
 def test_a_cell_without_images_says_so(store, small_data, fashion):
     finished_run(store, Recipe("0"), small_data, never=tuple(range(1, 10)))
     assert says(
-        confusion_page(true="Bag", predicted="Coat"), "Model 0, seed 0: no image of **Bag** is taken for **Coat**."
+        confusion_page(true="Bag", predicted="Coat"), "Model 0, seed 0: no image of **Bag** is mistaken for **Coat**."
     )
     assert says(confusion_page(true="Bag", predicted="Bag"), "Model 0, seed 0: no image of **Bag** is recognised.")
 
@@ -161,17 +163,17 @@ def test_epochs_are_replayed_and_stand_side_by_side(store, small_data, fashion):
         "Model 0, seed 0",
     ]
     assert says(at, f"recognises {np.count_nonzero(labels >= 5)} more images than")
-    assert says(at, "how sure a model is, is known of its end alone")
+    assert says(at, "confidence is stored only for the end of training")
 
 
 def test_epochs_that_were_not_kept_are_named(store, small_data, fashion):
     runs = three_models(store, small_data)
     keep_epochs(store, runs[1], small_data.test_labels)
     at = confusion_page([f"Model {model}, seed 0" for model in range(3)], epoch="1")
-    assert says(at, "No answers are kept of Model 0, seed 0, after epoch 1 and Model 2, seed 0, after epoch 1.")
+    assert says(at, "No answers were kept for Model 0, seed 0, after epoch 1 and Model 2, seed 0, after epoch 1.")
     assert [*charts(at)] == ["matrix-2@1"]
     assert not tiles(at), "nothing is mixed up"
-    assert says(at, "**Model 1, seed 0, after epoch 1** makes no error.")
+    assert says(at, "**Model 1, seed 0, after epoch 1** makes no mistake.")
 
 
 def test_a_link_restores_the_whole_page_of_confusions(store, small_data, fashion):
@@ -223,9 +225,24 @@ def test_possible_wrong_labels_are_listed_for_download(store, small_data, fashio
     assert shown_images(confusion_page(view="Who is right where", pattern="Possible wrong labels")), "an old link"
     at = confusion_page(view="Possible wrong labels")
     assert says(at, "**Possible wrong labels:** 3 of 100 images.")
-    assert says(at, "3 runs of Model 0, Model 1 and Model 2 were asked")
+    assert says(
+        at, "All 3 runs of Model 0, Model 1 and Model 2, except those that failed to learn, give the same answer"
+    )
     table = at.dataframe[0].value.set_index("image")
     assert {*table.index} == {*shown_images(at)} == {0, 1, 2}
     assert table.loc[0, "label"] == CLOTHES.classes[small_data.test_labels[0]]
     assert table.loc[0, "answer"] == CLOTHES.classes[wrong[0]]
     assert at.get("download_button")[0].proto.label == "Download as CSV"
+
+
+def test_a_caption_says_the_answer_of_several_seeds_once(store, small_data, fashion):
+    for seed in (0, 1):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=0.6 + seed / 5)
+    at = confusion_page()
+    cells = [(row, column) for row in range(10) for column in range(10) if row != column]
+    for row, column in cells[:6]:
+        at = confusion_page(true=CLOTHES.classes[row], predicted=CLOTHES.classes[column])
+        for caption in tiles(at):
+            _, *lines = caption.split("\n")
+            said = [line for line in lines if CLOTHES.classes[column] in line]
+            assert len(said) == 1 and " of 2 seeds" in said[0]

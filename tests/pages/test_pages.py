@@ -98,7 +98,7 @@ def test_a_folder_with_the_files_is_used_by_all_pages(monkeypatch, idx_root, tmp
     [use] = [button for button in at.button if button.label == "Use this folder"]
     use.click()
     again(at)
-    assert says(at, "331 images to learn from and 100 to be tested on")
+    assert says(at, "431 grey pictures of clothes, 28 × 28 pixels: 331 to learn from, 100 to test.")
     assert not visit(TRAIN).button(key="train").disabled
 
 
@@ -210,7 +210,7 @@ def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fas
     finished_run(store, Recipe("0", epochs=5), small_data, accuracy=0.9)
     finished_run(store, Recipe("2", 0), small_data, accuracy=0.9)
     home = visit(HOME).dataframe[0].value.set_index("model")
-    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 seeds)"
+    assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 runs)"
     assert home.loc["0", "accuracy"] == pytest.approx(75)
 
     at = visit(COMPARE, tab="Table")
@@ -232,7 +232,11 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
         assert any(dead in text for text in shown(visit(page), "markdown"))
         assert any("Without it, Model 2 reaches 90." in text for text in shown(visit(page), "markdown"))
     remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
-    assert remarks == {"", "dead: it gives every image the same class", "never predicts Pullover, Shirt"}
+    assert remarks == {
+        "",
+        "failed to learn (dead): it answers the same class for every image",
+        "never predicts Pullover, Shirt",
+    }
     assert visit(COMPARE, tab="Table").dataframe[0].value.set_index("name").loc["Model 2", "dead"] == 1
     at = visit(CONFUSION, runs=["Model 2, seed 0"])
     assert not at.exception
@@ -261,7 +265,7 @@ def shown_runs(at: AppTest) -> set[str]:
 def test_the_data_page_marks_sample_data(small_sample):
     at = visit(DATA, **SAMPLE)
     assert says(at, NOT_FASHION)
-    assert says(at, "331 images to learn from")
+    assert says(at, "331 to learn from") and says(at, "Computer-drawn clothes")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -269,7 +273,7 @@ def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, 
     for seed in (0, 1):
         three_models(store, small_data, weights=True, seed=seed)
     finished_run(store, Recipe("0", epochs=4), small_data, weights=True)
-    at = visit(page, how="Test image")
+    at = visit(page, how="Test image", part="Counts")
     assert charts(at) or live_curves(at) or page == PREDICT  # Its bars are tables.
     colored = 0
     for curves in live_curves(at).values():
@@ -311,7 +315,7 @@ def test_a_link_restores_a_cell_and_its_images(store, small_data, fashion):
     predictions = np.argmax(store.logits(runs[0].id), axis=1)
     count = np.count_nonzero((small_data.test_labels == row) & (predictions == column))
     assert count > 1
-    assert says(at, f"**Sneaker** taken for **Sandal**, {count} images")
+    assert says(at, f"**Sneaker** mistaken for **Sandal**, {count} images")
     captions = tiles(at)
     assert len(captions) == count
     assert all("✗ Model 0: Sandal" in caption for caption in captions)
@@ -334,7 +338,8 @@ def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data,
     nonsense = dict.fromkeys(names, "no <such> thing")
     at = visit(page, **nonsense)
     assert not at.error
-    assert charts(at) or live_curves(at) or page == PREDICT
+    pictures = [block for block in at.get("html") if 'class="strips"' in block.proto.body]
+    assert pictures if page == DATA else charts(at) or live_curves(at) or page == PREDICT
 
 
 # --- With the real images ---
@@ -343,8 +348,9 @@ def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data,
 def test_the_data_page_shows_fashion_mnist(real_data, monkeypatch):
     monkeypatch.setenv("FMNIST_DATA", str(REAL_DATA))
     at = visit(DATA)
-    assert says(at, "60,000 images to learn from and 10,000 to be tested on: grey, 28 × 28 pixels, 6,000 and 1,000")
-    assert {*charts(at)} == {"counts"}
+    assert says(at, "70,000 grey pictures of clothes, 28 × 28 pixels: 60,000 to learn from, 10,000 to test.")
+    assert says(at, "Ten classes of equal size.") and says(at, "Xiao, Rasul and Vollgraf (2017)")
+    assert {*charts(visit(DATA, part="Counts"))} == {"counts"}
 
 
 # --- Taking runs elsewhere ---

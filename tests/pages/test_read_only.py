@@ -213,7 +213,7 @@ def fill(store: Store, small_data: files.Dataset) -> None:
 
 def test_train_shows_what_is_trained_and_offers_nothing(looking):
     at = visit(PAGES[1])
-    assert says(at, "This dashboard is for looking")
+    assert says(at, "This dashboard is view-only")
     assert labels(at) == [] and not at.text_input and not at.number_input and not at.get("button_group")
     assert live_curves(at)["sample"]["runs"]
     assert says(at, "Queued: Model 0, seed 1, Model 0, seed 2") and says(at, "**Model 1, seed 0** · interrupted")
@@ -284,7 +284,7 @@ def test_a_client_that_skips_the_buttons_changes_nothing(tmp_path, small_data, m
                     client.send(said.widgets, said.fragment)
                 client.run(said.widgets)
                 if said.page == "Train":
-                    assert any("This dashboard is for looking" in text for text in client.said)
+                    assert any("This dashboard is view-only" in text for text in client.said)
                     assert "curves-sample" in client.seen
         with Client(server.url, "Predict") as client:
             client.upload(b"something")

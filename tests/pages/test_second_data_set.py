@@ -79,7 +79,7 @@ def test_a_confusion_matrix_has_the_digits_on_its_axes(small_mnist, both, store,
     drawn = {key: json.loads(chart.spec) for key, chart in charts(at).items() if key.startswith("matrix-")}
     assert set(drawn) == {f"matrix-{run.address}" for run in both}
     assert all(matrix["layout"]["yaxis"]["ticktext"] == list(DIGITS.short) for matrix in drawn.values())
-    assert says(at, f"**7** taken for **{wrong}**")
+    assert says(at, f"**7** mistaken for **{wrong}**")
 
 
 def test_comparison_is_of_one_data_set_and_knows_what_others_reach_of_fashion_mnist_alone(small_mnist, both):
@@ -104,7 +104,8 @@ def test_prediction_is_in_the_words_of_the_data_set(small_mnist, both, small_dat
 def test_the_data_page_shows_every_data_set_and_offers_those_that_are_missing(small_mnist):
     at = visit("pages/5_Data.py", **MNIST)
     assert at.button_group(key="data").options == [info.title for info in DATASETS.values()]
-    assert at.selectbox(key="class").options == list(DIGITS.classes)
+    assert at.selectbox(key="class").options == ["All classes", *DIGITS.classes]
+    at = visit("pages/5_Data.py", **MNIST, part="Counts")
     axis = json.loads(charts(at)["counts"].spec)["layout"]["yaxis"]
     assert axis["type"] == "category"  # Else "7" would be a place on a scale.
     missing = visit("pages/5_Data.py", data="KMNIST")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import is_one_sentence
@@ -24,11 +27,17 @@ from helpers.ui import (
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from fmnist.data import examples
+from fmnist.data.catalog import DATASETS
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
+from fmnist.store.answers import Answers
+from fmnist.store.library import Library
 from fmnist.store.run import Point
 from fmnist.store.store import Store
 from fmnist.training import launcher
+from fmnist.training.estimate import duration, estimate_seconds
+from fmnist.ui.train_link import filled_in
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -77,7 +86,7 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
     at.button_group(key="models").set_value(["0"])
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "1 of 3 trained already, shown at once.")
+    assert says(at, "1 of 3 are already trained and shown at once.")
     at.button(key="train").click()
     again(at)
     [table] = [
@@ -90,11 +99,11 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
 def test_what_is_trained_already_is_not_trained_again_unless_asked(small_sample, started, store):
     three_models(store, small_sample, dataset="sample")
     at = train_page_for_sample()
-    assert says(at, "All of it is trained already with this recipe")
+    assert says(at, "Everything here is already trained with this recipe. See Compare.")
     at.button(key="train").click()
     again(at)
     assert len(store.runs()) == 3
-    assert says(at, "All of this is trained already")
+    assert says(at, "Everything here is already trained: Dashboard")
     at.toggle(key="again").set_value(True)
     again(at)
     assert says(at, "3 runs, roughly")
@@ -109,7 +118,7 @@ def test_what_is_left_of_a_recipe_is_promised(small_sample, started, store):
     at = train_page_for_sample()
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "3 of 9 trained already, shown at once. 6 runs, roughly")
+    assert says(at, "3 of 9 are already trained and shown at once. 6 runs, roughly")
 
 
 def test_without_a_model_nothing_can_be_trained(small_sample):
@@ -120,12 +129,51 @@ def test_without_a_model_nothing_can_be_trained(small_sample):
     assert says(at, "Choose at least one model.")
 
 
-def test_another_recipe_than_the_published_one_is_named(small_sample):
+def test_the_recipe_is_a_line_that_says_whether_it_is_the_published_one(small_sample):
     at = train_page_for_sample()
-    assert not says(at, "Not the published recipe")
+    published = "SGD, learning rate 0.1, batches of 32, 3 epochs"
+    assert recipe_line(at) == f"**Recipe** · {published} · the published recipe · :primary[Change]"
     at.text_input(key="epochs").set_value("7")
+    at.selectbox(key="device").set_value("cpu")
     again(at)
-    assert says(at, "Not the published recipe: SGD, lr 0.1, batch 32, 7 epochs.")
+    assert recipe_line(at) == f"**Recipe** · {published[:-8]}7 epochs, on CPU · :primary[Change]"
+    at.text_input(key="epochs").set_value("seven")
+    assert recipe_line(again(at)) == "**Recipe** · :primary[Change]"
+
+
+def recipe_line(at: AppTest) -> str:
+    """The recipe, as the page says it above its inputs."""
+    [line] = [expander.label for expander in at.expander if expander.label.startswith("**Recipe**")]
+    return line
+
+
+@pytest.mark.parametrize(
+    "name, seeds, rates", [("Quick look", 1, [0.1]), ("Five seeds", 5, [0.1]), ("A sweep", 1, [0.01, 0.03, 0.1])]
+)
+def test_a_preset_fills_in_the_form_and_starts_nothing(name, seeds, rates, small_sample, started, store):
+    three_models(store, small_sample, dataset="sample", seed=99)  # So that it is known how long the data take.
+    at = train_page_for_sample()
+    at.button_group(key="models").set_value(["1"])
+    at.text_input(key="epochs").set_value("9")
+    at.text_input(key="batch").set_value("64")
+    at.number_input(key="seeds").set_value(2)
+    at.selectbox(key="device").set_value("cpu")
+    again(at)
+    button = at.button(key=f"preset-{name}")
+    recipes = [
+        Recipe(model, seed, "sample", learning_rate=rate) for model in "012" for seed in range(seeds) for rate in rates
+    ]
+    library, slots = Library(store, None), launcher.slots_of(store, None)
+    assert button.label == f"{name} · {duration(estimate_seconds(library, recipes, DATASETS['sample'].train, slots))}"
+    button.click()
+    again(at)
+    assert not store.runs("queued")
+    assert ("the published recipe" in recipe_line(at)) == (len(rates) == 1)
+    at.button(key="train").click()
+    again(at)
+    assert {run.recipe for run in store.runs("queued")} == {
+        Recipe(model, seed, "sample", learning_rate=rate) for model in "012" for seed in range(seeds) for rate in rates
+    }
 
 
 def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, started, store):
@@ -137,7 +185,7 @@ def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, s
     at.text_input(key="batch").set_value("32 64")
     at.number_input(key="seeds").set_value(2)
     again(at)
-    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 trained already")
+    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 are already trained")
     assert says(at, "14 runs, roughly")
     assert not store.runs("queued")
     at.session_state["grid"] = True
@@ -204,7 +252,8 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     at = visit(TRAIN)
     [progress] = at.get("progress")
     assert progress.proto.value == 33
-    assert "epoch 2 of 3 · step 8 of 24 · 1,000 images/s" in progress.proto.text
+    assert "epoch 2 of 3 · step 8 of 24 · 1,000 images/s · " in progress.proto.text
+    assert says(at, "0 of 2 runs done · time left not known yet")  # Model 2 was never trained.
     assert says(at, "Queued: Model 2, seed 0")
     [drawn] = live_curves(at)["fashion-mnist"]["runs"][:1]
     assert drawn["name"] == "Model 0, seed 0"
@@ -213,9 +262,17 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     assert texts(at, "header") == ["Training now"]
 
 
+def test_the_time_that_is_left_of_all_runs_is_said(store, small_data, at_work):
+    finished_run(store, Recipe("2", 1), small_data, seconds=60)
+    running_run(store, Recipe("0"), small_data)
+    queued_run(store, Recipe("2"), small_data)
+    [heading] = [text for text in texts(visit(TRAIN), "caption") if " runs done · " in text]
+    assert re.fullmatch(r"1 of 3 runs done · roughly [\d.]+ h left", heading)  # 60 s for 24 steps, of which are 5,625.
+
+
 def test_it_is_said_that_not_all_points_of_a_long_line_are_drawn(store, small_sample):
     run = finished_run(store, Recipe("0", 0, "sample"), small_sample)
-    said = "Of a long line at most 1,000 points are drawn"
+    said = "Long lines are drawn with at most 1,000 points"
     for length, thinned in ((1000, False), (1001, True)):
         points = [Point("train", step, 1, float(step), 1.0, 0.5) for step in range(length)]
         store.record(run.id, points, images_per_second=None, artifacts={})
@@ -223,6 +280,82 @@ def test_it_is_said_that_not_all_points_of_a_long_line_are_drawn(store, small_sa
         assert says(at, said) == thinned
         [drawn] = live_curves(at)["sample"]["runs"]
         assert (len(drawn["train"]["step"]) < length) == thinned
+
+
+def strip(at: AppTest) -> dict[str, Any]:
+    """What the strip of test images is told."""
+    [told] = [part for part in at.get("bidi_component") if part.proto.component_name == "fmnist_answer_strip"]
+    return json.loads(told.proto.json)
+
+
+def test_a_strip_of_test_images_shows_what_the_first_run_of_each_model_answers(store, small_sample, at_work):
+    watched = examples.watched(small_sample)
+    done = finished_run(store, Recipe("0", 0, "sample"), small_sample)
+    finished_run(store, Recipe("0", 1, "sample"), small_sample)
+    running = running_run(store, Recipe("2", 0, "sample"), small_sample)
+    for step, right in ((1, 3), (2, 12)):
+        truth = [int(label) for label in small_sample.test_labels[watched]]
+        classes = [label if place < right else (label + 1) % 10 for place, label in enumerate(truth)]
+        told = Answers(step, tuple(watched), tuple(classes))
+        store.record(running, [], images_per_second=None, artifacts={"answers": told.to_bytes()})
+        at = visit(TRAIN)
+        shown = strip(at)
+        assert shown["images"] == watched and shown["labels"] == truth
+        assert shown["picture"].startswith("data:image/png;base64,")
+        first, second = shown["rows"]
+        assert (first["name"], second["name"]) == ("Model 0", "Model 2")
+        assert second["answers"] == classes
+        assert second["said"] == f"at step {step}: {right} of 12 right"
+    assert first["answers"] == store.predicted_classes(done)[watched].tolist()
+    assert first["said"].startswith("at the end: ")
+
+
+def test_the_strip_has_a_line_for_each_model_from_the_beginning(store, small_sample, at_work):
+    running_run(store, Recipe("0", 0, "sample"), small_sample)
+    queued_run(store, Recipe("0", 1, "sample"), small_sample)
+    queued_run(store, Recipe("2", 0, "sample"), small_sample)
+    rows = strip(visit(TRAIN))["rows"]
+    assert [(row["name"], row["said"], row["answers"]) for row in rows] == [
+        ("Model 0", "no answer yet", []),
+        ("Model 2", "no answer yet", []),
+    ]
+
+
+def test_what_an_earlier_version_has_stopped_has_no_strip(store, small_sample):
+    ended_run(store, Recipe("0", 0, "sample"), small_sample, "cancelled")
+    assert not [part for part in visit(TRAIN).get("bidi_component") if "answer_strip" in part.proto.component_name]
+
+
+def test_the_weights_of_model_0_are_ten_pictures_of_a_stored_epoch(store, small_sample, at_work):
+    id = running_run(store, Recipe("0", 0, "sample"), small_sample)
+    at = visit(TRAIN)
+    at.session_state["seen-sample"] = "Weights of Model 0"
+    assert says(again(at), "The weights appear after the first epoch.")
+    finished_run(store, Recipe("0", 1, "sample"), small_sample, weights=True)
+    store.finish(id, "cancelled")
+    store.delete(id)
+    again(at)
+    assert says(at, "Model 0, seed 1, after epoch 3 of 3.")
+    [pictures] = [part.proto.body for part in at.get("html") if 'class="weights"' in part.proto.body]
+    assert pictures.count('role="img"') == 10 and "Weights of Ankle boot: " in pictures
+
+
+def test_a_training_without_model_0_has_no_weights_to_show(store, small_sample, at_work):
+    running_run(store, Recipe("1", 0, "sample"), small_sample)
+    assert not visit(TRAIN).tabs
+
+
+def test_when_training_has_ended_it_is_said_what_came_out_and_where_to_look(store, small_sample):
+    never = tuple(label for label in range(10) if label != 8)
+    finished_run(store, Recipe("0", 0, "sample"), small_sample, never=(5,), seconds=7)
+    finished_run(store, Recipe("1", 0, "sample"), small_sample, never=never)
+    at = visit(TRAIN)
+    assert texts(at, "header") == ["Last training"]
+    assert says(at, "Sample data · published recipe (SGD, lr 0.1, batch 32, 3 epochs) · ended 20")
+    assert says(at, "**Model 0 · Linear**: **") and says(at, "right, trained in 7 s.")
+    assert says(at, "**Model 1 · MLP with ReLU** failed to learn: it answers Bag for every image.")
+    [inside, last] = [link.proto.label for link in at.get("page_link") if link.proto.icon == ":material/arrow_forward:"]
+    assert inside.startswith("Model 0 never answers Sandal") and "Sandal" not in last
 
 
 def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):
@@ -401,7 +534,7 @@ def test_an_address_fills_in_the_recipe(store, small_sample):
     asked = {"models": "1,2", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
     at = visit(TRAIN, **asked, optimizer="adam")
     assert at.number_input(key="seeds").value == 5 and at.text_input(key="epochs").value == "7"
-    assert says(at, "Not the published recipe: Adam, lr 0.05, batch 64, 7 epochs.")
+    assert "Adam, learning rate 0.05, batches of 64, 7 epochs" in recipe_line(at)
 
 
 def test_an_address_fills_in_lists(store, small_sample):
@@ -425,3 +558,55 @@ def test_an_address_that_makes_no_recipe_is_ignored(store, small_data, fashion, 
     asked = {"models": "1", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
     at = visit(TRAIN, **asked | wrong, optimizer="adam")
     assert at.number_input(key="seeds").value == 1 and at.text_input(key="epochs").value == "3"
+
+
+def test_an_address_may_leave_out_what_is_as_always(store, small_sample):
+    at = visit(TRAIN, rate="0.05", device="cpu")
+    assert at.text_input(key="rate").value == "0.05" and at.selectbox(key="device").value == "cpu"
+    assert at.button_group(key="models").value == ["0", "1", "2"] and at.number_input(key="seeds").value == 1
+
+
+def test_the_address_has_the_form_so_that_a_reload_keeps_it(store, small_sample):
+    at = visit(TRAIN)
+    assert not at.query_params
+    at.button_group(key="dataset").set_value("sample")
+    at.button_group(key="models").set_value(["2", "0"])
+    at.number_input(key="seeds").set_value(5)
+    at.text_input(key="rate").set_value("0.01 .03")
+    at.text_input(key="batch").set_value("many")
+    at.button_group(key="optimizer").set_value(["adam", "sgd"])
+    at.selectbox(key="device").set_value("cpu")
+    again(at)
+    words = dict(at.query_params)
+    assert words == {
+        "models": "0,2",
+        "dataset": "sample",
+        "seeds": "5",
+        "rate": "0.01, 0.03",
+        "optimizer": "adam,sgd",
+        "device": "cpu",
+    }
+    new = visit(TRAIN, **words)
+    assert new.query_params == at.query_params
+    assert new.button_group(key="models").value == ["0", "2"] and new.button_group(key="dataset").value == "sample"
+    assert new.text_input(key="rate").value == "0.01, 0.03" and new.text_input(key="batch").value == "32"
+    assert says(new, "2 models × 2 optimisers × 2 learning rates × 5 seeds = 40 runs")
+    new.button_group(key="models").set_value([])
+    assert "models" not in again(new).query_params  # Nothing to train: a link to it would be of no use.
+
+
+def test_the_form_is_kept_while_one_looks_at_another_page_and_a_link_replaces_it(store, small_sample):
+    at = visit(TRAIN, rate="0.05", seeds="5")
+    at.switch_page("pages/5_Data.py")
+    again(at)
+    at.switch_page(TRAIN)
+    again(at)
+    assert at.text_input(key="rate").value == "0.05" and at.query_params["rate"] == "0.05"
+    at.switch_page("pages/5_Data.py")
+    again(at)
+    at.switch_page(TRAIN)
+    at.query_params.update(filled_in([Recipe("1")], seeds=1))
+    at._finished_page_script_hash = at._page_hash
+    again(at)
+    assert at.text_input(key="rate").value == "0.1" and at.button_group(key="models").value == ["1"]
+    assert dict(at.query_params) == {"models": "1"}

@@ -18,7 +18,7 @@ PAGE_OF = {"Train": TRAIN, "Compare": COMPARE, "Confusion": CONFUSION, "Predict"
 
 def next_step(at: AppTest) -> tuple[str, str, dict[str, list[str]]]:
     """What the last line says, the page it leads to, and the query."""
-    [line] = [link.proto for link in at.get("page_link") if link.proto.icon == ":material/arrow_forward:"]
+    *_, line = [link.proto for link in at.get("page_link") if link.proto.icon == ":material/arrow_forward:"]
     return line.label.replace("\\", ""), line.page, parse_qs(line.query_string)
 
 
@@ -33,7 +33,7 @@ def test_compare_leads_to_what_a_model_says_instead_of_a_class(store, small_data
     at = visit(COMPARE)
     assert next_step(at)[0] == "Model 1 never answers Sandal: see what it says instead."
     at = follow(at)
-    [said] = [text for text in shown(at, "markdown") if "Model 1, seed 0: **Sandal** taken for" in text]
+    [said] = [text for text in shown(at, "markdown") if "Model 1, seed 0: **Sandal** mistaken for" in text]
     assert len(tiles(at)) > 0 and said
 
 
@@ -48,7 +48,7 @@ def test_confusion_leads_to_the_first_image_of_the_cell(store, small_data, fashi
 
 def test_predict_leads_to_the_cell_of_a_wrong_answer(store, small_data, fashion):
     three_models(store, small_data, weights=True)
-    assert next_step(visit(PREDICT))[:2] == ("See what they mix up.", "Confusion")
+    assert next_step(visit(PREDICT))[:2] == ("See what the models mix up.", "Confusion")
     at = visit(PREDICT, how="Test image", index="3")
     sentence, _, query = next_step(at)
     true = CLOTHES.classes[small_data.test_labels[3]]
@@ -59,13 +59,13 @@ def test_predict_leads_to_the_cell_of_a_wrong_answer(store, small_data, fashion)
 
 def test_train_leads_to_the_runs_just_trained(store, small_data, fashion):
     finished_run(store, Recipe("0", epochs=1), small_data)
-    assert next_step(visit(TRAIN))[0].startswith("Model 0, seed 0 has ")
+    assert next_step(visit(TRAIN))[0].startswith("See how Model 0, seed 0 does")
     assert follow(visit(TRAIN)).multiselect[0].value == ["1"]
 
 
 def test_data_leads_to_a_training_on_them(small_sample):
     sentence, page, query = next_step(visit(DATA, data="Sample data"))
-    assert sentence.startswith("The mean images of ") and page == "Train"
+    assert sentence.startswith("The average pictures of ") and page == "Train"
     assert query["dataset"] == ["sample"]
     assert follow(visit(DATA, data="Sample data")).session_state["dataset"] == "sample"
 

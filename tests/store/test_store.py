@@ -21,6 +21,7 @@ from helpers.making import finished_run, result
 
 from fmnist.recipe import Recipe
 from fmnist.settings import PROJECT
+from fmnist.store.answers import Answers
 from fmnist.store.arrays import pack, unpack
 from fmnist.store.run import Point, Start, Status
 from fmnist.store.store import Store, StoreError, store_path
@@ -198,6 +199,27 @@ def test_resuming_forgets_points_after_the_checkpoint(store):
     begin(store, id, step=20)
     assert store.history([id])["step"].tolist() == [10, 20]
     assert store.run(id).step == 20
+
+
+def test_answers_on_the_way_replace_each_other_and_are_forgotten_at_the_end(store):
+    id = in_state(store, "running")
+    first, second = Answers(10, (3, 5), (9, 0)), Answers(20, (3, 5), (9, 1))
+    for answers in (first, second):
+        store.record(id, [point(answers.step)], images_per_second=None, artifacts={"answers": answers.to_bytes()})
+        assert Answers.from_bytes(store.artifact(id, "answers")) == answers
+    store.finish(id, "cancelled")
+    assert Answers.from_bytes(store.artifact(id, "answers")) == second
+    begin(store, id, step=0)
+    assert store.artifact(id, "answers") is None
+    store.finish(id, "done", result=result(), artifacts={"answers": first.to_bytes()})
+    assert store.artifact(id, "answers") is None
+
+
+@pytest.mark.parametrize(
+    "data", [None, b"", b"[]", b"{}", b'{"step": 1, "images": [1], "classes": [1, 2]}', b"\xff", 7]
+)
+def test_what_is_no_answers_is_none(data):
+    assert Answers.from_bytes(data) is None
 
 
 def test_history_of_several_runs(store):

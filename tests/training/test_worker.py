@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from fmnist.data import examples
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.answers import Answers
+from fmnist.store.arrays import unpack
 from fmnist.training import worker
-from fmnist.training.messages import EndReport, Order, Prepare, Stop
+from fmnist.training.messages import EndReport, Order, Prepare, ProgressReport, Stop
 from fmnist.training.worker_handle import workers
 
 SHORT = Recipe("0", epochs=2, dataset="sample", device="cpu")
@@ -78,3 +81,20 @@ def test_a_wish_to_stop_what_has_ended_stops_nothing_later(
     at_work.send(Stop(1))
     at_work.send(order(1, SHORT, folder))  # It was queued again.
     assert end_of(1, at_work) == "done"
+
+
+def test_answers_to_a_dozen_images_are_told_on_the_way_and_not_at_the_end(
+    small_sample: Dataset, runs_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "REPORT_SECONDS", 0.0)
+    reports = list(worker.follow(order(1, SHORT, runs_path.parent), lambda: small_sample, stopped=lambda: False))
+    told = [report.artifacts for report in reports if isinstance(report, ProgressReport)]
+    first = Answers.from_bytes(told[0]["answers"])
+    assert first and first.step == 1 and list(first.images) == examples.watched(small_sample)
+    [[answers, predictions]] = [
+        [Answers.from_bytes(artifacts["answers"]), unpack(artifacts["predictions/1"])]
+        for artifacts in told
+        if "predictions/1" in artifacts
+    ]
+    assert answers and answers.classes == tuple(predictions[list(answers.images)])
+    assert isinstance(reports[-1], EndReport) and "answers" not in reports[-1].artifacts

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SAMPLE = "data=Sample+data"
 WAITING = "The models' answers appear here."
+OWN_PAD = "localStorage.setItem('fmnist-pad', '\"pad\"')"
 ANSWERED = "What the models see"
 
 Point = tuple[float, float]
@@ -37,7 +38,10 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_dat
 
 @pytest.fixture(scope="module")
 def anns_browser(browser: Browser, server: Server) -> BrowserContext:
-    return visited(browser, server, viewport={"width": 1400, "height": 900})
+    """Of somebody who prefers this pad to the one for a mouse."""
+    context = visited(browser, server, viewport={"width": 1400, "height": 900})
+    context.add_init_script(OWN_PAD)
+    return context
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +67,12 @@ def visitor_in(context: BrowserContext, server: Server) -> Iterator[Visitor]:
     visitor.close()
 
 
-def open_pad(visitor: Visitor) -> Page:
+def open_pad(visitor: Visitor, tool: str = "Brush") -> Page:
     page = visitor.open(f"Predict?{SAMPLE}")
     canvas(page).wait_for()
     page.get_by_text(WAITING).wait_for()
     visitor.settled()
+    press(page, tool)
     canvas(page).scroll_into_view_if_needed()
     wait_until_it_rests(canvas(page))
     return page
@@ -149,6 +154,42 @@ def test_each_tool_leaves_a_stroke_that_is_answered_at_once(ann):
     assert drawn[4]["width"] == 40
     assert_near(drawn[1]["points"], [(120, 80), (180, 220)])
     assert_answered(ann)
+
+
+def test_the_first_tool_fills_and_a_closed_outline_is_filled_too(ann):
+    page = open_pad(ann, "Lasso: fills what you circle")
+    hint = page.get_by_text("the models know clothes, not outlines")
+    lasso = page.locator('.pad button[data-group="tool"]').first
+    assert lasso.get_attribute("aria-pressed") == "true" and "Lasso" in lasso.inner_text()
+    drag(page, (60, 60), (200, 60), (200, 200))
+    [shape] = wait_for_strokes(page, 1)
+    assert shape["kind"] == "polygon"
+    hint.wait_for(state="detached")
+    press(page, "Clear")
+    press(page, "Brush")
+    drag(page, (20, 20), (20, 80))
+    assert_answered(ann)
+    hint.wait_for()  # A line is not yet a shape.
+    drag(page, (60, 60), (220, 60), (220, 220), (60, 220), (60, 75))
+    page.get_by_text("Your outline is filled").wait_for()
+    ann.settled()
+    assert not hint.is_visible() and shade_at(page, 140, 140) == 34
+    with ann.answered():
+        page.get_by_test_id("stMain").get_by_test_id("stButton").get_by_role("button", name="Undo").click()
+    wait_for(lambda: shade_at(page, 140, 140) == 255, timeout=60)
+    page.get_by_text("Your outline is not filled").wait_for()
+    assert hint.is_visible() and len(strokes(page)) == 2
+
+
+def shade_at(page: Page, x: float, y: float) -> int:
+    """What is seen on the pad, 0 to 255."""
+    return canvas(page).evaluate(
+        """(canvas, place) => {
+            const [x, y] = place.map((number) => (number / 280) * canvas.width);
+            return canvas.getContext("2d").getImageData(x, y, 1, 1).data[0];
+        }""",
+        [x, y],
+    )
 
 
 def test_the_pad_neither_moves_nor_is_built_anew_when_answers_come(ann):
@@ -442,13 +483,26 @@ def test_pad_and_answers_stand_together_on_a_laptop_and_the_pad_first_on_a_phone
         assert box["y"] >= 0 and box["y"] + box["height"] <= 900
     page = open_pad(phone)
     box = canvas(page).bounding_box()
-    assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] + box["height"] <= 844
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and int(box["y"] + box["height"]) <= 844
+    Fingers(page).draw((80, 60), (80, 220))
+    assert_answered(phone)
+    assert not page.locator(".st-key-verdict-beside").is_visible()
+    said = page.locator(".st-key-verdict-below")
+    said.get_by_role("heading").wait_for()
+    assert canvas(page).bounding_box() == box
+    under = said.bounding_box()
+    assert 0 <= under["y"] - box["y"] - box["height"] < 40
+    assert under["y"] + under["height"] - box["y"] < 844 - 64  # Both together fit below the header.
+    assert not ann.page.locator(".st-key-verdict-below").is_visible()
 
 
 def test_a_silhouette_to_trace_is_shown_but_not_answered(ann):
     page = open_pad(ann)
     blank = canvas(page).evaluate("canvas => canvas.toDataURL()")
-    page.get_by_role("combobox", name="A piece of clothing to trace").click()
+    choice = page.get_by_role("combobox", name="A piece of clothing to trace")
+    choice.scroll_into_view_if_needed()
+    wait_until_it_rests(choice)  # Scrolling would close the list again.
+    choice.click()
     page.get_by_role("option", name="Trouser", exact=True).click()
     wait_for(lambda: canvas(page).evaluate("canvas => canvas.toDataURL()") != blank, timeout=60)
     ann.settled()

@@ -57,7 +57,7 @@ def test_what_convolutions_see_layer_by_layer(trained):
 
 def test_the_nearest_training_images_stand_there_with_their_labels(trained, small_sample):
     at = why(**{"why-tab": "Nearest training images"})
-    captions = re.findall(r'alt="([^,"]+), (\d+)% off"', htmls(at))
+    captions = re.findall(r'alt="([^,"]+), (\d+)% different"', htmls(at))
     assert len(captions) == predict_neighbours.NEIGHBOURS
     assert {label for label, _ in captions} <= set(CLOTHES.classes)
     distances = [int(distance) for _, distance in captions]

@@ -1,0 +1,109 @@
+"""What came out of the last training: a card with what to look at next, and the figures of each run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fmnist.compare import next_steps
+from fmnist.compare.outcome import outcomes
+from fmnist.data.catalog import DATASETS
+from fmnist.data.files import DataError
+from fmnist.store.library import Group, Library
+from fmnist.store.run import Run, Status
+from fmnist.training.estimate import duration
+from fmnist.training.progress import TrainingProgress
+from fmnist.ui import next_step, resources
+from fmnist.ui.scope import MAX_COMPARED, key_of_groups
+from fmnist.words import moment
+
+MAX_RESULTS = 50
+
+
+def show_heading(progress: TrainingProgress) -> None:
+    """What was trained, how, and when it ended."""
+    st.header("Last training", anchor=False)
+    for dataset in DATASETS:
+        if any(recipe.dataset == dataset for recipe in progress.recipes.values()):
+            when = f" · ended {moment(progress.ended_at)}" if progress.ended_at else ""
+            st.caption(f"{DATASETS[dataset].title} · {progress.describe(dataset)}{when}")
+
+
+def show_card(library: Library, progress: TrainingProgress, runs: Sequence[Run]) -> None:
+    """What came out, and where to look next.
+
+    Args:
+        runs: the finished ones on one data set.
+    """
+    if not runs:
+        return
+    dataset = runs[0].recipe.dataset
+    with st.container(border=True, key=f"outcome-{dataset}"):
+        st.markdown("\n\n".join(outcomes(library, runs, lambda run: progress.shared_name(run, full=True), duration)))
+        try:
+            labels = resources.test_set(dataset, library.own).test_labels
+        except DataError:  # Then Confusion has no images to show.
+            return
+        if found := next_steps.to_look_into(library, _groups(library, runs), labels):
+            next_step.show_mix_up(found, ["own"], key=f"next-step-{dataset}")
+
+
+def _groups(library: Library, runs: Sequence[Run]) -> list[Group]:
+    """The groups of finished runs on a data set to which these runs belong."""
+    trained = {run.id for run in runs}
+    groups = library.groups(runs[0].recipe.dataset, "own")
+    return [group for group in groups if any(run.id in trained for run in group.runs)]
+
+
+def show_results(progress: TrainingProgress, runs: list[Run]) -> None:
+    """The figures of the finished runs: what there is of them while others are trained, in the end behind the card."""
+    if not runs:
+        return
+    with st.container() if progress.active else st.expander("Figures of each run", icon=":material/table_rows:"):
+        _show_table(progress, runs)
+
+
+def _show_table(progress: TrainingProgress, runs: list[Run]) -> None:
+    st.dataframe(
+        [
+            {
+                "run": progress.name(run),
+                "accuracy": 100 * run.finished_result.test_accuracy,
+                "loss": run.finished_result.test_loss,
+                "train": run.finished_result.train_seconds,
+                "evaluate": run.finished_result.eval_seconds,
+                "trouble": run.trouble,
+            }
+            for run in runs
+        ],
+        column_config={
+            "run": "Finished",
+            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
+            "loss": st.column_config.NumberColumn("Test loss", format="%.3f"),
+            "train": st.column_config.NumberColumn("Training", format="%.1f s"),
+            "evaluate": st.column_config.NumberColumn("Evaluation", format="%.2f s"),
+            "trouble": st.column_config.TextColumn("Remarks", width="medium"),
+        },
+        hide_index=True,
+        key=f"results-{runs[0].recipe.dataset}",
+        alt="; ".join(f"{progress.name(run)} {run.finished_result.test_accuracy:.2%}" for run in runs),
+    )
+    if (done := progress.count(Status.DONE)) > MAX_RESULTS:
+        st.caption(f"The {MAX_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
+
+
+def lead_on(library: Library, progress: TrainingProgress) -> None:
+    """The last line of the page: to Compare, with what was just trained."""
+    results = progress.results(MAX_RESULTS)
+    if not results:
+        next_step.show("Compare", "See how the finished runs compare.")
+        return
+    dataset = results[0].recipe.dataset
+    runs = [run for run in results if run.recipe.dataset == dataset]
+    trained = {run.id for run in runs}
+    groups = [group for group in library.groups(dataset, "own") if any(run.id in trained for run in group.runs)]
+    chosen: dict[str, str | Sequence[str]] = {"data": dataset, "source": "own"}
+    if groups:
+        chosen[key_of_groups(groups)] = [group.key for group in groups[:MAX_COMPARED]]
+    next_step.show("Compare", next_steps.after_training(runs), chosen)

@@ -1,0 +1,77 @@
+"""Model 0's weights as ten pictures: what it looks for in a picture of each class, while it learns it."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from fmnist.compare.pixel_weights import PixelWeights, last_epoch, pixel_weights
+from fmnist.predict.conversion import to_png
+from fmnist.store.library import Library
+from fmnist.store.run import Run
+from fmnist.ui.diverging import colored, gradient
+from fmnist.ui.page import is_dark
+from fmnist.words import digits, escape
+
+BRIGHTEST = 99.5  # The percentile of all weights that gets the full colour: single ones can be far beyond.
+CSS = """
+<style>
+.weights { display: grid; grid-template-columns: repeat(10, 1fr); gap: 10px; }
+@media (max-width: 800px) { .weights { grid-template-columns: repeat(5, 1fr); } }
+.weights figure { margin: 0; font-size: 0.8rem; line-height: 1.3; text-align: center; }
+.weights span {
+  display: block; aspect-ratio: 1; border-radius: 4px; background: var(--weights) 0 / 1000% 100%;
+  image-rendering: pixelated; outline: 1px solid #80889166;
+}
+.weights-scale { display: flex; align-items: center; gap: 8px; font-size: 0.82rem; padding-top: 10px; flex-wrap: wrap; }
+.weights-scale i { width: 120px; height: 10px; border: 1px solid #80889166; border-radius: 3px; }
+</style>
+"""
+
+
+def show(library: Library, run: Run | None, name: Callable[[Run], str]) -> None:
+    """The weights of a run of Model 0 after its last stored epoch; None for one that has not begun.
+
+    Args:
+        name: of the run, for people.
+    """
+    found = None
+    if run is not None:
+        found = _weights(str(library.own.path), run.id, run.created, last_epoch(library, run), library, run)
+    if run is None or found is None:
+        st.caption("The weights appear after the first epoch.")
+        return
+    classes, dark = run.recipe.info.classes, is_dark()
+    limit = float(np.percentile(np.abs(found.weights), BRIGHTEST)) or 1.0
+    picture = base64.b64encode(to_png(colored(np.hstack(list(found.weights)), limit, dark))).decode()
+    figures = "".join(
+        f'<figure><span role="img" aria-label="Weights of {html.escape(label)}: {_where(weights)}" '
+        f'style="background-position-x: {100 * place / (len(classes) - 1):.4g}%"></span>'
+        f"<figcaption>{html.escape(label)}</figcaption></figure>"
+        for place, (label, weights) in enumerate(zip(classes, found.weights, strict=True))
+    )
+    st.html(
+        f'{CSS}<div class="weights" style="--weights: url(data:image/png;base64,{picture})">{figures}</div>'
+        f'<div class="weights-scale"><span>−{digits(limit, 2)}</span>'
+        f'<i style="background: {gradient(dark)}"></i><span>+{digits(limit, 2)}</span></div>'
+    )
+    st.caption(
+        f"{escape(name(run))}, after epoch {found.epoch} of {run.recipe.epochs}. Where a picture is blue, light pixels "
+        "speak for the class; where it is orange, against it. All ten have the same scale, with 0 in its middle."
+    )
+
+
+def _where(weights: np.ndarray) -> str:
+    """How much of a picture is above and below 0, for those who don't see it."""
+    above = (weights > 0).mean()
+    return f"{above:.0%} of the pixels speak for it, {1 - above:.0%} against it"
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _weights(path: str, id: int, created: float, epoch: int, _library: Library, _run: Run) -> PixelWeights | None:
+    """Read once an epoch for all viewers."""
+    return pixel_weights(_library, _run)
