@@ -78,6 +78,7 @@ def test_deleted_runs_are_forgotten_with_who_asked_for_them(store):
     ask(store, ANN, 0)
     store.request_stop([1])
     assert store.delete(1)
+    store.make_deletion_final()
     with closing(sqlite3.connect(store.path)) as db:
         assert db.execute("SELECT count(*) FROM askers").fetchone()[0] == 0
 
