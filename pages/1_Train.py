@@ -7,7 +7,7 @@ from fmnist.training import launcher
 from fmnist.ui import live_chart, resources, run_table, train_end, train_form, train_progress, train_start
 from fmnist.ui.page import page
 
-with page("Train", "How do they learn?" if settings.read_only() else "Train the models"):
+with page("Train", "How do the models learn?" if settings.read_only() else "Train the models"):
     library = resources.open_library()
     if settings.read_only():
         train_form.say_read_only()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from fmnist.store import checksums
 from fmnist.store.arrays import unpack
 from fmnist.store.database import DamagedRun, DamagedStore, Database, StoreError, as_json, listed
 from fmnist.store.label import NO_LABEL, Label
-from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_row, without
+from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_recipe, read_row, without
 from fmnist.store.run import ACTIVE, Run, RunState, Status
 from fmnist.store.schema import LABELS_SINCE, ROUNDED_SINCE
 
@@ -62,6 +63,22 @@ class StoreReader(Database):
                 f"SELECT id, status FROM runs INDEXED BY runs_by_status WHERE status IN {listed(Status)}"
             ).fetchall()
         return {id: Status(status) for id, status in rows}
+
+    def recipes(self, ids: Iterable[int]) -> dict[int, Recipe]:
+        """The recipes of these runs by their ids, where this program knows them; the rest of their rows, which takes
+        longer, is not read."""
+        try:
+            with self._read() as db:
+                rows = db.execute(
+                    "SELECT id, recipe FROM runs WHERE id IN (SELECT value FROM json_each(?))", (as_json(ids),)
+                ).fetchall()
+        except DamagedStore:
+            return {run.id: run.recipe for run in self.runs()}
+        found = {}
+        for id, text in rows:
+            with suppress(UnknownRecipe, DamagedRow):
+                found[id] = read_recipe(text)
+        return found
 
     def count(self) -> int:
         """How many runs there are."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
 from fmnist.store.database import DamagedStore
 from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.reading import StoreReader
@@ -72,16 +73,23 @@ class RunSearch:
                 self._models = ARCHITECTURES.generation
                 self._known.clear()
             unread = [id for id in ids if id not in self._known]
-            found = {run.id: _Known(run.recipe.model, run.recipe.dataset, text_of(run)) for run in self.runs(unread)}
-            self._known |= {id: found.get(id) for id in unread}
+            found = self._store.recipes(unread)
+            self._known |= {id: _known(id, found[id]) if id in found else None for id in unread}
             return {id: self._known[id] for id in ids}
 
 
-def text_of(run: Run, label: Label = NO_LABEL) -> str:
+def _known(id: int, recipe: Recipe) -> _Known:
+    return _Known(recipe.model, recipe.dataset, _said_of(str(id), recipe))
+
+
+def text_of(run: Run, label: Label) -> str:
     """In what words are looked for, in lower case."""
-    recipe, model = run.recipe, ARCHITECTURES[run.recipe.model].full_name
-    text = f"run {run.address}, {model}, seed {recipe.seed}, {recipe.info.title}, {recipe.describe()}"
-    return _joined(text, label)
+    return _joined(_said_of(run.address, run.recipe), label)
+
+
+def _said_of(address: str, recipe: Recipe) -> str:
+    model = ARCHITECTURES[recipe.model].full_name
+    return f"run {address}, {model}, seed {recipe.seed}, {recipe.info.title}, {recipe.describe()}"
 
 
 def _joined(text: str, label: Label) -> str:
@@ -95,7 +103,7 @@ def matching(texts: Mapping[int, str], words: str) -> list[int]:
     Args:
         texts: in lower case.
     """
-    phrase = " ".join(words.lower().split())
-    return [id for id, text in texts.items() if phrase in text] or [
-        id for id, text in texts.items() if all(word in text for word in phrase.split())
-    ]
+    each = words.lower().split()
+    phrase = " ".join(each)
+    found = [id for id, text in texts.items() if phrase in text]
+    return found or [id for id, text in texts.items() if all(word in text for word in each)]

@@ -6,8 +6,10 @@ on touch screens a part of it is covered.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict
 from functools import cache
+from typing import Any
 
 import streamlit as st
 
@@ -18,6 +20,8 @@ from fmnist.ui.component import component
 from fmnist.ui.drawing_tools import controls
 from fmnist.words import escape
 
+BEGUN = "drawing-begun"
+"""Tells the browser that the drawing is another one than it has."""
 CSS = f"""{drawing_tools.CSS}
 .pad canvas {{
   width: 100%; aspect-ratio: 1; display: block; background: #fff; touch-action: none; cursor: crosshair;
@@ -30,6 +34,16 @@ HELP = (
 )
 
 
+def begin(drawn: list[dict[str, Any]]) -> None:
+    """Have something else on either pad from now on.
+
+    Args:
+        drawn: strokes, as a browser sends them.
+    """
+    st.session_state["drawing"] = drawn
+    st.session_state[BEGUN] = uuid.uuid4().hex
+
+
 def strokes(trace: str = "", fill: bool = False) -> list[Stroke]:
     """Show the pad; what is drawn on it. It is still there after a visit to another page, and after a reload.
 
@@ -39,18 +53,20 @@ def strokes(trace: str = "", fill: bool = False) -> list[Stroke]:
         trace: the address of a picture that shows through, to be drawn over.
         fill: show outlines filled.
     """
-    kept = st.session_state.setdefault("drawing", [])
+    kept, begun = st.session_state.setdefault("drawing", []), st.session_state.get(BEGUN, "")
+    key = f"pad-{begun}"
     known: list[Stroke] | None
     try:
-        known = drawing.read(st.session_state.get("pad", {}).get("strokes", kept))  # Already what is being sent.
+        known = drawing.read(st.session_state.get(key, {}).get("strokes", kept))  # Already what is being sent.
     except DrawingError as error:
         st.error(escape(str(error)), icon=":material/draw:")
         known = None
     fillings = outlines.fillings(known) if fill and known else {}
     sent = component("drawing_pad", _html(), CSS, isolated=True)(
-        key="pad",
+        key=key,
         data={
             "strokes": kept,
+            "begun": begun,
             "trace": trace,
             "fillings": [{"before": place, **asdict(filling)} for place, filling in fillings.items()],
         },

@@ -177,11 +177,11 @@ def _reference(library: Library) -> LiveChart | None:
     if not groups:
         return None
     runs = [group.runs[0] for group in groups]
-    looks = charts.looks([(run.recipe.model, f"{_name(run, ())}, reference") for run in runs])
+    looks = charts.looks([(run.recipe.model, _name(run, ())) for run in runs])
     drawn = [
         {
             "id": run.address,
-            "name": f"{look.name} run",
+            "name": f"{look.name}, reference run",
             "group": look.name,
             "color": charts.GREY,
             "symbol": look.symbol,

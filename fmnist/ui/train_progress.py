@@ -74,8 +74,8 @@ def show_example(library: Library) -> None:
     place = st.container()
     if live_chart.reference_curves(library):
         place.caption(
-            f"{said} In grey: how each model learned FashionMNIST in a reference run, until curves of your own take "
-            "their place."
+            f"{said} In grey: how each model learned FashionMNIST in a reference run. The first training here replaces "
+            "these curves."
         )
     else:
         place.caption(f"{said} The curves appear here.")

@@ -374,11 +374,14 @@ def wait_until_it_rests(place: Locator) -> None:
 
 
 def points_drawn(page: Page) -> dict[str, int]:
-    """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
+    """For each model the number of points of its training curve of accuracy, as far as it is drawn: of what is trained
+    here, not of the reference runs that stand there before."""
     traces = page.evaluate(
         """() => {
             const plot = document.querySelector(".live .accuracy.js-plotly-plot");
-            return (plot?.data ?? []).filter(line => line.mode === "lines").map(line => [line.name, line.x.length]);
+            return (plot?.data ?? [])
+                .filter(line => line.mode === "lines" && !line.uid.startsWith("reference"))
+                .map(line => [line.name, line.x.length]);
         }"""
     )
     return dict(traces)
