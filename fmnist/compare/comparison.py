@@ -33,25 +33,23 @@ from fmnist.compare import (
 from fmnist.compare import differences as differences_module
 from fmnist.compare.charts import Look
 from fmnist.compare.class_scores import mean_class_scores
-from fmnist.compare.cost_charts import COSTS, Cost
-from fmnist.compare.diagnosis import Finding
+from fmnist.compare.cost_charts import Cost
+from fmnist.compare.diagnosis import Finding, UnhealthyRun
+from fmnist.compare.numbers import in_numbers
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
-from fmnist.compare.summary import ACCURACY, as_tables, comparable
+from fmnist.compare.summary import as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Group, Library, identity
-from fmnist.store.run import SIZES, TIMES, Run
+from fmnist.store.run import Run
 from fmnist.words import escape
 
 T = TypeVar("T")
 
 MAX_SEEDS = 60
 """Of one group that are drawn one by one: more can't be told apart."""
-
-COLUMNS = ("name", "source", "seeds", *ACCURACY, "dead", "accuracy_alive", *TIMES, *SIZES, "conditions", "remarks")
-"""Of the comparison in numbers, that can be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +58,6 @@ class Picture:
 
     figure: go.Figure
     alt: str
-
-
-@dataclass(frozen=True)
-class UnhealthyRun:
-    """A run that did not go well."""
-
-    group: Group
-    run: Run
-    findings: list[Finding]
 
 
 class Comparison:
@@ -178,14 +167,9 @@ class Comparison:
 
     def table(self) -> pd.DataFrame:
         """The comparison in numbers, to look at and to download."""
-        table, _ = self.tables
-        return table.assign(
-            seeds=table["seeds"].map(lambda seeds: " ".join(map(str, seeds))),
-            remarks=[_remarks(group) for _, group in table.iterrows()],
-            **{name: table[name].astype("Int64") for name in SIZES},
-        )[list(COLUMNS)]
+        return in_numbers(self.tables[0])
 
-    # --- How sure ---
+    # --- Differences ---
 
     @property
     def pairs(self) -> list[Pair]:
@@ -414,10 +398,3 @@ class Comparison:
                 if (findings := self._findings(run))
             ],
         )
-
-
-def _remarks(group: pd.Series) -> str:
-    """What has to be known to read a row of the comparison in numbers."""
-    said = [f"seed {run.recipe.seed} {run.trouble}" for run in group["runs"] if run.trouble]
-    unknown = [f"{cost.name.lower()} {cost.unknown}" for cost in COSTS.values() if pd.isna(group[cost.column])]
-    return "; ".join(said + unknown)

@@ -19,6 +19,8 @@ import pandas as pd
 from fmnist.compare.statistics import wilson
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.library import Group
+from fmnist.store.run import Run
 from fmnist.words import as_number, digits, exact
 
 RARE = 0.05
@@ -50,6 +52,15 @@ class Finding:
     evidence: str  # the numbers behind it
     remedy: str
     label: int | None = None  # the class it is about
+
+
+@dataclass(frozen=True)
+class UnhealthyRun:
+    """A run that did not go well."""
+
+    group: Group
+    run: Run
+    findings: list[Finding]
 
 
 def diagnose(

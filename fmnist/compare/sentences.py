@@ -142,7 +142,7 @@ def say_hardest(recall: np.ndarray, classes: Sequence[str]) -> str:
     )
 
 
-# --- How sure ---
+# --- Differences ---
 
 
 def say_accuracy(correct: int, total: int) -> str:

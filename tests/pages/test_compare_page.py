@@ -116,6 +116,8 @@ def test_both_shows_own_runs_and_the_reference_of_each_model_side_by_side(refere
     for model, accuracy in (("0", 0.6), ("1", 0.7), ("2", 0.9)):
         for seed in range(3):
             finished_run(store, Recipe(model, seed), small_data, accuracy=accuracy + seed / 100)
+    said = visit(COMPARE, source="both", tab="Time and size")
+    assert says(said, "In your runs, **Model 2 (91.0% for 2.0 s)** is the cheapest") and not says(said, "may be chance")
     at = visit(COMPARE, source="both")
     rows = list(traces(charts(at)["accuracy"]))
     means = [trace for trace in rows if trace["mode"] == "markers+text"]
@@ -141,6 +143,7 @@ def test_both_pairs_by_model_and_not_by_title_and_keeps_to_what_is_chosen(refere
     assert len(chosen) == 4 and not chosen[2].startswith("reference") and chosen[3].startswith("reference")
     patterns = traces(charts(at)["cost-bars"])[0]["marker"]["pattern"]["shape"]
     assert patterns[3] == "."
+    assert not says(at, "worth their cost"), "one own model does not compete with the reference"
     at.multiselect[0].set_value([chosen[3], chosen[0], chosen[2]])
     again(at)
     names = [trace["name"] for trace in traces(charts(at)["accuracy"]) if trace["mode"] == "markers+text"]
