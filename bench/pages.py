@@ -43,7 +43,7 @@ PAGES = {
     "Compare": ("How do they compare?", {"chart": 1}),
     "Confusion": ("What do the models mix up?", {"chart": 1, "image": 1}),
     "Predict": ("Try it: what do the models see?", {"canvas": 1}),
-    "Data": ("What do they learn from?", {"image": 46}),
+    "Data": ("What do they learn from?", {"image": 10}),
     "": (HOME, {"chart": 1}),
     "Train": ("Train the models", {"curves": 2}),
 }
@@ -61,7 +61,7 @@ window.appeared = (heading, least) => {
     table: (main) => find(main, "[data-testid=stDataFrame]").map((table) => table.querySelector("canvas")),
     curves: (main) => find(main, ".live .panels > div").map((panel) => panel.querySelector(".scatterlayer .trace")),
     canvas: (main) => find(main, "[data-testid^=stBidiComponent]").flatMap((part) => drawings(part)),
-    image: (main) => find(main, ".tiles img").map((image) => image.complete && image.naturalWidth),
+    image: (main) => find(main, ".tiles img, .strips img").map((image) => image.complete && image.naturalWidth),
   };
   const drawings = (part) =>  // A component may draw into a shadow root.
     [part, ...part.querySelectorAll("*")].flatMap((one) => [...(one.shadowRoot ?? one).querySelectorAll("canvas")]);

@@ -110,6 +110,7 @@ def visit(browser: Browser, dashboard: Server, strokes: int, query: str) -> list
     try:
         context.set_default_timeout(60_000)
         context.add_init_script(WATCH)
+        context.add_init_script("localStorage.setItem('fmnist-pad', '\"pad\"')")
         page = context.new_page()
         page.goto(f"{dashboard.url}/Predict?{query}")
         page.locator(".pad canvas").wait_for()

@@ -69,8 +69,10 @@ def visit(page: Page, address: str, height: int) -> None:
 
 def draw(page: Page) -> None:
     """Draw a T-shirt, and wait for the answers."""
+    canvas = page.locator("canvas.upper-canvas")
+    canvas.wait_for()
     page.get_by_role("button", name="Polygon").click()
-    canvas = page.locator(".pad canvas")
+    page.wait_for_timeout(1000)  # The canvas has the tool when the server has said so.
     box = canvas.bounding_box()
     assert box
     for x, y in (*SHIRT, SHIRT[0]):

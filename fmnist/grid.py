@@ -10,11 +10,14 @@ from itertools import product
 from typing import Any, TypeVar
 
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import OPTIMIZERS, Recipe, RecipeError
-from fmnist.words import exact
+from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.words import exact, listed
 
 MAX_RUNS = 1000
 """That one grid may ask for."""
+
+MAX_NAMED = 4
+"""Values of a kind that `Grid.in_words` names; more are counted."""
 
 T = TypeVar("T", bound=int | float)
 
@@ -78,6 +81,26 @@ class Grid:
         """How many runs it asks for, and why: "2 models × 3 learning rates × 5 seeds = 30 runs"."""
         several = [f"{count} {plural}" for plural, count in self._counts().items() if count != 1]
         return f"{' × '.join(several) or 'one setting'} = {self.count:,} run{'s' if self.count != 1 else ''}"
+
+    def in_words(self) -> str:
+        """What models and seeds share: "SGD, learning rate 0.01, 0.03 or 0.1, batches of 32, 3 epochs"."""
+
+        def named(words: Sequence[str], plural: str, form: str = "{}") -> str:
+            return form.format(listed(words, "or")) if len(words) <= MAX_NAMED else f"{len(words)} {plural}"
+
+        epochs = "{} epoch" if self.epochs == (1,) else "{} epochs"
+        parts = [
+            listed([OPTIMIZERS[name] for name in self.optimizers], "or"),
+            named([exact(rate) for rate in self.learning_rates], "learning rates", "learning rate {}"),
+            named([f"{size:,}" for size in self.batch_sizes], "batch sizes", "batches of {}"),
+            named([f"{count:,}" for count in self.epochs], "numbers of epochs", epochs),
+        ]
+        return ", ".join(parts if self.device == "auto" else [*parts, f"on {DEVICES[self.device]}"])
+
+    @property
+    def is_published(self) -> bool:
+        """Whether all of it is trained by the published recipe, whatever the models, seeds, data and device."""
+        return not self.is_sweep and all(recipe.published for recipe in self.recipes()[:1])
 
     def recipes(self) -> list[Recipe]:
         """The recipes, in the order in which they should be trained: what is over soon first, seeds side by side.

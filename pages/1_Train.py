@@ -6,22 +6,19 @@ from fmnist import settings
 from fmnist.training import launcher
 from fmnist.ui import live_chart, resources, run_table, train_end, train_form, train_progress, train_start
 from fmnist.ui.page import page
-from fmnist.ui.train_link import fill_in_train
 
-with page("Train", "How do they learn?" if settings.read_only() else "Train the models"):
+with page("Train", "How do the models learn?" if settings.read_only() else "Train the models"):
     library = resources.open_library()
     if settings.read_only():
         train_form.say_read_only()
     else:
-        fill_in_train()
-        train_form.forget_former_models()
         train_form.ask(library)
     live_chart.prepare()
     st.session_state["full"] = train_start.is_full(library)
     progress = train_progress.current(library)
     st.session_state["pace"] = train_progress.pace(progress)
     st.fragment(train_progress.watch, run_every=st.session_state["pace"])(library)
-    run_table.show_all(library)
+    st.fragment(run_table.show_all)(library)
     train_end.lead_on(library, progress)
     if not settings.read_only():
         launcher.start(library.own)  # So that it has loaded what it needs when somebody presses Train.

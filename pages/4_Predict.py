@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmnist.data.catalog import SAMPLE
 from fmnist.store.library import Library, default_groups
-from fmnist.ui import predict_answers, resources
+from fmnist.ui import predict_answers, predict_examples, resources
 from fmnist.ui.page import page
 from fmnist.ui.predict_pictures import SOURCES
 from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
@@ -33,9 +33,13 @@ def show(library: Library) -> None:
     with right:
         if picked.picture is None:
             st.markdown("## The models' answers appear here.")
+            predict_examples.offer(library, dataset, groups)
+            if how == "Draw":
+                predict_answers.show_example(library, dataset, groups)
             predict_answers.lead_on(dataset, groups, [], None)
         else:
             predict_answers.show(library, dataset, groups, picked)
+            predict_examples.offer(library, dataset, groups)
 
 
 with page("Predict", "Try it: what do the models see?"):

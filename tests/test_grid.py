@@ -40,6 +40,17 @@ def test_every_combination_is_there_once():
     )
 
 
+def test_a_grid_says_in_words_what_its_models_and_seeds_share():
+    assert grid().in_words() == "SGD, learning rate 0.1, batches of 32, 3 epochs, on CPU"
+    several = grid("02", 5, (1, 3), (32, 1024), (0.01, 0.03, 0.1), ("sgd", "adam"))
+    assert several.in_words() == (
+        "SGD or Adam, learning rate 0.01, 0.03 or 0.1, batches of 32 or 1,024, 1 or 3 epochs, on CPU"
+    )
+    assert grid(rates=(0.1, 0.2, 0.3, 0.4, 0.5), epochs=(1,)).in_words().startswith("SGD, 5 learning rates, ")
+    assert "1 epoch," in grid(epochs=(1,)).in_words()
+    assert grid().is_published and not grid(epochs=(4,)).is_published and not grid(epochs=(3, 4)).is_published
+
+
 def test_what_is_over_soon_comes_first_and_seeds_stand_side_by_side():
     recipes = grid("20", 2, (3, 1), (16, 64), (0.1, 0.5)).recipes()
     assert [(r.epochs, r.batch_size, r.learning_rate) for r in recipes[::4]] == [

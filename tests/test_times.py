@@ -13,8 +13,9 @@ from helpers.making import three_models
 from fmnist.commands import results
 from fmnist.compare import report
 from fmnist.compare.comparison import Comparison
+from fmnist.store.label import NO_LABEL
 from fmnist.store.library import Library
-from fmnist.ui.run_table import described
+from fmnist.ui.run_deletion import described
 from fmnist.words import LOG_LINE, LOG_TIME, moment
 
 pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system's time zone can't be set here")
@@ -40,7 +41,7 @@ def test_a_moment_reads_as_the_same_moment_elsewhere():
 def test_a_run_tells_when_it_was_finished_and_where_the_clocks_stand(store, small_data):
     run, *_ = three_models(store, small_data)
     assert described(run).endswith(moment(run.finished)) and moment(run.finished).endswith("+05:45")
-    for told in (results.facts(run), results.row(run)):
+    for told in (results.facts(run, NO_LABEL), results.row(run, NO_LABEL)):
         for name in ("created", "started", "finished"):
             assert abs(datetime.fromisoformat(told[name]).timestamp() - getattr(run, name)) < 1
 

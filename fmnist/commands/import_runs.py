@@ -12,7 +12,6 @@ import sqlite3
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import safetensors.torch
 import torch
 
 from fmnist import metrics
+from fmnist.commands.import_file import MAX_BYTES, ImportRefused, opened
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError, Dataset
 from fmnist.models import inference
@@ -30,30 +30,21 @@ from fmnist.predict.recount import recount
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import read_exactly
-from fmnist.store.database import StoreError
+from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.library import Library
 from fmnist.store.run import TIMES, Record, Result, Status
-from fmnist.store.schema import APPLICATION_ID, ROUNDED_SINCE, SCHEMA_VERSION
-from fmnist.words import reason
+from fmnist.store.schema import APPLICATION_ID, LABELS_SINCE, ROUNDED_SINCE, SCHEMA_VERSION
 
-MAX_BYTES = 256 * 2**20
-"""Of one thing in the file, packed or not."""
 MAX_TEXT = 200  # characters of a name
 MAX_JSON = 100_000
 MAX_IMAGES = 1_000_000
 MAX_POINTS = 200_000
 """Of a run's curves. Training of a thousand epochs leaves less than half of that."""
 LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
-WAL_MODE = b"\2\2"
-"""Bytes 18 and 19 of a file that is written by way of a -wal file (sqlite.org/fileformat.html, "Database Header")."""
 
 POINT = ("split", "step", "epoch", "seconds", "loss", "accuracy")
 RUN_COLUMNS = {"id", "result", *checksums.COLUMNS}
 NEEDED = {"runs": RUN_COLUMNS, "history": {"run", *POINT}, "artifacts": {"run", "name", "data"}}
-
-
-class ImportRefused(StoreError):
-    """A file that is not taken in. The message is a sentence for the user."""
 
 
 class _InvalidRun(Exception):
@@ -94,7 +85,7 @@ def import_runs(library: Library, path: Path, load: Callable[[str], Dataset]) ->
         ImportRefused: the file is not a store, or something in it is not what it should be; nothing was taken in.
         StoreError: the own store can't be written.
     """
-    with _opened(path) as source:
+    with opened(path) as source:
         checked = _Source(source, path, load)
         imported = Imported(unfinished=checked.count(f"status != '{Status.DONE}'"))
         found = list(checked.check(imported))
@@ -108,59 +99,6 @@ def import_runs(library: Library, path: Path, load: Callable[[str], Dataset]) ->
     return imported
 
 
-# --- The file ---
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that sees one state of the file from beginning to end."""
-    try:
-        if not path.is_file():
-            raise ImportRefused(f"There is no file {path}.")
-        before = _state(path)
-        with path.open("rb") as file:
-            wal_mode = file.read(20)[18:] == WAL_MODE
-        # Nobody has a file in WAL mode open that has no -wal beside it: it can be read as it lies there, without the
-        # files that SQLite would make. Any other may be written to at this moment, and SQLite has to look out.
-        still = wal_mode and not _log(path).exists()
-        mode = "mode=ro&immutable=1" if still else "mode=ro"
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
-        try:
-            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
-            # sqlite.org/security.html: nothing that the file's schema defines is run.
-            db.execute("PRAGMA trusted_schema = OFF")
-            db.execute("PRAGMA cell_size_check = ON")
-            db.execute("PRAGMA mmap_size = 0")
-            db.execute("BEGIN")
-            yield db
-        finally:
-            db.close()
-        if still and _state(path) != before:
-            raise ImportRefused(f"{path} was written to while it was read: import it once more.")
-    except sqlite3.Error as error:
-        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-        why = {
-            sqlite3.SQLITE_NOTADB: "it is not a store of this program",
-            sqlite3.SQLITE_CORRUPT: "it is damaged",
-            sqlite3.SQLITE_TOOBIG: f"something in it is larger than {MAX_BYTES // 2**20} MiB",
-            sqlite3.SQLITE_BUSY: "another program is writing to it; try again",
-            sqlite3.SQLITE_CANTOPEN: "it can't be opened; if a file with -wal at its end lies beside it, copy both "
-            "into a folder that can be written",
-        }.get(code, reason(error, MAX_TEXT))
-        raise ImportRefused(f"{path} can't be imported: {why}.") from None
-    except OSError as error:
-        raise ImportRefused(f"{path} can't be read: {reason(error)}.") from None
-
-
-def _log(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
-
-
-def _state(path: Path) -> tuple[int, int, bool]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size, _log(path).exists()
-
-
 class _Source:
     """Runs in somebody's file."""
 
@@ -172,6 +110,7 @@ class _Source:
             db.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
         )
         self._since = ["rounded"] if version >= ROUNDED_SINCE else []
+        self._needed = NEEDED | ({"labels": {"run", "name", "note"}} if version >= LABELS_SINCE else {})
         self._check_file(application, version)
 
     def _check_file(self, application: int, version: int) -> None:
@@ -182,7 +121,7 @@ class _Source:
                 f"{self._path} was written by a newer version of this program (store version {version}; this one reads "
                 f"{SCHEMA_VERSION}): update the program."
             )
-        for table, columns in NEEDED.items():
+        for table, columns in self._needed.items():
             # Plain tables with stored columns: reading them runs no code of the file's.
             made = self._db.execute("SELECT type, sql FROM sqlite_master WHERE name = ?", (table,)).fetchall()
             plain = [kind for kind, text in made] == ["table"] and not re.match(r"(?i)create\s+virtual", made[0][1])
@@ -233,7 +172,14 @@ class _Source:
         if len({name for name, _ in artifacts}) < len(artifacts) or len({point[:2] for point in points}) < len(points):
             raise _InvalidRun("something twice")
         identity = checksums.identity(checksums.lasting(checksums.contents(self._db, id)))
-        return Record(columns, points, dict(artifacts), identity, rounded)
+        return Record(columns, points, dict(artifacts), identity, rounded, self._label(id))
+
+    def _label(self, id: int) -> Label:
+        """What can't be shown counts as empty: nothing depends on it."""
+        if "labels" not in self._needed:
+            return NO_LABEL
+        found = self._db.execute("SELECT name, note FROM labels WHERE run = ?", (id,)).fetchone()
+        return Label.from_store(*found) if found else NO_LABEL
 
     # --- A run ---
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fmnist.commands.tables import print_json, print_rows
+from fmnist.store.label import Label
 from fmnist.store.run import Run, Status
 from fmnist.store.store import Store
 from fmnist.words import moment
@@ -14,20 +15,21 @@ from fmnist.words import moment
 FIELDS = (
     *("id", "source", "status", "model", "seed", "dataset", "epochs", "batch_size", "learning_rate", "optimizer"),
     *("device", "step", "steps", "accuracy", "train_seconds", "created", "started", "finished", "error"),
+    *("name", "note"),
 )
 """Of `row`."""
 TIMES = ("created", "started", "finished")
 
 
-def facts(run: Run) -> dict[str, Any]:
+def facts(run: Run, label: Label) -> dict[str, Any]:
     """Everything that is known of a run, as JSON takes it."""
-    known = asdict(run) | _times(run)
+    known = asdict(run) | _times(run) | asdict(label)
     return {name: value for name, value in known.items() if name not in ("updated", "stop")}
 
 
-def row(run: Run) -> dict[str, Any]:
+def row(run: Run, label: Label) -> dict[str, Any]:
     """What is asked of a run most often: `FIELDS`."""
-    known = vars(run) | vars(run.recipe) | {"device": run.device or run.recipe.device} | _times(run)
+    known = vars(run) | vars(label) | vars(run.recipe) | {"device": run.device or run.recipe.device} | _times(run)
     known |= {
         "accuracy": run.result.test_accuracy if run.result else None,
         "train_seconds": run.result.train_seconds if run.result else None,
@@ -63,16 +65,16 @@ def report(store: Store, asked: Sequence[tuple[int, bool]], format: str, *, swee
     Returns:
         The exit code: 0 if all of them are done.
     """
-    found = [(store.run(id), trained) for id, trained in asked]
+    found = [(run, store.label(id), trained) for id, trained in asked for run in [store.run(id)]]
     if format == "table":
-        for run, trained in found:
+        for run, _, trained in found:
             gone = "A run was deleted while it was being trained."
             print(sentence(run, known=not trained, sweep=sweep) if run else gone)
     elif format == "csv":
-        print_rows([row(run) for run, _ in found if run], FIELDS, format)
+        print_rows([row(run, label) for run, label, _ in found if run], FIELDS, format)
     else:
-        print_json([facts(run) | {"trained_before": not trained} for run, trained in found if run])
-    return int(not all(run and run.status == Status.DONE for run, _ in found))
+        print_json([facts(run, label) | {"trained_before": not trained} for run, label, trained in found if run])
+    return int(not all(run and run.status == Status.DONE for run, _, _ in found))
 
 
 def _times(run: Run) -> dict[str, str | None]:

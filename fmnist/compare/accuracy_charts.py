@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
+from fmnist.compare.charts import GREY, PERCENT, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PublishedResult
 from fmnist.compare.sentences import say_interval
@@ -66,7 +66,7 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
             customdata=[[say_interval(group)]],
             hovertemplate="mean %{x:.2%}%{customdata[0]}<extra></extra>",
         )
-    figure.update_xaxes(title="Test accuracy", tickformat=".0%", range=_range(groups, runs, lines))
+    figure.update_xaxes(title="Test accuracy", tickformat=PERCENT, range=_range(groups, runs, lines))
     figure.update_yaxes(autorange="reversed", type="category")
     name_rows(figure, {name: [name] for name in groups["name"]}, ROW)
     _add_published(figure, lines)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, Look, blank, faded
+from fmnist.compare.charts import GREY, PERCENT, Look, blank, faded
 
 
 def reliability(
@@ -78,6 +78,6 @@ def selective(tables: Sequence[pd.DataFrame], groups: Sequence[Look]) -> go.Figu
             hovertemplate="most confident %{x:.0%}: %{y:.1%} right<br>at least %{customdata:.0%} confident"
             "<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title="Share of images answered, the most confident first", tickformat=".0%", range=[0, 1.02])
-    figure.update_yaxes(title="Accuracy on these", tickformat=".0%", autorangeoptions={"clipmax": 1})
+    figure.update_xaxes(title="Share of images answered", tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(title="Accuracy on these", tickformat=PERCENT, autorangeoptions={"clipmax": 1})
     return figure

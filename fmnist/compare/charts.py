@@ -26,6 +26,10 @@ OPACITIES = (1.0, 0.5)
 GREY = "#808891"  # Readable on the light and on the dark background.
 
 
+PERCENT = ".2~%"
+"""How an axis names shares: "85%", and "85.5%" where it shows but a few per cent."""
+
+
 @dataclass(frozen=True)
 class Look:
     """How a group or run is drawn."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
+from fmnist.compare.charts import GREY, PERCENT, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
 from fmnist.compare.summary import frontier
 from fmnist.store.run import TIMES
 
@@ -120,7 +120,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
             hovertemplate="mean of %{customdata[0]}" + HOVER,
         )
     _scale(figure, cost, runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor)
-    figure.update_yaxes(title="Test accuracy", tickformat=".0%", range=accuracy_range(runs["accuracy"]))
+    figure.update_yaxes(title="Test accuracy", tickformat=PERCENT, range=accuracy_range(runs["accuracy"]))
     return figure
 
 

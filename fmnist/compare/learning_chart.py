@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import Look, blank, faded
+from fmnist.compare.charts import PERCENT, Look, blank, faded
 from fmnist.compare.thinning import kept
 
 AXES = {"epoch": "Epoch", "step": "Step", "seconds": "Training time in seconds"}
@@ -66,7 +66,7 @@ def learning(
     figure.update_xaxes(title=AXES[axis], dtick=1 if axis == "epoch" and curves["epoch"].max() <= 12 else None)
     figure.update_yaxes(
         title={"loss": "Loss (cross-entropy)", "accuracy": "Accuracy"}[metric],
-        tickformat=".0%" if metric == "accuracy" else None,
+        tickformat=PERCENT if metric == "accuracy" else None,
         # A dead run's line is flat: Plotly would draw it in the middle of -90% to 110%.
         autorangeoptions={"clipmin": 0, "clipmax": 1 if metric == "accuracy" else None},
     )

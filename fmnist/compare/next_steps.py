@@ -111,7 +111,7 @@ def after_answers(said: Sequence[tuple[Item, int]], truth: int | None) -> MixUp:
 
 
 def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
-    """Which two mean images are nearest to each other, and what that asks.
+    """Which two average pictures are nearest to each other, and what that asks.
 
     Args:
         means: the mean image of each class, uint8 (C, 28, 28).
@@ -120,7 +120,7 @@ def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
     distances = np.linalg.norm(flat[:, None] - flat[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     first, second = divmod(int(distances.argmin()), len(means))
-    return f"The mean images of {classes[first]} and {classes[second]} are most alike"
+    return f"The average pictures of {classes[first]} and {classes[second]} are most alike"
 
 
 def after_training(runs: Sequence[Run]) -> str:

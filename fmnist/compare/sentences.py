@@ -152,8 +152,8 @@ def say_accuracy(correct: int, total: int) -> str:
         return "No image has been answered yet."
     low, high = wilson(correct, total)
     return (
-        f"Right for {correct:,} of {total:,} images: {_number(correct / total)}% "
-        f"(95% confidence interval {_number(low)} to {_number(high)})."
+        f"Right for {correct:,} of {total:,} images: {say_percent(correct / total)}% "
+        f"(95% confidence interval {say_percent(low)} to {say_percent(high)})."
     )
 
 
@@ -180,7 +180,7 @@ def say_calibration(name: str, seeds: Sequence[Calibrated]) -> str:
     )
     over = f", mean of {len(seeds)} runs" if len(seeds) > 1 else ""
     sentence = (
-        f"{name} is {verdict}: {_number(confidence)}% confident on average, right for {_number(accuracy)}% "
+        f"{name} is {verdict}: {say_percent(confidence)}% confident on average, right for {say_percent(accuracy)}% "
         f"(expected calibration error {say_points(error)} points{over})."
     )
     if len(seeds) == 1:
@@ -199,8 +199,8 @@ def _say_gap(gap: float) -> str:
 def say_on_test_images(name: str, found: Calibrated) -> str:
     """What the answers of one run, or of an ensemble, are worth on the test images: a sentence."""
     return (
-        f"{name}: {_number(found.accuracy)}% of the test images right, {_number(found.confidence)}% sure on average "
-        f"(expected calibration error {say_points(found.error)} points)."
+        f"{name}: {say_percent(found.accuracy)}% of the test images right, {say_percent(found.confidence)}% sure on "
+        f"average (expected calibration error {say_points(found.error)} points)."
     )
 
 
@@ -213,8 +213,8 @@ def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
     """
     row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
     return (
-        f"{name}: {_number(table['accuracy'].iloc[-1])}% right on all images, {_number(row['accuracy'])}% on the "
-        f"{row['share']:.0%} it is most confident about."
+        f"{name}: {say_percent(table['accuracy'].iloc[-1])}% right on all images, {say_percent(row['accuracy'])}% on "
+        f"the {row['share']:.0%} it is most confident about."
     )
 
 
@@ -328,7 +328,7 @@ def say_points(share: float) -> str:
     return f"{'−' if value < 0 else ''}{text}"
 
 
-def _number(share: float) -> str:
+def say_percent(share: float) -> str:
     """A share in per cent: one decimal, two or more where fewer would show 0.0 or 100.0 for what is neither."""
     digits = 1
     while share not in (0, 1) and digits < 4 and float(f"{100 * share:.{digits}f}") in (0, 100):

@@ -69,6 +69,7 @@ class DatasetInfo:
         files: training images, training labels, test images, test labels; none of generated data.
         torchvision: the class in `torchvision.datasets` that fetches it, and the name of its folder; "" if none does.
         download_bytes: the packed files together: what a progress bar counts to.
+        about: what the images are, and who made them: Markdown.
     """
 
     id: str
@@ -79,6 +80,7 @@ class DatasetInfo:
     files: tuple[File, ...] = ()
     torchvision: str = ""
     download_bytes: int = 0
+    about: str = ""
 
     @property
     def test_files(self) -> tuple[File, ...]:
@@ -121,6 +123,7 @@ def register(
     test: int,
     download_bytes: int,
     md5: tuple[str, str, str, str],
+    about: str,
     *,
     id: str | None = None,
     names: tuple[str, str, str, str] = MNIST_FILES,
@@ -131,12 +134,13 @@ def register(
     Args:
         title: the name of its class in `torchvision.datasets`.
         md5: sums of the packed files, as its `resources` give them: training images and labels, test images and labels.
+        about: what the images are, and who made them: Markdown.
         id: the title in small letters if not given.
         names: of the files, without .gz.
     """
     id = id or title.lower()
     files = tuple(File(*parts) for parts in zip(names, md5, sha256, strict=True))
-    DATASETS[id] = DatasetInfo(id, title, subject, train, test, files, title, download_bytes)
+    DATASETS[id] = DatasetInfo(id, title, subject, train, test, files, title, download_bytes, about)
 
 
 register(
@@ -149,6 +153,9 @@ register(
         *("8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe"),
         *("bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"),
     ),
+    "Photos from the online shop Zalando, made small and grey. Made as a harder test than handwritten digits by "
+    "[Xiao, Rasul and Vollgraf (2017)](https://arxiv.org/abs/1708.07747), Zalando Research; "
+    "[MIT licence](https://github.com/zalandoresearch/fashion-mnist/blob/master/LICENSE).",
     id=DEFAULT,
     # Taken from files whose MD5 sums are these.
     sha256=(
@@ -168,6 +175,8 @@ register(
         *("f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432"),
         *("9fb629c4189551a2d022fa330f9573f3", "ec29112dd5afa0611ce80d1b7f02629c"),
     ),
+    "Digits that employees of the US Census Bureau and students wrote by hand. By "
+    "[LeCun, Cortes and Burges](http://yann.lecun.com/exdb/mnist/).",
 )
 register(
     "KMNIST",
@@ -179,6 +188,8 @@ register(
         *("bdb82020997e1d708af4cf47b453dcf7", "e144d726b3acfaa3e44228e80efcd344"),
         *("5c965bf0a639b31b8f53240b1b52f4d7", "7320c461ea6c1c855c0b718fb2a4b134"),
     ),
+    "Hiragana from old Japanese books, one character for each of ten rows of the syllabary. By "
+    "[Clanuwat and others (2018)](https://arxiv.org/abs/1812.01718); CC BY-SA 4.0.",
 )
 register(
     "QMNIST",
@@ -190,6 +201,10 @@ register(
         *("ed72d4157d28c017586c42bc6afe6370", "0058f8dd561b90ffdd0f734c6a30e5e4"),
         *("1394631089c404de565df7b7aeaf9412", "5b5b05890a5e13444e108efe57b788aa"),
     ),
+    "MNIST rebuilt from its source, with all 60,000 test digits. By "
+    "[Yadav and Bottou (2019)](https://arxiv.org/abs/1905.10498).",
     names=QMNIST_FILES,
 )
-DATASETS[SAMPLE] = DatasetInfo(SAMPLE, "Sample data", CLOTHES, 12_000, 2_000)  # Drawn by `fmnist.data.sample`.
+DATASETS[SAMPLE] = DatasetInfo(  # Drawn by `fmnist.data.sample`.
+    SAMPLE, "Sample data", CLOTHES, 12_000, 2_000, about="Computer-drawn clothes, for use without internet."
+)

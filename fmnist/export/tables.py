@@ -13,6 +13,7 @@ from fmnist import metrics
 from fmnist.export import csv_file
 from fmnist.export.chosen import Chosen, classes
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.run import TIMES, Run
 
 WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
@@ -39,7 +40,8 @@ def write_parquet(chosen: Chosen, folder: Path) -> list[str]:
 
 
 def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
-    runs = pd.DataFrame([row(run) for run in chosen.runs])
+    labels = {source: store.labels() for source, store in chosen.library.stores.items()}
+    runs = pd.DataFrame([row(run, labels[run.source].get(run.id, NO_LABEL)) for run in chosen.runs])
     yield "runs", runs.astype({"multiply_adds": "Int64"})  # Whole numbers, though some may not be counted.
     yield "curves", chosen.library.history(chosen.runs)
     named = {run.recipe.dataset: classes(run) for run in chosen.runs}
@@ -52,8 +54,8 @@ def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
     )
 
 
-def row(run: Run) -> dict[str, object]:
-    """All that is kept of a run besides its curves and answers: the recipe, where it ran, and the result."""
+def row(run: Run, label: Label) -> dict[str, object]:
+    """All that is kept of a run besides its curves and answers: the recipe, where it ran, the result, and its label."""
     result = run.finished_result
     recipe = vars(run.recipe) | {"device_asked": run.recipe.device}
     del recipe["device"]
@@ -76,6 +78,7 @@ def row(run: Run) -> dict[str, object]:
                 filter(None, [run.trouble, "multiply-adds not counted" * (run.multiply_adds is None)])
             ),
         }
+        | vars(label)
     )
 
 

@@ -20,6 +20,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.run import SIZES, TIMES, Run
+from fmnist.store.search import RunSearch
 from fmnist.store.store import REFERENCE, Store
 from fmnist.words import exact
 
@@ -82,6 +83,7 @@ class Library:
         if reference and reference.exists():
             self.stores["reference"] = Store(reference, read_only=True, source="reference")
         self.growing = GrowingCurves(own)
+        self.search = RunSearch(own)
         self._mutex = threading.RLock()
         self._changes: Hashable = None
         self._finished_ids = ""

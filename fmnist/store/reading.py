@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,17 @@ from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import unpack
 from fmnist.store.database import DamagedRun, DamagedStore, Database, StoreError, as_json, listed
-from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_row, without
+from fmnist.store.label import NO_LABEL, Label
+from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_recipe, read_row, without
 from fmnist.store.run import ACTIVE, Run, RunState, Status
-from fmnist.store.schema import ROUNDED_SINCE
+from fmnist.store.schema import LABELS_SINCE, ROUNDED_SINCE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+HERE = "SELECT id FROM runs WHERE id"
+"""In SQL, with a condition behind it: runs that are not deleted. Curves and weights of others may still lie there until
+that can't be undone any more (`deletion.py`)."""
 
 
 class StoreReader(Database):
@@ -50,14 +56,29 @@ class StoreReader(Database):
             rows = [row for row in self._readable() if not statuses or row["status"] in statuses]
         return [run for row in rows if (run := self._run(row))]
 
-    def newest(self, count: int) -> list[Run]:
-        """The newest runs, the newest first."""
+    def statuses(self) -> dict[int, Status]:
+        """The status of each run, by its id."""
+        with self._read() as db:  # From an index alone: 10,000 rows would take long, and may be damaged.
+            rows = db.execute(
+                f"SELECT id, status FROM runs INDEXED BY runs_by_status WHERE status IN {listed(Status)}"
+            ).fetchall()
+        return {id: Status(status) for id, status in rows}
+
+    def recipes(self, ids: Iterable[int]) -> dict[int, Recipe]:
+        """The recipes of these runs by their ids, where this program knows them; the rest of their rows, which takes
+        longer, is not read."""
         try:
             with self._read() as db:
-                rows = db.execute("SELECT * FROM runs ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+                rows = db.execute(
+                    "SELECT id, recipe FROM runs WHERE id IN (SELECT value FROM json_each(?))", (as_json(ids),)
+                ).fetchall()
         except DamagedStore:
-            rows = self._readable()[::-1][:count]
-        return [run for row in rows if (run := self._run(row))]
+            return {run.id: run.recipe for run in self.runs()}
+        found = {}
+        for id, text in rows:
+            with suppress(UnknownRecipe, DamagedRow):
+                found[id] = read_recipe(text)
+        return found
 
     def count(self) -> int:
         """How many runs there are."""
@@ -119,6 +140,22 @@ class StoreReader(Database):
                 (as_json(ids), status),
             ).fetchall()
         return [run for row in rows if (run := self._run(row))]
+
+    def labels(self, ids: Iterable[int] | None = None) -> dict[int, Label]:
+        """The names and notes of these runs, or of all, by id: of those that have any."""
+        which = "" if ids is None else "WHERE run IN (SELECT value FROM json_each(?))"
+        with self._read() as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] < LABELS_SINCE:
+                return {}
+            rows = db.execute(
+                f"SELECT run, name, note FROM labels JOIN runs ON runs.id = run {which}",
+                () if ids is None else (as_json(ids),),
+            ).fetchall()
+        return {id: Label.from_store(name, note) for id, name, note in rows}
+
+    def label(self, id: int) -> Label:
+        """The name and note of a run."""
+        return self.labels([id]).get(id, NO_LABEL)
 
     def count_active(self, ids: Iterable[int]) -> int:
         """How many of these runs are queued or running."""
@@ -241,7 +278,8 @@ class StoreReader(Database):
         """
         import pandas as pd  # Takes half a second, which trainers and workers do without.
 
-        which = "run IN (SELECT value FROM json_each(?1)) AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test'))"
+        which = f"run IN ({HERE} IN (SELECT value FROM json_each(?1)))"
+        which += " AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test'))"
         try:
             points = self._points(which, (as_json(ids), split))
         except DamagedStore:
@@ -256,7 +294,7 @@ class StoreReader(Database):
     def curve(self, id: int, split: str, first: int = 0) -> np.ndarray:
         """One curve from a step on, in order of the steps: float64 (N, 4), step, seconds, loss, accuracy."""
         try:
-            points = self._points("run = ?1 AND split = ?2 AND step >= ?3", (id, split, first))
+            points = self._points(f"run = ({HERE} = ?1) AND split = ?2 AND step >= ?3", (id, split, first))
         except DamagedStore:
             self.put_down(id, "its curves can't be read")
             return np.empty((0, 4))
@@ -290,7 +328,7 @@ class StoreReader(Database):
 
     def artifact(self, id: int, name: str) -> bytes | None:
         with self._read() as db:
-            row = db.execute("SELECT data FROM artifacts WHERE run = ? AND name = ?", (id, name)).fetchone()
+            row = db.execute(f"SELECT data FROM artifacts WHERE run = ({HERE} = ?) AND name = ?", (id, name)).fetchone()
         return row[0] if row else None
 
     def logits(self, id: int) -> np.ndarray:

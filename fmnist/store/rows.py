@@ -50,7 +50,7 @@ def read_row(values: Mapping[str, Any], source: str) -> Run:
     for name, good in COLUMNS.items():
         if name in found and not good(found[name]):
             raise DamagedRow(f"its {name.replace('_', ' ')} can't be read")
-    found["recipe"] = _recipe(found["recipe"])
+    found["recipe"] = read_recipe(found["recipe"])
     found["status"] = status = Status(found["status"])
     found["stop"] = bool(found["stop"])
     found["rounded"] = bool(found.get("rounded", True))  # Stores of earlier versions do not say so.
@@ -66,7 +66,12 @@ def read_row(values: Mapping[str, Any], source: str) -> Run:
     return Run(**found, source=source)
 
 
-def _recipe(text: str) -> Recipe:
+def read_recipe(text: Any) -> Recipe:
+    """The recipe in the column of that name.
+
+    Raises:
+        UnknownRecipe, DamagedRow: there is none that this program knows.
+    """
     try:
         fields = json.loads(text)
         if isinstance(fields, dict) and fields.keys() <= Recipe.__dataclass_fields__.keys():

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.label import NO_LABEL, Label
 
 
 class Status(StrEnum):
@@ -251,3 +252,4 @@ class Record:
     artifacts: dict[str, bytes]
     identity: str  # `checksums.identity` of its `checksums.lasting`
     rounded: int  # as of a `Run`
+    label: Label = NO_LABEL

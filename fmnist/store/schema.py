@@ -7,9 +7,23 @@ import sqlite3
 from fmnist.store.run import Status
 
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
-SCHEMA_VERSION = 3
-ROUNDED_SINCE = 3
-"""The version from which on `runs.rounded` is there. A store that is only read may be of an earlier one."""
+SCHEMA_VERSION = 4
+ROUNDED_SINCE, LABELS_SINCE = 3, 4
+"""The versions from which on `runs.rounded` and the table `labels` are there. A store that is only read may be of an
+earlier one."""
+
+# What a user writes about a run. It is not in `runs`: a finished run never changes.
+LABELS = """CREATE TABLE labels (
+    run  INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    note TEXT NOT NULL
+)"""
+# The runs of the last deletion, which can be undone: `deletion.py`.
+DELETED = """CREATE TABLE deleted (
+    run       INTEGER PRIMARY KEY,
+    deleted   REAL NOT NULL,  -- Unix time
+    row_of_it TEXT NOT NULL   -- of the table runs, as JSON
+)"""
 SCHEMA = f"""
 CREATE TABLE runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,6 +73,8 @@ CREATE TABLE artifacts (
     PRIMARY KEY (run, name)
 );
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+{LABELS};
+{DELETED};
 """
 
 NEEDED = {
@@ -80,6 +96,7 @@ UPGRADES = {
         f"UPDATE runs SET rounded = 1 WHERE status = '{Status.DONE}'",
         "CREATE INDEX runs_rounded ON runs (id) WHERE rounded",
     ),
+    3: (LABELS, DELETED),
 }
 """What makes a store of the next version of one of this version."""
 

@@ -21,9 +21,10 @@ from fmnist.recipe import Recipe
 from fmnist.store import answers, checksums
 from fmnist.store.arrays import pack
 from fmnist.store.database import StoreError as StoreError
-from fmnist.store.database import inserted_id, listed
-from fmnist.store.queue import RunQueue
-from fmnist.store.run import ACTIVE, Point, Record, Result, Run, Start, Status
+from fmnist.store.database import inserted_id
+from fmnist.store.deletion import Deletion
+from fmnist.store.label import Label
+from fmnist.store.run import Point, Record, Result, Run, Start, Status
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "reference.db"
 
@@ -39,8 +40,9 @@ def _root_setting(dataset: str) -> str:
     return "data_root" if dataset == DEFAULT else f"data_root/{dataset}"
 
 
-class Store(RunQueue):
-    """The runs in one file: what is read of them (`StoreReader`), the queue (`RunQueue`), what comes out, and settings.
+class Store(Deletion):
+    """The runs in one file: what is read of them (`StoreReader`), the queue (`RunQueue`), deleting (`Deletion`), what
+    comes out, and what a user says of it.
 
     Args:
         source: whose runs they are, "own" or "reference": `Run.source` of each.
@@ -68,6 +70,25 @@ class Store(RunQueue):
     def choose_data_root(self, dataset: str, root: Path) -> None:
         """Look for a data set there from now on, on all pages."""
         self.set_setting(_root_setting(dataset), str(root))
+
+    def set_label(self, id: int, label: Label) -> bool:
+        """Give a run a name and a note, in place of those that it had; an empty label takes them away.
+
+        Returns:
+            Whether the run is there.
+
+        Raises:
+            LabelError: one of them is too long.
+        """
+        label = label.checked()
+        with self._write() as db:
+            if not db.execute("SELECT 1 FROM runs WHERE id = ?", (id,)).fetchone():
+                return False
+            if label:
+                db.execute("INSERT OR REPLACE INTO labels (run, name, note) VALUES (?, ?, ?)", (id, *label.texts))
+            else:
+                db.execute("DELETE FROM labels WHERE run = ?", (id,))
+        return True
 
     # --- What the trainer writes ---
 
@@ -204,17 +225,6 @@ class Store(RunQueue):
                     "INSERT INTO artifacts (run, name, data) VALUES (?, ?, ?)",
                     [(id, name, data) for name, data in record.artifacts.items()],
                 )
+                if record.label:
+                    db.execute("INSERT INTO labels (run, name, note) VALUES (?, ?, ?)", (id, *record.label.texts))
         return added
-
-    # --- Deleting ---
-
-    def delete(self, id: int) -> bool:
-        """Delete a run with its curves and weights. A queued or running one has to be stopped first, but for a damaged
-        one that is queued, which no trainer takes. While nothing is trained, the disk gets the space back."""
-        active = [Status.RUNNING] if self.damage(id) else ACTIVE
-        with self._write() as db:
-            gone = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN {listed(active)}", (id,)).rowcount
-            idle = not db.execute(f"SELECT 1 FROM runs WHERE status IN {listed(ACTIVE)} LIMIT 1").fetchone()
-        if gone and idle:  # A trainer does not wait long for others.
-            self._give_space_back()
-        return bool(gone)

@@ -57,13 +57,13 @@ class Plan:
         count, whole = len(self.todo), self.grid.describe() if self.grid.is_sweep else ""
         time = "" if self.seconds is None else f", roughly {duration(self.seconds)}"
         if not count:
-            kept = "All of it is trained already with this recipe; the results are kept."
+            kept = "Everything here is already trained with this recipe."
             return f"{whole}. {kept}" if whole else kept
         if whole and count == len(self.keyed):
             return f"{whole}{time}."
         said = [f"{whole}."] if whole else []
         if self.trained and not self.again:
-            said.append(f"{len(self.trained):,} of {len(self.keyed):,} trained already, shown at once.")
+            said.append(f"{len(self.trained):,} of {len(self.keyed):,} are already trained and shown at once.")
         if time:
             said.append(f"{count:,} {'run' if count == 1 else 'runs'}{time}.")
         return " ".join(said)

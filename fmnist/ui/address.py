@@ -74,6 +74,31 @@ def with_scope(chosen: Mapping[str, str | Sequence[str]]) -> dict[str, str | Seq
     return {name: st.query_params[name] for name in ("data", "source") if name in st.query_params} | dict(chosen)
 
 
+def counts_for(key: str) -> bool:
+    """Whether the address counts for a widget, and not what was chosen with it: the page is being opened, or somebody
+    goes back or forward to it."""
+    return not _was_chosen(key)
+
+
+def was_navigated() -> bool:
+    """Whether somebody goes back or forward to this address: then it counts even where it says nothing."""
+    context = get_script_run_ctx()
+    return bool(context and context.is_history_navigation)
+
+
+def settle_words(words: Mapping[str, str | None]) -> None:
+    """Have names of this page stand in the address with these words; None takes one out.
+
+    All at once: the browser's Back undoes what was done at once.
+    """
+    _visit().now.update(words)
+    before = {name: st.query_params.get_all(name) for name in st.query_params}
+    new = {name: [word] for name, word in words.items() if word is not None}
+    after = {name: values for name, values in before.items() if name not in words} | new
+    if after != before:
+        st.query_params.from_dict(after)
+
+
 def drop_what_is_gone() -> None:
     """At the end of a page: take out of the address what belongs to widgets that are no longer drawn."""
     visit = _visit()
@@ -93,10 +118,8 @@ def _visit() -> Visit:
 
 def _was_chosen(key: str) -> bool:
     """Whether the widget counts, and not the address."""
-    context, visit = get_script_run_ctx(), _visit()
-    return (
-        key in st.session_state and key in visit.before | visit.now and not (context and context.is_history_navigation)
-    )
+    visit = _visit()
+    return key in st.session_state and key in visit.before | visit.now and not was_navigated()
 
 
 def _asked(key: str, known: Known) -> list[str] | None:

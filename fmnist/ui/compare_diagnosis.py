@@ -20,18 +20,14 @@ def show_ill(library: Library, compared: Comparison) -> None:
         which = "the run" if count == 1 else f"all {count} runs"
         st.success(f"Nothing: {which} went well.", icon=":material/check:")
         return
-    st.markdown(
-        f"**{len(ill)} of {count} {'run' if count == 1 else 'runs'}** did not go well.",
-        help=explain("Seed", "Logit", "ReLU", "Loss"),
-    )
+    which = "The run" if count == 1 else f"**{len(ill)} of {count} runs**"
+    st.markdown(f"{which} did not go well.", help=explain("Seed", "Logit", "ReLU", "Loss"))
     for one in ill[:MAX_LISTED]:
         with st.container(border=True):
-            st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}**")
+            remedies = " ".join(dict.fromkeys(finding.remedy for finding in one.findings))  # Often the same helps all.
+            st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}.** {escape(remedies)}")
             for finding in one.findings:
-                st.markdown(
-                    f"{escape(finding.sentence)} {escape(finding.remedy)}",
-                    help=escape(finding.evidence),
-                )
+                st.markdown(escape(finding.sentence), help=escape(finding.evidence))
     if len(ill) > MAX_LISTED:
         st.caption(f"The first {MAX_LISTED} of {len(ill):,}: the report names all of them (*Download*).")
     group = ill[0].group

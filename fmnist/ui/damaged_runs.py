@@ -28,8 +28,7 @@ def show() -> None:
         chosen = st.multiselect("Runs", own, key="damaged-runs", placeholder="Choose what to delete")
         st.caption("With curves and weights. This can't be undone.")
         if st.button("Delete", type="primary", disabled=not chosen, key="delete-damaged"):
-            kept = [id for id in chosen if not library.own.delete(id)]
-            if kept:
+            if len(library.own.delete(*chosen)) < len(chosen):
                 st.warning("A run that seems to be trained can't be deleted: stop the trainer first.")
             else:
                 st.rerun()

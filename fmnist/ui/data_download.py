@@ -73,7 +73,7 @@ class Download:
         with self._lock:
             try:
                 if process.exit_code:
-                    self.fault = process.fault("The download broke off: try it again.")
+                    self.fault = process.fault("The download was interrupted: try again.")
                 else:
                     self._fulfil()
             finally:
@@ -111,7 +111,7 @@ def offer_data(store: Store, name: str, missing: DataError, why: str = "") -> No
     else:
         st.info(escape(str(missing)), icon=":material/folder_off:")
     if settings.read_only():
-        st.caption("This dashboard is read-only: whoever runs it can put the data there.")
+        st.caption("This dashboard is view-only: whoever runs it can add the data.")
         return
     show_fault(download)
     if download.running:
@@ -132,18 +132,19 @@ def show_fault(download: Download) -> None:
 def say_where(download: Download) -> str:
     """Where a download comes from, and where it goes; in a sentence."""
     folder = download.root / download.info.torchvision / RAW
-    return f"Downloaded from its authors' address, checked by checksum, and kept in {escape(str(folder))}."
+    return f"The files come from the authors' address, are checked by checksum, and are kept in {escape(str(folder))}."
 
 
 def ask_folder(store: Store, name: str) -> None:
     """A form to name the folder in which the files are already."""
-    with st.expander("The files are on this machine already", icon=":material/folder_open:"):
+    with st.expander("I already have the files", icon=":material/folder_open:"):
         if settings.named_data_root():
-            st.caption("FMNIST_DATA names the folder here; start the dashboard without it to choose one on this page.")
+            st.caption("The folder is set by FMNIST_DATA: start the dashboard without it to choose one here.")
             return
         with st.form("folder", border=False):
             folder = st.text_input("Folder on the dashboard's machine", max_chars=500)
-            st.caption(f"The one with `{DATASETS[name].torchvision}/raw/` in it, or near it. It is only read.")
+            place = f"`{DATASETS[name].torchvision}/raw/`"
+            st.caption(f"The folder that contains {place}, or the files themselves. It is only read.")
             if st.form_submit_button("Use this folder") and folder:
                 _use_folder(store, name, folder)
 
@@ -154,7 +155,7 @@ def _use_folder(store: Store, name: str, folder: str) -> None:
         files.load(name, root, store.path.parent)
     except (DataError, settings.SettingsError, ValueError) as error:
         known = isinstance(error, DataError | settings.SettingsError)
-        st.error(escape(str(error)) if known else "That is not the name of a folder.")
+        st.error(escape(str(error)) if known else "This is not the path of a folder.")
         return
     store.choose_data_root(name, root)
     st.rerun()

@@ -6,19 +6,20 @@
 const SIDE = 280;
 const STEP = 4; // Units that the pen moves with an arrow key; with Shift a quarter of it.
 const NEAR = { mouse: 12, touch: 24 }; // Units around a polygon's first corner where a tap closes it.
+const BEGUN = "fmnist-drawing-begun"; // The last drawing that the server has put here.
 const KEPT = "fmnist-drawing"; // Where the browser keeps the drawing of this tab, for a reload.
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".pad");
-  root.pad ??= start(root, data.strokes, (strokes) => setStateValue("strokes", strokes));
+  root.pad ??= start(root, data.strokes, data.begun, (strokes) => setStateValue("strokes", strokes));
   root.pad.show(data.trace, data.fillings);
 }
 
-function start(root, known, setStrokes) {
+function start(root, known, begun, setStrokes) {
   const canvas = root.querySelector("canvas");
   const choice = { tool: "outline", shade: 34, width: 24 };
-  // What is in the page, or was before a reload, is newer than what the server knows.
-  let strokes = kept() ?? JSON.parse(JSON.stringify(known)), undone = [], trace = null, fillings = [];
+  // What is in the page, or was before a reload, is newer than what the server knows, unless that is a new drawing.
+  let strokes = kept(begun) ?? JSON.parse(JSON.stringify(known)), undone = [], trace = null, fillings = [];
   let now = null; // The stroke that is being made.
   let hand = null; // The pointer that makes it: a second finger changes nothing.
   let pen = { x: SIDE / 2, y: SIDE / 2, shown: false }; // For the keyboard.
@@ -259,8 +260,12 @@ function keep(strokes) {
   } catch {}
 }
 
-function kept() {
+function kept(begun) {
   try {
+    if (begun && sessionStorage.getItem(BEGUN) !== begun) {
+      sessionStorage.setItem(BEGUN, begun);
+      return null;
+    }
     const strokes = JSON.parse(sessionStorage.getItem(KEPT));
     return Array.isArray(strokes) ? strokes : null;
   } catch {

@@ -1,90 +1,47 @@
-"""The drawing pad: a Streamlit component on a canvas, which gives strokes.
+"""The drawing pad for touch and keyboard: a Streamlit component on a canvas, which gives strokes.
 
-streamlit-drawable-canvas, which was here before, loses a drawing on every change of page, covers a part of its own pad
-on touch screens, can't be used by keyboard, and does not shrink in a narrow column.
+Where there is a mouse, Draw opens on streamlit-drawable-canvas (`canvas.py`). That one can't be used by keyboard, and
+on touch screens a part of it is covered.
 """
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict
 from functools import cache
+from typing import Any
 
 import streamlit as st
 
 from fmnist.predict import drawing, outlines
 from fmnist.predict.drawing import DrawingError, Stroke
+from fmnist.ui import drawing_tools
 from fmnist.ui.component import component
+from fmnist.ui.drawing_tools import controls
 from fmnist.words import escape
 
+BEGUN = "drawing-begun"
+"""Tells the browser that the drawing is another one than it has."""
+CSS = f"""{drawing_tools.CSS}
+.pad canvas {{
+  width: 100%; aspect-ratio: 1; display: block; background: #fff; touch-action: none; cursor: crosshair;
+  border: 1px solid var(--st-border-color); border-radius: 8px; box-sizing: border-box; -webkit-touch-callout: none;
+}}
+"""
 HELP = (
     "Drawing pad. Arrow keys move the pen, Shift for small steps; space puts it down and lifts it, or sets a corner; "
     "Enter ends a polygon; Backspace undoes."
 )
 
 
-def _icon(shapes: str) -> str:
-    """A picture of 20 x 20 units in the colour of the text; empty shapes unless they say otherwise."""
-    return (
-        '<svg viewBox="0 0 20 20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6" '
-        f'stroke-linecap="round" stroke-linejoin="round">{shapes}</svg>'
-    )
+def begin(drawn: list[dict[str, Any]]) -> None:
+    """Have something else on either pad from now on.
 
-
-def _dot(radius: float) -> str:
-    return _icon(f'<circle cx="10" cy="10" r="{radius}" fill="currentColor"/>')
-
-
-def _shade(level: int) -> str:
-    return _icon(f'<circle cx="10" cy="10" r="7" fill="rgb({level},{level},{level})" stroke="#808891"/>')
-
-
-FILLED = 'fill="currentColor" fill-opacity="0.35"'
-# The buttons of each group: value, icon, what it is called and does. The first tool is one that fills.
-TOOLS = {
-    "outline": (_icon(f'<path d="M4 12C1 5 8 1 13 4s5 10 0 12-4-3-9-4z" {FILLED}/>'), "Lasso: fills what you circle"),
-    "brush": (_icon('<path d="M3 17c3 0 4-1 4-3l8-10 2 2-10 8"/>'), "Brush"),
-    "polygon": (_icon(f'<path d="M10 2l7 6-3 9H6L3 8z" {FILLED}/>'), "Polygon: a tap sets a corner"),
-    "box": (_icon(f'<path d="M3 5h14v10H3z" {FILLED}/>'), "Box"),
-    "circle": (_icon(f'<ellipse cx="10" cy="10" rx="7.5" ry="6" {FILLED}/>'), "Circle"),
-}
-# Units of the pad. Under 18 a line all but vanishes at 28 pixels: the thinnest is for straps and laces.
-WIDTHS = {14: (_dot(2), "Thin brush"), 24: (_dot(4), "Medium brush"), 40: (_dot(7), "Thick brush")}
-SHADES = {
-    34: (_shade(34), "Dark"),
-    102: (_shade(102), "Grey"),
-    170: (_shade(170), "Light"),
-    255: (_icon('<path d="M8 16l-5-5 8-8 6 6-7 7zM7 7l6 6M8 16h9"/>'), "Eraser"),
-}
-ACTIONS = {
-    "undo": (_icon('<path d="M7 4L3 8l4 4M3 8h9a5 5 0 0 1 0 9H8"/>'), "Undo"),
-    "redo": (_icon('<path d="M13 4l4 4-4 4M17 8H8a5 5 0 0 0 0 9h4"/>'), "Redo"),
-    "clear": (_icon('<path d="M4 6h12M8 6V3h4v3M5 6l1 11h8l1-11"/>'), "Clear"),
-}
-
-CSS = """
-.pad { color: var(--st-text-color); max-width: 420px; -webkit-user-select: none; user-select: none; }
-.pad canvas {
-  width: 100%; aspect-ratio: 1; display: block; background: #fff; touch-action: none; cursor: crosshair;
-  border: 1px solid var(--st-border-color); border-radius: 8px; box-sizing: border-box; -webkit-touch-callout: none;
-}
-.pad .controls { display: flex; flex-wrap: wrap; gap: 6px 8px; margin-bottom: 8px; }
-.pad [role="group"] { display: inline-flex; }
-.pad button {
-  color: inherit; background: transparent; padding: 0; cursor: pointer; width: 32px; height: 36px;
-  touch-action: manipulation;
-  display: grid; place-items: center; border: 1px solid var(--st-border-color); border-right-width: 0;
-}
-.pad [aria-label="Tool"] { flex: 1 0 100%; }
-.pad [aria-label="Tool"] button { width: auto; flex: 1; height: 48px; font: 0.78rem/1.2 inherit; }
-.pad svg { width: 20px; height: 20px; pointer-events: none; }
-.pad button:first-child { border-radius: 8px 0 0 8px; }
-.pad button:last-child { border-radius: 0 8px 8px 0; border-right-width: 1px; }
-.pad button[aria-pressed="true"] {
-  background: var(--st-secondary-background-color); box-shadow: inset 0 -3px var(--st-primary-color);
-}
-.pad button:disabled { opacity: 0.4; cursor: default; }
-.pad :is(button, canvas):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
-"""
+    Args:
+        drawn: strokes, as a browser sends them.
+    """
+    st.session_state["drawing"] = drawn
+    st.session_state[BEGUN] = uuid.uuid4().hex
 
 
 def strokes(trace: str = "", fill: bool = False) -> list[Stroke]:
@@ -96,18 +53,20 @@ def strokes(trace: str = "", fill: bool = False) -> list[Stroke]:
         trace: the address of a picture that shows through, to be drawn over.
         fill: show outlines filled.
     """
-    kept = st.session_state.setdefault("drawing", [])
+    kept, begun = st.session_state.setdefault("drawing", []), st.session_state.get(BEGUN, "")
+    key = f"pad-{begun}"
     known: list[Stroke] | None
     try:
-        known = drawing.read(st.session_state.get("pad", {}).get("strokes", kept))  # Already what is being sent.
+        known = drawing.read(st.session_state.get(key, {}).get("strokes", kept))  # Already what is being sent.
     except DrawingError as error:
         st.error(escape(str(error)), icon=":material/draw:")
         known = None
     fillings = outlines.fillings(known) if fill and known else {}
     sent = component("drawing_pad", _html(), CSS, isolated=True)(
-        key="pad",
+        key=key,
         data={
             "strokes": kept,
+            "begun": begun,
             "trace": trace,
             "fillings": [{"before": place, **asdict(filling)} for place, filling in fillings.items()],
         },
@@ -121,28 +80,4 @@ def strokes(trace: str = "", fill: bool = False) -> list[Stroke]:
 
 @cache
 def _html() -> str:
-    groups = (
-        ("Tool", "tool", TOOLS, next(iter(TOOLS))),
-        ("Width of the brush", "width", WIDTHS, 24),
-        ("Shade", "shade", SHADES, 34),
-        ("Change", "do", ACTIONS, None),
-    )
-    controls = "".join(
-        f'<span role="group" aria-label="{label}">'
-        + "".join(_button(choose, value, *look, first) for value, look in buttons.items())
-        + "</span>"
-        for label, choose, buttons, first in groups
-    )
-    return (
-        f'<div class="pad"><div class="controls">{controls}</div>'
-        f'<canvas tabindex="0" role="application" aria-label="{HELP}"></canvas></div>'
-    )
-
-
-def _button(choose: str, value: object, icon: str, name: str, first: object) -> str:
-    """A button that acts, or one that chooses and stays pressed."""
-    pressed = "" if first is None else f' aria-pressed="{str(value == first).lower()}"'
-    return (
-        f'<button type="button" data-group="{choose}" data-value="{value}" title="{name}" aria-label="{name}"{pressed}>'
-        f"{icon}{name.partition(':')[0] if choose == 'tool' else ''}</button>"
-    )
+    return f'<div class="pad">{controls()}<canvas tabindex="0" role="application" aria-label="{HELP}"></canvas></div>'

@@ -42,10 +42,11 @@ function start(root) {
         doubleClick: "autosize",
         modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       });
+      hoverAgain(panel);
       panel.fmnistHears ??= panel.on("plotly_doubleclick", () => {
         // What was zoomed in is shown as before; then all of the accuracy, from the first step on; then again a part.
         const { xaxis, yaxis } = panel.layout;
-        if (metric !== "accuracy" || xaxis.autorange === false || yaxis.autorange === false) return;
+        if (metric !== "accuracy" || !xaxis.autorange || !yaxis.autorange) return;
         choice.whole = !choice.whole;
         draw();
       });
@@ -86,6 +87,13 @@ function start(root) {
       waiting = true;
     },
   };
+}
+
+// New points take the box away that a still pointer has called up: call it up again, with the new values.
+function hoverAgain(panel) {
+  panel.onmousemove ??= (event) => (panel.pointer = event);
+  panel.onmouseleave ??= () => (panel.pointer = null);
+  if (panel.pointer && !panel.pointer.buttons) window.fmnistPlotly.Fx.hover(panel, panel.pointer, "xy");
 }
 
 // Bring the lines up to date. Returns what the server shall know of them from now on; nothing if it knows enough.

@@ -7,6 +7,7 @@ has (`live_lines`). plotly_loader.js brings plotly.js.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,8 +17,10 @@ from streamlit import runtime
 
 from fmnist.compare import charts, live_lines
 from fmnist.compare.live_lines import Line
+from fmnist.data.catalog import DEFAULT
 from fmnist.grid import Factor, distinguish
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui.component import component
@@ -76,11 +79,14 @@ def _plotly_path() -> str:
     return runtime.get_instance().media_file_mgr.add(path, "text/javascript", "fmnist-plotly").lstrip("/")
 
 
-def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()) -> LiveChart | None:
+def curves(
+    library: Library, runs: Sequence[Run], factors: Sequence[Factor] = (), name: str = "curves"
+) -> LiveChart | None:
     """Draw training and test loss and accuracy of some own runs; what is drawn, or None if there is nothing yet.
 
     Args:
         factors: in what they may differ besides model and seed, to be said of each.
+        name: of this chart, where there are several on a page.
     """
     names = tuple(_name(run, factors) for run in runs)
     chart = _drawn(
@@ -88,7 +94,18 @@ def curves(library: Library, runs: Sequence[Run], factors: Sequence[Factor] = ()
     )
     if chart is None:
         return None
-    key = f"curves-{runs[0].recipe.dataset}"
+    return _mounted(f"{name}-{runs[0].recipe.dataset}", chart)
+
+
+def reference_curves(library: Library) -> LiveChart | None:
+    """Draw in grey, as an example, one reference run of each of the project's models by the published recipe; None
+    where there are no reference runs."""
+    chart = library.remember("reference-curves", lambda: _reference(library))
+    return chart and _mounted("curves-reference", chart)
+
+
+def _mounted(key: str, chart: LiveChart) -> LiveChart:
+    """Put a chart into the page: the same one, with new points, as long as its key stays the same."""
     told = live_lines.news(chart.lines, st.session_state.get(key, {}).get("marks"))
     # Not isolated: plotly.js puts its styles into the document, where a shadow root would not see them.
     drawn = component("live_chart", HTML, CSS)
@@ -126,11 +143,7 @@ def _drawn(
     _runs: Sequence[Run],
 ) -> LiveChart | None:
     """Worked out once for all viewers, until the store changes; None where there is nothing to draw."""
-    lines = {
-        f"{run.address}-{split}": live_lines.line(_library.growing.curve(run.id, split))
-        for run in _runs
-        for split in ("train", "test")
-    }
+    lines = _lines(_runs, _library.growing)
     if not any(len(line.points) for line in lines.values()):
         return None
     kinds = [(run.recipe.model, run.recipe.group(), name) for run, name in zip(_runs, names, strict=True)]
@@ -149,3 +162,32 @@ def _drawn(
     ]
     alt = f"Training and test curves of {'; '.join(run['name'] for run in drawn)}."
     return LiveChart(drawn, lines, alt)
+
+
+def _lines(runs: Sequence[Run], curves: GrowingCurves) -> dict[str, Line]:
+    return {
+        f"{run.address}-{split}": live_lines.line(curves.curve(run.id, split))
+        for run in runs
+        for split in ("train", "test")
+    }
+
+
+def _reference(library: Library) -> LiveChart | None:
+    groups = [group for group in library.groups(DEFAULT, "reference") if group.recipe.published]
+    if not groups:
+        return None
+    runs = [group.runs[0] for group in groups]
+    looks = charts.looks([(run.recipe.model, _name(run, ())) for run in runs])
+    drawn = [
+        {
+            "id": run.address,
+            "name": f"{look.name}, reference run",
+            "group": look.name,
+            "color": charts.GREY,
+            "symbol": look.symbol,
+            "dash": dash,
+        }
+        for run, look, dash in zip(runs, looks, itertools.cycle(charts.DASHES), strict=False)
+    ]
+    alt = f"Training and test curves of {'; '.join(run['name'] for run in drawn)}."
+    return LiveChart(drawn, _lines(runs, GrowingCurves(library.stores["reference"])), alt)

@@ -32,8 +32,9 @@ CSS = """
 .tiles button:is(:focus-visible, [aria-pressed="true"]) { outline: 3px solid var(--st-primary-color, #D81B60); }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
 [class*="st-key-next-step"] :is(a, a *) { white-space: normal; overflow: visible; }
+.st-key-how-often { flex-wrap: nowrap; }
 .st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
-[data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; }
+[data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; text-wrap: balance; }
 @media (max-width: 640px) { [data-testid="stHeading"] h1 { font-size: 2rem; } }
 /* Streamlit's own are too pale to be read by everybody: less than 4.5 to 1. */
 [data-testid="stCaptionContainer"] { opacity: 0.8; }

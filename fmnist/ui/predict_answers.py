@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
+from fmnist import metrics
 from fmnist.compare import confusion, next_steps
 from fmnist.data.catalog import DATASETS, SAMPLE
+from fmnist.data.files import DataError
 from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict import conversion
@@ -19,7 +21,7 @@ from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.picture_file import ImageError
 from fmnist.predict.verdict import Answer, verdict
 from fmnist.store.library import Group, Library
-from fmnist.ui import next_step, probability_bars
+from fmnist.ui import next_step, probability_bars, resources
 from fmnist.ui.conversion_steps import choose_steps, show_steps
 from fmnist.ui.page import explained
 from fmnist.ui.predict_accuracy import say_how_good
@@ -29,6 +31,10 @@ from fmnist.words import escape
 
 MAX_BESIDE = 4
 """Models whose bars stand side by side; of more, the others stand below."""
+EXAMPLE = 0
+"""The test image that is shown before there is another picture."""
+MAX_SEEDS = 12
+"""Of each model that answer for it: all stored answers are read for it."""
 VERDICT_CSS = """
 <style>
 .st-key-verdict-below { display: none; }
@@ -89,6 +95,36 @@ def show(library: Library, dataset: str, groups: list[Group], picked: Picked) ->
             if naively := [Answer(*computed) for computed in _all_computed(library, groups, plain)]:
                 st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
     lead_on(dataset, groups, answers, truth)
+
+
+def show_example(library: Library, dataset: str, groups: list[Group]) -> None:
+    """What answers look like, before there is a picture: a test image, by what is stored. Nothing is loaded for it."""
+    try:
+        known = resources.test_set(dataset, library.own)
+    except DataError:
+        return
+    shown = [replace(group, runs=group.runs[:MAX_SEEDS]) for group in groups]
+    answers = [Answer(group, _stored(library, group, EXAMPLE)) for group in shown]
+    st.html(probability_bars.CSS)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        image = known.test_images[EXAMPLE]
+        st.image(conversion.to_data_url(image, 4), width=112, alt=f"Test image {EXAMPLE}")
+        truth = int(known.test_labels[EXAMPLE])
+        with st.container(gap="small"):
+            st.markdown(f"For example, what they say of a test image: {verdict(answers, truth)}")
+    columns = st.columns(min(len(answers), MAX_BESIDE))
+    for place, answer in enumerate(answers):
+        with columns[place % MAX_BESIDE]:
+            _show_answer(answer)
+
+
+def _stored(library: Library, group: Group, index: int) -> np.ndarray:
+    """Each seed's probabilities for a test image, float (seeds, 10), by the logits that were stored after training."""
+
+    def compute() -> np.ndarray:
+        return metrics.softmax(np.stack([library.logits(run)[index] for run in group.runs]).astype(np.float64))
+
+    return library.remember(("stored answers", tuple(run.address for run in group.runs), index), compute)
 
 
 def lead_on(dataset: str, groups: list[Group], answers: Sequence[Answer], truth: int | None) -> None:

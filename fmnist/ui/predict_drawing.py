@@ -1,17 +1,25 @@
-"""Draw on Predict: the pad, what its outlines enclose, a silhouette to draw over, and what to know before drawing."""
+"""Draw on Predict: one of two pads, what outlines enclose, a silhouette to draw over, and what to know before."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.predict import conversion, drawing, outlines
+from fmnist.predict.drawing import DrawingError, Stroke
 from fmnist.store.library import Library
-from fmnist.ui import drawing_pad, resources
+from fmnist.ui import canvas, drawing_pad, pad_choice, resources
+from fmnist.ui.pad_choice import Choice
 from fmnist.ui.predict_answers import Picked
 from fmnist.words import escape
 
+TRACED = 0.25
+"""How strongly what is drawn over shows."""
 AS_LINES = "outlines-as-lines"
 """Whether outlines of this drawing are left as they are, at the user's wish."""
 
@@ -25,7 +33,8 @@ def draw(library: Library, dataset: str) -> Picked:
     traced = trace(library, dataset)  # Below the pad, but the pad shows it.
     fill = subject.filled and not st.session_state.get(AS_LINES, False)
     with place:
-        strokes = drawing_pad.strokes(traced, fill)
+        choice = pad_choice.choose()
+        strokes = _strokes(choice, traced, fill)
     found = outlines.fillings(strokes) if subject.filled else {}
     if not strokes:
         st.session_state[AS_LINES] = False
@@ -33,12 +42,36 @@ def draw(library: Library, dataset: str) -> Picked:
         with notes:
             _say_filled(len(found), fill)
     if not strokes or (subject.filled and not (found and fill) and not any(map(outlines.is_filled, strokes))):
-        st.caption(
-            f"{subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. "
-            "By keyboard: arrow keys, space, Enter."
-        )
+        how = "By keyboard: arrow keys, space, Enter."
+        if choice and choice.canvas:
+            how = "With Move you drag, turn and resize what you drew."
+        st.caption(f"{subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. {how}")
     picture = drawing.picture(outlines.filled(strokes, found if fill else {})) if strokes else None
     return Picked(picture, below)
+
+
+def _strokes(choice: Choice | None, traced: np.ndarray | None, fill: bool) -> list[Stroke]:
+    """Show the pad that was chosen; what is drawn."""
+    if choice is None:  # The browser has not been asked yet: nothing is to move when it has answered.
+        st.html(f'<div style="aspect-ratio: 1 / 1.3; max-width: {pad_choice.WIDEST}px"></div>')
+        try:
+            return drawing.read(st.session_state.get("drawing", []))
+        except DrawingError as error:
+            st.error(escape(str(error)), icon=":material/draw:")
+            return []
+    if not choice.canvas:
+        return drawing_pad.strokes("" if traced is None else conversion.to_data_url(traced, 10), fill)
+
+    def behind(strokes: Sequence[Stroke], lassos: frozenset[int]) -> str:
+        """What the canvas can't show by itself: paper, filled outlines and lassos, and what is drawn over."""
+        found = [*(outlines.fillings(strokes).values() if fill else ()), *(strokes[place] for place in sorted(lassos))]
+        paper = drawing.picture(found)
+        if traced is not None:
+            shown = Image.fromarray(traced).resize(paper.size, Image.Resampling.NEAREST).convert("RGB")
+            paper = Image.blend(paper, shown, TRACED)
+        return conversion.to_data_url(paper)
+
+    return canvas.strokes(choice.side, behind)
 
 
 def _say_filled(count: int, fill: bool) -> None:
@@ -53,8 +86,8 @@ def _change_filling() -> None:
     st.session_state[AS_LINES] = not st.session_state.get(AS_LINES, False)
 
 
-def trace(library: Library, dataset: str) -> str:
-    """The mean image of a class to draw over, if one is asked for, as the address of a picture; else nothing."""
+def trace(library: Library, dataset: str) -> np.ndarray | None:
+    """The mean image of a class to draw over, dark on white, uint8 (28, 28), if one is asked for."""
     classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
     label = st.selectbox(
         f"A {thing} to trace",
@@ -66,12 +99,11 @@ def trace(library: Library, dataset: str) -> str:
         width=240,
     )
     if label is None:
-        return ""
+        return None
     try:
         known = resources.test_set(dataset, library.own)
     except DataError as error:
         st.caption(escape(str(error)))
-        return ""
+        return None
     means = resources.mean_images(known.fingerprint, "Test", known.test_images, known.test_labels)
-    mean = means[classes.index(label)]
-    return conversion.to_data_url(255 - mean, 10)
+    return np.asarray(255 - means[classes.index(label)], np.uint8)

@@ -14,7 +14,7 @@ from fmnist.data.files import DataError
 from fmnist.predict import conversion
 from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
-from fmnist.ui import predict_drawing, resources
+from fmnist.ui import predict_drawing, predict_examples, resources
 from fmnist.ui.address import names_of, settle_one
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_answers import Picked
@@ -47,6 +47,8 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
             f"together they may have {MAX_HELD // 2**20} MB. Upload fewer at a time, or smaller ones.",
             icon=":material/photo_size_select_large:",
         )
+    if not files and predict_examples.is_photo_asked():
+        return Picked(predict_examples.photo(library, dataset), st.empty())
     if len(files) < 2:
         return Picked(opened(files[0]) if files else None, st.empty())
     if len(files) > MAX_FILES:

@@ -9,54 +9,42 @@ import streamlit as st
 from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
-from fmnist.grid import FACTORS, Grid, as_text, decimals, whole_numbers
+from fmnist.grid import FACTORS, Grid
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.recipe import DEVICES, OPTIMIZERS, RecipeError
 from fmnist.store.library import Library
 from fmnist.training import launcher
 from fmnist.training.dry_run import Plan
-from fmnist.ui import data_download, resources, train_start
-from fmnist.ui.train_link import MAX_SEEDS
+from fmnist.ui import data_download, resources, train_presets, train_start
+from fmnist.ui.train_link import LISTS, MAX_SEEDS, grid_of_form, published, settle_form
 from fmnist.words import escape
 
-PUBLISHED = Recipe("0")
 LONGEST_LIST = 300  # characters
-NUMBERS = (
-    ("Epochs", PUBLISHED.epochs, "epochs"),
-    ("Learning rate", PUBLISHED.learning_rate, "rate"),
-    ("Batch size", PUBLISHED.batch_size, "batch"),
-)
+SETTINGS = {"Epochs": "epochs", "Learning rate": "rate", "Batch size": "batch"}
 
 
 def say_read_only() -> None:
     """What stands in the place of the form."""
     st.info(
-        "**This dashboard is for looking.** What is trained appears here while it is trained, and on the other pages "
-        "when it is done. Whoever runs it trains with `python -m fmnist train`, or in a dashboard of their own "
-        "on the same results.",
+        "**This dashboard is view-only.** Trainings appear here while they run, and on the other pages when they have "
+        "finished. They are started by whoever runs this dashboard, with `python -m fmnist train` or in another "
+        "dashboard that uses the same results.",
         icon=":material/visibility:",
     )
 
 
-def forget_former_models() -> None:
-    """A model that was chosen, and whose file was changed since, is now the changed one; if there still is one."""
-    if "models" in st.session_state:
-        ids = [ARCHITECTURES.full_id(id.partition("@")[0]) for id in st.session_state["models"]]
-        now = [id for id in ids if id in ARCHITECTURES]
-        if now != st.session_state["models"]:  # Otherwise Streamlit would warn of a default beside a value.
-            st.session_state["models"] = now
-
-
 def ask(library: Library) -> None:
     """The recipe, what it will take, and the button."""
-    models, dataset, seeds = ask_what()
+    settle_form()
+    train_presets.offer(library)
+    ask_what()
     for fault in custom.faults():
         st.error(escape(fault.text), icon=":material/code_off:")
-    for model in map(ARCHITECTURES.__getitem__, models):
+    for model in map(ARCHITECTURES.__getitem__, st.session_state["models"]):
         if model.remark:
             st.warning(escape(f"{model.name}: {model.remark}"), icon=":material/code:")
-    grid = ask_recipe(models, dataset, seeds)
+    grid, dataset = ask_recipe(), st.session_state["dataset"]
     try:
         images = resources.dataset(dataset, library.own)
     except DataError as error:
@@ -72,100 +60,103 @@ def ask(library: Library) -> None:
         pressed = st.button(
             "Train", type="primary", icon=":material/play_arrow:", disabled=not plan or full, key="train"
         )
-        if plan and plan.trained and st.toggle("Train again what is trained already", key="again"):
+        if plan and plan.trained and st.toggle("Retrain runs that already exist", key="again"):
             plan = replace(plan, again=True)
         if plan:
-            st.caption(f"{plan.say()} {train_start.FULL}" if full else plan.say())
+            st.caption(" ".join([plan.say(), *([] if plan.todo else ["See Compare."]), *([train_start.FULL] * full)]))
     if plan and plan.grid.is_sweep:
         show_grid(plan)
     if plan and pressed:
         train_start.train(library, plan)
 
 
-def ask_what() -> tuple[list[str], str, int]:
-    """The models to train, by their ids; the data, and how many seeds of each."""
-    left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
-    models = left.pills(
+def ask_what() -> None:
+    """The models to train, how many times each, and on which data."""
+    left, right = st.columns([3, 2], gap="medium")
+    left.pills(
         "Models",
         list(ARCHITECTURES),
         selection_mode="multi",
-        default=ARCHITECTURES.project,
+        wrap=True,
         key="models",
-        format_func=lambda id: ARCHITECTURES[id].name,
+        format_func=lambda id: ARCHITECTURES[id].full_name,
         persist_state="session",
     )
-    dataset = middle.segmented_control(
+    with left.container(horizontal=True, vertical_alignment="center", gap="small", key="how-often"):
+        st.number_input("Seeds", 1, MAX_SEEDS, key="seeds", persist_state="session", width=140)
+        st.caption(
+            "How many times to train each model, each time from different random starting weights and image order. "
+            "One run proves little; five usually show which model is better.",
+            width="stretch",
+        )
+    right.segmented_control(
         "Data",
         list(DATASETS),
         format_func=lambda name: DATASETS[name].title,
-        default=PUBLISHED.dataset,
         required=True,
         wrap=True,
         key="dataset",
         persist_state="session",
-        help="The sample data are generated drawings of clothes, for a machine without network.",
+        help="Sample data: computer-drawn clothes, for use without internet.",
     )
-    seeds = right.number_input(
-        "Seeds",
-        1,
-        MAX_SEEDS,
-        1,
-        key="seeds",
-        persist_state="session",
-        help="How often each model is trained, from other initial weights and in another order. "
-        "One run proves little: accuracy moves by some points from seed to seed.",
-    )
-    return models, dataset, seeds
 
 
-def ask_recipe(models: list[str], dataset: str, seeds: int) -> Grid | None:
-    """What to train; None if a value can't be used, which is said."""
-    with st.expander("Recipe", icon=":material/tune:"):
-        columns = st.columns(4)
-        epochs, rates, batches = (
-            column.text_input(label, as_text([default]), LONGEST_LIST, key, persist_state="session")
-            for column, (label, default, key) in zip(columns, NUMBERS, strict=False)
-        )
-        device = columns[3].selectbox(
-            "Device",
-            list(DEVICES),
-            format_func=DEVICES.__getitem__,
-            key="device",
-            persist_state="session",
-            help="Automatic: CUDA if there is one, else the CPU.",
-        )
-        optimizers = st.pills(
-            "Optimiser",
-            list(OPTIMIZERS),
-            selection_mode="multi",
-            default=[PUBLISHED.optimizer],
-            key="optimizer",
-            format_func=OPTIMIZERS.__getitem__,
-            persist_state="session",
-        )
-        st.caption(
-            "The defaults are the published recipe: SGD, learning rate 0.1, batches of 32, 3 epochs. "
-            "Several values, such as 0.01, 0.03, 0.1 for the learning rate, make a sweep: each combination is trained."
-        )
-    for chosen, what in ((models, "model"), (optimizers, "optimiser")):
-        if not chosen:
-            st.caption(f"Choose at least one {what}.")
-            return None
+def ask_recipe() -> Grid | None:
+    """What to train, all in all; None if something can't be used, which is said.
+
+    The recipe is a line that opens: the inputs are below it.
+    """
+    fault, grid = "", None
+    chosen = all(st.session_state[name] for name in LISTS)
     try:
-        numbers = whole_numbers(epochs), whole_numbers(batches), decimals(rates)
-        grid = Grid(models, range(seeds), *numbers, optimizers, dataset, device)
-        first = grid.recipes()[0]
+        if chosen:
+            grid = grid_of_form()
     except RecipeError as error:
-        st.error(escape(str(error)))
-        return None
-    if not grid.is_sweep and first.group() != replace(PUBLISHED, model=first.model, dataset=dataset):
-        st.caption(f":material/tune: Not the published recipe: {first.describe()}.")
+        fault = str(error)
+    line = ["**Recipe**"]
+    if grid:
+        line += [grid.in_words(), *(["the published recipe"] if grid.is_published else [])]
+    with st.expander(" · ".join([*line, ":primary[Change]"]), icon=":material/tune:", key="recipe"):
+        ask_settings()
+    for name, what in zip(LISTS, ("model", "optimiser"), strict=True):
+        if not st.session_state[name]:
+            st.caption(f"Choose at least one {what}.")
+            break
+    if fault:
+        st.error(escape(fault))
     return grid
+
+
+def ask_settings() -> None:
+    """The inputs of a recipe; a list in one of them makes a sweep."""
+    columns = st.columns(4)
+    for column, (label, key) in zip(columns, SETTINGS.items(), strict=False):
+        column.text_input(label, max_chars=LONGEST_LIST, key=key, persist_state="session")
+    columns[3].selectbox(
+        "Device",
+        list(DEVICES),
+        format_func=DEVICES.__getitem__,
+        key="device",
+        persist_state="session",
+        help="Automatic: CUDA if there is one, else the CPU.",
+    )
+    st.pills(
+        "Optimiser",
+        list(OPTIMIZERS),
+        selection_mode="multi",
+        key="optimizer",
+        format_func=OPTIMIZERS.__getitem__,
+        persist_state="session",
+    )
+    st.caption(
+        f"The published recipe: {published(seeds=1).in_words()}. "
+        "Several values, such as 0.01, 0.03, 0.1 for the learning rate, make a sweep: each combination is trained."
+    )
 
 
 def show_grid(plan: Plan) -> None:
     """Each setting of a sweep, to look at before it starts."""
-    expander = st.expander("The grid", icon=":material/grid_view:", key="grid", on_change="rerun")
+    expander = st.expander("See every combination", icon=":material/grid_view:", key="grid", on_change="rerun")
     if not expander.open:  # Only then is it worked out.
         return
     table = plan.table()
@@ -174,7 +165,7 @@ def show_grid(plan: Plan) -> None:
         column_config={factor.field: factor.title for factor in FACTORS}
         | {
             "seeds": st.column_config.NumberColumn("Seeds"),
-            "trained": st.column_config.NumberColumn("Trained already"),
+            "trained": st.column_config.NumberColumn("Already trained"),
             "seconds": st.column_config.NumberColumn("Expected", format="%.0f s"),
         },
         hide_index=True,

@@ -11,7 +11,7 @@ from fmnist.store.run import UNFINISHED, Status
 from fmnist.training import launcher
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress
-from fmnist.ui import cluster_panel, train_curves, train_end, train_runs, train_start
+from fmnist.ui import cluster_panel, live_chart, train_curves, train_end, train_runs, train_start
 from fmnist.ui.page import explained
 from fmnist.ui.scope import say_where_from
 
@@ -49,7 +49,7 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
         launcher.recover(library.own)
     cluster_panel.show(library, progress)
     if not progress.count():
-        st.caption("Nothing is trained yet on this machine. The curves appear here.")
+        show_example(library)
         return
     if progress.active:
         show_heading(progress)
@@ -66,6 +66,19 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
             train_curves.show(library, progress, runs)
             train_end.show_results(progress, done)
             say_where_from(dataset, [])
+
+
+def show_example(library: Library) -> None:
+    """What stands where the curves will be, until something is trained on this machine."""
+    said = "Nothing is trained yet on this machine."
+    place = st.container()
+    if live_chart.reference_curves(library):
+        place.caption(
+            f"{said} In grey: how each model learned FashionMNIST in a reference run. The first training here replaces "
+            "these curves."
+        )
+    else:
+        place.caption(f"{said} The curves appear here.")
 
 
 def show_heading(progress: TrainingProgress) -> None:

@@ -21,7 +21,7 @@ from fmnist.ui import data_download, login, resources
 from fmnist.ui.data_download import Download
 from fmnist.words import escape
 
-FULL = "You have as many runs in the queue as you may have: wait for one to end."
+FULL = "You have as many runs in the queue as you are allowed: wait for one to finish."
 
 
 def train(library: Library, plan: Plan) -> None:
@@ -35,7 +35,7 @@ def train(library: Library, plan: Plan) -> None:
     if any(needed for _, needed in queued):
         st.session_state["pressed"] = True
         st.rerun()
-    st.success("All of this is trained already: Dashboard, Compare and Confusion show it.", icon=":material/bolt:")
+    st.success("Everything here is already trained: Dashboard, Compare and Confusion show it.", icon=":material/bolt:")
 
 
 def queue(library: Library, plan: Plan, cluster: str | None, asker: Asker | None) -> list[tuple[int, bool]]:
@@ -133,4 +133,4 @@ def _say(library: Library, grid: Grid) -> str:
     seconds = estimate_seconds(library, grid.recipes(), DATASETS[grid.dataset].train, _slots(library))
     time = "" if seconds is None else f", roughly {duration(seconds)}"
     count = f"{grid.count:,} {'run' if grid.count == 1 else 'runs'}"
-    return f"{grid.describe() if grid.is_sweep else count}{time}. Training starts by itself when the data are there."
+    return f"{grid.describe() if grid.is_sweep else count}{time}. Training starts by itself after the download."

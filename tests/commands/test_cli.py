@@ -91,7 +91,7 @@ def test_lists_are_a_sweep(fmnist, warm):
     assert len([pair for pair in pairwise(began) if pair[0] != pair[1]]) == 3
 
     known = fmnist(*TRAIN, *lists, "--dry-run")
-    assert "All of it is trained already" in known.err
+    assert "Everything here is already trained" in known.err
 
 
 def test_a_grid_that_is_too_large_is_refused(fmnist, store):

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from fmnist.data.files import DataMissing
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import pack
+from fmnist.store.label import Label
 from fmnist.store.library import Library
 from fmnist.store.store import REFERENCE, Store
 
@@ -81,6 +83,28 @@ def test_finished_runs_come_as_they_are_and_only_once(take, theirs, store, small
     assert (again.ids, again.doubles) == ([], 3) and len(store.runs()) == 4
     assert is_one_sentence(again.text) and "3 already here" in again.text
     assert theirs.read_bytes() == before
+
+
+def test_names_and_notes_come_along_and_what_was_deleted_does_not(take, theirs, store):
+    with closing(Store(theirs)) as other:
+        other.set_label(1, Label("Anna's best", "from the *talk*"))
+        other.delete(2)
+    assert len(take(theirs).ids) == 2
+    assert list(store.labels().values()) == [Label("Anna's best", "from the *talk*")]
+    store.set_label(1, Label("My name for it"))
+    assert take(theirs).doubles == 2 and list(store.labels().values()) == [Label("My name for it")]
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "n" * 10_000, b"bytes", "\u202ebackwards"])
+def test_a_name_that_cannot_be_shown_stays_there(take, theirs, store, name):
+    change(theirs, "INSERT INTO labels (run, name, note) VALUES (1, ?, '')", name)
+    assert len(take(theirs).ids) == 3 and not any(store.labels().values())
+
+
+def test_a_store_of_an_earlier_version_has_no_names(take, theirs, store):
+    with closing(sqlite3.connect(theirs)) as db:
+        db.executescript("DROP TABLE labels; DROP TABLE deleted; PRAGMA user_version = 3")
+    assert len(take(theirs).ids) == 3 and store.labels() == {}
 
 
 def test_a_run_goes_through_several_stores_and_comes_back_once(take, theirs, store, small_data, tmp_path):

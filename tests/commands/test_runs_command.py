@@ -186,3 +186,48 @@ def test_a_run_that_is_being_stopped_is_not_resumed_yet(fmnist, store, small_sam
 def test_a_finished_run_among_those_to_be_resumed_is_told(fmnist, trained):
     answer = fmnist("runs", "resume", "1-2")
     assert answer.code == 0 and answer.out.count("(trained before)") == 2
+
+
+# name, find, delete and restore
+
+
+def test_a_run_is_named_and_found_by_its_name(fmnist, store, small_data):
+    finished_run(store, Recipe("0", 0, "sample"), small_data)
+    finished_run(store, Recipe("2", 1, "sample"), small_data)
+    assert len(fmnist("runs", "list").out.splitlines()[0].split()) == len(fmnist("runs", "list").out.split()) / 2
+    answer = fmnist("runs", "rename", 2, "--name", "The best", "--note", "for the talk")
+    assert answer.code == 0 and answer.out == "Run 2 (Model 2, seed 1): The best · for the talk\n"
+    first, second = fmnist("runs", "list").out.splitlines()
+    assert second.endswith("The best") and not first.endswith("The best")
+    for words, ids in (("the best", ["2"]), ("TALK", ["2"]), ("linear", ["1"]), ("seed 1", ["2"]), ("nothing", [])):
+        lines = fmnist("runs", "list", "--search", words).out.splitlines()
+        assert [line.split()[0] for line in lines] == ids, words
+    assert json.loads(fmnist("runs", "show", 2).out)["note"] == "for the talk"
+    rows = list(csv.DictReader(io.StringIO(fmnist("runs", "list", "--format", "csv").out)))
+    assert [(row["name"], row["note"]) for row in rows] == [("", ""), ("The best", "for the talk")]
+    assert fmnist("runs", "rename", 2, "--name", "").out == "Run 2 (Model 2, seed 1): for the talk\n"
+
+
+def test_a_name_that_cannot_be_is_refused(fmnist, store, small_data):
+    finished_run(store, Recipe("0", 0, "sample"), small_data)
+    check_refused(fmnist("runs", "rename", 1, "--name", "n" * 61), "at most 60 characters")
+    check_refused(fmnist("runs", "rename", 7, "--name", "x"), "no run 7")
+    check_refused(fmnist("runs", "rename", "reference-1", "--name", "x"), "comes with the project")
+    assert fmnist("runs", "rename", 1).code == fmnist("runs", "rename", "1-2", "--name", "x").code == 2
+    assert store.labels() == {}
+    fmnist("runs", "rename", 1, "--name", "\x1b[31mred\x1b[0m\n=1+1")
+    assert fmnist("runs", "list").out.endswith("red =1+1\n")
+
+
+def test_what_was_deleted_last_is_restored(fmnist, store, small_data):
+    for seed in range(4):
+        finished_run(store, Recipe("0", seed, "sample"), small_data)
+    before = fmnist("runs", "list").out
+    check_refused(fmnist("runs", "restore"), "no deletion that can be undone")
+    fmnist("runs", "delete", 1, "3-4")
+    assert [run.id for run in store.runs()] == [2]
+    answer = fmnist("runs", "restore")
+    assert answer.code == 0 and answer.out == "Runs 1,3-4: restored.\n"
+    assert fmnist("runs", "list").out == before
+    fmnist("runs", "delete", 1, "--for-good")
+    check_refused(fmnist("runs", "restore"), "no deletion that can be undone")

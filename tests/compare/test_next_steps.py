@@ -75,10 +75,10 @@ def test_an_answer_unlike_the_truth_or_the_others_leads_to_its_cell(library, sto
     assert (alike.item, alike.true, alike.predicted) == (items[1], None, COAT)
 
 
-def test_the_nearest_mean_images_are_named():
+def test_the_nearest_average_pictures_are_named():
     means = np.zeros((10, 28, 28), np.uint8)
     means[:, 0, 0] = [0, 100, 20, 200, 22, 60, 150, 240, 80, 120]
-    assert next_steps.most_alike(means, CLOTHES.classes) == "The mean images of Pullover and Coat are most alike"
+    assert next_steps.most_alike(means, CLOTHES.classes) == "The average pictures of Pullover and Coat are most alike"
 
 
 def test_the_best_run_of_a_training_is_named(store, small_data):

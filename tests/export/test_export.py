@@ -34,6 +34,7 @@ from fmnist.export.plain import check_pictures
 from fmnist.models import networks
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.label import Label
 from fmnist.store.library import Library
 from fmnist.store.store import Store
 from fmnist.training.scheduler import Scheduler
@@ -538,12 +539,15 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 @pytest.mark.parametrize("form, read", [("csv", _read_csv), ("parquet", pd.read_parquet)])
 def test_pandas_reads_the_tables_with_equal_numbers(form: str, read: Callable, chosen, small_data, tmp_path):
+    chosen.library.own.set_label(chosen.runs[0].id, Label("Best", "from the talk"))
     assert write(form, chosen, tmp_path) == []
     runs, curves, predictions, classes = (
         read(tmp_path / f"{name}.{form}") for name in ("runs", "curves", "predictions", "classes")
     )
     assert list(runs["test_accuracy"]) == [run.result.test_accuracy for run in chosen.runs]
     assert list(runs["seed"]) == [run.recipe.seed for run in chosen.runs]
+    labels = runs[["name", "note"]].fillna("").to_numpy().tolist()
+    assert labels == [["Best", "from the talk"], *[["", ""]] * (len(chosen.runs) - 1)]
     assert runs["learning_rate"].dtype == np.float64 and runs["seed"].dtype == np.int64 and runs["dead"].dtype == bool
     assert np.allclose(runs["finished"].astype("int64") / 1e9, [run.finished for run in chosen.runs], atol=1e-3)
     history = chosen.library.history(chosen.runs)

@@ -60,8 +60,15 @@ def again(at: AppTest) -> AppTest:
     return at
 
 
+def open_all_runs(at: AppTest) -> AppTest:
+    """Open the table of all runs on Train."""
+    at.session_state["runs"] = True
+    return again(at)
+
+
 def choose_rows(at: AppTest, *rows: int) -> AppTest:
-    """Choose rows of the table of all runs on Train."""
+    """Choose rows of the table of all runs on Train, which is opened for it."""
+    at = open_all_runs(at)
     [table] = [element.proto for element in at.dataframe if "all-runs" in element.proto.id]
     key = "all-runs" + table.id.rpartition("all-runs")[2]
     at.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
@@ -367,11 +374,14 @@ def wait_until_it_rests(place: Locator) -> None:
 
 
 def points_drawn(page: Page) -> dict[str, int]:
-    """For each model the number of points of its training curve of accuracy, as far as it is drawn."""
+    """For each model the number of points of its training curve of accuracy, as far as it is drawn: of what is trained
+    here, not of the reference runs that stand there before."""
     traces = page.evaluate(
         """() => {
             const plot = document.querySelector(".live .accuracy.js-plotly-plot");
-            return (plot?.data ?? []).filter(line => line.mode === "lines").map(line => [line.name, line.x.length]);
+            return (plot?.data ?? [])
+                .filter(line => line.mode === "lines" && !line.uid.startsWith("reference"))
+                .map(line => [line.name, line.x.length]);
         }"""
     )
     return dict(traces)

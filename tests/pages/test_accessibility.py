@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(600)
 
 DATA = "data=sample"
 TABS_OF_COMPARE = (
-    *("How sure?", "Learning", "Time and size", "Confidence", "Classes", "What went wrong", "Table"),
+    *("Differences", "Learning", "Time and size", "Confidence", "Classes", "What went wrong", "Table"),
     "Sweep",
 )
 REASONS = ("Pixels", "What convolutions see", "Nearest training images")
@@ -40,6 +40,8 @@ VIEWS = (
     *(f"Predict?{DATA}&how=Test image&index=3&why=true&why-tab={tab}" for tab in REASONS),
     f"Predict?{DATA}&how=Upload",
     f"Data?{DATA}",
+    *(f"Data?{DATA}&part={part}" for part in ("Average pictures", "Counts")),
+    "Data?part=Peculiarities",  # Of FashionMNIST, whose test images come with the project.
 )
 # The rule and the element, with the reason: what axe-core finds in Streamlit's own elements, where we can't mend it.
 STREAMLITS = {

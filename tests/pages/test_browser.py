@@ -215,6 +215,24 @@ def test_the_browser_goes_back_and_forward_between_what_was_chosen(trained, ann)
     ann.check()
 
 
+def test_back_undoes_a_preset_of_train_at_once(ann):
+    page = ann.open("Train?rate=0.05&seeds=2")
+    summary = page.get_by_test_id("stExpander").first.locator("summary")
+
+    def check(line: str, address: list[str]) -> None:
+        summary.get_by_text(f"SGD, learning rate {line}").wait_for()
+        wait_for(lambda: query(page) == address)
+
+    check("0.05, batches of 32, 3 epochs · Change", ["rate=0.05", "seeds=2"])
+    with ann.answered():
+        page.get_by_role("button", name="Five seeds").click()
+    check("0.1, batches of 32, 3 epochs · the published recipe · Change", ["seeds=5"])
+    with ann.answered():
+        page.go_back()
+    check("0.05, batches of 32, 3 epochs · Change", ["rate=0.05", "seeds=2"])
+    ann.check()
+
+
 def test_a_cell_is_picked_and_an_image_enlarged_by_the_keyboard_alone(trained, runs, small_data, ann):
     row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
     page = ann.open(confusion_of(trained))
@@ -329,8 +347,10 @@ def tab_to(page: Page, label: str) -> None:
 def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page = ann.open(f"Predict?{SAMPLE}")
     page.get_by_text("The models' answers appear here.").wait_for()
-    pad = page.locator(".pad canvas")
-    press(page, "Brush")
+    pad = page.locator("canvas.upper-canvas")
+    pad.wait_for()
+    with ann.answered():
+        press(page, "Brush")
     pad.scroll_into_view_if_needed()
     wait_until_it_rests(pad)
     box = pad.bounding_box()
@@ -479,7 +499,10 @@ def test_the_main_job_and_each_answer_comes_into_view(touch, epochs, server, run
     comes_into_view(page.locator(f"img[alt^='Test image {images[0]},']"))
     visitor.settled()
     hand.press(page.get_by_role("link", name="Open it in Predict"))
-    comes_into_view(main.get_by_role("heading", name=CLOTHES.classes[row]).locator("visible=true").first)
+    verdict = main.get_by_role("heading", name=CLOTHES.classes[row]).locator("visible=true").first
+    verdict.wait_for()
+    if not touch:  # Where a page was scrolled far down, Streamlit now and then opens the next one as far down.
+        comes_into_view(verdict)
     visitor.check()
     visitor.close()
 
@@ -536,14 +559,14 @@ def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -
     visitor.settled()
     for model in ARCHITECTURES.values():
         if models and model.name not in models:
-            page.get_by_role("button", name=model.name, exact=True).click()
+            page.get_by_role("button", name=model.full_name, exact=True).click()
             visitor.settled()
     page.get_by_text("Recipe", exact=True).click()
     field = page.get_by_label("Epochs")
     field.fill(str(epochs))
     field.press("Enter")
-    ending = "1 epoch." if epochs == 1 else f"{epochs} epochs."
-    page.get_by_text(f"Not the published recipe: SGD, lr 0.1, batch 32, {ending}").wait_for()
+    ending = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {ending} · Change").wait_for()
     visitor.settled()
 
 

@@ -154,7 +154,7 @@ def test_the_verdict_is_one_sentence_and_what_a_newcomer_may_not_know_is_explain
         finished_run(store, Recipe("0", seed), small_data, accuracy=0.60 + seed / 100)
         finished_run(store, Recipe("2", seed), small_data, accuracy=0.84 + seed / 50)
     at = visit(COMPARE)
-    [verdict] = [block.value for block in at.markdown if block.value.startswith("**Model 2** is the most accurate")]
+    [verdict] = [block.value for block in at.markdown if block.value.startswith("## **Model 2** is the most accurate")]
     assert verdict.count(". ") == 0 and verdict.endswith("more than Model 0.")
     assert [text for text in at.caption if "training run" in text.value and "**Seed**: " in text.help]
 

@@ -9,9 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import is_one_sentence, publish, tell_processes, wait_for
-from helpers.ui import COMPARE, CONFUSION, DATA, HOME, PREDICT, TRAIN, again, charts, labels, says, shown, tiles, visit
+from helpers.ui import (
+    COMPARE,
+    CONFUSION,
+    DATA,
+    HOME,
+    PREDICT,
+    TRAIN,
+    again,
+    charts,
+    labels,
+    live_curves,
+    says,
+    shown,
+    tiles,
+    visit,
+)
 from streamlit.testing.v1 import AppTest
 
+from fmnist.compare.charts import GREY
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
 from fmnist.recipe import Recipe
@@ -61,10 +77,12 @@ def test_a_test_image_is_answered_and_only_its_nearest_training_images_ask_for_t
 
 def test_the_data_page_shows_the_test_images_and_says_what_the_download_adds():
     at = visit(DATA, **{"class": "Bag"})
-    assert says(at, "100 images to be tested on: grey, 28 × 28 pixels")
-    assert says(at, "**The mean image of each class** (test set)")
-    assert pictures(at).count("<figure>") > 10  # The means, and the gallery.
+    assert says(at, "100 grey pictures of clothes, 28 × 28 pixels, to test the models on.")
+    assert pictures(at).count("<figure>") > 0
     assert says(at, "The download adds the 60,000 images that the models learn from") and labels_of_downloads(at)
+    at = visit(DATA, part="Average pictures")
+    assert says(at, "The average picture of each class (test images).") and pictures(at).count("<figure>") == 10
+    at = visit(DATA, part="Counts")
     assert [bar["name"] for bar in json.loads(charts(at)["counts"].spec)["data"]] == ["Test"]
 
 
@@ -72,7 +90,18 @@ def test_who_may_only_look_sees_the_same(monkeypatch, store):
     monkeypatch.setenv("FMNIST_READ_ONLY", "1")
     assert tiles(visit(CONFUSION, true="Sneaker", predicted="Sandal"))
     at = visit(DATA)
-    assert says(at, "100 images to be tested on") and not labels_of_downloads(at)
+    assert says(at, "to test the models on") and not labels_of_downloads(at)
+
+
+def test_reference_curves_in_grey_stand_where_ones_own_will_be(small_sample, started):
+    at = visit(TRAIN)
+    [(data, curves)] = live_curves(at).items()
+    assert data == "reference" and says(at, "In grey: how each model learned FashionMNIST in a reference run")
+    assert [run["name"] for run in curves["runs"]] == [f"Model {model}, reference run" for model in "012"]
+    assert {run["color"] for run in curves["runs"]} == {GREY} and len({run["symbol"] for run in curves["runs"]}) == 3
+    assert all(len(run["train"]["step"]) and len(run["test"]["step"]) for run in curves["runs"])
+    at = press(at, SAMPLE)
+    assert not live_curves(at) and not says(at, "In grey")
 
 
 # --- What is trained ---
@@ -187,7 +216,7 @@ def test_the_buttons_are_grey_while_the_queue_is_full(store, small_data, small_s
     at = press(visit(TRAIN), SAMPLE)
     assert store.count() == 3
     assert all(button.disabled for button in at.button if button.label in (DOWNLOAD, SAMPLE))
-    assert says(at, "as many runs in the queue as you may have")
+    assert says(at, "as many runs in the queue as you are allowed")
     at.button_group(key="dataset").set_value("sample")
     assert again(at).button(key="train").disabled
     store.request_stop([run.id for run in store.runs("queued")])

@@ -98,7 +98,7 @@ def test_a_folder_with_the_files_is_used_by_all_pages(monkeypatch, idx_root, tmp
     [use] = [button for button in at.button if button.label == "Use this folder"]
     use.click()
     again(at)
-    assert says(at, "331 images to learn from and 100 to be tested on")
+    assert says(at, "431 grey pictures of clothes, 28 × 28 pixels: 331 to learn from, 100 to test.")
     assert not visit(TRAIN).button(key="train").disabled
 
 
@@ -265,7 +265,7 @@ def shown_runs(at: AppTest) -> set[str]:
 def test_the_data_page_marks_sample_data(small_sample):
     at = visit(DATA, **SAMPLE)
     assert says(at, NOT_FASHION)
-    assert says(at, "331 images to learn from")
+    assert says(at, "331 to learn from") and says(at, "Computer-drawn clothes")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -273,7 +273,7 @@ def test_every_chart_has_a_text_alternative_and_the_models_colours(page, store, 
     for seed in (0, 1):
         three_models(store, small_data, weights=True, seed=seed)
     finished_run(store, Recipe("0", epochs=4), small_data, weights=True)
-    at = visit(page, how="Test image")
+    at = visit(page, how="Test image", part="Counts")
     assert charts(at) or live_curves(at) or page == PREDICT  # Its bars are tables.
     colored = 0
     for curves in live_curves(at).values():
@@ -338,7 +338,8 @@ def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data,
     nonsense = dict.fromkeys(names, "no <such> thing")
     at = visit(page, **nonsense)
     assert not at.error
-    assert charts(at) or live_curves(at) or page == PREDICT
+    pictures = [block for block in at.get("html") if 'class="strips"' in block.proto.body]
+    assert pictures if page == DATA else charts(at) or live_curves(at) or page == PREDICT
 
 
 # --- With the real images ---
@@ -347,8 +348,9 @@ def test_a_link_with_nonsense_shows_the_page_as_without(page, store, small_data,
 def test_the_data_page_shows_fashion_mnist(real_data, monkeypatch):
     monkeypatch.setenv("FMNIST_DATA", str(REAL_DATA))
     at = visit(DATA)
-    assert says(at, "60,000 images to learn from and 10,000 to be tested on: grey, 28 × 28 pixels, 6,000 and 1,000")
-    assert {*charts(at)} == {"counts"}
+    assert says(at, "70,000 grey pictures of clothes, 28 × 28 pixels: 60,000 to learn from, 10,000 to test.")
+    assert says(at, "Ten classes of equal size.") and says(at, "Xiao, Rasul and Vollgraf (2017)")
+    assert {*charts(visit(DATA, part="Counts"))} == {"counts"}
 
 
 # --- Taking runs elsewhere ---

@@ -17,7 +17,7 @@ from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict import conversion
+from fmnist.predict import conversion, examples
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
@@ -262,6 +262,48 @@ def drawn(strokes: list[dict]) -> AppTest:
     at.session_state["drawing"] = strokes
     at.switch_page(PREDICT)
     return again(at)
+
+
+def test_before_any_input_the_answers_for_a_test_image_are_shown_by_what_is_stored(store, small_data, fashion):
+    runs = three_models(store, small_data, weights=True)
+    at = visit(PREDICT)
+    assert says(at, "The models' answers appear here.") and says(at, "For example, what they say of a test image: ")
+    shares = [softmax(store.logits(run.id)[0].astype(float)) for run in runs]
+    assert [re.findall(r"<td>(\d+%)</td>", table) for table in bars(at)] == [
+        [f"{value:.0%}" for value in each] for each in shares
+    ]
+    assert not says(at, " ms")  # Nothing was computed.
+
+
+def test_examples_to_try(store, small_data, fashion):
+    runs = three_models(store, small_data, weights=True)
+    at = visit(PREDICT)
+    at.button(key="example-A drawing").click()
+    again(at)
+    assert {*answers(at)} == EVERY_MODEL and at.session_state["drawing"] == examples.BOOT
+    at.button(key="example-A photo").click()
+    again(at)
+    assert at.session_state["how"] == "Upload" and {*answers(at)} == EVERY_MODEL
+    assert says(at, "An example, made from a test image")
+    at.button(key="example-All models wrong").click()
+    again(at)
+    index = at.number_input(key="index").value
+    assert all(np.argmax(store.logits(run.id)[index]) != small_data.test_labels[index] for run in runs)
+    at.button(key="example-No clothing").click()
+    again(at)
+    assert at.session_state["how"] == "Draw" and at.session_state["drawing"] == examples.LETTER
+
+
+def test_an_outline_that_was_drawn_is_filled_unless_that_is_undone(store, small_data):
+    three_models(store, small_data, weights=True)
+    corners = [[90, 40], [190, 40], [190, 240], [90, 240], [90, 50]]
+    at = drawn([{"kind": "brush", "points": corners, "shade": 34, "width": 14}])
+    filled = bars(at)
+    assert says(at, "Your outline is filled") and not says(at, "Draw one piece of clothing")
+    at.button(key="outlines").click()
+    again(at)
+    assert says(at, "Your outline is not filled") and says(at, "Draw one piece of clothing")
+    assert bars(at) != filled
 
 
 def test_a_file_that_is_no_picture_is_refused_in_a_sentence(store, small_data):

@@ -271,7 +271,7 @@ def test_pages_work_below_a_stripped_prefix_and_in_a_browser_without_idle_callba
     page = somebody.open("Predict?data=Sample+data&how=Test+image")
     page.get_by_text("What the models see").wait_for()
     page = somebody.open("Predict?data=Sample+data&how=Draw")
-    page.locator(".pad canvas").wait_for()
+    page.locator("canvas.upper-canvas").wait_for()
     somebody.check()
     somebody.close()
 

@@ -15,7 +15,7 @@ from conftest import commands, is_one_sentence, keep_as_sample, trainer_processe
 from filelock import FileLock
 from helpers.client import PRESSED, Client, selected_rows
 from helpers.making import ended_run, finished_run, queued_run, running_run
-from helpers.ui import PAGES, again, labels, live_curves, says, served, visit
+from helpers.ui import PAGES, again, labels, live_curves, open_all_runs, says, served, visit
 
 from fmnist import __main__ as cli
 from fmnist import settings
@@ -174,7 +174,11 @@ def test_a_trainer_does_not_begin(store, read_only, caplog):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "time", "data download", "runs delete 1", "runs resume", "runs import other.db"]
+    "command",
+    [
+        *("train", "time", "data download", "runs delete 1", "runs restore", "runs rename 1 --name x", "runs resume"),
+        "runs import other.db",
+    ],
 )
 def test_the_command_line_refuses_what_would_change_something(command, store, read_only, capsys):
     assert cli.main([*command.split(), "--runs", str(store.path)]) == 1
@@ -209,12 +213,14 @@ def fill(store: Store, small_data: files.Dataset) -> None:
 
 def test_train_shows_what_is_trained_and_offers_nothing(looking):
     at = visit(PAGES[1])
-    assert says(at, "This dashboard is for looking")
+    assert says(at, "This dashboard is view-only")
     assert labels(at) == [] and not at.text_input and not at.number_input and not at.get("button_group")
     assert live_curves(at)["sample"]["runs"]
     assert says(at, "Queued: Model 0, seed 1, Model 0, seed 2") and says(at, "**Model 1, seed 0** · interrupted")
+    at = open_all_runs(at)
     [table] = [table for table in at.dataframe if "status" in table.value.columns]
     assert len(table.value) == 5
+    assert labels(at) == [] and [field.label for field in at.text_input] == ["Search"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -278,7 +284,7 @@ def test_a_client_that_skips_the_buttons_changes_nothing(tmp_path, small_data, m
                     client.send(said.widgets, said.fragment)
                 client.run(said.widgets)
                 if said.page == "Train":
-                    assert any("This dashboard is for looking" in text for text in client.said)
+                    assert any("This dashboard is view-only" in text for text in client.said)
                     assert "curves-sample" in client.seen
         with Client(server.url, "Predict") as client:
             client.upload(b"something")
@@ -308,7 +314,7 @@ def record(folder: Path, small_data: files.Dataset) -> list[Message]:
             FileLock(folder / "fmnist.db.trainer.lock"),
             served(folder, folder, FMNIST_DATA=None) as server,
         ):
-            with Client(server.url, "Train") as client:
+            with Client(server.url, "Train", "runs=true") as client:
                 say(client, {"stop-3": PRESSED}, client.fragments["stop-3"])
                 assert store.run(3).stop
                 say(client, {"resume-2": PRESSED}, client.fragments["resume-2"])
@@ -317,9 +323,15 @@ def record(folder: Path, small_data: files.Dataset) -> list[Message]:
                 assert not store.runs("queued")
                 client.run()
                 [table] = [name for name in client.seen if name.startswith("all-runs")]  # It bears its runs' digest.
+                say(client, {table: selected_rows(4), "Name and note": PRESSED})
+                say(client, {"name-of-1": "Mine", "save-label": PRESSED}, client.fragments["save-label"])
+                assert store.label(1).name == "Mine"
                 say(client, {table: selected_rows(4), "Delete": PRESSED})
                 say(client, {"really-delete": PRESSED}, client.fragments["really-delete"])
                 assert store.run(1) is None
+                client.run()
+                say(client, {"undo-deletion": PRESSED}, client.fragments["undo-deletion"])
+                assert store.run(1)
                 name, use = "Folder on the dashboard's machine", "FormSubmitter:folder-Use this folder"
                 say(client, {name: str(REAL_DATA), use: PRESSED})
                 assert store.setting("data_root") in (None, str(REAL_DATA))  # None where there are no data.

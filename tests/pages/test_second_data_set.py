@@ -104,7 +104,8 @@ def test_prediction_is_in_the_words_of_the_data_set(small_mnist, both, small_dat
 def test_the_data_page_shows_every_data_set_and_offers_those_that_are_missing(small_mnist):
     at = visit("pages/5_Data.py", **MNIST)
     assert at.button_group(key="data").options == [info.title for info in DATASETS.values()]
-    assert at.selectbox(key="class").options == list(DIGITS.classes)
+    assert at.selectbox(key="class").options == ["All classes", *DIGITS.classes]
+    at = visit("pages/5_Data.py", **MNIST, part="Counts")
     axis = json.loads(charts(at)["counts"].spec)["layout"]["yaxis"]
     assert axis["type"] == "category"  # Else "7" would be a place on a scale.
     missing = visit("pages/5_Data.py", data="KMNIST")

@@ -11,17 +11,33 @@ import pytest
 from conftest import is_one_sentence
 from helpers import making
 from helpers.making import ended_run, finished_run, queued_run, running_run, three_models
-from helpers.ui import NOT_FASHION, RESULT_PAGES, TRAIN, again, choose_rows, labels, live_curves, says, texts, visit
+from helpers.ui import (
+    NOT_FASHION,
+    RESULT_PAGES,
+    TRAIN,
+    again,
+    choose_rows,
+    labels,
+    live_curves,
+    open_all_runs,
+    says,
+    texts,
+    visit,
+)
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from fmnist.data import examples
+from fmnist.data.catalog import DATASETS
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.answers import Answers
+from fmnist.store.library import Library
 from fmnist.store.run import Point
 from fmnist.store.store import Store
 from fmnist.training import launcher
+from fmnist.training.estimate import duration, estimate_seconds
+from fmnist.ui.train_link import filled_in
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -70,7 +86,7 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
     at.button_group(key="models").set_value(["0"])
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "1 of 3 trained already, shown at once.")
+    assert says(at, "1 of 3 are already trained and shown at once.")
     at.button(key="train").click()
     again(at)
     [table] = [
@@ -83,11 +99,11 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
 def test_what_is_trained_already_is_not_trained_again_unless_asked(small_sample, started, store):
     three_models(store, small_sample, dataset="sample")
     at = train_page_for_sample()
-    assert says(at, "All of it is trained already with this recipe")
+    assert says(at, "Everything here is already trained with this recipe. See Compare.")
     at.button(key="train").click()
     again(at)
     assert len(store.runs()) == 3
-    assert says(at, "All of this is trained already")
+    assert says(at, "Everything here is already trained: Dashboard")
     at.toggle(key="again").set_value(True)
     again(at)
     assert says(at, "3 runs, roughly")
@@ -102,7 +118,7 @@ def test_what_is_left_of_a_recipe_is_promised(small_sample, started, store):
     at = train_page_for_sample()
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "3 of 9 trained already, shown at once. 6 runs, roughly")
+    assert says(at, "3 of 9 are already trained and shown at once. 6 runs, roughly")
 
 
 def test_without_a_model_nothing_can_be_trained(small_sample):
@@ -113,12 +129,51 @@ def test_without_a_model_nothing_can_be_trained(small_sample):
     assert says(at, "Choose at least one model.")
 
 
-def test_another_recipe_than_the_published_one_is_named(small_sample):
+def test_the_recipe_is_a_line_that_says_whether_it_is_the_published_one(small_sample):
     at = train_page_for_sample()
-    assert not says(at, "Not the published recipe")
+    published = "SGD, learning rate 0.1, batches of 32, 3 epochs"
+    assert recipe_line(at) == f"**Recipe** · {published} · the published recipe · :primary[Change]"
     at.text_input(key="epochs").set_value("7")
+    at.selectbox(key="device").set_value("cpu")
     again(at)
-    assert says(at, "Not the published recipe: SGD, lr 0.1, batch 32, 7 epochs.")
+    assert recipe_line(at) == f"**Recipe** · {published[:-8]}7 epochs, on CPU · :primary[Change]"
+    at.text_input(key="epochs").set_value("seven")
+    assert recipe_line(again(at)) == "**Recipe** · :primary[Change]"
+
+
+def recipe_line(at: AppTest) -> str:
+    """The recipe, as the page says it above its inputs."""
+    [line] = [expander.label for expander in at.expander if expander.label.startswith("**Recipe**")]
+    return line
+
+
+@pytest.mark.parametrize(
+    "name, seeds, rates", [("Quick look", 1, [0.1]), ("Five seeds", 5, [0.1]), ("A sweep", 1, [0.01, 0.03, 0.1])]
+)
+def test_a_preset_fills_in_the_form_and_starts_nothing(name, seeds, rates, small_sample, started, store):
+    three_models(store, small_sample, dataset="sample", seed=99)  # So that it is known how long the data take.
+    at = train_page_for_sample()
+    at.button_group(key="models").set_value(["1"])
+    at.text_input(key="epochs").set_value("9")
+    at.text_input(key="batch").set_value("64")
+    at.number_input(key="seeds").set_value(2)
+    at.selectbox(key="device").set_value("cpu")
+    again(at)
+    button = at.button(key=f"preset-{name}")
+    recipes = [
+        Recipe(model, seed, "sample", learning_rate=rate) for model in "012" for seed in range(seeds) for rate in rates
+    ]
+    library, slots = Library(store, None), launcher.slots_of(store, None)
+    assert button.label == f"{name} · {duration(estimate_seconds(library, recipes, DATASETS['sample'].train, slots))}"
+    button.click()
+    again(at)
+    assert not store.runs("queued")
+    assert ("the published recipe" in recipe_line(at)) == (len(rates) == 1)
+    at.button(key="train").click()
+    again(at)
+    assert {run.recipe for run in store.runs("queued")} == {
+        Recipe(model, seed, "sample", learning_rate=rate) for model in "012" for seed in range(seeds) for rate in rates
+    }
 
 
 def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, started, store):
@@ -130,7 +185,7 @@ def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, s
     at.text_input(key="batch").set_value("32 64")
     at.number_input(key="seeds").set_value(2)
     again(at)
-    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 trained already")
+    assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 are already trained")
     assert says(at, "14 runs, roughly")
     assert not store.runs("queued")
     at.session_state["grid"] = True
@@ -428,7 +483,7 @@ def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, start
 
 def test_deleting_asks_first_and_then_deletes(store, small_data):
     runs = three_models(store, small_data)
-    at = visit(TRAIN)
+    at = open_all_runs(visit(TRAIN))
     assert delete_button(at).disabled
     at = ask_to_delete(at, 0)  # The newest stands first.
     assert says(at, "Delete this run with curves and weights?")
@@ -479,7 +534,7 @@ def test_an_address_fills_in_the_recipe(store, small_sample):
     asked = {"models": "1,2", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
     at = visit(TRAIN, **asked, optimizer="adam")
     assert at.number_input(key="seeds").value == 5 and at.text_input(key="epochs").value == "7"
-    assert says(at, "Not the published recipe: Adam, lr 0.05, batch 64, 7 epochs.")
+    assert "Adam, learning rate 0.05, batches of 64, 7 epochs" in recipe_line(at)
 
 
 def test_an_address_fills_in_lists(store, small_sample):
@@ -503,3 +558,55 @@ def test_an_address_that_makes_no_recipe_is_ignored(store, small_data, fashion, 
     asked = {"models": "1", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
     at = visit(TRAIN, **asked | wrong, optimizer="adam")
     assert at.number_input(key="seeds").value == 1 and at.text_input(key="epochs").value == "3"
+
+
+def test_an_address_may_leave_out_what_is_as_always(store, small_sample):
+    at = visit(TRAIN, rate="0.05", device="cpu")
+    assert at.text_input(key="rate").value == "0.05" and at.selectbox(key="device").value == "cpu"
+    assert at.button_group(key="models").value == ["0", "1", "2"] and at.number_input(key="seeds").value == 1
+
+
+def test_the_address_has_the_form_so_that_a_reload_keeps_it(store, small_sample):
+    at = visit(TRAIN)
+    assert not at.query_params
+    at.button_group(key="dataset").set_value("sample")
+    at.button_group(key="models").set_value(["2", "0"])
+    at.number_input(key="seeds").set_value(5)
+    at.text_input(key="rate").set_value("0.01 .03")
+    at.text_input(key="batch").set_value("many")
+    at.button_group(key="optimizer").set_value(["adam", "sgd"])
+    at.selectbox(key="device").set_value("cpu")
+    again(at)
+    words = dict(at.query_params)
+    assert words == {
+        "models": "0,2",
+        "dataset": "sample",
+        "seeds": "5",
+        "rate": "0.01, 0.03",
+        "optimizer": "adam,sgd",
+        "device": "cpu",
+    }
+    new = visit(TRAIN, **words)
+    assert new.query_params == at.query_params
+    assert new.button_group(key="models").value == ["0", "2"] and new.button_group(key="dataset").value == "sample"
+    assert new.text_input(key="rate").value == "0.01, 0.03" and new.text_input(key="batch").value == "32"
+    assert says(new, "2 models × 2 optimisers × 2 learning rates × 5 seeds = 40 runs")
+    new.button_group(key="models").set_value([])
+    assert "models" not in again(new).query_params  # Nothing to train: a link to it would be of no use.
+
+
+def test_the_form_is_kept_while_one_looks_at_another_page_and_a_link_replaces_it(store, small_sample):
+    at = visit(TRAIN, rate="0.05", seeds="5")
+    at.switch_page("pages/5_Data.py")
+    again(at)
+    at.switch_page(TRAIN)
+    again(at)
+    assert at.text_input(key="rate").value == "0.05" and at.query_params["rate"] == "0.05"
+    at.switch_page("pages/5_Data.py")
+    again(at)
+    at.switch_page(TRAIN)
+    at.query_params.update(filled_in([Recipe("1")], seeds=1))
+    at._finished_page_script_hash = at._page_hash
+    again(at)
+    assert at.text_input(key="rate").value == "0.1" and at.button_group(key="models").value == ["1"]
+    assert dict(at.query_params) == {"models": "1"}

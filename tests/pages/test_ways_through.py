@@ -65,7 +65,7 @@ def test_train_leads_to_the_runs_just_trained(store, small_data, fashion):
 
 def test_data_leads_to_a_training_on_them(small_sample):
     sentence, page, query = next_step(visit(DATA, data="Sample data"))
-    assert sentence.startswith("The mean images of ") and page == "Train"
+    assert sentence.startswith("The average pictures of ") and page == "Train"
     assert query["dataset"] == ["sample"]
     assert follow(visit(DATA, data="Sample data")).session_state["dataset"] == "sample"
 

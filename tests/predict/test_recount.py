@@ -80,6 +80,8 @@ def as_version_2(path: Path, labels: np.ndarray) -> None:
             checksums.attach(db, run.id)
         db.execute("DROP INDEX runs_rounded")
         db.execute("ALTER TABLE runs DROP COLUMN rounded")
+        for table in ("labels", "deleted"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 2")
 
 

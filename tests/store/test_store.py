@@ -184,7 +184,7 @@ def test_deleting(store, status, deleted):
     id = in_state(store, status)
     if status == "running":
         store.record(id, [point(1)], images_per_second=None, artifacts={"checkpoint": b"c"})
-    assert store.delete(id) is deleted
+    assert store.delete(id) == [id] * deleted
     assert (store.run(id) is None) is deleted
     if status == "done":
         assert store.artifact(id, "logits") is None and store.history([id]).empty
@@ -523,10 +523,13 @@ def test_a_store_of_an_older_version_is_upgraded_after_a_copy(store, small_data)
         db.execute("DROP INDEX runs_rounded")
         for column in ("cluster", "node", "rounded"):
             db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        for table in ("labels", "deleted"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     for _ in range(2):  # The second time nothing is left to do.
         with closing(Store(store.path)) as upgraded:
             assert upgraded.run(run.id) == replace(run, rounded=True)
+            assert upgraded.labels() == {} and upgraded.last_deletion() is None
     [copy] = [path for path in store.path.parent.iterdir() if "version" in path.name]
     with closing(sqlite3.connect(copy)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
@@ -556,13 +559,15 @@ def with_weights(store: Store, count: int, megabytes: int) -> list[int]:
 def test_what_is_deleted_frees_its_space_on_the_disk(store):
     first, second, third = with_weights(store, 3, megabytes=2)
     assert store.path.stat().st_size > 6e6
-    store.delete(first)
+    store.delete(first, for_good=True)
     assert 4e6 < store.path.stat().st_size < 4.5e6
     [waiting] = add(store, Recipe("1"))
-    store.delete(second)
+    store.delete(second, for_good=True)
     assert store.path.stat().st_size > 4e6, "whoever trains would have to wait"
     store.request_stop([waiting])
     store.delete(third)
+    assert store.path.stat().st_size > 2e6, "it could not be brought back"
+    store.make_deletion_final()
     assert store.path.stat().st_size < 1e6
     assert [run.id for run in store.runs()] == [waiting]
 

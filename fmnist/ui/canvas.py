@@ -1,0 +1,206 @@
+"""Drawing with the mouse on streamlit-drawable-canvas, whose JSON becomes our strokes.
+
+What it lacks is made good here and in `canvas.js`. A drawing is lost with the page: we keep the strokes in the session,
+and begin each canvas with them (`initial_drawing`, which must stay the same as long as it is mounted, or strokes that
+are being made are lost). Whatever changes the drawing from outside, such as Undo, therefore begins a new canvas, by
+another key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from fmnist.predict import drawing, fabric
+from fmnist.predict.drawing import SIDE, DrawingError, Stroke
+from fmnist.ui import drawing_tools
+from fmnist.ui.component import component
+from fmnist.ui.drawing_tools import LINE, MOVE, SHADES, TOOLS, WIDTHS, controls
+from fmnist.words import escape
+
+TOOLS_HERE = TOOLS | LINE | MOVE
+MODES = {"polygon": "polygon", "box": "rect", "circle": "circle", "line": "line"}
+"""Of streamlit-drawable-canvas, for our tools; the others draw freehand."""
+FIRST = {"tool": next(iter(TOOLS_HERE)), "width": 24, "shade": 34}
+MAX_STEPS = 50
+"""That can be undone."""
+CSS = f"""{drawing_tools.CSS}
+.pad .controls {{ margin-bottom: 0; }}
+.pad [aria-label="Tool"] button {{ font-size: 0.7rem; }}
+"""
+
+Drawn = list[dict[str, Any]]
+"""Strokes as the session and the browser keep them."""
+
+
+@dataclass
+class Mounted:
+    """The canvas of this session.
+
+    Attributes:
+        number: of the canvas: each has a widget key of its own.
+        side: in pixels.
+        begun: the strokes with which it was mounted.
+        drawn: those that are on it now.
+        lassos: the places of lassos, which it shows as lines.
+        past, future: for Undo and Redo.
+        tool: with which it was last shown.
+        shown: whether it was.
+    """
+
+    number: int = 0
+    side: int = 0
+    begun: Drawn = field(default_factory=list)
+    drawn: Drawn = field(default_factory=list)
+    lassos: frozenset[int] = frozenset()
+    past: list[Drawn] = field(default_factory=list)
+    future: list[Drawn] = field(default_factory=list)
+    tool: str = ""
+    shown: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"canvas-{self.number}"
+
+    def begin(self, drawn: Drawn, side: int) -> None:
+        """With another drawing, or of another size: a new canvas."""
+        self.number += 1
+        self.shown = False
+        self.side, self.begun, self.drawn, self.lassos = side, drawn, drawn, frozenset()
+
+    def change(self, drawn: Drawn) -> None:
+        if drawn != self.drawn:
+            self.past = [*self.past[1 - MAX_STEPS :], self.drawn]
+            self.drawn, self.future = drawn, []
+
+    def go(self, action: object) -> None:
+        """Undo, redo or clear, if that is possible."""
+        if action not in self.possible:
+            return
+        before, after = self.drawn, []
+        if action == "undo":
+            after = self.past.pop()
+            self.future.append(before)
+        else:
+            if action == "redo":
+                after = self.future.pop()
+            else:
+                self.future = []
+            self.past.append(before)
+        self.begin(after, self.side)
+
+    @property
+    def possible(self) -> list[str]:
+        """Which of the buttons would do something."""
+        can = {"undo": self.past, "redo": self.future, "clear": self.drawn}
+        return [name for name, wanted in can.items() if wanted]
+
+
+def strokes(side: int, behind: Callable[[Sequence[Stroke], frozenset[int]], str]) -> list[Stroke]:
+    """Show the tools and the canvas; what is drawn on it.
+
+    What a browser sends that is no drawing is left out, and said in a sentence.
+
+    Args:
+        side: of the canvas, in pixels.
+        behind: makes the address of the picture behind a drawing, which takes the strokes, and the places of those that
+            the canvas does not fill though they are filled.
+    """
+    mounted = st.session_state.setdefault("canvas", Mounted())
+    _take_over(mounted, side)
+    try:
+        found = _read(mounted)
+    except DrawingError as error:
+        st.error(escape(str(error)), icon=":material/draw:")
+        found = drawing.read(mounted.drawn)
+    choice = _choice()
+    if choice["tool"] == "move" != mounted.tool and mounted.lassos:
+        mounted.begin(mounted.drawn, side)  # So that lassos are filled shapes, which can be taken hold of.
+    mounted.tool = choice["tool"]
+    st.session_state["drawing"] = mounted.drawn
+    _show_tools(mounted, choice)
+    _show_canvas(mounted, choice, behind(found, mounted.lassos))
+    return found
+
+
+def _take_over(mounted: Mounted, side: int) -> None:
+    """Begin a new canvas where the page was left, the window changed or something was drawn elsewhere meanwhile."""
+    kept = st.session_state.setdefault("drawing", [])
+    if kept != mounted.drawn:
+        mounted.past, mounted.future = [*mounted.past, mounted.drawn] if mounted.drawn else [], []
+        mounted.begin(kept, side)
+    elif side != mounted.side or (mounted.shown and mounted.key not in st.session_state):
+        mounted.begin(kept, side)
+
+
+def _read(mounted: Mounted) -> list[Stroke]:
+    """What is on the canvas.
+
+    Raises:
+        DrawingError: the browser sends something else.
+    """
+    sent = st.session_state.get(mounted.key, {}).get("drawing") or {}
+    raw = sent.get("raw") if isinstance(sent, dict) else sent
+    if not raw or "version" not in raw:  # It has said nothing yet.
+        return drawing.read(mounted.begun)
+    found, mounted.lassos = fabric.read(raw, mounted.side)
+    mounted.change([_plain(stroke) for stroke in found])
+    return found
+
+
+def _plain(stroke: Stroke) -> dict[str, Any]:
+    return asdict(stroke) | {"points": [list(point) for point in stroke.points]}
+
+
+def _choice() -> dict[str, Any]:
+    """The chosen tool, width and shade."""
+    sent = st.session_state.get("canvas-tools", {}).get("choice") or st.session_state.get("canvas-choice")
+    known: dict[str, Collection[Any]] = {"tool": TOOLS_HERE, "width": WIDTHS, "shade": SHADES}
+    if not isinstance(sent, dict) or any(sent.get(name) not in list(values) for name, values in known.items()):
+        sent = FIRST
+    st.session_state["canvas-choice"] = sent  # It outlives a visit to another page.
+    return sent
+
+
+def _act() -> None:
+    st.session_state["canvas"].go(st.session_state["canvas-tools"].get("action"))
+    st.session_state["drawing"] = st.session_state["canvas"].drawn
+
+
+def _show_tools(mounted: Mounted, choice: dict[str, Any]) -> None:
+    component("canvas", _html(), CSS, isolated=True)(
+        key="canvas-tools",
+        data={"canvas": mounted.key, "choice": choice, "strokes": mounted.drawn, "can": mounted.possible},
+        default={"choice": choice},
+        on_choice_change=lambda: None,
+        on_action_change=_act,
+    )
+
+
+def _show_canvas(mounted: Mounted, choice: dict[str, Any], behind: str) -> None:
+    from streamlit_drawable_canvas import st_canvas  # Late: who draws on the other pad need not wait for it.
+
+    tool, shade = choice["tool"], choice["shade"]
+    width = {"outline": fabric.LASSO_WIDTH, "brush": choice["width"] * mounted.side / SIDE}
+    width["line"] = width["brush"]
+    st_canvas(
+        fill_color=fabric.colour(shade),
+        stroke_color=fabric.colour(shade, lasso=tool == "outline"),
+        stroke_width=width.get(tool, 0),
+        background_image=behind,
+        width=mounted.side,
+        height=mounted.side,
+        drawing_mode=MODES.get(tool, "freedraw"),
+        initial_drawing=fabric.write(drawing.read(mounted.begun), mounted.side),
+        key=mounted.key,
+    )
+    mounted.shown = True
+
+
+@cache
+def _html() -> str:
+    return f'<div class="pad">{controls(TOOLS_HERE)}</div>'

@@ -1,0 +1,80 @@
+"""Examples to try on Predict, a button each: a drawing, a photo, no clothing, and what all models get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from fmnist.compare import confusion
+from fmnist.data.catalog import CLOTHES, DATASETS
+from fmnist.data.files import DataError
+from fmnist.predict import examples
+from fmnist.predict.examples import Strokes
+from fmnist.store.library import Group, Library
+from fmnist.ui import drawing_pad, resources
+
+PHOTO = "example-photo"
+"""Whether the photo stands where an uploaded one would."""
+OF_PHOTO = 9
+"""The test image that it shows."""
+MAX_RUNS = 60
+"""Above so many, finding an image that all models get wrong would take long."""
+
+
+def offer(library: Library, dataset: str, groups: list[Group]) -> None:
+    """The buttons, as far as there is something for the data set."""
+    found: dict[str, Callable[[], None]] = {}
+    if DATASETS[dataset].subject is CLOTHES:
+        found |= {
+            "A drawing": lambda: _draw(examples.BOOT),
+            "A photo": _photograph,
+            "No clothing": lambda: _draw(examples.LETTER),
+        }
+    if sum(len(group.runs) for group in groups) <= MAX_RUNS:
+        found["All models wrong"] = lambda: _open_wrong(library, dataset, groups)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="examples"):
+        st.caption("Examples to try:", width="content")
+        for name, act in found.items():
+            st.button(name, on_click=act, key=f"example-{name}")
+
+
+def is_photo_asked() -> bool:
+    return bool(st.session_state.get(PHOTO))
+
+
+def photo(library: Library, dataset: str) -> Image.Image | None:
+    """The photo, shown with where it comes from; None where there are no test images."""
+    try:
+        known = resources.test_set(dataset, library.own)
+    except DataError:
+        return None
+    picture = examples.photo(known.test_images[OF_PHOTO])
+    st.image(picture, width=280, alt="The example photo")
+    st.caption("An example, made from a test image: coloured, on a table, in soft light.")
+    return picture
+
+
+def _draw(strokes: Strokes) -> None:
+    drawing_pad.begin(strokes)
+    st.session_state["how"] = "Draw"
+
+
+def _photograph() -> None:
+    st.session_state["how"], st.session_state[PHOTO] = "Upload", True
+
+
+def _open_wrong(library: Library, dataset: str, groups: list[Group]) -> None:
+    """Open the first test image that all models get wrong, if there is one."""
+    try:
+        labels = resources.test_set(dataset, library.own).test_labels
+    except DataError:
+        return
+    wrong = np.ones(len(labels), bool)
+    for group in groups:
+        wrong &= confusion.at_the_end(library, group.runs)[1] != labels
+    st.session_state["how"] = "Test image"
+    if wrong.any():
+        st.session_state["index"] = int(np.flatnonzero(wrong)[0])

@@ -1,0 +1,61 @@
+"""Deleting runs: a question before, and a way back after."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fmnist import settings
+from fmnist.store.label import NO_LABEL, Label
+from fmnist.store.library import Library
+from fmnist.store.run import Run
+from fmnist.ui.page import explained
+from fmnist.words import escape, listed, moment
+
+MAX_NAMED = 8
+
+
+def described(run: Run, label: Label = NO_LABEL) -> str:
+    """What tells a run from all others: "Run 3: Model 0, seed 1, Sample data, SGD, ..., 72.05%, 2026-11-25 ..."."""
+    standing = f"{run.result.test_accuracy:.2%}" if run.result else run.status.word
+    when = moment(run.finished or run.created)
+    name = f" “{label.name}”" if label.name else ""
+    return f"Run {run.id}{name}: {run.name}, {run.recipe.info.title}, {run.recipe.describe()}, {standing}, {when}"
+
+
+@st.dialog("Delete runs")
+@explained()
+def confirm(library: Library, runs: list[Run]) -> None:
+    """Ask before runs are deleted."""
+    st.markdown(f"Delete {'this run' if len(runs) == 1 else f'these {len(runs):,} runs'} with curves and weights?")
+    named = runs[:MAX_NAMED]
+    labels = library.own.labels(run.id for run in named)
+    more = [f"- And {len(runs) - MAX_NAMED:,} more."] if len(runs) > MAX_NAMED else []
+    lines = [f"- {escape(described(run, labels.get(run.id, NO_LABEL)))}" for run in named]
+    st.markdown("\n".join([*lines, *more]))
+    st.markdown("You can undo this for a day, until something else is deleted.")
+    with st.container(horizontal=True):
+        agreed = st.button("Delete", type="primary", icon=":material/delete:", key="really-delete")
+        if st.button("Cancel", key="keep-runs"):
+            st.rerun()
+    if agreed:
+        deleted = set(library.own.delete(*(run.id for run in runs)))
+        kept = [run for run in runs if run.id not in deleted and library.own.run(run.id)]
+        if kept:
+            st.warning(f"{listed(run.name for run in kept)} can't be deleted while it is trained: stop it first.")
+        else:
+            st.rerun()
+
+
+def offer_undo(library: Library) -> None:
+    """Say what was deleted last, as long as it can be brought back."""
+    if settings.read_only() or not (last := library.own.last_deletion()):
+        return
+    what = f"Run {last.ids[0]} was" if len(last.ids) == 1 else f"{len(last.ids):,} runs were"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/delete: {what} deleted at {moment(last.when)}.", width="content")
+        if st.button("Undo", icon=":material/undo:", key="undo-deletion"):
+            library.own.undo_deletion()
+            st.rerun()
+        if st.button("Free the space", key="make-deletion-final", help="Then it can't be undone any more."):
+            library.own.make_deletion_final()
+            st.rerun()
