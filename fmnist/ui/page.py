@@ -35,6 +35,7 @@ CSS = """
 .st-key-how-often { flex-wrap: nowrap; }
 .st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
 [data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; text-wrap: balance; }
+@media (max-width: 640px) { [data-testid="stHeading"] h1 { font-size: 2rem; } }
 /* Streamlit's own are too pale to be read by everybody: less than 4.5 to 1. */
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
 [data-testid="stButtonGroup"] button[data-selected]:not([data-disabled]),

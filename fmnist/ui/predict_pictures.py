@@ -83,6 +83,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     except DataError as error:
         offer_data(library.own, dataset, error)
         return Picked(None, st.empty())
+    place = st.container()  # The picture and, on a phone, the verdict under it: above what chooses another one.
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
     wrong_by = {group.id: group for group in groups if len(said(library, group)) == count}
@@ -123,8 +124,8 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     label = "Surprise me" if matches == count else f"Another of these {matches:,}"
     st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
     image = known.test_images[index]
-    st.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
-    return Picked(Image.fromarray(image), st.empty(), int(known.test_labels[index]))
+    place.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
+    return Picked(Image.fromarray(image), place.empty(), int(known.test_labels[index]))
 
 
 def said(library: Library, group: Group) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -23,7 +24,7 @@ from fmnist.store.run import Run
 from fmnist.store.store import REFERENCE, Store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 REAL_DATA = files.data_root()
 SAMPLE = "data=Sample+data"
@@ -431,6 +432,85 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     ben.check()
     # Ann's tab was open all the time, and has found the new server.
     ann.page.get_by_text("Last training").wait_for()
+
+
+@dataclass
+class Hand:
+    """How somebody uses a page: by the keyboard alone, or by touch."""
+
+    page: Page
+    touch: bool
+
+    def press(self, part: Locator, key: str = "Enter") -> None:
+        """Press a button or a link."""
+        part.wait_for()
+        if self.touch:
+            part.scroll_into_view_if_needed()
+            wait_until_it_rests(part)
+            part.tap()
+            return
+        for _ in range(150):
+            if part.evaluate("part => part.contains(part.getRootNode().activeElement)"):
+                return self.page.keyboard.press(key)
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{part} is not reached by Tab")
+
+    def open_cell(self, row: int, column: int) -> None:
+        if self.touch:
+            self.page.touchscreen.tap(*place_of_cell(self.page, 0, row, column))
+            return
+        for label, choice in {"True class": CLOTHES.classes[row], "Predicted class": CLOTHES.classes[column]}.items():
+            tab_to(self.page, label)
+            self.page.keyboard.type(choice)
+            self.page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("touch, epochs", [(False, 4), (True, 5)], ids=["by keyboard", "by touch on a phone"])
+def test_the_main_job_and_each_answer_comes_into_view(touch, epochs, server, runs, small_data, browser):
+    """Train, compare, open a mix-up and one of its images, and see what the models say of it. That one draws by touch
+    and by keyboard, too, is tested in tests/ui/test_drawing_pad.py."""
+    size = {"width": 390, "height": 844} if touch else {"width": 1400, "height": 900}
+    visitor = Visitor(browser, server, viewport=size, has_touch=touch, is_mobile=touch)
+    recipe = {"models": "0", "dataset": "sample", "seeds": 1, "epochs": epochs, "rate": 0.1, "batch": 32}
+    page = visitor.open(f"Train?{urlencode(recipe | {'optimizer': 'sgd'})}")
+    hand, main = Hand(page, touch), page.get_by_test_id("stMain")
+
+    def comes_into_view(part: Locator) -> None:
+        part.wait_for()
+        wait_for(lambda: starts_in_view(part), timeout=20)
+
+    hand.press(page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")))
+    comes_into_view(page.get_by_role("heading", name=re.compile("Training now|Last training")))
+    [run] = wait_for(lambda: [run for run in runs.runs("done") if run.recipe.epochs == epochs])
+    page.get_by_text("Last training").wait_for()
+    page.get_by_text("class by class").wait_for()
+    hand.press(page.locator(".st-key-next-step a"))
+    comes_into_view(main.get_by_role("heading", level=2).first)
+    page.get_by_text("see which images").or_(page.get_by_text("see what it says instead")).wait_for()
+    hand.press(page.locator(".st-key-next-step a"))
+    comes_into_view(main.get_by_role("heading", level=2).first)
+    row, column, images = worst_cell(runs.logits(run.id), small_data)
+    page.locator("figure").first.wait_for()
+    visitor.settled()
+    hand.open_cell(row, column)
+    wait_for(lambda: shown_images(page) == images)
+    comes_into_view(page.locator("figure").first)
+    hand.press(page.get_by_role("button", name=f"#{images[0]} · "))
+    comes_into_view(page.locator(f"img[alt^='Test image {images[0]},']"))
+    visitor.settled()
+    hand.press(page.get_by_role("link", name="Open it in Predict"))
+    verdict = main.get_by_role("heading", name=CLOTHES.classes[row]).locator("visible=true").first
+    verdict.wait_for()
+    if not touch:  # Where a page was scrolled far down, Streamlit now and then opens the next one as far down.
+        comes_into_view(verdict)
+    visitor.check()
+    visitor.close()
+
+
+def starts_in_view(part: Locator) -> bool:
+    """Whether the upper end of something can be seen: below what covers the window's top, and not at its very end."""
+    top = part.evaluate("part => part.getBoundingClientRect().top")
+    return 60 <= top <= part.page.viewport_size["height"] - 60
 
 
 def test_no_page_is_wider_than_a_phone(trained, server, browser):
