@@ -36,7 +36,7 @@ def offer(library: Library, dataset: str, groups: list[Group]) -> None:
     if sum(len(group.runs) for group in groups) <= MAX_RUNS:
         found["All models wrong"] = lambda: _open_wrong(library, dataset, groups)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="examples"):
-        st.caption("Examples to try:", width="content")
+        st.caption("Try:", width="content")
         for name, act in found.items():
             st.button(name, on_click=act, key=f"example-{name}")
 
