@@ -86,10 +86,12 @@ def test_many_runs_stand_on_several_pages(store, small_data, monkeypatch):
     assert [row["run"] for row in rows(open_all_runs(at))] == [1]
 
 
-def test_the_curves_of_chosen_rows_are_drawn_and_no_more_than_can_be_told_apart(store, small_data, monkeypatch):
+def test_the_curves_of_chosen_rows_are_drawn_and_no_more_than_can_be_told_apart(
+    store, small_data, small_sample, monkeypatch
+):
     monkeypatch.setattr(run_table, "MAX_CURVES", 2)
     for seed in range(3):
-        finished_run(store, Recipe("0", seed, "sample"), small_data)
+        finished_run(store, Recipe("0", seed, "sample"), small_sample)
     finished_run(store, Recipe("1"), small_data)
     at = choose_rows(visit(TRAIN), 0, 2)
     assert drawn(at) == {"fashion-mnist": ["4"], "sample": ["2"]}
