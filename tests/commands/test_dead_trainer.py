@@ -61,7 +61,7 @@ def test_a_dead_run_can_be_deleted(store, small_sample, fmnist):
 def test_a_read_only_page_calls_no_dead_run_running(store, small_sample, bare_pages, monkeypatch):
     running_run(store, Recipe("0", 0, "sample"), small_sample)
     monkeypatch.setenv("FMNIST_READ_ONLY", "1")
-    page = visit(PAGES[1])
+    page = visit(PAGES[1], runs="true")
     said = " ".join(one.value for one in page.markdown)
     assert f"**Model 0, seed 0** · interrupted at step {STEPS_PER_EPOCH} of" in said
     assert [one.value for one in page.header] == ["Last training"]

@@ -653,9 +653,9 @@ def test_the_example_is_explained(their_place):
 
 
 def test_train_offers_the_example_and_leaves_the_three_as_they_are(their_place):
-    at = visit("pages/1_Train.py")
+    at, three = visit("pages/1_Train.py"), [ARCHITECTURES[id] for id in ARCHITECTURES.project]
     [pills] = [group for group in at.get("button_group") if group.label == "Models"]
-    assert pills.options == ["Model 0", "Model 1", "Model 2", "Norm CNN", "MLP"]
+    assert pills.options == [*(model.full_name for model in three), "Norm CNN", "MLP"]
     assert pills.value == ["0", "1", "2"]
 
 

@@ -180,7 +180,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
         cells.get_by_role("radio", name="Share of the predicted class", checked=True).wait_for()
     copied.get_by_role("link", name="Open it in Predict").click()
     copied.get_by_text("What the models see").wait_for()
-    copied.get_by_text(f"It is {CLOTHES.classes[row]}.").wait_for()
+    copied.get_by_text(f"It is {CLOTHES.classes[row]}.").locator("visible=true").wait_for()
     wait_for(lambda: copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0]))
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
     page.get_by_text("How do they compare?").wait_for()
