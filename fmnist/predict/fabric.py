@@ -123,7 +123,7 @@ def _path(sent: Mapping[str, Any]) -> tuple[str, list[Point], float, float]:
     points: list[Point] = []
     commands = sent["path"]
     if len(commands) > MAX_POINTS // BENDS:
-        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and begin again.")
+        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and start again.")
     for name, *numbers in commands:
         values = [float(number) for number in numbers]
         if name in ("M", "L") and len(values) == 2:
@@ -148,7 +148,7 @@ def _curve(start: Point, bend: Point, end: Point) -> list[Point]:
 
 def _polygon(sent: Mapping[str, Any]) -> tuple[str, list[Point], float, float]:
     if len(sent["points"]) > MAX_POINTS:
-        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and begin again.")
+        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and start again.")
     return "polygon", *_from_middle([(float(point["x"]), float(point["y"])) for point in sent["points"]])
 
 

@@ -86,7 +86,7 @@ class Deletion(RunQueue):
                 try:
                     values = {name: value for name, value in json.loads(text).items() if name in columns}
                 except (ValueError, AttributeError, RecursionError):
-                    raise StoreError(f"Run {id} can't be brought back: what was kept of it is damaged.") from None
+                    raise StoreError(f"Run {id} can't be restored: what was kept of it is damaged.") from None
                 db.execute(
                     f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
                     tuple(values.values()),
