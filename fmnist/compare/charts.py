@@ -60,12 +60,18 @@ def looks(items: Sequence[tuple[str, str]]) -> list[Look]:
     return chosen
 
 
+TOOLBAR = 36
+"""Pixels above a plot for Plotly's toolbar, which lies on whatever stands there: on a phone, always."""
+LEGEND = 20
+"""More of them where there is a legend, which stands below the toolbar."""
+
+
 def blank(height: int, **layout: object) -> go.Figure:
     """An empty figure as all of ours begin, with this height in pixels."""
     figure = go.Figure()
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        margin={"l": 8, "r": 8, "t": TOOLBAR + LEGEND * (layout.get("showlegend") is not False), "b": 8},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         hoverlabel={"align": "left"},
         **layout,

@@ -9,9 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from fmnist.compare.charts import GREY, Look, blank
+from fmnist.compare.charts import GREY, LEGEND, TOOLBAR, Look, blank
 
 SCORES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
+HEIGHT = 470  # Of the chart, in pixels.
 
 
 def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look], classes: Sequence[str]) -> go.Figure:
@@ -27,7 +28,7 @@ def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look], classes
     figure = make_subplots(
         1, len(SCORES), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=[*SCORES.values()]
     )
-    figure.update_layout(blank(470).layout)
+    figure.update_layout(blank(HEIGHT).layout)
     for column, score in enumerate(SCORES, start=1):
         values = np.array([table[score] for table in scores])[:, order]
         for index, name in enumerate(names):
@@ -56,5 +57,7 @@ def class_scores(scores: Sequence[pd.DataFrame], groups: Sequence[Look], classes
             )
     figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.04], tickvals=[0.25, 0.5, 0.75], automargin=True)
     figure.update_yaxes(autorange="reversed", type="category", automargin=True)
-    figure.update_layout(margin={"t": 60}, legend={"y": 1.09})
+    # From the top: the toolbar, the legend, the names of the scores.
+    figure.update_layout(margin={"t": TOOLBAR + 2 * LEGEND})
+    figure.update_layout(legend={"yref": "container", "yanchor": "top", "y": 1 - (TOOLBAR - 10) / HEIGHT})
     return figure

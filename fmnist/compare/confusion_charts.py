@@ -111,7 +111,7 @@ CELLS = [part.ravel().tolist() for part in np.indices((10, 10))]
 def _matrix(info: DatasetInfo, cell: tuple[int, int] | None) -> go.Figure:
     """Axes for a confusion matrix, with a cell marked."""
     figure = blank(430, hovermode="closest", hoverdistance=-1, dragmode=False, showlegend=False)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0})
+    figure.update_layout(margin={"l": 0, "r": 26, "t": 4, "b": 0})  # At the right, room for the camera.
     if cell:
         row, column = cell
         box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}

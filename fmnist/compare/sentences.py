@@ -41,6 +41,9 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
     unsure = [row["name"] for _, row in ranked[1:].iterrows() if not is_better(found, best["id"], row["id"])]
+    if f"{points:.1f}" == "0.0" and second["name"] in unsure:  # All runs that failed to learn are, for one.
+        both = f"**{full_names[0]}** and {full_names[1]} are equally accurate, to a tenth of a point"
+        return [f"{both}: **{best['accuracy_mean']:.1%}**{over}.", *deaths]
     sentences = [
         f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
         f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {full_names[1]}."

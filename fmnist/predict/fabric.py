@@ -8,7 +8,7 @@ Fabric places an object by an origin, `left` and `top`; scales, skews and turns 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 from fmnist.predict import drawing
@@ -45,6 +45,8 @@ def read(sent: object, side: int) -> tuple[list[Stroke], frozenset[int]]:
     objects = sent.get("objects") if isinstance(sent, dict) else None
     if not isinstance(objects, list) or len(objects) > MAX_STROKES:
         raise DrawingError(f"A drawing is a list of at most {MAX_STROKES} objects.")
+    if sum(map(_size, objects)) > MAX_POINTS:  # Before time is spent on them.
+        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and start again.")
     found: list[dict[str, Any]] = []
     lassos: set[int] = set()
     for each in objects:
@@ -87,6 +89,12 @@ def _object(stroke: Stroke, scale: float) -> dict[str, Any]:
     return {"type": "Circle", **place, "radius": 50, "scaleX": width / 100, "scaleY": height / 100, **fill}
 
 
+def _size(sent: object) -> int:
+    """How many pieces and corners an object has."""
+    parts = [sent.get(name) for name in ("path", "points")] if isinstance(sent, dict) else []
+    return sum(len(part) for part in parts if isinstance(part, Sized))
+
+
 def _stroke(sent: Mapping[str, Any], scale: float) -> tuple[dict[str, Any] | None, bool]:
     """A stroke as `drawing.read` takes it, or None where nothing shows; and whether it is a lasso."""
     kind, points, width, height = SHAPES[sent["type"]](sent)
@@ -121,10 +129,7 @@ def _stroke(sent: Mapping[str, Any], scale: float) -> tuple[dict[str, Any] | Non
 def _path(sent: Mapping[str, Any]) -> tuple[str, list[Point], float, float]:
     """The points of a freehand line, from the middle of the rectangle around it."""
     points: list[Point] = []
-    commands = sent["path"]
-    if len(commands) > MAX_POINTS // BENDS:
-        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and start again.")
-    for name, *numbers in commands:
+    for name, *numbers in sent["path"]:
         values = [float(number) for number in numbers]
         if name in ("M", "L") and len(values) == 2:
             points.append((values[0], values[1]))
@@ -147,8 +152,6 @@ def _curve(start: Point, bend: Point, end: Point) -> list[Point]:
 
 
 def _polygon(sent: Mapping[str, Any]) -> tuple[str, list[Point], float, float]:
-    if len(sent["points"]) > MAX_POINTS:
-        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and start again.")
     return "polygon", *_from_middle([(float(point["x"]), float(point["y"])) for point in sent["points"]])
 
 

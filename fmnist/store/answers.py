@@ -30,7 +30,7 @@ class Answers:
             values = json.loads(data) if isinstance(data, bytes) else {}
             step, images, classes = values["step"], values["images"], values["classes"]
             whole = [step, *images, *classes]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
         if len(images) != len(classes) or not all(isinstance(one, int) and one >= 0 for one in whole):
             return None

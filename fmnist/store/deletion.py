@@ -20,10 +20,17 @@ from dataclasses import dataclass
 
 from fmnist.store.database import StoreError, as_json, listed
 from fmnist.store.queue import RunQueue
+from fmnist.store.rows import is_time
 from fmnist.store.run import ACTIVE, Status
 
 UNDO_SECONDS = 24 * 3600
 """After that, a trainer that begins makes the deletion final."""
+
+UNUSABLE = (
+    *(ValueError, TypeError, AttributeError, OverflowError, RecursionError),
+    *(sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
+)
+"""What is raised for a kept row that is none: where it is read as JSON, and where it is put into its table."""
 
 THESE = "IN (SELECT value FROM json_each(?))"
 
@@ -43,7 +50,7 @@ class Deletion(RunQueue):
         """Delete runs; what was deleted before can't be brought back any more.
 
         A queued or running run has to be stopped first, but for a damaged one that is queued, which no trainer takes.
-        Damaged runs are deleted for good.
+        Damaged runs are deleted for good, and so are those of which something is no text and no number.
 
         Args:
             for_good: these can't be brought back, either. While nothing is trained, the disk gets the space back.
@@ -61,7 +68,8 @@ class Deletion(RunQueue):
                 return []
             self._make_final(db)
             db.execute(f"DELETE FROM runs WHERE id {THESE}", (as_json(rows),))
-            gone = set(rows) if for_good else damaged & set(rows)
+            bytes_in = {id for id, row in rows.items() if any(isinstance(value, bytes) for value in row.values())}
+            gone = set(rows) if for_good else (damaged | bytes_in) & set(rows)
             _remove_what_hangs_on(db, gone)
             now = time.time()
             db.executemany(
@@ -75,7 +83,10 @@ class Deletion(RunQueue):
         """What `undo_deletion` would bring back; None if nothing."""
         with self._read() as db:
             rows = db.execute("SELECT run, deleted FROM deleted ORDER BY run").fetchall()
-        return Deleted(tuple(row[0] for row in rows), rows[0][1]) if rows else None
+        if not rows:
+            return None
+        when = rows[0][1]  # One that is damaged counts as long ago.
+        return Deleted(tuple(row[0] for row in rows), when if is_time(when) else 0.0)
 
     def undo_deletion(self) -> list[int]:
         """Bring back the runs that were deleted last, with everything that belongs to them; their ids."""
@@ -84,13 +95,13 @@ class Deletion(RunQueue):
             rows = db.execute("SELECT run, row_of_it FROM deleted ORDER BY run").fetchall()
             for id, text in rows:
                 try:
-                    values = {name: value for name, value in json.loads(text).items() if name in columns}
-                except (ValueError, AttributeError, RecursionError):
+                    values = {name: value for name, value in json.loads(text).items() if name in columns} | {"id": id}
+                    db.execute(
+                        f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+                        tuple(values.values()),
+                    )
+                except UNUSABLE:
                     raise StoreError(f"Run {id} can't be restored: what was kept of it is damaged.") from None
-                db.execute(
-                    f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-                    tuple(values.values()),
-                )
             db.execute("DELETE FROM deleted")
         return [row[0] for row in rows]
 

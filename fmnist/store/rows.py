@@ -118,7 +118,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
+    """Whether it is a Unix time that can be shown."""
     return is_number(value, 0, LATEST)
 
 
@@ -127,8 +128,8 @@ COLUMNS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("device", "machine", "versions", "result", "error", "cluster", "node"), _or_nothing(_is_text)),
     "status": lambda value: isinstance(value, str) and value in [*Status],
     "stop": _whole(0),
-    "created": _is_time,
-    **dict.fromkeys(("started", "updated", "finished"), _or_nothing(_is_time)),
+    "created": is_time,
+    **dict.fromkeys(("started", "updated", "finished"), _or_nothing(is_time)),
     **dict.fromkeys(("threads", "steps"), _or_nothing(_whole(1))),
     **dict.fromkeys(("parameters", "multiply_adds"), _or_nothing(_whole(0))),
     "step": _whole(0),

@@ -119,15 +119,14 @@ def _present(
 
 
 def _answers(library: Library, run: Run, watched: list[int], count: int) -> Answers | None:
-    if run.status != Status.DONE:
-        found = Answers.from_bytes(library.own.artifact(run.id, NAME))
-        known = (
-            found is not None and list(found.images) == watched and max(found.classes) < len(run.recipe.info.classes)
-        )
-        return found if known else None
     try:
+        if run.status != Status.DONE:
+            found = Answers.from_bytes(library.own.artifact(run.id, NAME))
+            classes = len(run.recipe.info.classes)
+            known = found is not None and list(found.images) == watched and max(found.classes) < classes
+            return found if known else None
         predictions = library.predictions(run)
-    except StoreError:  # Damaged, which the page says elsewhere.
+    except StoreError:  # Damaged, which the page says elsewhere, or a file of which a part can't be read.
         return None
     if len(predictions) != count:
         return None

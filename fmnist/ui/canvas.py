@@ -144,8 +144,11 @@ def _read(mounted: Mounted) -> list[Stroke]:
         DrawingError: the browser sends something else.
     """
     sent = st.session_state.get(mounted.key, {}).get("drawing") or {}
-    raw = sent.get("raw") if isinstance(sent, dict) else sent
-    if not raw or "version" not in raw:  # It has said nothing yet.
+    if not isinstance(sent, dict):
+        mounted.begin(mounted.drawn, mounted.side)  # streamlit-drawable-canvas itself can't go on with this.
+        raise DrawingError("The browser sent something that is no drawing.")
+    raw = sent.get("raw")
+    if not raw or (isinstance(raw, dict) and "version" not in raw):  # It has said nothing yet.
         return drawing.read(mounted.begun)
     found, mounted.lassos = fabric.read(raw, mounted.side)
     mounted.change([_plain(stroke) for stroke in found])

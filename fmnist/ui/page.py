@@ -13,6 +13,7 @@ from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login
 from fmnist.ui.address import drop_what_is_gone
+from fmnist.ui.component import component
 from fmnist.ui.upload_limit import limit_uploads
 from fmnist.words import escape
 
@@ -22,6 +23,7 @@ CSS = """
 .block-container, [data-testid="stMainBlockContainer"] {
   padding-top: 3.2rem; padding-bottom: 3.2rem; max-width: 1400px;
 }
+.st-key-page-top { position: absolute; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px 12px; }
 .tiles.ten { grid-template-columns: repeat(10, 1fr); }
 @media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
@@ -64,6 +66,7 @@ def page(title: str, question: str) -> Iterator[None]:
         st.stop()
     limit_uploads()
     st.title(question, anchor=False)
+    component("page_top")(key="page-top", data={"page": title}, height=1)
     place = st.container()
     with explained():
         yield

@@ -50,12 +50,14 @@ def offer_undo(library: Library) -> None:
     """Say what was deleted last, as long as it can be brought back."""
     if settings.read_only() or not (last := library.own.last_deletion()):
         return
+    # Of this deletion: a click on a page that shows another one, which is no longer the last, does nothing.
+    key = f"of-deletion-{last.when}"
     what = f"Run {last.ids[0]} was" if len(last.ids) == 1 else f"{len(last.ids):,} runs were"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/delete: {what} deleted at {moment(last.when)}.", width="content")
-        if st.button("Undo", icon=":material/undo:", key="undo-deletion"):
+        if st.button("Undo", icon=":material/undo:", key=f"undo-{key}"):
             library.own.undo_deletion()
             st.rerun()
-        if st.button("Free the space", key="make-deletion-final", help="After that, it can't be undone."):
+        if st.button("Free the space", key=f"free-{key}", help="After that, it can't be undone."):
             library.own.make_deletion_final()
             st.rerun()

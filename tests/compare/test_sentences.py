@@ -41,6 +41,12 @@ def test_conclusion_names_the_one_that_is_ahead_and_its_lead():
     assert "8.5 points more than Model 0" in sentence
 
 
+@pytest.mark.parametrize("accuracies", [(0.1, 0.1), (0.9001, 0.9004)])
+def test_nobody_is_ahead_by_no_points(accuracies):
+    said = conclude(*(run(model, 0, accuracy) for model, accuracy in zip("02", accuracies, strict=True)))
+    assert "are equally accurate, to a tenth of a point: **" in said and "ahead" not in said and "lead" not in said
+
+
 def test_conclusion_says_that_one_seed_proves_little():
     sentence = conclude(run("0", 0, 0.80), run("2", 0, 0.885))
     assert "Each model was trained only once, so the lead may be luck" in sentence

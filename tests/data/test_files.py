@@ -351,9 +351,10 @@ def zip_directory(path: Path, offset: int) -> None:
         lambda path: zip_directory(path, 6),
         lambda path: zip_directory(path, 8),
         lambda path: zip_directory(path, 10),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"}", b" ", 1)),
         lambda path: np.savez(path, other=np.zeros(3)),
     ],
-    ids=["empty", "cut off", "a byte", "zip version", "zip flags", "zip method", "other arrays"],
+    ids=["empty", "cut off", "a byte", "zip version", "zip flags", "zip method", "array header", "other arrays"],
 )
 @pytest.mark.usefixtures("little")
 def test_damaged_sample_data_are_drawn_again(tmp_path, damage):

@@ -500,9 +500,7 @@ def test_the_main_job_and_each_answer_comes_into_view(touch, epochs, server, run
     visitor.settled()
     hand.press(page.get_by_role("link", name="Open it in Predict"))
     verdict = main.get_by_role("heading", name=CLOTHES.classes[row]).locator("visible=true").first
-    verdict.wait_for()
-    if not touch:  # Where a page was scrolled far down, Streamlit now and then opens the next one as far down.
-        comes_into_view(verdict)
+    comes_into_view(verdict)
     visitor.check()
     visitor.close()
 

@@ -256,6 +256,19 @@ def test_a_drawing_is_answered_and_what_is_none_is_refused_in_a_sentence(store, 
     assert is_one_sentence(error)
 
 
+@pytest.mark.parametrize("sent", [["version"], {"raw": 5}])
+def test_what_a_canvas_sends_and_is_no_drawing_is_refused_and_nothing_is_lost(sent, store, small_data):
+    three_models(store, small_data, weights=True)
+    box = {"kind": "box", "points": [[90, 40], [190, 240]], "shade": 34, "width": 24}
+    at = visit(DATA)
+    at.session_state["drawing"], at.session_state["pad-chosen"] = [box], {"pad": "canvas", "side": 420}
+    at.switch_page(PREDICT)
+    again(at)
+    at.session_state[at.session_state["canvas"].key] = {"drawing": sent}
+    [error] = texts(again(at), "error")
+    assert is_one_sentence(error) and {*answers(at)} == EVERY_MODEL
+
+
 def drawn(strokes: list[dict]) -> AppTest:
     """The page Predict of somebody who has drawn this on an earlier visit."""
     at = visit(DATA)

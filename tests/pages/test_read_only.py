@@ -331,7 +331,8 @@ def record(folder: Path, small_data: files.Dataset) -> list[Message]:
                 say(client, {"really-delete": PRESSED}, client.fragments["really-delete"])
                 assert store.run(1) is None
                 client.run()
-                say(client, {"undo-deletion": PRESSED}, client.fragments["undo-deletion"])
+                [undo] = [name for name in client.seen if name.startswith("undo-")]  # It names the deletion.
+                say(client, {undo: PRESSED}, client.fragments[undo])
                 assert store.run(1)
                 name, use = "Folder on the dashboard's machine", "FormSubmitter:folder-Use this folder"
                 say(client, {name: str(REAL_DATA), use: PRESSED})

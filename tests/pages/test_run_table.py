@@ -39,7 +39,7 @@ def drawn(at: AppTest) -> dict[str, list[str]]:
 
 
 def press(at: AppTest, label: str, key: str | None = None) -> AppTest:
-    next(button for button in at.button if button.label == label and button.key == key).click()
+    next(button for button in at.button if button.label == label and key in (None, button.key)).click()
     return again(at)
 
 
@@ -135,7 +135,7 @@ def test_a_deletion_is_undone_from_the_page(store, small_data):
     store.delete(2, 3)
     for at in (visit(TRAIN), all_runs()):  # Whether the table is open or not.
         assert says(at, "2 runs were deleted at 20")
-    at = press(at, "Undo", "undo-deletion")
+    at = press(at, "Undo")
     assert store.runs() == before and store.label(3) == Label("Best")
     assert not says(at, "were deleted")
 
@@ -145,15 +145,37 @@ def test_the_last_run_that_is_deleted_can_come_back(store, small_data):
     store.delete(1)
     at = visit(TRAIN)
     assert says(at, "Run 1 was deleted at") and not [part for part in at.expander if part.label == "All runs"]
-    press(at, "Undo", "undo-deletion")
+    press(at, "Undo")
     assert store.count() == 1
 
 
 def test_the_space_of_what_was_deleted_is_freed_on_request(store, small_data):
     three_models(store, small_data)
     store.delete(3)
-    at = press(visit(TRAIN), "Free the space", "make-deletion-final")
+    at = press(visit(TRAIN), "Free the space")
     assert store.last_deletion() is None and not says(at, "was deleted") and store.count() == 2
+
+
+@pytest.mark.parametrize("button", ["Undo", "Free the space"])
+def test_a_click_is_for_the_deletion_that_the_visitor_sees(button, store, small_data):
+    three_models(store, small_data)
+    store.delete(3)
+    at = visit(TRAIN)
+    store.delete(2)  # Somebody else does, in the meantime.
+    at = press(at, button)
+    assert store.last_deletion().ids == (2,) and says(at, "Run 2 was deleted at")
+    press(at, button)
+    assert store.last_deletion() is None
+
+
+def test_a_deletion_that_was_damaged_in_the_file_is_shown_and_its_space_freed(store, small_data):
+    three_models(store, small_data)
+    store.delete(3)
+    with store._write() as db:
+        db.execute("UPDATE deleted SET deleted = 'yesterday', row_of_it = '[]'")
+    at = press(visit(TRAIN), "Undo")
+    assert says(at, "Run 3 can't be brought back")
+    assert not says(press(visit(TRAIN), "Free the space"), "was deleted") and store.last_deletion() is None
 
 
 def test_who_may_only_look_sees_names_and_curves_and_changes_nothing(store, small_data, monkeypatch):

@@ -32,6 +32,7 @@ from fmnist.data.catalog import DATASETS
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.answers import Answers
+from fmnist.store.database import DamagedStore
 from fmnist.store.library import Library
 from fmnist.store.run import Point
 from fmnist.store.store import Store
@@ -319,6 +320,27 @@ def test_the_strip_has_a_line_for_each_model_from_the_beginning(store, small_sam
         ("Model 0", "no answer yet", []),
         ("Model 2", "no answer yet", []),
     ]
+
+
+@pytest.mark.parametrize("told", [b"[" * 100_000, b"\xff", "text"])
+def test_answers_that_are_damaged_in_the_file_are_none_yet(told, store, small_sample, at_work):
+    running = running_run(store, Recipe("0", 0, "sample"), small_sample)
+    store.record(running, [], images_per_second=None, artifacts={"answers": told})
+    [row] = strip(visit(TRAIN))["rows"]
+    assert row["said"] == "no answer yet"
+
+
+def test_a_part_of_the_file_that_can_not_be_read_leaves_the_rest_of_the_training(
+    store, small_sample, at_work, monkeypatch
+):
+    running_run(store, Recipe("0", 0, "sample"), small_sample)
+
+    def unreadable(*_: object) -> bytes:
+        raise DamagedStore("The file is damaged.")
+
+    monkeypatch.setattr(Store, "artifact", unreadable)
+    at = visit(TRAIN)
+    assert strip(at)["rows"][0]["said"] == "no answer yet" and not at.error
 
 
 def test_what_an_earlier_version_has_stopped_has_no_strip(store, small_sample):

@@ -134,6 +134,13 @@ def test_what_is_no_drawing_is_refused_in_a_sentence(sent):
     assert is_one_sentence(caught.value)
 
 
+@pytest.mark.parametrize("one", [PATH | {"path": [["L", 2, 3]] * 4_000}, POLYGON | {"points": [{"x": 1}] * 4_000}])
+def test_what_is_too_much_in_all_is_refused_before_any_of_it_is_looked_at(one, monkeypatch):
+    monkeypatch.setattr(fabric, "SHAPES", {})
+    with pytest.raises(DrawingError, match="at most 20,000 points"):
+        fabric.read({"objects": [one] * 6}, SIDE)
+
+
 def test_what_was_dragged_far_away_shows_nothing_and_does_no_harm():
     far = strokes(RECT | {"left": 1e9}, RECT | {"scaleX": 1e9}, PATH | {"scaleX": 1e6, "scaleY": 1e6, "left": -1e9})
     assert len(far) == 3 and far[2].width == drawing.WIDEST

@@ -149,12 +149,32 @@ def test_a_run_of_a_store_that_is_upgraded_in_between_comes_back(store, small_da
     assert store.run(run.id) == run
 
 
-def test_what_was_kept_of_a_deleted_run_and_is_damaged_is_said(store, small_data):
+@pytest.mark.parametrize("kept", ["{", "{}", "[]", '{"id": []}', '{"key": {}}', '{"key": null}', b"\xff"])
+def test_what_was_kept_of_a_deleted_run_and_is_damaged_is_said(kept, store, small_data):
     run = finished_run(store, Recipe("0"), small_data)
     store.delete(run.id)
     with store._write() as db:
-        db.execute("UPDATE deleted SET row_of_it = '{'")
+        db.execute("UPDATE deleted SET row_of_it = ?", (kept,))
     with pytest.raises(StoreError, match="Run 1 can't be brought back"):
         store.undo_deletion()
     store.make_deletion_final()
     assert store.last_deletion() is None
+
+
+@pytest.mark.parametrize("when", ["yesterday", b"", "", float("inf"), -1])
+def test_a_time_of_deletion_that_is_none_counts_as_long_ago(when, store, small_data):
+    run = finished_run(store, Recipe("0"), small_data)
+    store.delete(run.id)
+    with store._write() as db:
+        db.execute("UPDATE deleted SET deleted = ?", (when,))
+    assert store.last_deletion().when == 0
+    store.make_deletion_final(older_than=3600)
+    assert store.last_deletion() is None
+
+
+def test_a_run_whose_row_can_not_be_kept_as_text_is_deleted_for_good(store, small_data):
+    run = finished_run(store, Recipe("0"), small_data)
+    with store._write() as db:
+        db.execute("UPDATE runs SET priority = ?", (b"\xff",))
+    assert store.delete(run.id) == [run.id]
+    assert store.last_deletion() is None and store.artifact(run.id, "logits") is None

@@ -216,7 +216,7 @@ def test_answers_on_the_way_replace_each_other_and_are_forgotten_at_the_end(stor
 
 
 @pytest.mark.parametrize(
-    "data", [None, b"", b"[]", b"{}", b'{"step": 1, "images": [1], "classes": [1, 2]}', b"\xff", 7]
+    "data", [None, b"", b"[]", b"{}", b'{"step": 1, "images": [1], "classes": [1, 2]}', b"[" * 100_000, b"\xff", 7]
 )
 def test_what_is_no_answers_is_none(data):
     assert Answers.from_bytes(data) is None
