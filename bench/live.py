@@ -28,7 +28,7 @@ from fmnist.store.store import Store, store_path
 from fmnist.training import launcher
 
 UPDATES = 20
-SAID = "compiled kernels for this processor, once"
+SAID = "compiled kernels for this processor"
 
 # Counts drawn points at each frame, and notes when their number grows and when there is no chart.
 WATCH = """

@@ -40,10 +40,10 @@ HOME = "Which model recognises clothes best?"
 COPIED = {"history": "split, step, epoch, seconds, loss, accuracy", "artifacts": "name, data"}
 # By the last part of its address: heading, and what it shows at least. Train is the last: it starts a trainer.
 PAGES = {
-    "Compare": ("How do they compare?", {"chart": 1}),
+    "Compare": ("How do the models compare?", {"chart": 1}),
     "Confusion": ("What do the models mix up?", {"chart": 1, "image": 1}),
     "Predict": ("Try it: what do the models see?", {"canvas": 1}),
-    "Data": ("What do they learn from?", {"image": 10}),
+    "Data": ("What do the models learn from?", {"image": 10}),
     "": (HOME, {"chart": 1}),
     "Train": ("Train the models", {"curves": 2}),
 }

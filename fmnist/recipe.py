@@ -60,7 +60,7 @@ class Recipe:
             if not isinstance(number, int) or not low <= number <= high:
                 raise RecipeError(f"The {name} must be a whole number from {low:,} to {high:,}, not {number}.")
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 100):
-            raise RecipeError(f"The learning rate must be over 0 and at most 100, not {self.learning_rate}.")
+            raise RecipeError(f"The learning rate must be greater than 0 and at most 100, not {self.learning_rate}.")
 
     def to_json(self) -> str:
         return json.dumps(vars(self), sort_keys=True)

@@ -28,7 +28,7 @@ MODELS = "FMNIST_MODELS"
 OFF = {"", "0", "false", "no", "off"}
 
 READ_ONLY = (
-    "This dashboard is read-only (FMNIST_READ_ONLY is set): nothing is trained, timed, downloaded, changed or deleted."
+    "This dashboard is view-only (FMNIST_READ_ONLY is set): nothing is trained, timed, downloaded, changed or deleted."
 )
 
 
@@ -57,7 +57,8 @@ def home() -> Path:
     found = user_data_path("fmnist", appauthor=False)
     if not found.is_absolute():
         raise SettingsError(
-            "There is no home folder in which runs and data could be kept: say where with FMNIST_RUNS and FMNIST_DATA."
+            "There is no home folder in which runs and data could be kept: choose folders with FMNIST_RUNS and "
+            "FMNIST_DATA."
         )
     return found
 
@@ -143,7 +144,7 @@ def expanded(path: str | Path, variable: str = "") -> Path:
         return found
     who = f"of a user {found.parts[0][1:]!r}" if len(found.parts[0]) > 1 else "for this user"
     said = f"{variable} is {path}" if variable else f"{path} can't be found"
-    raise SettingsError(f"{said}: no home folder {who} is known here. Write the whole path.")
+    raise SettingsError(f"{said}: no home folder {who} is known here. Write out the full path.")
 
 
 def dashboard_script() -> Path:
@@ -208,7 +209,7 @@ def queue_limit() -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and int(text)):
-        raise SettingsError(f"FMNIST_QUEUE_LIMIT has to be a whole number from 1 on, and is {text!r}.")
+        raise SettingsError(f"FMNIST_QUEUE_LIMIT must be a whole number of at least 1, not {text!r}.")
     return int(text)
 
 
@@ -222,7 +223,7 @@ def users() -> list[str]:
     for name in named:
         local, at, domain = name.rpartition("@")
         if not at or not domain or "@" in local:
-            raise SettingsError(f"FMNIST_USERS has to name e-mail addresses or @domains, and {name!r} is neither.")
+            raise SettingsError(f"FMNIST_USERS must list e-mail addresses or @domains, and {name!r} is neither.")
     return named
 
 

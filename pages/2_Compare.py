@@ -75,8 +75,8 @@ def show(library: Library) -> None:
     elif found := next_steps.to_look_into(library, groups, labels):
         next_step.show_mix_up(found, sources)
     else:
-        next_step.show("Predict", "They make no error on the test images: draw something yourself.")
+        next_step.show("Predict", "The models make no mistakes on the test images: draw something yourself.")
 
 
-with page("Compare", "How do they compare?"):
+with page("Compare", "How do the models compare?"):
     show(resources.open_library())

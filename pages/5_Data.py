@@ -58,8 +58,8 @@ def show() -> None:
             name,
             missing,
             f"**These are {info.title}'s test images, which come with the project.** The download adds the "
-            f"{info.train:,} images that the models learn from: to train on them, and to see which of them are nearest "
-            "to a picture on Predict.",
+            f"{info.train:,} images that the models learn from: Train needs them, and Predict needs them to find "
+            f"the training images nearest to a picture.",
         )
     means = mean_images(images)
     lead_on(name, next_steps.most_alike(means, images.info.classes))
@@ -129,5 +129,5 @@ def show_counts(counts: dict[str, np.ndarray], classes: tuple[str, ...]) -> None
     )
 
 
-with page("Data", "What do they learn from?"):
+with page("Data", "What do the models learn from?"):
     show()

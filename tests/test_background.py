@@ -41,7 +41,7 @@ def test_one_that_could_not_say_it():
 def test_a_command_that_cannot_be_done_says_why(tmp_path):
     process = BackgroundProcess(*settings.module("fmnist"), "runs", "show", "7", "--runs", str(tmp_path))
     assert process.wait(60) == 1
-    assert process.fault("") == f"There is no run 7 in {tmp_path / 'fmnist.db'}: python -m fmnist runs list."
+    assert process.fault("") == f"There is no run 7 in {tmp_path / 'fmnist.db'}: see python -m fmnist runs list."
 
 
 def test_it_reads_what_it_is_given_and_writes_as_much_as_it_likes():

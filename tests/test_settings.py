@@ -130,7 +130,7 @@ def test_a_home_folder_of_nobody_is_said_to_be_none(variable, fmnist, monkeypatc
     for command in (("runs", "list"), ("train", "--dataset", "sample", "--dry-run")):
         answer = fmnist(*command)
         said = f"{variable} is ~nosuchuser/there: no home folder of a user 'nosuchuser' is known here."
-        assert (answer.code, answer.out, answer.err) == (1, "", f"fmnist: {said} Write the whole path.\n")
+        assert (answer.code, answer.out, answer.err) == (1, "", f"fmnist: {said} Write out the full path.\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -36,7 +36,7 @@ def place(library: Library, address: str) -> tuple[str, int]:
     except ValueError:
         source, id = "", 0
     if source not in library.stores or id not in library.stores[source].sealed_ids():
-        raise CommandError(f"There is no finished run {address}: python -m fmnist runs list.")
+        raise CommandError(f"There is no finished run {address}: see python -m fmnist runs list.")
     return source, id
 
 
@@ -50,7 +50,7 @@ def finished(library: Library, address: str) -> Run:
     run = library.stores[source].run(id)
     if run is None:
         _refuse_damaged(library, source, id)
-        raise CommandError(f"Run {address} is of a model that this program does not have.")
+        raise CommandError(f"Run {address} uses a model that this program does not have.")
     return run
 
 
@@ -66,7 +66,7 @@ def existing(library: Library, source: str, id: int) -> Run:
         if store and id <= MAX_ID:
             _refuse_damaged(library, source, id)
         address = str(id) if source == "own" else f"{source}-{id}"
-        raise CommandError(f"There is no run {address} in {library.own.path}: python -m fmnist runs list.")
+        raise CommandError(f"There is no run {address} in {library.own.path}: see python -m fmnist runs list.")
     return run
 
 

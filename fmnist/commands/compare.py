@@ -75,7 +75,8 @@ def compare(places: Places, reference: bool, format: str) -> None:
         print_rows([row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows], COMPARED, format)
     elif not rows:
         print(
-            "Nothing is trained yet: python -m fmnist train. The runs that come with the project: compare --reference."
+            "Nothing has been trained yet: run python -m fmnist train, or see the reference runs with "
+            "compare --reference."
         )
     else:
         # A table for each data set: accuracies on different data are not to be compared.

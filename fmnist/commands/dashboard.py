@@ -18,7 +18,7 @@ from fmnist.commands.options import Places
 @options.command("dashboard", custom_models=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- STREAMLIT OPTIONS]")
 def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
-    """Show the dashboard in a browser, until Ctrl-C. What stands after -- is for Streamlit: -- --server.port 8502."""
+    """Show the dashboard in a browser, until Ctrl-C. What follows -- is passed to Streamlit: -- --server.port 8502."""
     environment = settings.environment() | {"FMNIST_RUNS": str(places.runs)}
     # Else the dashboard looks where a page was told to look.
     named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE

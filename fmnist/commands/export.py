@@ -15,10 +15,12 @@ from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
 
 @options.command("export")
 @click.argument("addresses", nargs=-1, required=True, metavar="RUN...")
-@click.option("--group", is_flag=True, help="Include all seeds of the same recipe.")
+@click.option("--group", is_flag=True, help="Include the runs with other seeds of the same recipe.")
 @click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format: docs/export.md explains each.")
-@click.option("--out", type=options.FILE, help="The folder.  [default: fmnist-FORMAT-RUN, here]")
-@click.option("--force", is_flag=True, help="Replace files of the same names.")
+@click.option(
+    "--out", type=options.FILE, help="The folder to write to.  [default: fmnist-FORMAT-RUN in the current folder]"
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option("--tracking-uri", envvar=TRACKING_URI, show_envvar=True, metavar="URI", help="MLflow's server or folder.")
 @click.option("--experiment", default="fmnist", show_default=True, metavar="NAME", help="MLflow's experiment.")
 def export(
@@ -34,7 +36,7 @@ def export(
     """Export finished runs, such as 12 or reference-3, for other programs."""
     form = FORMATS[to]
     if form.tracking and not tracking_uri:
-        raise CommandError(f"Where to? Name the server with --tracking-uri, or in {TRACKING_URI}.")
+        raise CommandError(f"Log where? Give the server with --tracking-uri or in {TRACKING_URI}.")
     say_recounted(places)
     runs = [finished(places.library, address) for address in dict.fromkeys(addresses)]
     if group:

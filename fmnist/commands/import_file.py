@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         finally:
             db.close()
         if still and _state(path) != before:
-            raise ImportRefused(f"{path} was written to while it was read: import it once more.")
+            raise ImportRefused(f"{path} was written to while it was read: import it again.")
     except sqlite3.Error as error:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         why = {
@@ -53,8 +53,8 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             sqlite3.SQLITE_CORRUPT: "it is damaged",
             sqlite3.SQLITE_TOOBIG: f"something in it is larger than {MAX_BYTES // 2**20} MiB",
             sqlite3.SQLITE_BUSY: "another program is writing to it; try again",
-            sqlite3.SQLITE_CANTOPEN: "it can't be opened; if a file with -wal at its end lies beside it, copy both "
-            "into a folder that can be written",
+            sqlite3.SQLITE_CANTOPEN: "it can't be opened; if there is a file beside it that ends with -wal, copy "
+            "both into a folder that can be written",
         }.get(code, reason(error))
         raise ImportRefused(f"{path} can't be imported: {why}.") from None
     except OSError as error:

@@ -170,7 +170,7 @@ class _Source:
             raise _InvalidRun("more points in its curves than it has steps")
         artifacts = self._db.execute("SELECT name, data FROM artifacts WHERE run = ?", (id,)).fetchall()
         if len({name for name, _ in artifacts}) < len(artifacts) or len({point[:2] for point in points}) < len(points):
-            raise _InvalidRun("something twice")
+            raise _InvalidRun("the same artifact twice")
         identity = checksums.identity(checksums.lasting(checksums.contents(self._db, id)))
         return Record(columns, points, dict(artifacts), identity, rounded, self._label(id))
 
@@ -197,7 +197,7 @@ class _Source:
         _need(counted is None or _whole(counted, 0), "no number of multiply_adds")
         _need(columns["step"] == columns["steps"], "a last step that is not its number of steps")
         _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
-        _need(record.rounded in (0, 1), "no word on how it was counted")
+        _need(record.rounded in (0, 1), "no record of how it was counted")
         _need(columns["error"] is None, "an error, though it is done")
         versions = _json(columns["versions"], "versions")
         _need(all(_is_name(version) for version in versions.values()), "no versions")
@@ -237,7 +237,7 @@ class _Source:
             self._models[recipe.model].load_state_dict(tensors)
         except Exception:  # Also from the code of a user's model.
             raise _InvalidRun(f"weights that do not fit {ARCHITECTURES[recipe.model].name}") from None
-        _need(all(tensor.isfinite().all() for tensor in tensors.values()), "weights that are not all numbers")
+        _need(all(tensor.isfinite().all() for tensor in tensors.values()), "weights that are not all finite numbers")
 
     def _test_images(self, dataset: str) -> int | None:
         """How many there are; None where the data are not at hand."""
@@ -299,7 +299,7 @@ def _json(text: Any, what: str) -> dict[str, Any]:
 def _is_unknown(text: Any) -> bool:
     recipe = _json(text, "recipe")
     names = recipe.get("model"), recipe.get("dataset", "")
-    _need(all(isinstance(name, str) for name in names), "a recipe that is none")
+    _need(all(isinstance(name, str) for name in names), "an invalid recipe")
     return names[0] not in ARCHITECTURES or ("dataset" in recipe and names[1] not in DATASETS)
 
 
@@ -311,7 +311,7 @@ def _recipe(text: str) -> Recipe:
         same = json.dumps({name: getattr(recipe, name) for name in found}, sort_keys=True) == text
     except (TypeError, ValueError, OverflowError):
         same = False
-    _need(same and not any(isinstance(value, bool) for value in found.values()), "a recipe that is none")
+    _need(same and not any(isinstance(value, bool) for value in found.values()), "an invalid recipe")
     return recipe
 
 

@@ -231,7 +231,7 @@ def say_recounted(places: Places) -> None:
         from fmnist.predict.recount import recount
 
         if count := recount(places.library.own, places.load_test_set):
-            say(f"{count} run{'s' if count > 1 else ''} of an earlier version: counted again, from the weights.")
+            say(f"{count} run{'s' if count > 1 else ''} of an earlier version: accuracy recomputed from the weights.")
 
 
 def _default_place(name: str) -> str:
@@ -253,7 +253,7 @@ PLACES: list[click.Parameter] = [
         ["--data"],
         type=Read("PATH", files.data_root),
         default=files.data_root,
-        help=f"The data root.  [default: FMNIST_DATA, else {_default_place('data')}]",
+        help=f"The folder of the data sets.  [default: FMNIST_DATA, else {_default_place('data')}]",
     ),
 ]
 
@@ -312,7 +312,7 @@ def _call(function: Callable[[Places], int | None], places: Places) -> int | Non
         if count := places.rounded():
             say(
                 f"{count} run{'s' if count > 1 else ''} of an earlier version: accuracy may be a few hundredths of a "
-                "point off. python -m fmnist verify counts again, from the weights, where the test images are at hand."
+                "point off. python -m fmnist verify recomputes it from the weights if the test images are available."
             )
 
 

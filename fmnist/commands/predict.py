@@ -38,16 +38,18 @@ trained_on = options.dataset_option("What the models were trained on.")
 @trained_on
 @options.format_option("table", "csv", "json")
 def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> int:
-    """Show what every model answers for image files, or folders of them.
+    """Classify image files, or folders of them, with every model.
 
-    A model's answer is the mean over its seeds: your own runs where there are any, else those of the project. How often
-    that mean is right on the test images is said on standard error, if the data are there. A file that can't be used
-    is named there; the others are answered, and the exit code is 1.
+    A model's answer is the average over its runs: your own if there are any, otherwise the reference runs. If the data
+    are available, standard error says how often that average is right on the test images. A file that can't be used is
+    named there too; the others are classified, and the exit code is 1.
     """
     info, library = DATASETS[dataset], places.library
     groups = default_groups(library.groups(dataset))
     if not groups:
-        raise CommandError(f"No model is trained on {info.title} yet: python -m fmnist train --dataset {dataset}.")
+        raise CommandError(
+            f"No model has been trained on {info.title} yet: run python -m fmnist train --dataset {dataset}."
+        )
     usable, complete = _read(images, info.subject.framing)
     if not usable:
         return 1
@@ -122,7 +124,7 @@ def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]
 @options.command("convert", custom_models=False)
 @click.argument("image", type=options.FILE)
 @click.argument("output", type=options.FILE, metavar="OUT.png")
-@click.option("--force", is_flag=True, help="Replace OUT.png if it is there.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.png if it exists.")
 @trained_on
 def convert_image(places: Places, image: Path, output: Path, force: bool, dataset: str) -> None:
     """Convert an image file to the 28 x 28 grey image that the models see."""

@@ -92,7 +92,7 @@ class Lines(Progress):
     def _begin(self, run: Run) -> None:
         if run.id not in self._told:
             self._told[run.id] = 0, -math.inf
-            say(f"{_named(run)} begins ({run.recipe.describe()}).")
+            say(f"{_named(run)} started ({run.recipe.describe()}).")
 
     def _tell_epoch(self, run: Run) -> None:
         told, when = self._told[run.id]
@@ -108,7 +108,7 @@ class Lines(Progress):
             self._begin(run)  # It may have been quicker than we look.
         self._ended.add(run.id)
         reached = f" with {run.result.test_accuracy:.2%}" if run.result else ""
-        say(f"{_named(run)} is {run.status.word}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
+        say(f"{_named(run)}: {run.status.word}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
 
 
 def _named(run: Run) -> str:
@@ -134,14 +134,14 @@ def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet
     if not quiet:
         for run in store.by_ids(ids, Status.QUEUED):
             if where := goes_on(store, run):
-                say(f"{_named(run)} was not finished: it goes on {where}.")
+                say(f"{_named(run)} was not finished: it {where}.")
     launcher.start(store)
     progress = Progress() if quiet else Bars(len(ids)) if sys.stderr.isatty() else Lines(store, ids)
     try:
         follow(store, ids, cluster, progress)
     except KeyboardInterrupt:
         store.request_stop(ids)
-        say(f"stopped; what was trained so far is kept. To go on: {_resume_command(store, ids)}")
+        say(f"stopped; what was trained so far is kept. To resume: {_resume_command(store, ids)}")
         raise
 
 
@@ -180,7 +180,7 @@ def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Prog
                 launcher.recover(store)  # Else what it was training would be waited for without end.
                 if time.monotonic() - waited > START_SECONDS:
                     words = launcher.last_words(store.path)
-                    raise CommandError(f"The trainer does not start, or has ended. {words}".strip())
+                    raise CommandError(f"The trainer has not started, or has ended. {words}".strip())
             time.sleep(FOLLOW_SECONDS)
         raise KeyboardInterrupt
     finally:

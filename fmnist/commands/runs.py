@@ -44,7 +44,7 @@ LISTED = (
 @click.option("--model", "--models", "models", type=options.MODELS, help="Only of these models, such as 0,2.")
 @click.option("--dataset", "datasets", type=options.DATASET_LIST, help="Only on these data sets.")
 @click.option("--seed", "--seeds", "seeds", type=options.SEEDS, help="Only with these seeds, such as 0-4.")
-@click.option("--search", default="", help="Only those of which name, note, model or recipe contain this text.")
+@click.option("--search", default="", help="Only those whose name, note, model or recipe contains this text.")
 @click.option("--reference", is_flag=True, help="Include the reference runs that come with the project.")
 @options.format_option("table", "csv", "json")
 def list_runs(
@@ -107,9 +107,9 @@ def show(places: Places, address: tuple[str, int], format: str) -> None:
 @options.quiet_option
 @options.format_option("table", "csv", "json")
 def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quiet: bool, format: str) -> int:
-    """Go on with interrupted or stopped runs, such as 3 or 5-8, from their last finished epoch.
+    """Resume interrupted or stopped runs, such as 3 or 5-8, from their last finished epoch.
 
-    Without an ID all interrupted runs are resumed.
+    Without an ID, all interrupted runs are resumed.
     """
     runs = places.library.own
     launcher.recover(runs)  # What a trainer that is gone has left behind is interrupted.
@@ -120,7 +120,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
         if run.stop:
             raise CommandError(f"Run {run.id} is being stopped: try again in a moment.")
     if not wanted:
-        say("no run was interrupted.")
+        say("no run is interrupted.")
         return 0
     runs.resume(*(run.id for run in wanted), cluster=cluster)
     asked = [(run.id, run.status != Status.DONE) for run in wanted]
@@ -130,10 +130,10 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
 
 @options.command("rename", changes=True)
 @click.argument("ids", nargs=1, type=options.RUN_IDS, metavar="ID")
-@click.option("--name", help=f"What you call it, in at most {MAX_NAME} characters; '' takes the name away.")
-@click.option("--note", help=f"What you want to remember of it, in at most {MAX_NOTE} characters.")
+@click.option("--name", help=f"A name of at most {MAX_NAME} characters; '' removes it.")
+@click.option("--note", help=f"A note of at most {MAX_NOTE} characters; '' removes it.")
 def rename(places: Places, ids: list[int], name: str | None, note: str | None) -> None:
-    """Give a run a name and a note. What is not given stays as it is."""
+    """Give a run a name, a note or both. What is not given stays as it is."""
     if name is None and note is None:
         raise click.UsageError("Give --name, --note or both.")
     if len(ids) > 1:
@@ -155,7 +155,7 @@ def rename(places: Places, ids: list[int], name: str | None, note: str | None) -
 def delete(places: Places, ids: tuple[list[int], ...], for_good: bool) -> int:
     """Delete runs with their curves and weights, such as 3 or 5-8.
 
-    Until others are deleted, for a day, `runs restore` brings them back.
+    For a day, or until the next deletion, `runs restore` brings them back.
     """
     runs = places.library.own
     launcher.recover(runs)  # What a trainer that is gone has left behind is not running.
@@ -184,10 +184,10 @@ def delete(places: Places, ids: tuple[list[int], ...], for_good: bool) -> int:
 
 @options.command("restore", changes=True)
 def restore(places: Places) -> None:
-    """Bring back the runs that were deleted last, as they were."""
+    """Restore the runs that were deleted last."""
     ids = places.library.own.undo_deletion()
     if not ids:
-        raise CommandError("There is no deletion that can be undone.")
+        raise CommandError("There is no deletion to undo.")
     print(f"{'Run' if len(ids) == 1 else 'Runs'} {options.as_ranges(ids)}: restored.")
 
 
@@ -206,6 +206,6 @@ def _each_once(ids: tuple[list[int], ...]) -> list[int]:
 
 runs = click.Group(
     "runs",
-    help="List, show, name, resume, delete, restore or import runs.",
+    help="List, show, rename, resume, delete, restore or import runs.",
     commands=[list_runs, show, rename, resume, delete, restore, import_store],
 )

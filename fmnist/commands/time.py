@@ -20,10 +20,12 @@ from fmnist.training import launcher, timing
 
 @options.command("time", changes=True)
 @click.argument("addresses", nargs=-1, metavar="[RUN]...")
-@options.models_option("The models, where no RUN is named.")
+@options.models_option("The models, if no RUN is given.")
 @options.dataset_option()
-@click.option("--steps", type=options.COUNT, default=timing.STEPS, show_default=True, help="Steps in each turn.")
-@click.option("--rounds", type=options.COUNT, default=timing.ROUNDS, show_default=True)
+@click.option(
+    "--steps", type=options.COUNT, default=timing.STEPS, show_default=True, help="Steps of each model in a round."
+)
+@click.option("--rounds", type=options.COUNT, default=timing.ROUNDS, show_default=True, help="Rounds.")
 @options.quiet_option
 @options.format_option("table", "json")
 def time_steps(
@@ -36,7 +38,7 @@ def time_steps(
     quiet: bool,
     format: str,
 ) -> None:
-    """Measure how long a training step of each model takes, in turns on this machine.
+    """Measure how long a training step of each model takes, taking turns on this machine.
 
     With a RUN, such as reference-3, the recipes of these runs are timed.
     """
@@ -44,7 +46,7 @@ def time_steps(
     recipes = [finished(places.library, address).recipe for address in addresses]
     recipes = recipes or [Recipe(model, dataset=dataset) for model in models]
     if len({recipe.dataset for recipe in recipes}) > 1:
-        raise CommandError("Runs on different data can't be timed together: name those on one data set.")
+        raise CommandError("Runs on different data can't be timed together: give runs on one data set.")
     names = _names(recipes)
     loaded = places.load(recipes[0].dataset)
     launcher.recover(runs)  # What a trainer that is gone has left behind is not being trained.
@@ -83,6 +85,6 @@ def _check_idle(store: Store) -> None:
     active = len(store.runs(*ACTIVE))
     if active:
         raise CommandError(
-            f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: times are measured while "
-            "nothing else runs. Wait for the end, or stop."
+            f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: timing needs an idle machine. "
+            f"Wait for the end, or stop the training."
         )

@@ -22,8 +22,14 @@ PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", 
 
 @options.command("train", changes=True)
 @options.models_option("Models, such as 0,1,2 or a custom one.")
-@click.option("--seeds", type=options.SEEDS, default="0", show_default=True, help="Such as 0-4.")
-@click.option("--epochs", type=options.EPOCHS, default=str(PUBLISHED.epochs), show_default=True, help="Such as 1,3.")
+@click.option("--seeds", type=options.SEEDS, default="0", show_default=True, help="Seeds, such as 0-4.")
+@click.option(
+    "--epochs",
+    type=options.EPOCHS,
+    default=str(PUBLISHED.epochs),
+    show_default=True,
+    help="Numbers of epochs, such as 1,3.",
+)
 @click.option(
     "--lr",
     "learning_rates",
@@ -38,7 +44,7 @@ PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", 
     type=options.BATCH_SIZES,
     default=str(PUBLISHED.batch_size),
     show_default=True,
-    help="Such as 32,64.",
+    help="Batch sizes, such as 32,64.",
 )
 @click.option(
     "--optimizer",
@@ -49,7 +55,13 @@ PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", 
     help=f"Any of {', '.join(OPTIMIZERS)}.",
 )
 @options.dataset_option()
-@click.option("--device", type=click.Choice(list(DEVICES)), default=PUBLISHED.device, show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(list(DEVICES)),
+    default=PUBLISHED.device,
+    show_default=True,
+    help="Where to train.",
+)
 @click.option("--again", is_flag=True, help="Retrain runs that already exist.")
 @options.ray_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be trained, and how long it would take.")

@@ -37,7 +37,7 @@ class Verdict:
         """For people: a line, and one more for each thing to be said."""
         compared = "" if self.sealed is None else f", {self.sealed} compared with their checksums"
         count = len(self.disagreements)
-        answer = "agrees" if self.agrees else f"{count} figure{'s do' if count > 1 else ' does'} not agree"
+        answer = "agrees" if self.agrees else f"{count} figure{'s do' if count > 1 else ' does'} not match"
         lines = [f"{self.address} {self.name}: {answer} ({self.recomputed} figures recomputed{compared})"]
         lines += [f"    {disagreement.sentence}" for disagreement in self.disagreements]
         return "\n".join([*lines, *(f"    {remark}" for remark in self.remarks)])

@@ -17,7 +17,7 @@ from fmnist.commands.options import Places, say_recounted
 def verify(places: Places, addresses: tuple[str, ...], format: str) -> int:
     """Recompute the stored figures of finished runs, and report differences.
 
-    A RUN is such as 12 or reference-3. Without one, all runs are checked, the reference runs included.
+    A RUN is given as 12 or reference-3. Without one, all runs are checked, the reference runs included.
     """
     library = places.library
     found = [place(library, address) for address in addresses]

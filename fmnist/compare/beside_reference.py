@@ -65,7 +65,7 @@ def _say_pairs(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
             points = say_points(abs(difference.mean))
             sentences.append(f"{first} of {own['name']} {beat} {second} by {points} points.")
     if alike:
-        sentences.append(f"Of {listed(alike)}, no difference between your runs and the reference can be seen.")
+        sentences.append(f"For {listed(alike)}, there is no clear difference between your runs and the reference.")
     if few:
-        sentences.append(f"Of {listed(few)}, there are too few runs to tell yours from the reference.")
+        sentences.append(f"For {listed(few)}, there are too few runs to compare yours with the reference.")
     return sentences

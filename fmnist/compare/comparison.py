@@ -121,7 +121,8 @@ class Comparison:
             return ""
         return (
             f"Where a model has more than {MAX_SEEDS} runs, {MAX_SEEDS} of them are drawn, taken evenly from the "
-            "least to the most accurate; means and intervals count all. `python -m fmnist runs list` lists every one."
+            "least to the most accurate; means and intervals include all of them. `python -m fmnist runs list` "
+            "lists every one."
         )
 
     @property
@@ -239,7 +240,7 @@ class Comparison:
         names = {"test": "Test", "train": "Training"}
         # Both are shown together, so the points are read once.
         figure = self._once("learning", split, axis, compute=compute)[metric]
-        return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the seeds of each group.")
+        return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the runs of each group.")
 
     # --- Cost ---
 

@@ -46,8 +46,8 @@ COSTS = {
     cost.column: cost
     for cost in (
         Cost("train_seconds", "Training", "Training time in seconds", 1, "{:,.1f} s"),
-        Cost("single_seconds", "One answer", "Time to answer one image alone, in microseconds", 1e6, "{:,.1f} µs"),
-        Cost("image_seconds", "Many answers", "Time per image in batches of 1,000, in microseconds", 1e6, "{:,.1f} µs"),
+        Cost("single_seconds", "Single image", "Time to classify a single image, in microseconds", 1e6, "{:,.1f} µs"),
+        Cost("image_seconds", "Many images", "Time per image in batches of 1,000, in microseconds", 1e6, "{:,.1f} µs"),
         Cost("parameters", "Parameters", "Parameters", 1, "{:,.0f}"),
         Cost("multiply_adds", "Multiply-adds", "Multiply-adds per image", 1, "{:,.0f}", "not counted"),
     )

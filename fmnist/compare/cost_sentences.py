@@ -38,7 +38,7 @@ def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
     if len(worth) == 1:
         sentence = f"**{said[0]}** is the cheapest and has the highest mean accuracy."
     whole = sentence[0].upper() + sentence[1:]
-    said = [f"Of {listed(alike['name'])}, {sentence}" if left_out else whole]
+    said = [f"Among {listed(alike['name'])}, {sentence}" if left_out else whole]
     if beaten := alike.loc[~best, "name"].tolist():
         said.append(_say_beaten(beaten))
     found = differences_by_id(groups, runs)

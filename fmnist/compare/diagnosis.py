@@ -115,7 +115,7 @@ def _dead(
     if constant or zero_layers:
         remedy = f"Try another seed, or a lower learning rate than {exact(recipe.learning_rate)}."
     elif len(train) and _since_guessing(train, logits.shape[1]) == train["step"].iloc[0]:
-        sentence = f"The model has not learnt yet: it answers class {_class(label, recipe)} for {_all(len(labels))}."
+        sentence = f"The model has not learned yet: it answers class {_class(label, recipe)} for {_all(len(labels))}."
         remedy = f"Train for more epochs, or with a higher learning rate than {exact(recipe.learning_rate)}."
     else:
         remedy = f"Try a lower learning rate than {exact(recipe.learning_rate)}, or another seed."
@@ -140,7 +140,7 @@ def _zero_layer(model: str, name: str, logits: np.ndarray, train: pd.DataFrame) 
         "zero-layer",
         f"{sentence}.",
         evidence,
-        "Try another seed or a lower learning rate: no gradient passes any more.",
+        "Try another seed or a lower learning rate: no gradient gets through any more.",
     )
 
 
@@ -188,7 +188,7 @@ def _classes(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray, labels
             remedy = "Train for more epochs, or try another seed."
         evidence = (
             f"Of {_count(int(images[label]), 'image')} of this class {int(said[most]):,} "
-            f"{'is' if said[most] == 1 else 'are'} taken for class {_class(most, recipe)}; "
+            f"{'is' if said[most] == 1 else 'are'} mistaken for class {_class(most, recipe)}; "
             f"the largest value of its logit is {float(logits[:, label].max()):.3g}."
         )
         findings.append(Finding(kind, f"{sentence}.", evidence, remedy, label))

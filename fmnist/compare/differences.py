@@ -25,7 +25,7 @@ ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
         lambda run: run.recipe.seed,
         "Chance may favour one of them. Runs are compared in pairs only where both models have the same seeds.",
     ),
-    ("Conditions of the timing", lambda run: run.conditions, TIMES),
+    ("Timing conditions", lambda run: run.conditions, TIMES),
     ("PyTorch version", lambda run: run.versions.get("torch", "?"), VERSIONS),
     ("NumPy version", lambda run: run.versions.get("numpy", "?"), VERSIONS),
     ("Python version", lambda run: run.versions.get("python", "?"), VERSIONS),

@@ -33,5 +33,5 @@ def on_test_images(library: Library, runs: Sequence[Run], labels: np.ndarray) ->
 def say(library: Library, group: Group, labels: np.ndarray) -> str:
     """The same as a sentence, with the group's title and what of it answers."""
     runs = group.runs
-    who = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0].recipe.seed}"
+    who = f"mean of {len(runs)} runs" if len(runs) > 1 else f"seed {runs[0].recipe.seed}"
     return say_on_test_images(f"{group.title}, {who}", on_test_images(library, runs, labels))

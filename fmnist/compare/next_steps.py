@@ -50,7 +50,7 @@ def never_answered(groups: Sequence[Group]) -> MixUp | None:
             silent = [run for run in runs if label in run.finished_result.never_predicted]
             if silent:
                 item = confusion.whole(group) if len(silent) == len(group.runs) else confusion.one_run(group, silent[0])
-                sentence = f"{_seeds(group, silent)} never answers {name}: see what it says instead."
+                sentence = f"{_seeds(group, silent)} never predicts {name}: see what it says instead."
                 found.append((len(silent) / len(group.runs), MixUp(sentence, item, true=label)))
     return max(found, key=lambda one: one[0])[1] if found else None
 
@@ -102,12 +102,12 @@ def after_answers(said: Sequence[tuple[Item, int]], truth: int | None) -> MixUp:
         if label == expected:
             continue
         if truth is None:
-            sentence = f"says {classes[label]}, not {classes[expected]}: see what it takes for what."
+            sentence = f"says {classes[label]}, not {classes[expected]}: see what it mixes up."
         else:
-            sentence = f"takes this {classes[truth]} for {classes[label]}: see which others."
+            sentence = f"mistakes this {classes[truth]} for {classes[label]}: see which others."
         return MixUp(f"{item.group.title} {sentence}", item, expected, label)
     item = max((item for item, _ in said), key=lambda item: confusion.mean_accuracy(item.group))
-    return MixUp(f"See what else {item.group.title} takes for {classes[expected]}.", item, predicted=expected)
+    return MixUp(f"See what else {item.group.title} mistakes for {classes[expected]}.", item, predicted=expected)
 
 
 def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
@@ -120,7 +120,7 @@ def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
     distances = np.linalg.norm(flat[:, None] - flat[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     first, second = divmod(int(distances.argmin()), len(means))
-    return f"The average pictures of {classes[first]} and {classes[second]} are most alike"
+    return f"The average pictures of {classes[first]} and {classes[second]} are the most alike"
 
 
 def after_training(runs: Sequence[Run]) -> str:

@@ -62,7 +62,7 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
         said = [f"**{name}**: **{accuracies[0]:.1%}** right, trained in {took}."]
     else:
         spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
-        average = f"**{_mean(runs):.1%}** right on average of {len(runs)} runs ({spread})"
+        average = f"**{_mean(runs):.1%}** right on average over {len(runs)} runs ({spread})"
         said = [f"**{name}**: {average}, each trained in {took}."]
     if failed:
         seeds = listed(str(run.recipe.seed) for run in failed)

@@ -58,11 +58,11 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
             f"{which} trained {often}, so the lead may be luck: repeated training changes accuracy by a few points."
         )
     elif unsure:
-        sentences.append(f"But that may be chance: no difference from {listed(unsure, 'or')} can be seen.")
+        sentences.append(f"But that may be chance: there is no clear difference from {listed(unsure, 'or')}.")
     elif best["accuracy_min"] > runs.loc[runs["group"] != best["id"], "accuracy"].max():
         sentences.append("Even its worst training run beats the best run of the other models.")
     else:
-        sentences.append("But runs overlap: its worst one does not beat the best one of the other models.")
+        sentences.append("But the runs overlap: its worst one does not beat the best one of the other models.")
     return [*sentences, *deaths]
 
 
@@ -149,13 +149,13 @@ def say_hardest(recall: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def say_accuracy(correct: int, total: int) -> str:
-    """One run's accuracy with Wilson's interval: "Right for 8,298 of 10,000 images: 83.0% (95% confidence interval 82.2
+    """One run's accuracy with Wilson's interval: "Right on 8,298 of 10,000 images: 83.0% (95% confidence interval 82.2
     to 83.7)."."""
     if total == 0:
         return "No image has been answered yet."
     low, high = wilson(correct, total)
     return (
-        f"Right for {correct:,} of {total:,} images: {say_percent(correct / total)}% "
+        f"Right on {correct:,} of {total:,} images: {say_percent(correct / total)}% "
         f"(95% confidence interval {say_percent(low)} to {say_percent(high)})."
     )
 
@@ -183,8 +183,8 @@ def say_calibration(name: str, seeds: Sequence[Calibrated]) -> str:
     )
     over = f", mean of {len(seeds)} runs" if len(seeds) > 1 else ""
     sentence = (
-        f"{name} is {verdict}: {say_percent(confidence)}% confident on average, right for {say_percent(accuracy)}% "
-        f"(expected calibration error {say_points(error)} points{over})."
+        f"{name} is {verdict}: {say_percent(confidence)}% confident on average, right {say_percent(accuracy)}% "
+        f"of the time (expected calibration error {say_points(error)} points{over})."
     )
     if len(seeds) == 1:
         return sentence
@@ -202,8 +202,8 @@ def _say_gap(gap: float) -> str:
 def say_on_test_images(name: str, found: Calibrated) -> str:
     """What the answers of one run, or of an ensemble, are worth on the test images: a sentence."""
     return (
-        f"{name}: {say_percent(found.accuracy)}% of the test images right, {say_percent(found.confidence)}% sure on "
-        f"average (expected calibration error {say_points(found.error)} points)."
+        f"{name}: {say_percent(found.accuracy)}% of the test images right, {say_percent(found.confidence)}% "
+        f"confident on average (expected calibration error {say_points(found.error)} points)."
     )
 
 
@@ -258,7 +258,7 @@ def _over_seeds(first: str, second: str, difference: Difference) -> str:
         return f"{first} beats {second} by {points} each time ({seeds}, {say_p(p)}{several})."
     if difference.seen:
         return f"{first} beats {second} by {points} ({interval}, {seeds})."
-    none = f"No difference between {first} and {second} can be seen:"
+    none = f"No clear difference between {first} and {second}:"
     if difference.constant and difference.mean == 0:
         return f"{none} their accuracies are equal ({seeds})."
     if difference.constant:
@@ -281,7 +281,7 @@ def _too_few(first: str, second: str) -> str:
 def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) -> list[str]:
     shows = (
         f"Single runs can't show whether {first} or {second} is the better model: "
-        f"repeated training changes accuracy, too. {TRAIN_MORE}"
+        f"repeated training changes accuracy too. {TRAIN_MORE}"
     )
     if flips is None:
         return [shows]
@@ -293,7 +293,7 @@ def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) 
     verdict = (
         f"This run of {first} does better on such images than this run of {second} ({say_p(p)})."
         if p < SIGNIFICANT
-        else f"Between these two runs no difference can be seen ({say_p(p)})."
+        else f"There is no clear difference between these two runs ({say_p(p)})."
     )
     return [_on_images(first, second, flips), verdict, shows]
 

@@ -125,7 +125,7 @@ class Sweep:
         names = [titles[field].title.lower() for field in rest["factor"]]
         if seen.empty:
             return (
-                f"Nothing stands out: the values of {listed(names)} differ no more than chance alone would explain. "
+                f"Nothing stands out: the values of {listed(names)} differ no more than by chance. "
                 "Training each setting more often would show more."
             )
         first = seen.iloc[0]
@@ -133,13 +133,13 @@ class Sweep:
         over = "in one comparison" if first["sets"] == 1 else f"on average over {first['sets']:,} comparisons"
         said = [
             f"The **{factor.title.lower()}** matters most: all else equal, its best and its worst value lie "
-            f"{100 * first['points']:.1f} points apart {over}, and {factor.say(first['best'])} is the best most often."
+            f"{100 * first['points']:.1f} points apart {over}, and {factor.say(first['best'])} is most often the best."
         ]
         then = [f"{titles[row['factor']].title.lower()} {100 * row['points']:.1f}" for _, row in seen[1:].iterrows()]
         if then:
             said.append(f"Then: {', '.join(then)}.")
         if names:
-            said.append(f"No effect beyond chance can be seen of the {listed(names, 'or')}.")
+            said.append(f"No effect of the {listed(names, 'or')} goes beyond chance.")
         return " ".join(said)
 
     def caveats(self) -> list[str]:
@@ -148,11 +148,11 @@ class Sweep:
         best = table.iloc[0]
         said = [
             f"It was chosen as the best of {len(table):,} on the test images, so its accuracy is probably a little too "
-            "good: expect less of new seeds, and of new images."
+            "good: expect a little less with new seeds and on new images."
         ]
         if best["seeds"] >= MIN_SEEDS and (unsure := self._unsure()):
             said.append(
-                f"{unsure:,} of the others can't be told from it: chance may have decided which of them is the best."
+                f"{unsure:,} of the others can't be told apart from it: chance may have decided which of them is best."
             )
         single = int((table["seeds"] == 1).sum())
         if single:
@@ -170,7 +170,7 @@ class Sweep:
             said.append(say_failed_to_learn(dead, finished))
         if failed:
             runs = "run" if failed == 1 else "runs"
-            said.append(f"{failed:,} {runs} ended with an error and can't count in any mean: the table says which.")
+            said.append(f"{failed:,} {runs} ended with an error and are not in any mean: the table says which.")
         return said
 
     # --- To look at ---
@@ -190,7 +190,7 @@ class Sweep:
         return Picture(
             figure,
             f"Parallel coordinates of {len(self.table):,} groups: {factors}, and mean test accuracy. The best ones: "
-            f"{'; '.join(best)}. All of them stand in the table below.",
+            f"{'; '.join(best)}. All of them are in the table below.",
         )
 
     @property
@@ -199,8 +199,8 @@ class Sweep:
         if len(self.table) <= MAX_LINES:
             return ""
         return (
-            f"Drawn are {MAX_LINES} of {len(self.table):,}, taken evenly from the most to the least accurate; all of "
-            "them stand in the table below."
+            f"Only {MAX_LINES} of {len(self.table):,} are drawn, taken evenly from the most to the least accurate; "
+            f"all of them are in the table below."
         )
 
     def best(self, count: int) -> list[str]:

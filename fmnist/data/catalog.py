@@ -153,7 +153,7 @@ register(
         *("8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe"),
         *("bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"),
     ),
-    "Photos from the online shop Zalando, made small and grey. Made as a harder test than handwritten digits by "
+    "Photos from the online shop Zalando, scaled down and made grey, as a harder test than handwritten digits. By "
     "[Xiao, Rasul and Vollgraf (2017)](https://arxiv.org/abs/1708.07747), Zalando Research; "
     "[MIT licence](https://github.com/zalandoresearch/fashion-mnist/blob/master/LICENSE).",
     id=DEFAULT,
@@ -175,7 +175,7 @@ register(
         *("f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432"),
         *("9fb629c4189551a2d022fa330f9573f3", "ec29112dd5afa0611ce80d1b7f02629c"),
     ),
-    "Digits that employees of the US Census Bureau and students wrote by hand. By "
+    "Digits handwritten by employees of the US Census Bureau and by students. By "
     "[LeCun, Cortes and Burges](http://yann.lecun.com/exdb/mnist/).",
 )
 register(

@@ -133,14 +133,14 @@ def _folder_with(info: DatasetInfo, root: Path, files: Sequence[File]) -> Path:
         raise DataError(f"{root} can't be read: {reason(error)}.") from None
     if unpacked:
         raise DataMissing(
-            f"{info.title} is in {folder} only unpacked, but sums are published of its packed files: put "
-            f"{listed([f'{file}.gz' for file in unpacked])} beside them, or get them again: "
+            f"{info.title} is in {folder} only unpacked, but checksums are published only for its packed files: put "
+            f"{listed([f'{file}.gz' for file in unpacked])} beside them, or download them again: "
             f"{download_command(info, root)}"
         )
     if not there:
         raise DataMissing(
-            f"{info.title} is not in {root} yet: {info.files[0].name}.gz and three more files would be in "
-            f"{root / info.torchvision / RAW}."
+            f"{info.title} is not in {root} yet: {info.files[0].name}.gz and three more files are expected "
+            f"in {root / info.torchvision / RAW}."
         )
     if missing:
         raise DataMissing(f"{info.title} is not in {folder}: {listed(missing)} can't be found there.")
@@ -180,7 +180,7 @@ def _fingerprint(arrays: Sequence[np.ndarray]) -> str:
 def _read_idx(info: DatasetInfo, root: Path, folder: Path, file: File) -> np.ndarray:
     """One file of the IDX format (yann.lecun.com/exdb/mnist, "the IDX file format"), packed or not."""
     path = next(form for form in forms(folder, file) if form.exists())
-    remedy = f"Delete it and get it again: {download_command(info, root)}"
+    remedy = f"Delete it and download it again: {download_command(info, root)}"
     try:
         packed = content = path.read_bytes()
         if path.suffix == ".gz":
@@ -194,7 +194,7 @@ def _read_idx(info: DatasetInfo, root: Path, folder: Path, file: File) -> np.nda
     dimensions = content[3] if len(content) > 3 else 0
     start = 4 + 4 * dimensions
     if not dtype or not dimensions or len(content) < start:
-        raise DataError(f"{path} is not a file of the IDX format. {remedy}")
+        raise DataError(f"{path} is not an IDX file. {remedy}")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
     if len(content) != expected:
@@ -204,7 +204,7 @@ def _read_idx(info: DatasetInfo, root: Path, folder: Path, file: File) -> np.nda
     else:
         kind, right = "MD5", hashlib.md5(packed, usedforsecurity=False).hexdigest() == file.md5
     if not right:
-        raise DataError(f"{path} is not the published {info.title} file: its {kind} sum differs. {remedy}")
+        raise DataError(f"{path} is not the published {info.title} file: its {kind} checksum differs. {remedy}")
     return np.frombuffer(content, dtype, offset=start).reshape(shape)
 
 

@@ -203,7 +203,7 @@ def _limits(group: Sequence[Run]) -> list[str]:
     ]
     if group[0].recipe.dataset == "sample":
         parts.append("- The data are generated drawings: the figures say nothing about real images.")
-    parts += [f"- Seed {run.recipe.seed} is in trouble: {run.trouble}." for run in group if run.trouble]
+    parts += [f"- Seed {run.recipe.seed} has a problem: {run.trouble}." for run in group if run.trouble]
     return [*parts, ""]
 
 

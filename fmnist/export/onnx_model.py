@@ -73,8 +73,8 @@ def _export(model: nn.Module, run: Run) -> onnx.ModelProto:
     for part in (*exported.graph.input, *exported.graph.output):
         if not part.type.tensor_type.shape.dim[0].dim_param:
             raise ExportError(
-                f"{run.name} can't be exported to ONNX: its forward makes a fixed number of the number of images, as "
-                "len(x), int(...) and loops over the images do: use x.shape[0] as it is."
+                f"{run.name} can't be exported to ONNX: its forward pass turns the number of images into a constant, "
+                f"as len(x), int(...) and loops over the images do: use x.shape[0] as it is."
             )
     exported.ir_version = IR_VERSION
     return exported
@@ -134,8 +134,8 @@ def compare(name: str, ours: np.ndarray, theirs: np.ndarray, which: str) -> str:
     wrong = np.count_nonzero(~(share <= TOLERANCE))  # Also where one is not a number.
     if wrong:
         raise ExportError(
-            f"{name}: onnxruntime answers otherwise than PyTorch for {wrong:,} of {count:,} {which}, "
-            f"by {share.max():.1g} of the largest logit: the ONNX file is not given out."
+            f"{name}: onnxruntime answers differently from PyTorch for {wrong:,} of {count:,} {which}, "
+            f"by {share.max():.1g} of the largest logit: the ONNX file was not exported."
         )
     # Where two classes are closer than rounding, either may come first.
     first, second = -np.sort(-ours, axis=1)[:, :2].T

@@ -37,8 +37,8 @@ python check_pictures.py                                 # are pictures still re
 
 Data: {dataset}. Recipe: {recipe}. Test accuracy: {accuracy}.
 
-A picture of 28 × 28 pixels is taken as it is, and negated if its border is light. Any other is treated as the images of
-the data set were: what is around the thing is cut off, it is scaled, put on black and made grey, and its contrast is
+A picture of 28 × 28 pixels is taken as it is, and inverted if its border is light. Any other is treated as the images
+of the data set were: what is around the thing is cut off, it is scaled, put on black and made grey, and its contrast is
 stretched. `predict.py` says what may mislead the network. A picture that can't be used is named on standard error,
 the others are answered, and the exit code is 1.
 """

@@ -31,8 +31,8 @@ def source(architecture: Architecture) -> tuple[str, str]:
     named = {getattr(node, "name", None) for node in ast.parse(written.text).body}
     if name not in named:
         raise ExportError(
-            f"{architecture.name} can't be written as code: in {written.name} it is no function or class that "
-            "stands by itself."
+            f"{architecture.name} can't be written as code: in {written.name} it is not a function or class that "
+            f"stands by itself."
         )
     return plain(written.text, architecture.name), name
 

@@ -48,7 +48,7 @@ def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
         found = client.get_experiment_by_name(experiment)
         if found and found.lifecycle_stage == LifecycleStage.DELETED:
             raise ExportError(
-                f"MLflow's experiment {experiment!r} is deleted there: bring it back (mlflow experiments restore "
+                f"MLflow's experiment {experiment!r} has been deleted there: restore it (mlflow experiments restore "
                 f"--experiment-id {found.experiment_id}), or name another one with --experiment."
             )
         place = found.experiment_id if found else client.create_experiment(experiment)

@@ -7,7 +7,7 @@ from pathlib import Path
 from fmnist.export import card
 from fmnist.export.chosen import Chosen, file_name
 
-WITHOUT_DATA = "The test images are not at hand: the card has no recall of each class and no sum of the data."
+WITHOUT_DATA = "The test images are not at hand: the card has no recall of each class and no checksum of the data."
 
 
 def write(chosen: Chosen, folder: Path) -> list[str]:

@@ -246,12 +246,12 @@ def check(source: Source, seconds: float | None = None) -> list[Answer]:
             return answers
         ended = f"ended the process (exit code {code})"
         if code is None:
-            ended = f"did not come to an end within {seconds:g} seconds"
+            ended = f"did not end within {seconds:g} seconds"
         if said and "trying" in said[-1]:
             model = {"id": said[-1]["trying"], "name": said[-1]["name"]}
             answers.append(model | {"fault": f"It {ended} when it was tried."})
         elif not found:
-            what = "tried to its end" if answers else "read"
+            what = "tried to the end" if answers else "read"
             return [*answers, {"fault": f"{source.name} can't be {what}: it {ended}."}]
         if code is None or any("id" not in answer for answer in found):
             return answers

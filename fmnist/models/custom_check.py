@@ -77,7 +77,7 @@ def check(source: Source, known: Sequence[str] = ()) -> Iterator[dict[str, Any]]
         answer = {"id": id, "name": model.name}
         try:
             module, remark = _try(model, source.path)
-            modules, rectified = _told("It can't be looked into", source.path, lambda: passed(module))  # noqa: B023
+            modules, rectified = _told("It can't be inspected", source.path, lambda: passed(module))  # noqa: B023
             if _settings() != settings:
                 raise ModelError("It changes a setting of PyTorch for all models, such as the default dtype or device.")
         except ModelError as error:
@@ -120,14 +120,16 @@ def _try(model: Architecture, path: str) -> tuple[nn.Module, str]:
         lambda: _check_logits(module, images[:1]),
     )
     if not torch.equal(module(images), module(images)):
-        raise ModelError("It answers differently each time, even in evaluation mode: draw random numbers in training.")
+        raise ModelError(
+            "It answers differently each time, even in evaluation mode: draw random numbers only in training."
+        )
     _told("It can't be copied", path, lambda: copy.deepcopy(module))
     trained = _told("It raises when it is trained", path, lambda: _trained(_built(model), images))
     again = _trained(_built(model), images)
     if not torch.equal(_answers(trained, images), _answers(again, images)):
         raise ModelError(
-            "Trained twice with the same seed it is not the same: draw random numbers from torch alone, not from NumPy "
-            "or Python."
+            "Trained twice with the same seed, it is not the same: draw random numbers from torch alone, not from "
+            "NumPy or Python."
         )
     _told("Its weights can't be stored", path, lambda: _check_state(model, trained, images))
     if model.parts > 1 and (any(True for _ in module.buffers()) or _draws(module, images)):
@@ -135,7 +137,7 @@ def _try(model: Architecture, path: str) -> tuple[nn.Module, str]:
             "It has buffers (as batch norm has) or draws random numbers (as dropout does), so its steps can't be "
             "computed in parts: leave parts out."
         )
-    _told("It can't be looked into", path, lambda: inference.zero_layers(trained, images))
+    _told("It can't be inspected", path, lambda: inference.zero_layers(trained, images))
     return module, _told("It raises in its forward pass for a batch", path, lambda: _remark(trained))
 
 
@@ -163,7 +165,7 @@ def _built(model: Architecture) -> nn.Module:
 def _check_parameters(module: nn.Module) -> None:
     parameters = list(module.parameters())
     if any(map(is_lazy, [*parameters, *module.buffers()])):
-        raise ModelError("It has a lazy module, whose size is open until it is used: name the size.")
+        raise ModelError("It has a lazy module, whose size is unknown until it is used: give the size.")
     if not any(parameter.requires_grad for parameter in parameters):
         raise ModelError("It has no parameters that can be trained.")
     if any(parameter.device.type != "cpu" for parameter in parameters):
@@ -213,13 +215,13 @@ def _check_state(model: Architecture, trained: nn.Module, images: torch.Tensor) 
     """Stored and loaded again, the weights give the same answers."""
     state = trained.state_dict()
     if not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ModelError("Its state_dict holds something else than tensors: no more can be stored.")
+        raise ModelError("Its state_dict holds something other than tensors: only tensors can be stored.")
     again = _built(model)
     again.load_state_dict(load(save(inference.as_plain(state))))
     if not torch.equal(_answers(again, images), _answers(trained, images)):
         raise ModelError(
-            "Loaded again it answers differently: what changes in training must be in its state_dict, as parameters "
-            "and what register_buffer names are."
+            "Saved and loaded, it answers differently: what changes in training must be in its state_dict, as "
+            "parameters and registered buffers are."
         )
 
 
@@ -228,7 +230,7 @@ def _remark(trained: nn.Module) -> str:
     many = torch.rand((MANY, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(1))
     answers = torch.cat([_answers(trained, images) for images in many.split(IMAGES)])
     if torch.equal(answers, answers[:1].expand_as(answers)):
-        return "It gives every image the same logits: look whether its forward pass uses the image."
+        return "It gives every image the same logits: check that its forward pass uses the image."
     if (answers >= 0).all() and torch.allclose(answers.sum(1), torch.ones(MANY), atol=1e-3):
         given = "probabilities, which sum to 1, as after a softmax"
     elif ((answers > 0) & (answers < 1)).all():
@@ -236,7 +238,8 @@ def _remark(trained: nn.Module) -> str:
     else:
         return ""
     return (
-        f"It gives {given}, and so learns badly: leave that out, as CrossEntropyLoss takes logits and applies softmax."
+        f"It gives {given}, and so learns badly: leave that out, because CrossEntropyLoss takes logits and applies "
+        "softmax itself."
     )
 
 

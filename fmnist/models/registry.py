@@ -121,7 +121,7 @@ class Architecture:
             if self.source is None:
                 raise
             reason = in_short(error, self.source.path)
-            raise ModelError(f"{self.name} ({self.source.name}) has raised {reason}.") from error
+            raise ModelError(f"{self.name} ({self.source.name}) raised {reason}.") from error
 
 
 class Architectures(UserDict[str, Architecture]):

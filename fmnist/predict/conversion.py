@@ -94,7 +94,7 @@ def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collecti
     elif "proportions" not in without:
         steps["Extended"] = picture = pad(picture, light)
     if light and "negate" not in without:
-        steps["Negated"] = picture = ImageOps.invert(picture)
+        steps["Inverted"] = picture = ImageOps.invert(picture)
         light, colour = False, 255 - colour
     levels = grey(np.asarray(picture))
     steps["Grey"] = Image.fromarray(levels)
@@ -102,7 +102,7 @@ def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collecti
     contrast = floor - int(levels.min()) if light else int(levels.max()) - floor
     if not light and "stretch" not in without:
         levels = stretch(levels, floor)
-        steps["Stretched"] = Image.fromarray(levels)
+        steps["More contrast"] = Image.fromarray(levels)
     return Converted(levels, _remarks(mask, box, contrast), tuple(steps.items()))
 
 
@@ -131,7 +131,7 @@ def _own_format(picture: Image.Image, *, negate: bool) -> Converted:
     if levels.min() == levels.max():
         raise _nothing_there()
     if negate and border(levels).mean() > 127.5:
-        steps["Negated"] = picture = ImageOps.invert(picture)
+        steps["Inverted"] = picture = ImageOps.invert(picture)
         levels = grey(np.asarray(picture))
     steps["Grey"] = Image.fromarray(levels)
     return Converted(levels, (), tuple(steps.items()))
@@ -273,7 +273,7 @@ def _remarks(mask: np.ndarray, box: tuple[int, int, int, int], contrast: int) ->
     elif left == 0 or top == 0 or right == width or bottom == height:
         remarks.append("The item touches the edge of the picture: the models know whole items only.")
     if contrast < LOW_CONTRAST:
-        remarks.append("The item is almost as light as its background: one that differs more works better.")
+        remarks.append("The item is almost as light as its background: a background that differs more works better.")
     if max(right - left, bottom - top) < SIDE:
         remarks.append(f"The item is smaller than {SIDE} pixels: it was enlarged, and details are missing.")
     return tuple(remarks)

@@ -55,7 +55,7 @@ def read(sent: object) -> list[Stroke]:
         raise DrawingError(f"A drawing is a list of at most {MAX_STROKES} strokes.")
     strokes = [_stroke(each) for each in sent]
     if sum(len(stroke.points) for stroke in strokes) > MAX_POINTS:
-        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and begin again.")
+        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and start again.")
     return strokes
 
 

@@ -46,7 +46,7 @@ def read(sent: object, side: int) -> tuple[list[Stroke], frozenset[int]]:
     if not isinstance(objects, list) or len(objects) > MAX_STROKES:
         raise DrawingError(f"A drawing is a list of at most {MAX_STROKES} objects.")
     if sum(map(_size, objects)) > MAX_POINTS:  # Before time is spent on them.
-        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and begin again.")
+        raise DrawingError(f"A drawing has at most {MAX_POINTS:,} points: clear it and start again.")
     found: list[dict[str, Any]] = []
     lassos: set[int] = set()
     for each in objects:

@@ -53,7 +53,9 @@ def pictures_in(path: Path) -> list[Path]:
         return [path]
 
     def refuse(error: OSError) -> None:
-        raise ImageError(f"{error.filename} cannot be read ({error.strerror}): check path and permissions.") from error
+        raise ImageError(
+            f"{error.filename} can't be read ({error.strerror}): check its path and permissions."
+        ) from error
 
     found = [
         Path(folder, name)
@@ -77,7 +79,7 @@ def open_image(source: bytes | Path) -> Image.Image:
     if not data:
         raise ImageError(f"{name} is empty: choose another file.")
     if len(data) > MAX_BYTES:
-        raise ImageError(f"{name} is larger than {MAX_BYTES // 2**20} MB: save it smaller.")
+        raise ImageError(f"{name} is larger than {MAX_BYTES // 2**20} MB: save a smaller version.")
     try:
         return _decode(data, name)
     except ImageError:
@@ -90,7 +92,7 @@ def open_image(source: bytes | Path) -> Image.Image:
         # Pillow's decoders trust what a header says. Damaged files make them raise OSError, SyntaxError,
         # ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError, struct.error,
         # zlib.error ...: no list of these is ever complete, and each means the same to the user.
-        raise ImageError(f"{name} is damaged or incomplete: save or send it again and retry.") from error
+        raise ImageError(f"{name} is damaged or incomplete: save or send it again, and retry.") from error
 
 
 def _what_else(data: bytes) -> str:
@@ -117,7 +119,7 @@ def _read(path: Path, name: str) -> bytes:
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist: check the path.") from error
     except OSError as error:
-        raise ImageError(f"{name} cannot be read ({error.strerror}): check path and permissions.") from error
+        raise ImageError(f"{name} can't be read ({error.strerror}): check its path and permissions.") from error
 
 
 def _decode(data: bytes, name: str) -> Image.Image:
@@ -125,7 +127,7 @@ def _decode(data: bytes, name: str) -> Image.Image:
         # Pillow's warnings alone: filters belong to the whole process, and a server has other threads.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         if _in_too_many_parts(data):
-            raise ImageError(f"{name} is in far more parts than a picture needs: save it again, as JPEG or PNG.")
+            raise ImageError(f"{name} consists of far more parts than a picture needs: save it again, as JPEG or PNG.")
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:  # reads the header, no pixels yet
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -166,7 +168,7 @@ def _in_too_many_parts(data: bytes) -> bool:
 
 
 def _too_many_pixels(name: str) -> ImageError:
-    return ImageError(f"{name} has more than {MAX_PIXELS // 10**6} million pixels: save it smaller.")
+    return ImageError(f"{name} has more than {MAX_PIXELS // 10**6} million pixels: save a smaller version.")
 
 
 def reduction(size: tuple[int, int]) -> int:

@@ -137,22 +137,23 @@ MEASURES = (
     Measure(
         lambda pixels, _: flatness(pixels),
         0.5,
-        "It is almost of one shade: there is nothing to be seen in it.",
+        "It is almost all one shade: there is nothing to see in it.",
     ),
     Measure(
         lambda pixels, _: grain(pixels),
         0.5,
-        "It looks like noise: pixels differ much more from their neighbours than in pictures of {things}.",
+        "It looks like noise: neighbouring pixels differ much more than in pictures of {things}.",
     ),
     Measure(
         lambda pixels, _: lit_border(pixels),
         2,
-        "Its border is not black: there the {thing} stands on black, and hardly ever fills the whole square.",
+        "Its border is not black: in the training images, the {thing} is on black, and hardly ever fills the "
+        "whole square.",
     ),
     Measure(
         lambda pixels, _: smallness(pixels),
         0.5,
-        "The {thing} is small: there its longer side takes {side} of the image's 28 pixels.",
+        "The {thing} is small: in the training images, its longer side takes up {side} of the 28 pixels.",
     ),
     Measure(
         lambda pixels, space: space.distance(pixels),

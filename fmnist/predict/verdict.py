@@ -88,7 +88,7 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
         truth: the label that the picture has in its data set, where it is known.
     """
     classes = answers[0].info.classes
-    known = f" It is **{classes[truth]}**." if truth is not None else ""
+    known = f" The label is **{classes[truth]}**." if truth is not None else ""
     votes = Counter(answer.top for answer in answers)
     (favourite, most), *others = votes.most_common()
     name = f"**{classes[favourite]}**"
@@ -103,7 +103,7 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
         agreement = _agreement(answers)
         if len(answers) > 1 and favourite == truth:
             everyone = "Both" if len(answers) == 2 else f"All {_count(len(answers)).lower()}"
-            return f"{everyone} are right: it is {name}{agreement}."
+            return f"{everyone} are right: {name}{agreement}."
         everyone = "All models say" if len(answers) > 1 else f"{escape(answers[0].name)} says"
         return f"{everyone} {name}{agreement}.{known}"
     if most == 1:

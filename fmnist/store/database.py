@@ -160,7 +160,7 @@ class Database:
         if self._file is not None and self._file != self._identity():
             raise StoreError(
                 f"The store is gone: {self.path} was deleted, moved or replaced while it was in use. "
-                "Nothing more can be kept in it: put it back, or begin a new one."
+                "Nothing more can be saved in it: put it back, or start a new one."
             )
 
     def _state(self) -> State:
@@ -191,14 +191,14 @@ class Database:
             )
         if version < min(UPGRADES):
             raise StoreError(
-                f"{self.path} says of itself that it has version {version}, which no store has: it is damaged. "
-                "Bring back a copy of it, or choose another place with FMNIST_RUNS."
+                f"{self.path} claims to have version {version}, which no store has: it is damaged. Restore a copy of "
+                f"it, or choose another place with FMNIST_RUNS."
             )
         for table, columns in NEEDED.items():
             if not columns <= {row[0] for row in db.execute("SELECT name FROM pragma_table_info(?)", (table,))}:
                 raise StoreError(
-                    f"{self.path} is damaged: it has not the tables of a store. "
-                    "Bring back a copy of it, or choose another place with FMNIST_RUNS."
+                    f"{self.path} is damaged: it does not have the tables of a store. Restore a copy of it, or "
+                    "choose another place with FMNIST_RUNS."
                 )
         if version < SCHEMA_VERSION and self.writable:
             self._keep_copy(db, version)
@@ -233,21 +233,21 @@ class Database:
                     "Free some space and try again; what was saved before is safe.",
                     sqlite3.SQLITE_NOTADB: f"{place} is not a store of this program: move it away, "
                     "or choose another place with FMNIST_RUNS.",
-                    sqlite3.SQLITE_CORRUPT: f"{place} is damaged: move it away to begin a new one, "
-                    "or bring back a copy of it.",
+                    sqlite3.SQLITE_CORRUPT: f"{place} is damaged: move it away to start a new one, or restore a copy "
+                    f"of it.",
                     sqlite3.SQLITE_READONLY: f"{place} can't be written: change its permissions, "
                     "or choose another place with FMNIST_RUNS.",
-                    sqlite3.SQLITE_CANTOPEN: f"{place} can't be opened or made: check that its folder can be written, "
-                    "or choose another place with FMNIST_RUNS.",
-                    sqlite3.SQLITE_BUSY: f"{place} is in use by another program for too long: try again.",
-                    sqlite3.SQLITE_PROTOCOL: f"{place} can't be locked as is needed: its folder seems to lie on a "
-                    "network drive. Choose one of this machine with FMNIST_RUNS.",
-                    sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or has a fault.",
+                    sqlite3.SQLITE_CANTOPEN: f"{place} can't be opened or created: check that its folder can be "
+                    "written, or choose another place with FMNIST_RUNS.",
+                    sqlite3.SQLITE_BUSY: f"{place} has been in use by another program for too long: try again.",
+                    sqlite3.SQLITE_PROTOCOL: f"{place} can't be locked: its folder seems to be on a network drive. "
+                    f"Choose one on this machine with FMNIST_RUNS.",
+                    sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or faulty.",
                 }.get(code, f"{place} can't be used: {reason(error)}.")
             ) from error
         except UnicodeError as error:  # In SQLite's own message, which quotes what it found in the file.
             raise DamagedStore(
-                f"{self.path} is damaged: move it away to begin a new one, or bring back a copy of it."
+                f"{self.path} is damaged: move it away to start a new one, or restore a copy of it."
             ) from error
         except OSError as error:
             raise StoreError(

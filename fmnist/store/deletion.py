@@ -101,7 +101,7 @@ class Deletion(RunQueue):
                         tuple(values.values()),
                     )
                 except UNUSABLE:
-                    raise StoreError(f"Run {id} can't be brought back: what was kept of it is damaged.") from None
+                    raise StoreError(f"Run {id} can't be restored: what was kept of it is damaged.") from None
             db.execute("DELETE FROM deleted")
         return [row[0] for row in rows]
 

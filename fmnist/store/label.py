@@ -48,7 +48,7 @@ class Label:
         label = Label(_line(self.name), _line(self.note))
         for what, text, most in (("name", label.name, MAX_NAME), ("note", label.note, MAX_NOTE)):
             if len(text) > most:
-                raise LabelError(f"A {what} has at most {most:,} characters: this one has {len(text):,}.")
+                raise LabelError(f"A {what} can have at most {most:,} characters; this one has {len(text):,}.")
         return label
 
 

@@ -63,7 +63,9 @@ class Plan:
             return f"{whole}{time}."
         said = [f"{whole}."] if whole else []
         if self.trained and not self.again:
-            said.append(f"{len(self.trained):,} of {len(self.keyed):,} are already trained and shown at once.")
+            said.append(
+                f"{len(self.trained):,} of {len(self.keyed):,} are already trained: their results are shown at once."
+            )
         if time:
             said.append(f"{count:,} {'run' if count == 1 else 'runs'}{time}.")
         return " ".join(said)

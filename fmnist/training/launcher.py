@@ -64,8 +64,8 @@ def held(lock: FileLock, timeout: float = 0) -> Iterator[bool]:
     except (OSError, NotImplementedError) as error:
         if not isinstance(error, OSError) or error.errno in NO_LOCKS:
             raise StoreError(
-                f"Nothing can be locked in {Path(lock.lock_file).parent}: it seems to lie on a network drive. "
-                "Choose a folder of this machine with FMNIST_RUNS."
+                f"Nothing can be locked in {Path(lock.lock_file).parent}: it seems to be on a network drive. Choose "
+                f"a folder on this machine with FMNIST_RUNS."
             ) from error
         raise StoreError(
             f"{Path(lock.lock_file).parent} can't be written ({reason(error)}): "
@@ -101,7 +101,7 @@ def is_alive(store: Store) -> bool:
             with held(FileLock(path)) as free:  # Which does without, where it can.
                 return not free
         raise StoreError(
-            f"It can't be told whether a trainer works on {store.path} ({reason(error)}: {path})."
+            f"Can't tell whether a trainer is working on {store.path} ({reason(error)}: {path})."
         ) from error
 
 
@@ -161,7 +161,7 @@ def start(store: Store) -> None:
     try:
         background.detach(*command, log=log_path(store.path))
     except OSError as error:
-        raise StoreError(f"The scheduler can't be started ({reason(error)}).") from error
+        raise StoreError(f"The trainer can't be started ({reason(error)}).") from error
 
 
 def cluster_state(store: Store, address: str) -> ClusterState:

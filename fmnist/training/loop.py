@@ -285,7 +285,7 @@ def _device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":
         if not torch.cuda.is_available():
-            raise TrainingError("There is no CUDA device that PyTorch can use: choose the CPU, or device auto.")
+            raise TrainingError("There is no CUDA device that PyTorch can use: choose cpu or auto as the device.")
         # Repeatable, and float32 where float32 is said.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.deterministic = True
@@ -296,7 +296,7 @@ def _device(name: str) -> torch.device:
 def _check(loss: float, step: int, epoch: int, recipe: Recipe) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
-            f"The loss is not a finite number any more at step {step:,} (epoch {epoch}): the weights have run away. "
+            f"The loss is no longer a finite number at step {step:,} (epoch {epoch}): the weights have diverged. "
             f"Train with a lower learning rate, such as {exact(float(f'{recipe.learning_rate / 10:.2g}'))}."
         )
 
@@ -340,5 +340,5 @@ def _enough_memory(recipe: Recipe) -> Iterator[None]:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "t allocate memory" not in str(error):
             raise
         raise TrainingError(
-            f"The memory does not suffice for a step with {recipe.batch_size:,} images: choose a smaller batch size."
+            f"There is not enough memory for a step with {recipe.batch_size:,} images: choose a smaller batch size."
         ) from error

@@ -18,14 +18,14 @@ from fmnist.training import estimate, launcher
 
 
 def goes_on(store: Store, run: Run) -> str:
-    """From where a run goes on that waits to be resumed: "after epoch 2 of 3". Nothing for one that only begins.
+    """From where a run goes on that waits to be resumed: "resumes after epoch 2 of 3". Nothing for a new one.
 
     A run is taken up where its last epoch ended, to which belongs a point of its test curve.
     """
     if not run.step or run.status != Status.QUEUED:
         return ""
     epochs = store.history([run.id], "test")["epoch"]
-    return f"after epoch {epochs.max()} of {run.recipe.epochs}" if len(epochs) else "from the beginning"
+    return f"resumes after epoch {epochs.max()} of {run.recipe.epochs}" if len(epochs) else "starts again"
 
 
 class TrainingProgress:

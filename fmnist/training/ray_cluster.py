@@ -102,7 +102,7 @@ def _refusal(error: BaseException) -> str:
             (its_ray, its_python), (our_ray, our_python) = found
             return (
                 f"runs Ray {its_ray} on Python {its_python}, and this program Ray {our_ray} on Python {our_python}: "
-                "both have to be the same. Install the cluster's here (pip install "
+                f"both must be the same. Install the cluster's here (pip install "
                 f"'ray=={its_ray}', in an environment of Python {its_python}), or these there"
             )
     return f"can't be used ({reason(error)})"
@@ -223,7 +223,7 @@ class Driver:
         try:
             report = ray.get(next(task))
         except StopIteration:
-            return LostReport("Its training on the cluster ended without a result.")
+            return LostReport("Training on the cluster ended without a result.")
         except exceptions.RayError as error:
             return EndReport(Status.CANCELLED) if id in self._stopped else _end(error)
         if isinstance(report, Start) and report.node:  # A task knows its node by the id alone.
@@ -240,7 +240,7 @@ def _end(error: exceptions.RayError) -> EndReport | LostReport:
             return EndReport(Status.FAILED, f"A node of the cluster can't train it ({why}).")
         case exceptions.RuntimeEnvSetupError():
             log.error("%s", error)
-            return EndReport(Status.FAILED, f"The cluster can't take over the program ({reason(error)}).")
+            return EndReport(Status.FAILED, f"The program can't be sent to the cluster ({reason(error)}).")
         case exceptions.NodeDiedError():
             return LostReport("The node of the cluster that trained it is gone.")
         case exceptions.OutOfMemoryError():

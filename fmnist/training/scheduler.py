@@ -92,7 +92,7 @@ class Scheduler:
                     return
                 else:
                     self._end(self._workers[1:])
-            self._interrupt("The trainer was ended while it was being trained.")
+            self._interrupt("The trainer ended while this run was being trained.")
         except (StoreError, WorkerError) as error:
             self._interrupt(str(error))
             raise
@@ -284,7 +284,7 @@ class Scheduler:
         address = worker.cluster.address
         del self._clusters[address]
         self._retries[address] = time.monotonic() + RETRY_SECONDS
-        problem = worker.cluster.problem or f"The Ray cluster at {address} is gone: the connection to it broke off."
+        problem = worker.cluster.problem or f"The Ray cluster at {address} is gone: the connection to it was lost."
         self._note(worker, ClusterState(address, problem=problem))
         log.info("%s", problem)
         for job in list(worker.jobs.values()):
@@ -300,7 +300,7 @@ class Scheduler:
             return
         reason = (
             f"The process that trained it {how}, {MAX_DEATHS} times: most likely there is not enough memory. "
-            "Free some, or train fewer seeds at once, then resume it."
+            "Free some, or train fewer runs at once, then resume it."
         )
         self._finish(worker, job, EndReport(Status.INTERRUPTED, reason))
 

@@ -135,7 +135,7 @@ def sentences(timings: Sequence[Timing], names: Sequence[str]) -> list[str]:
         else:
             said.append(
                 f"{names[index]} and {names[first]} can't be told apart: {times} per {unit} ({how}), "
-                "but not in every round the same one was quicker."
+                "and neither was quicker in every round."
             )
     return said
 
@@ -146,8 +146,8 @@ def unsteady(timings: Sequence[Timing]) -> str:
     if ratio <= UNSTEADY:
         return ""
     return (
-        f"The rounds of one model differ by a factor of {ratio:.1f}: something else used the machine. "
-        "Time them again when it is idle."
+        f"The rounds of one model differ by a factor of {ratio:.1f}: something else was using the machine. Time them "
+        f"again when it is idle."
     )
 
 

@@ -112,7 +112,7 @@ def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[]
             yield EndReport(Status.FAILED, str(error))
         else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
             log.exception("%s", order.recipe)
-            sentence = f"The training ended by a fault of this program; the details are in {order.log}."
+            sentence = f"Training ended because of an error in this program; the details are in {order.log}."
             yield EndReport(Status.FAILED, sentence)
 
 

@@ -140,7 +140,7 @@ def start_worker() -> WorkerHandle:
         # The process from which it was to be forked was killed. There is another one as soon as it is quite gone.
         except (OSError, EOFError) as error:
             if time.monotonic() > deadline:
-                raise WorkerError(f"No process can be started to train in ({reason(error)}).") from error
+                raise WorkerError(f"No process can be started for training ({reason(error)}).") from error
             time.sleep(RETRY_SECONDS)
 
 

@@ -40,7 +40,7 @@ def show(library: Library) -> None:
         with st.container(key="verdict"):
             st.markdown(answer)
     else:
-        st.info("Nothing is trained yet.", icon=":material/info:")
+        st.info("Nothing has been trained yet.", icon=":material/info:")
         if not settings.read_only():
             st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
     class_pictures(dataset, library.own)

@@ -39,7 +39,7 @@ def show(library: Library, progress: TrainingProgress) -> None:
 def say_problem(library: Library, state: ClusterState, waiting: int) -> None:
     """Why a cluster trains nothing, what becomes of its runs, and the way out."""
     runs = "1 run waits" if waiting == 1 else f"{waiting:,} runs wait"
-    kept = f" {runs} for it: what was begun goes on from its last finished epoch." if waiting else ""
+    kept = f" {runs} for it: what was begun resumes from its last finished epoch." if waiting else ""
     st.warning(escape(state.problem or "") + kept, icon=":material/cloud_off:")
     offered = waiting and not settings.read_only()
     if offered and st.button("Train them on this machine", key=f"home-{state.address}", icon=":material/computer:"):
@@ -78,7 +78,7 @@ def show_nodes(state: ClusterState, running: Sequence[Run]) -> None:
             "cores": st.column_config.NumberColumn("Cores", format="%d"),
             "gpus": st.column_config.NumberColumn("GPUs", format="%d") if any(node.gpus for node in nodes) else None,
             "count": st.column_config.NumberColumn("Runs", format="%d"),
-            "runs": st.column_config.TextColumn("Which", width="large"),
+            "runs": st.column_config.TextColumn("Running", width="large"),
         },
         hide_index=True,
         key=f"nodes-{state.address}",

@@ -15,25 +15,25 @@ from fmnist.words import escape, listed
 
 MAX_PAIRS = 6
 TESTS = """
-**Three or more seeds of each:** the difference of their mean accuracies, with a 95% interval over seeds. Where both
-have the same seeds, which see the images in the same order, it is that of
+**Three or more runs of each:** the difference between their mean accuracies, with a 95% interval over runs. If both
+have the same seeds, and so see the images in the same order, the interval is that of
 [Student's paired t](https://en.wikipedia.org/wiki/Student%27s_t-test); otherwise the wider of Student's two-sample
-interval and [Welch's](https://en.wikipedia.org/wiki/Welch%27s_t-test), over all seeds of both. It answers: if we
+interval and [Welch's](https://en.wikipedia.org/wiki/Welch%27s_t-test), over all runs of both. It answers: if we
 trained again, would the same model win?
 
-**Fewer seeds:** the difference alone. So few runs say next to nothing about training again.
+**Fewer runs:** the difference alone. So few runs say little about what training again would give.
 
 **Two single runs:** the images that only one of them gets right, by
 [McNemar's exact test](https://en.wikipedia.org/wiki/McNemar%27s_test). It answers only for these two runs: another
 seed may reverse it.
 
-**One run:** [Wilson's interval](https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval) of its
-accuracy, for other test images of the same kind.
+**One run:** [Wilson's interval](https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval) for its
+accuracy on other test images of the same kind.
 
-Of many pairs, some differ by chance alone. So the intervals are widened until all of them together are right 95 times
-in 100 ([Bonferroni](https://en.wikipedia.org/wiki/Bonferroni_correction)); of single runs, the p-values are
-adjusted ([Holm](https://en.wikipedia.org/wiki/Holm%E2%80%93Bonferroni_method)). "Beats" stands exactly where the
-interval leaves 0 out.
+Of many pairs, some differ by chance alone. So the intervals are widened until all of them are right at once 95 times
+in 100 ([Bonferroni](https://en.wikipedia.org/wiki/Bonferroni_correction)); for single runs, the p-values are
+adjusted ([Holm](https://en.wikipedia.org/wiki/Holm%E2%80%93Bonferroni_method)). "Beats" is used exactly where the
+interval excludes 0.
 """
 
 
@@ -57,7 +57,7 @@ def show_certainty(library: Library, compared: Comparison) -> None:
         fits = spanning([group.recipe for group in lonely], 1).count == len({group.recipe for group in lonely})
         for part in [lonely] if fits else [[group] for group in lonely]:
             names = escape(listed(group.title for group in part))
-            link_to_train(f"Train five seeds of {names}", [group.recipe for group in part], seeds=5)
+            link_to_train(f"Train {names} with five seeds", [group.recipe for group in part], seeds=5)
     if len(compared.groups) > 1:
         show_fairness(compared)
     with st.expander("How this is worked out", icon=":material/help:"):
@@ -75,7 +75,7 @@ def show_fairness(compared: Comparison) -> None:
         st.markdown(":material/balance: **A fair comparison:** recipe, seeds, machine, load and versions are the same.")
         return
     what = listed(f"the {_within_a_sentence(what)}" for what in differing["what"])
-    st.markdown(f":material/balance: **Other things differ, too:** {what}.")
+    st.markdown(f":material/balance: **Other things differ too:** {what}.")
     st.dataframe(
         differing.rename(columns={"what": "What differs", "so": "What follows"}),
         hide_index=True,

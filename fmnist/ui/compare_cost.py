@@ -12,7 +12,8 @@ from fmnist.ui.timing_panel import time_again
 from fmnist.words import escape
 
 UNKNOWN = {
-    "multiply_adds": "Not counted for any of these models: they compute something that PyTorch's counter does not know."
+    "multiply_adds": "Not counted for any of these models: they compute something that PyTorch's counter does not "
+    "support."
 }
 
 
@@ -33,7 +34,9 @@ def show_cost(library: Library, compared: Comparison) -> None:
         st.markdown(said)
     picture = compared.cost(cost)
     if picture is None:
-        st.info(UNKNOWN.get(cost.column, "This was not measured when these runs were trained; new runs have it."))
+        st.info(
+            UNKNOWN.get(cost.column, "This was not measured when these runs were trained; it is measured for new runs.")
+        )
         return
     left, right = st.columns([3, 2])
     with left:
@@ -46,13 +49,13 @@ def show_cost(library: Library, compared: Comparison) -> None:
         draw(compared.cost_bars(cost), "cost-bars")
         if cost.timed and (apart := compared.apart()):
             st.caption(
-                ":material/warning: Hatched here, hollow in the chart: timed under different conditions, so that these "
+                ":material/warning: Hatched here, hollow in the chart: timed under different conditions, so these "
                 "times can't be compared with the others. " + escape(" ".join(apart))
             )
     if cost.timed:
         st.caption(
-            "Training time is the optimisation alone: no loading, no evaluation, no warm-up. Answers are timed when a "
-            "run ends: the median of repeats after a warm-up. Each time is the mean of the runs that were timed under "
-            "the same conditions."
+            "Training time covers the training steps alone: no loading, no evaluation, no warm-up. The time per "
+            "image is measured when a run ends: the median of several repeats after a warm-up. Each time is the mean "
+            "of the runs that were timed under the same conditions."
         )
         time_again(library, compared.groups)

@@ -21,7 +21,7 @@ def show_ill(library: Library, compared: Comparison) -> None:
         st.success(f"Nothing: {which} went well.", icon=":material/check:")
         return
     which = "The run" if count == 1 else f"**{len(ill)} of {count} runs**"
-    st.markdown(f"{which} did not go well.", help=explain("Seed", "Logit", "ReLU", "Loss"))
+    st.markdown(f"{which} had problems.", help=explain("Seed", "Logit", "ReLU", "Loss"))
     for one in ill[:MAX_LISTED]:
         with st.container(border=True):
             remedies = " ".join(dict.fromkeys(finding.remedy for finding in one.findings))  # Often the same helps all.

@@ -31,8 +31,8 @@ def show_sweep(swept: Sweep) -> None:
     draw(swept.picture(), "sweep")
     st.caption(
         "Each line is one setting, from left to right, up to its mean test accuracy; the thick one is the best. "
-        "Colours go by rank, from blue over grey to orange, the most accurate. Point at the end of a line to see which "
-        f"it is. {swept.left_out}"
+        "Colours show the rank, from blue through grey to orange, the most accurate. Hover over the end of a line to "
+        f"see which setting it is. {swept.left_out}"
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         best = swept.best(MAX_BEST)
@@ -76,7 +76,7 @@ def show_settings(swept: Sweep) -> None:
         | {"learning_rate": st.column_config.NumberColumn("Learning rate", format="plain")}
         | percent
         | {"seeds": "Runs", "dead": "Failed to learn", "failed": "Ended with an error", "device": "Trained on"}
-        | {"train_seconds": st.column_config.NumberColumn("Training", format="%.1f s"), "source": "From"},
+        | {"train_seconds": st.column_config.NumberColumn("Training", format="%.1f s"), "source": "Source"},
         hide_index=True,
         key="sweep-table",
         alt="All settings of the sweep, the most accurate first",

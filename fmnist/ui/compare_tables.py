@@ -17,10 +17,10 @@ SHARES = {
     "accuracy_std": "Standard deviation",
     "accuracy_min": "Lowest",
     "accuracy_max": "Highest",
-    "accuracy_alive": "Mean without failed ones",
+    "accuracy_alive": "Mean without failed runs",
 }
 SECONDS = {"train_seconds": "Training time", "eval_seconds": "Evaluation time"}
-SHORT_TIMES = {"image_seconds": "Seconds per image, many", "single_seconds": "Seconds per image, alone"}
+SHORT_TIMES = {"image_seconds": "Seconds per image, in batches", "single_seconds": "Seconds per image, one at a time"}
 """How the columns of the comparison in numbers are called."""
 
 
@@ -29,8 +29,8 @@ def show_classes(library: Library, compared: Comparison) -> None:
     st.markdown(compared.say_hardest())
     draw(compared.classes(), "classes")
     st.caption(
-        "Recall: of the images of a class, the share that is recognised. Precision: of the answers with a class, the "
-        "share that is right. F1 is high only where both are. Means over the runs of each model.",
+        "Recall: the share of a class's images that are recognised. Precision: the share of answers naming a class "
+        "that are right. F1 is high only where both are. Means over the runs of each model.",
         help=explain("Recall", "Precision", "F1"),
     )
     download_table("classes", compared.class_table())
@@ -45,7 +45,7 @@ def show_table(library: Library, compared: Comparison) -> None:
         numbers.assign(source=numbers["source"].map(SOURCES)),
         column_config={
             "name": text("Model", pinned=True),
-            "source": "From",
+            "source": "Source",
             "seeds": text("Seeds", help=explain("Seed")),
             **{name: number(title, format="percent", help=helps.get(name)) for name, title in SHARES.items()},
             "dead": number("Failed to learn", help="Runs that answer the same class for every image."),

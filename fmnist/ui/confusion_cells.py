@@ -98,6 +98,6 @@ def seeds_that_say(library: Library, chosen: Answers, part: np.ndarray, label: i
     sure = [""] * len(part) if known is None else [f", {value:.0%}" for value in known[:, label]]
     votes = chosen.seeds_saying(label, part)
     return [
-        "" if answer == label else f"{chosen.item.info.classes[label]}: {count} of {chosen.seeds} seeds{said}"
+        "" if answer == label else f"{chosen.item.info.classes[label]}: {count} of {chosen.seeds} runs{said}"
         for answer, count, said in zip(chosen.answer[part], votes, sure, strict=True)
     ]

@@ -37,7 +37,7 @@ def show_difference(library: Library, before: Answers, after: Answers, images: T
     change = confusion.difference(before, after)
     st.markdown(gain(before, after))
     left, right = st.columns([3, 2], gap="medium")
-    each = ", per seed" if before.seeds + after.seeds > 2 else ""
+    each = ", per run" if before.seeds + after.seeds > 2 else ""
     st.caption(
         f"Blue: more images in this cell than before{each}; orange: fewer. On the diagonal, more is better; everywhere "
         "else, fewer. Click a cell to see which images changed, or choose it here:"
@@ -74,7 +74,7 @@ def gain(before: Answers, after: Answers) -> str:
     """How many images more or fewer the second recognises, in a sentence."""
     images = confusion.images_gained(before, after)
     count = confusion_charts.signed(abs(images)).removeprefix("+")
-    each = " on average over the seeds" if before.seeds + after.seeds > 2 else ""
+    each = " on average over the runs" if before.seeds + after.seeds > 2 else ""
     if not count:
         return f"**{escape(after.item.title)}** recognises as many images as **{escape(before.item.title)}**{each}."
     verb = f"{count} {'more' if images > 0 else 'fewer'} images"

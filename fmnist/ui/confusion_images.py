@@ -22,7 +22,7 @@ LISTED = 1_000  # Of so many images, each can be chosen by its number, not only 
 CLOSER = "closer"  # The key of what shows one image closely.
 CLOSE = 8  # The larger view shows each pixel of an image as so many.
 TOGETHER = (
-    "The answer of several seeds is the class with the highest average probability (after an earlier epoch, the most "
+    "The answer of several runs is the class with the highest average probability (after an earlier epoch, the most "
     "frequent answer), followed by how many of them agree."
 )
 
@@ -126,7 +126,7 @@ def say(library: Library, answers: Answers, name: str, part: np.ndarray, images:
     votes = answers.seeds_saying(labels, part)
     return [
         f"{'✓' if label == true else '✗'} {name}: {images.info.classes[label]}{said}"
-        + (f" ({count} of {answers.seeds} seeds)" if answers.seeds > 1 else "")
+        + (f" ({count} of {answers.seeds} runs)" if answers.seeds > 1 else "")
         for label, true, said, count in zip(labels, images.test_labels[part], sure, votes, strict=True)
     ]
 
@@ -167,4 +167,4 @@ def show_probabilities(library: Library, answers: Answers, name: str, index: int
         alt=f"{name}: " + listed(f"{info.classes[i]} {mean[i]:.0%}" for i in largest[:3]),
     )
     if spread is not None:
-        st.caption("Bars: averages over the seeds. Thin lines: from the lowest seed to the highest.")
+        st.caption("Bars: averages over the runs. Thin lines: from the lowest run to the highest.")

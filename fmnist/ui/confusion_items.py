@@ -26,7 +26,7 @@ CELLS = {
     "difference": "Difference",
 }
 """What the cells of a matrix say."""
-PATTERNS = "Who is right where"
+PATTERNS = "Who is right"
 """A view of the page, in which several are compared."""
 
 

@@ -26,13 +26,14 @@ def summary(shown: Sequence[Answers]) -> str:
     """The worst confusion of the most accurate one, in a sentence."""
     found = worst(shown)
     if not found:
-        return f"**{escape(confusion.most_accurate(shown).item.title)}** makes no mistake."
+        return f"**{escape(confusion.most_accurate(shown).item.title)}** makes no mistakes."
     best, (true, predicted) = found
     classes = best.item.info.classes
     count, of = int(best.matrix[true, predicted]), best.of_class(true)
+    name = best.item.title if best.seeds == 1 or best.item.epoch else best.item.group.title
     what = "images" if best.seeds == 1 else f"answers from {best.seeds} runs"
     return (
-        f"**{escape(best.item.title)}** most often mistakes **{classes[true]}** for **{classes[predicted]}**: "
+        f"**{escape(name)}** most often mistakes **{classes[true]}** for **{classes[predicted]}**: "
         f"{count:,} of {of:,} {what} ({count / of:.1%})."
     )
 
@@ -72,7 +73,7 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tu
         st.caption(
             "Click a cell to see its images. Rows: the true class; columns: the predicted class. "
             f"{'Lighter' if is_dark() else 'Darker'} means a larger share of the {of} class, on the same scale in "
-            "every matrix. All seeds of a model are counted together."
+            "every matrix. All runs of a model are counted together."
         )
     with right:
         one, two, *three = st.columns(2 if alone else 3)
@@ -96,7 +97,7 @@ def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tu
 def show_matrix(library: Library, answers: Answers, of: str, as_shares: bool, cell: Cell | None) -> None:
     """One matrix."""
     item, matrix, classes = answers.item, answers.matrix, answers.item.info.classes
-    seeds = f", on average over {answers.seeds} seeds" if answers.seeds > 1 else ""
+    seeds = f", on average over {answers.seeds} runs" if answers.seeds > 1 else ""
     st.markdown(f"**{escape(item.title)}** · {answers.accuracy:.2%} right{seeds}")
     in_words = most_confused(answers)
     look: dict[str, Any] = {"of": of, "as_shares": as_shares, "cell": cell, "dark": is_dark()}
@@ -128,4 +129,4 @@ def say_most_confused(answers: Answers, *, named: bool) -> None:
     """The most frequent mistakes in a matrix, in words."""
     in_words = most_confused(answers)
     title = f"Most frequent mistakes of {escape(answers.item.title)}" if named else "Most frequent mistakes"
-    st.caption(f"{title}: {'; '.join(in_words)}." if in_words else "No mistake.")
+    st.caption(f"{title}: {'; '.join(in_words)}." if in_words else "No mistakes.")

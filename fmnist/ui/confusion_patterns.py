@@ -30,12 +30,12 @@ def show_patterns(library: Library, shown: list[Answers], images: TestSet) -> No
     pattern = patterns[chosen]
     found, asked = library.remember(("pattern", chosen, tuple(answers.item.id for answers in shown)), pattern.find)
     if not asked:
-        st.info("The answers after this epoch were not kept for every seed.", icon=":material/history_toggle_off:")
+        st.info("The answers after this epoch were not kept for every run.", icon=":material/history_toggle_off:")
         return
     together = f" {TOGETHER}" if any(answers.seeds > 1 for answers in asked) else ""
     st.markdown(f"**{escape(pattern.title)}:** {len(found):,} of {len(images.test_labels):,} images.")
     if pattern.is_division:
-        st.caption(f"Most divided first. Below each image: how many seeds give which answer.{together}")
+        st.caption(f"Most divided first. Below each image: how many runs give each answer.{together}")
         confusion_images.show(library, found, asked, images, lambda part: tallies(asked[0], part))
     else:
         st.caption(f"{order(asked).capitalize()}.{together}")
@@ -71,7 +71,7 @@ def patterns_of(library: Library, shown: list[Answers], images: TestSet) -> dict
         if len(item.group.runs) > 1:
             seeds = confusion.all_seeds(item.group).after(item.epoch)
             divided = partial(find_divided, library, seeds, labels)
-            patterns[f"divided-{item.group.key}"] = Pattern(f"Seeds disagree: {seeds.title}", divided, True)
+            patterns[f"divided-{item.group.key}"] = Pattern(f"Runs disagree: {seeds.title}", divided, True)
     return patterns
 
 

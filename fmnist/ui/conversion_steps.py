@@ -30,7 +30,7 @@ CSS = """
 def choose_steps() -> frozenset[str]:
     """Switches for the steps of the conversion; those that are left out."""
     chosen = st.pills(
-        "Steps that are done",
+        "Steps applied",
         list(STEPS),
         selection_mode="multi",
         default=[step for step in OPTIONAL if step not in USUALLY_WITHOUT],
@@ -49,9 +49,9 @@ def show_steps(info: DatasetInfo, converted: Converted, plain: np.ndarray) -> No
         plain: the plain resize, uint8 (28, 28).
     """
     framing = info.subject.framing
-    centred = "centred by its mass" if framing.by_mass else "centred"
+    centred = "centred on its centre of mass" if framing.by_mass else "centred"
     st.caption(
-        f"As the images of {info.title} are: one {info.subject.thing}, light on black, its longer side {framing.side} "
+        f"Like the images of {info.title}: one {info.subject.thing}, light on black, its longer side {framing.side} "
         f"pixels long, {centred}."
     )
     tiles = "".join(_tile(name, step) for name, step in converted.steps)

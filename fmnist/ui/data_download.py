@@ -132,7 +132,7 @@ def show_fault(download: Download) -> None:
 def say_where(download: Download) -> str:
     """Where a download comes from, and where it goes; in a sentence."""
     folder = download.root / download.info.torchvision / RAW
-    return f"The files come from the authors' address, are checked by checksum, and are kept in {escape(str(folder))}."
+    return f"The files come from the authors' server, are verified by checksum, and are kept in {escape(str(folder))}."
 
 
 def ask_folder(store: Store, name: str) -> None:
@@ -144,7 +144,7 @@ def ask_folder(store: Store, name: str) -> None:
         with st.form("folder", border=False):
             folder = st.text_input("Folder on the dashboard's machine", max_chars=500)
             place = f"`{DATASETS[name].torchvision}/raw/`"
-            st.caption(f"The folder that contains {place}, or the files themselves. It is only read.")
+            st.caption(f"The folder that contains {place}, or the files themselves. Nothing is written to it.")
             if st.form_submit_button("Use this folder") and folder:
                 _use_folder(store, name, folder)
 

@@ -52,8 +52,8 @@ def show_shoes(fingerprint: str, split: str, pixels: np.ndarray, labels: np.ndar
     st.markdown(
         f"**Shoes point left:** {every.mean():.0%} of {len(every):,} shoes have their heel on the right "
         f"({shares}). A shoe that points right is something new to the models: draw one on Predict.",
-        help="Counted over the pixels: the heel is higher than the toe, so the right third of the image has more mass "
-        f"than the left third. {split} images.",
+        help="Worked out from the pixels: the heel is higher than the toe, so the right third of the image is "
+        f"brighter in total than the left third. {split} images.",
     )
     rows = []
     for name, found in known.items():
@@ -73,13 +73,13 @@ def show_overlap(library: Library, images: TestSet) -> None:
     cells, pairs = len(CLOTHES.classes) * (len(CLOTHES.classes) - 1), len(tops) * (len(tops) - 1)
     st.markdown(
         f"**{listed(TOPS)} look alike:** {found.share:.0%} of all errors of {escape(found.group.title)} in the "
-        f"reference runs are mix-ups of these four, which are {pairs} of the {cells} possible mix-ups.",
+        f"reference runs are mix-ups of these four, though they make up only {pairs} of the {cells} possible mix-ups.",
         help="The most accurate model of the reference runs, all of its runs together, on the test images.",
     )
     picture_rows(
         [
             (
-                f"{CLOTHES.classes[one.true]} taken for {CLOTHES.classes[one.predicted]} ({one.share:.1%})",
+                f"{CLOTHES.classes[one.true]} mistaken for {CLOTHES.classes[one.predicted]} ({one.share:.1%})",
                 images.test_images[one.images[:MAX_IMAGES]],
             )
             for one in found.mix_ups

@@ -56,13 +56,13 @@ def download_menu(library: Library, compared: Comparison, *, with_images: bool) 
     """
     with st.popover("Download", icon=":material/download:"):
         st.download_button(
-            "Report with live charts (HTML)",
+            "Report with interactive charts (HTML)",
             lambda: report.write(compared, with_images=with_images),  # Made when it is asked for.
             "comparison.html",
             "text/html",
             icon=":material/article:",
             on_click="ignore",
-            help="One file that opens without network. Each of its charts can be saved as PNG or SVG.",
+            help="One file that opens offline. Each of its charts can be saved as PNG or SVG.",
         )
         download_table("comparison", compared.table(), "Numbers (CSV)")
         choose_picture_format()
@@ -89,17 +89,17 @@ def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
         st.caption(f":material/extension_off: {escape(form.missing)}")
         return
     if form.tracking and settings.read_only():
-        st.caption("This dashboard is read-only: it logs nothing elsewhere.")
+        st.caption("This dashboard is view-only: it can't log runs elsewhere.")
         return
     if form.tracking and not os.environ.get(TRACKING_URI):
         st.caption(
-            f"Start the dashboard with {TRACKING_URI} to log from here. A page takes no address, for the dashboard's "
-            "machine would call it. From a terminal:"
+            f"Start the dashboard with {TRACKING_URI} set to log from here. You can't enter an address on this page, "
+            f"because the dashboard's machine would connect to it. From a terminal:"
         )
         st.code(f"{_command(form, runs[:MAX_RUNS])} --tracking-uri URI", language="sh", wrap_lines=True)
         return
     if len(runs) > MAX_RUNS:
-        st.caption(f"From a page at most {MAX_RUNS} runs at once; the command line takes any number:")
+        st.caption(f"This page exports at most {MAX_RUNS} runs at once; the command line takes any number:")
         st.code(_command(form, runs), language="sh", wrap_lines=True)
         return
     many = f"{len(runs)} runs" if len(runs) > 1 else "1 run"
@@ -148,7 +148,7 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
         place = tempfile.TemporaryDirectory(prefix="fmnist-export-")
     except OSError as error:
         raise ExportError(
-            f"The server has no folder for temporary files ({reason(error)}): name one with TMPDIR."
+            f"The server has no folder for temporary files ({reason(error)}): set one with TMPDIR."
         ) from error
     with place as temporary, _turn():
         folder = Path(temporary) / "files"
@@ -161,9 +161,9 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
         finally:
             process.stop()
         if code is None:
-            raise ExportError(f"It took more than {MAX_SECONDS} s, and was given up: choose fewer runs.")
+            raise ExportError(f"It took more than {MAX_SECONDS} s and was stopped: choose fewer runs.")
         if code:
-            raise ExportError(process.fault("The export broke off: try it from the command line."))
+            raise ExportError(process.fault("The export ended unexpectedly: try it from the command line."))
         return *_as_one_file(folder, form, runs), process.sentences
 
 

@@ -33,8 +33,8 @@ HTML = """
       ><button data-choose="x" data-value="seconds" aria-pressed="false">Seconds</button>
     </span>
     <span role="group" aria-label="Scale of the loss">
-      <button data-choose="scale" data-value="linear" aria-pressed="true">Linear loss</button
-      ><button data-choose="scale" data-value="log" aria-pressed="false">Log loss</button>
+      <button data-choose="scale" data-value="linear" aria-pressed="true">Linear scale</button
+      ><button data-choose="scale" data-value="log" aria-pressed="false">Log scale</button>
     </span>
     <label>Smoothing <input type="range" min="0" max="0.95" step="0.05" value="0"></label>
   </div>

@@ -32,7 +32,8 @@ def enter() -> None:
     if not providers:
         if settings.users():
             raise SettingsError(
-                "FMNIST_USERS names who may look, but no login is configured: add [auth] to .streamlit/secrets.toml."
+                "FMNIST_USERS lists who may see the dashboard, but no login is configured: add [auth] to "
+                ".streamlit/secrets.toml."
             )
         return
     if not (find_spec("authlib") and find_spec("httpx")):
@@ -106,14 +107,14 @@ def _providers() -> dict[str, str | None]:
 
 def _offer(providers: dict[str, str | None]) -> None:
     st.title("Log in", anchor=False)
-    st.markdown("This dashboard is shown to people who have an account.")
+    st.markdown("You need an account to see this dashboard.")
     for label, provider in providers.items():
         if st.button(label, type="primary", icon=":material/login:"):
             try:
                 st.login(provider)
             except StreamlitAuthError as error:
                 log.error("%s", error)
-                raise SettingsError("The login is not configured completely: the server's log says why.") from error
+                raise SettingsError("The login is not fully configured: the server's log says why.") from error
 
 
 def _refusal(user: dict[str, Any]) -> str:
@@ -122,7 +123,9 @@ def _refusal(user: dict[str, Any]) -> str:
         return ""
     email = str(user.get("email") or "")
     if not email or user.get("email_verified") not in (True, "true"):
-        return "Your e-mail address, by which this dashboard knows its users, is not confirmed by the login's provider."
+        return (
+            "This dashboard knows its users by their e-mail addresses, and the login provider has not confirmed yours."
+        )
     if not settings.is_allowed(email):
         return f"{email} is not among the users of this dashboard: ask whoever runs it."
     return ""

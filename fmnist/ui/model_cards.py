@@ -111,7 +111,7 @@ def _runs(row: pd.Series, group: Group) -> str:
 def _silent(group: Group) -> str:
     """That runs never answer some class, which costs some ten points for each: why a larger model can do worse."""
     silent = sum(bool(run.result and run.result.never_predicted) for run in group.runs)
-    return f". <b>{silent} of {len(group.runs)} never answer some class.</b>" if silent else ""
+    return f". <b>{silent} of {len(group.runs)} runs never predict at least one class.</b>" if silent else ""
 
 
 def _lines(rows: Mapping[str, pd.Series], best: str | None) -> str:

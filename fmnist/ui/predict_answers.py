@@ -93,7 +93,7 @@ def show(library: Library, dataset: str, groups: list[Group], picked: Picked) ->
             plain = conversion.naive(picture)
             show_steps(groups[0].recipe.info, converted, plain)
             if naively := [Answer(*computed) for computed in _all_computed(library, groups, plain)]:
-                st.markdown(f"From the plain resize, squashed and not negated: {verdict(naively)}")
+                st.markdown(f"From a plain resize, squashed and not inverted: {verdict(naively)}")
     lead_on(dataset, groups, answers, truth)
 
 
@@ -111,7 +111,7 @@ def show_example(library: Library, dataset: str, groups: list[Group]) -> None:
         st.image(conversion.to_data_url(image, 4), width=112, alt=f"Test image {EXAMPLE}")
         truth = int(known.test_labels[EXAMPLE])
         with st.container(gap="small"):
-            st.markdown(f"For example, what they say of a test image: {verdict(answers, truth)}")
+            st.markdown(f"An example, test image {EXAMPLE}: {verdict(answers, truth)}")
     columns = st.columns(min(len(answers), MAX_BESIDE))
     for place, answer in enumerate(answers):
         with columns[place % MAX_BESIDE]:
@@ -170,7 +170,7 @@ def _show_answers(
                 _show_answer(answers[-1])
     say_verdict(said, picked.below, verdict(answers, picked.truth))
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
-        st.caption("Bars are means over the seeds; the thin lines reach from the lowest seed to the highest.")
+        st.caption("Bars: averages over the runs. Thin lines: from the lowest run to the highest.")
     say_how_good(library, dataset, [answer.answering for answer in answers])
     with warning:  # Only now: at first it has to read the data and learn from them, and the answers are there already.
         predict_reasons.warn_if_unfamiliar(library, dataset, image)
@@ -195,7 +195,7 @@ def _choose_run(group: Group) -> int | None:
     """Which run of a group answers: its place among the seeds, or None for their mean."""
     if len(group.runs) == 1:
         return None
-    names = [f"Mean of {len(group.runs)} seeds", *(f"Seed {run.recipe.seed}" for run in group.runs)]
+    names = [f"Mean of {len(group.runs)} runs", *(f"Seed {run.recipe.seed}" for run in group.runs)]
     chosen = st.selectbox(
         f"Which run of {group.title} answers", names, label_visibility="collapsed", key=f"run-{group.id}"
     )
@@ -206,9 +206,9 @@ def _show_answer(answer: Answer) -> None:
     st.markdown(f"{escape(answer.name)}  \n**{answer.said}**, {answer.mean[answer.top]:.0%}")
     st.html(_bars(answer))
     count = len(answer.seeds)
-    parts = [f"{answer.agreeing} of {count} seeds say so" if answer.runs > 1 else "One seed"]
+    parts = [f"{answer.agreeing} of {count} runs agree" if answer.runs > 1 else "One run"]
     if answer.seconds is not None:
-        parts.append(milliseconds(answer.seconds) + (f" for {count} seeds" if count > 1 else ""))
+        parts.append(milliseconds(answer.seconds) + (f" for {count} runs" if count > 1 else ""))
     st.caption(" · ".join(parts))
 
 

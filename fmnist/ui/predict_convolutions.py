@@ -30,7 +30,7 @@ def show_convolutions(library: Library, groups: list[Group], image: np.ndarray) 
                 format_func=lambda run: f"Seed {run.recipe.seed}",
                 key=f"why-seed-{group.id}",
                 width=280,
-                help="Each seed has learned other channels.",
+                help="Each run has learned different channels.",
             )
         model = prediction.load_model(library, run)
         with explained(), ARCHITECTURES[group.recipe.model].blamed():
@@ -40,8 +40,9 @@ def show_convolutions(library: Library, groups: list[Group], image: np.ndarray) 
     if seeing:
         st.caption(
             "Each tile is one channel: it looks for one pattern everywhere in the image, and is light where it finds "
-            "it. Black is nothing found; all tiles of a layer have the same scale. Later layers look at what earlier "
-            "ones have found. Where the grid gets coarser, a pooling has kept the largest of some values in a square."
+            "it. Black means that nothing was found; all tiles of a layer have the same scale. Later layers look at "
+            "what earlier ones have found. Where the grid gets coarser, pooling has kept the largest value of each "
+            "small square."
         )
 
 

@@ -44,8 +44,8 @@ def draw(library: Library, dataset: str) -> Picked:
     if not strokes or (subject.filled and not (found and fill) and not any(map(outlines.is_filled, strokes))):
         how = "By keyboard: arrow keys, space, Enter."
         if choice and choice.canvas:
-            how = "With Move you drag, turn and resize what you drew."
-        st.caption(f"{subject.drawing} The lasso fills what you circle; a polygon ends at its first corner. {how}")
+            how = "Use Move to drag, turn and resize what you drew."
+        st.caption(f"{subject.drawing} The lasso fills what you circle; a polygon closes at its first corner. {how}")
     picture = drawing.picture(outlines.filled(strokes, found if fill else {})) if strokes else None
     return Picked(picture, below)
 
@@ -90,7 +90,7 @@ def trace(library: Library, dataset: str) -> np.ndarray | None:
     """The mean image of a class to draw over, dark on white, uint8 (28, 28), if one is asked for."""
     classes, thing = DATASETS[dataset].classes, DATASETS[dataset].subject.thing
     label = st.selectbox(
-        f"A {thing} to trace",
+        f"{thing.capitalize()} to trace",
         classes,
         index=None,
         placeholder=f"Trace a {thing}",

@@ -31,7 +31,7 @@ def offer(library: Library, dataset: str, groups: list[Group]) -> None:
         found |= {
             "A drawing": lambda: _draw(examples.BOOT),
             "A photo": _photograph,
-            "No clothing": lambda: _draw(examples.LETTER),
+            "Not clothing": lambda: _draw(examples.LETTER),
         }
     if sum(len(group.runs) for group in groups) <= MAX_RUNS:
         found["All models wrong"] = lambda: _open_wrong(library, dataset, groups)

@@ -25,7 +25,7 @@ def show_nearest(library: Library, groups: list[Group], image: np.ndarray) -> No
         known = resources.dataset(groups[0].recipe.dataset, library.own)
     except DataError as error:
         info = groups[0].recipe.info
-        needed = f"This looks through the {info.train:,} training images, which are not on this machine yet."
+        needed = f"This searches the {info.train:,} training images, which are not on this machine yet."
         offer_data(library.own, info.id, error, needed)
         return
     places, distances = unfamiliar.nearest(known.train_images, image, NEIGHBOURS)
@@ -40,10 +40,10 @@ def show_nearest(library: Library, groups: list[Group], image: np.ndarray) -> No
     )
     st.markdown(_say_labels(labels, known.info.classes))
     st.caption(
-        f"Of {len(known.train_images):,} training images, those that differ least, pixel by pixel: by the root of the "
-        "mean squared difference, as a share of the way from black to white. The models do not look them up: they have "
-        "learned from all. If even the nearest ones look different, or have other labels, the answer is little more "
-        "than a guess."
+        f"The closest of {len(known.train_images):,} training images, pixel by pixel. The percentage is the root "
+        f"mean square difference; 100% is the difference between black and white. The models do not look these up: "
+        f"they have learned from all of them. If even the nearest ones look different, or have other "
+        "labels, the answer is little more than a guess."
     )
 
 

@@ -43,8 +43,8 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
     )
     if lost := len(st.session_state["file"]) - len(files):  # Streamlit's list has what was forgotten, too.
         st.warning(
-            f"{lost:,} of the {len(files) + lost:,} pictures {'is' if lost == 1 else 'are'} left out: "
-            f"together they may have {MAX_HELD // 2**20} MB. Upload fewer at a time, or smaller ones.",
+            f"{lost:,} of the {len(files) + lost:,} pictures {'is' if lost == 1 else 'are'} left out: the limit is "
+            f"{MAX_HELD // 2**20} MB for all of them together. Upload fewer at a time, or smaller ones.",
             icon=":material/photo_size_select_large:",
         )
     if not files and predict_examples.is_photo_asked():
@@ -52,7 +52,7 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
     if len(files) < 2:
         return Picked(opened(files[0]) if files else None, st.empty())
     if len(files) > MAX_FILES:
-        st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are answered.")
+        st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are classified.")
     with beside:
         chosen = table(library, dataset, groups, files[:MAX_FILES])
     return Picked(None if chosen is None else opened(files[chosen]), st.empty())

@@ -60,10 +60,10 @@ def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> Non
     st.caption(
         "A model gives each class points (logits); the class with the most is its answer. Blue pixels add points to "
         "the class, orange ones take some away; the colours mean the same for all models. The background is black "
-        "and adds nothing. In a linear model, as Model 0 is, a pixel adds its lightness times its weight. In others it "
-        "depends on the other pixels: shown is what it adds on average on the way from an all black image to this one "
-        "([integrated gradients](https://arxiv.org/abs/1703.01365))."
-        + (" Points are means over the seeds." if seeds > 1 else "")
+        "and adds nothing. In a linear model such as Model 0, a pixel adds its brightness times its weight. In other "
+        "models that depends on the other pixels: what is shown is the average on the way from an all-black image "
+        "to this one ([integrated gradients](https://arxiv.org/abs/1703.01365))."
+        + (" Points are averages over the runs." if seeds > 1 else "")
     )
 
 
@@ -81,7 +81,7 @@ def _figure(explained: Explained, name: str, limit: float, dark: bool) -> str:
     alt = html.escape(f"{title}: what each pixel adds to {name}. {where}", quote=True)
     total = f"{_points(explained.start)} for a black image {'−' if shown < 0 else '+'} {abs(shown):.1f} from the pixels"
     if jumps:
-        total += f"; {_points(missing, '+')} can't be told pixel by pixel"
+        total += f"; {_points(missing, '+')} can't be assigned to single pixels"
     picture = to_data_url(colored(explained.pixels, limit, dark), 8)
     return (
         f'<figure><img src="{picture}" alt="{alt}"><figcaption><b>{html.escape(title)}: '
@@ -97,7 +97,7 @@ def _say_regions(pixels: np.ndarray, model: str) -> str:
     edges = np.linspace(0, SIDE, 4).round().astype(int)[:-1]
     sums = np.add.reduceat(np.add.reduceat(pixels, edges, axis=0), edges, axis=1)
     said = []
-    for words, sign in (("Most for it", 1), ("Most against it", -1)):
+    for words, sign in (("Strongest for it", 1), ("Strongest against it", -1)):
         row, column = np.unravel_index(np.argmax(sign * sums), sums.shape)
         if sign * sums[row, column] > 0.05:
             said.append(f"{words}: {ROWS[row]} {COLUMNS[column]} ({_points(sums[row, column], '+')}).")
@@ -113,7 +113,7 @@ def _scale(limit: float, dark: bool) -> str:
     return (
         f'<div class="why-scale"><span>against: −{digits(limit, 2)}</span>'
         f'<i style="background: {gradient(dark)}"></i>'
-        f"<span>for: +{digits(limit, 2)} points a pixel</span></div>"
+        f"<span>for: +{digits(limit, 2)} points per pixel</span></div>"
     )
 
 

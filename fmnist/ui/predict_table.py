@@ -37,7 +37,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
             rows[group.title] = answers
             rows[f"{group.title}, probability"] = pd.Series(mean.max(axis=1), places)
     rows["remarks"] = [" ".join(remarks) for _, remarks in found]
-    st.markdown(f"## {len(usable)} of {len(files)} pictures answered")
+    st.markdown(f"## {len(usable)} of {len(files)} pictures classified")
     refused = [(file.name, remarks[0]) for file, (image, remarks) in zip(files, found, strict=True) if image is None]
     if refused:
         said = [f"- {escape(name)}: {escape(why)}" for name, why in refused]
@@ -62,7 +62,7 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
     download_table("predictions", rows)
     if event.selection.rows:
         return event.selection.rows[0]
-    st.caption("Pick a row to look closer.")
+    st.caption("Choose a row for a closer look.")
     if usable:
         say_how_good(library, dataset, groups)
     return None

@@ -26,13 +26,13 @@ def described(run: Run, label: Label = NO_LABEL) -> str:
 @explained()
 def confirm(library: Library, runs: list[Run]) -> None:
     """Ask before runs are deleted."""
-    st.markdown(f"Delete {'this run' if len(runs) == 1 else f'these {len(runs):,} runs'} with curves and weights?")
+    st.markdown(f"Delete {'this run' if len(runs) == 1 else f'these {len(runs):,} runs'} with all curves and weights?")
     named = runs[:MAX_NAMED]
     labels = library.own.labels(run.id for run in named)
     more = [f"- And {len(runs) - MAX_NAMED:,} more."] if len(runs) > MAX_NAMED else []
     lines = [f"- {escape(described(run, labels.get(run.id, NO_LABEL)))}" for run in named]
     st.markdown("\n".join([*lines, *more]))
-    st.markdown("You can undo this for a day, until something else is deleted.")
+    st.markdown("You can undo this for a day, or until the next deletion.")
     with st.container(horizontal=True):
         agreed = st.button("Delete", type="primary", icon=":material/delete:", key="really-delete")
         if st.button("Cancel", key="keep-runs"):
@@ -41,7 +41,7 @@ def confirm(library: Library, runs: list[Run]) -> None:
         deleted = set(library.own.delete(*(run.id for run in runs)))
         kept = [run for run in runs if run.id not in deleted and library.own.run(run.id)]
         if kept:
-            st.warning(f"{listed(run.name for run in kept)} can't be deleted while it is trained: stop it first.")
+            st.warning(f"{listed(run.name for run in kept)} can't be deleted during training: stop it first.")
         else:
             st.rerun()
 
@@ -58,6 +58,6 @@ def offer_undo(library: Library) -> None:
         if st.button("Undo", icon=":material/undo:", key=f"undo-{key}"):
             library.own.undo_deletion()
             st.rerun()
-        if st.button("Free the space", key=f"free-{key}", help="Then it can't be undone any more."):
+        if st.button("Free the space", key=f"free-{key}", help="After that, it can't be undone."):
             library.own.make_deletion_final()
             st.rerun()

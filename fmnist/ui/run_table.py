@@ -55,7 +55,7 @@ def show_found(library: Library, count: int) -> None:
     number = st.pagination(pages, key=f"page-of-{pages}") if pages > 1 else 1
     runs = library.search.runs(found[(number - 1) * ROWS : number * ROWS])
     if not runs:
-        st.caption("These runs are of models or data that this program does not have.")
+        st.caption("These runs use models or data that this program does not have.")
         return
     chosen = choose(library, launcher.as_they_stand(library.own, runs))
     offer_actions(library, chosen)
@@ -178,4 +178,4 @@ def show_curves(library: Library, chosen: list[Run]) -> None:
             if len({run.recipe.dataset for run in drawn}) > 1:
                 st.markdown(f"**{escape(runs[0].recipe.info.title)}**")
             if not live_chart.curves(library, runs, factors, "chosen"):
-                st.caption("No curves: the training of these runs did not come to a first point.")
+                st.caption("No curves: training did not get as far as a first point.")

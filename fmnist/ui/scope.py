@@ -62,16 +62,16 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
     if reference:
         run = reference.runs[0]
         alone = all(group.source == "reference" for group in groups)
-        come = ": these results come with the project," if alone else " come with the project:"
+        come = ": these results come with the project. The models" if alone else " come with the project. They"
         st.caption(
-            f":material/bookmark: **Reference runs**{come} trained with {reference.recipe.describe()} "
+            f":material/bookmark: **Reference runs**{come} were trained with {reference.recipe.describe()} "
             f"on {escape(run.machine or '?')} (PyTorch {escape(run.versions.get('torch', '?'))})."
         )
 
 
 def nothing_trained() -> None:
     """Say that there is nothing to show, and where to train."""
-    st.info("Nothing is trained yet on these data.", icon=":material/info:")
+    st.info("Nothing has been trained on these data yet.", icon=":material/info:")
     if not settings.read_only():
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
 

@@ -76,7 +76,7 @@ class Clock:
         if process.exit_code == 0:
             self.measured[self.subject] = Measured(_read(process.output, self.groups), time.time())
         else:
-            self.faults[self.subject] = process.fault("The timing ended unexpectedly: try it again.")
+            self.faults[self.subject] = process.fault("The timing ended unexpectedly: try again.")
         self.process = None
 
     def progress(self) -> tuple[float, str]:
@@ -122,11 +122,11 @@ def time_again(
     if running and clock.subject != subject:
         why = "Other models are being timed at the moment."
     elif active:
-        why = f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: times need an idle machine."
+        why = f"{active} run{'s are' if active > 1 else ' is'} queued or being trained: timing needs an idle machine."
     if st.button(
         "Time them again",
         icon=":material/timer:",
-        help=f"Some hundred steps of each, in turn, over {rounds} rounds on this machine; nothing is kept as a run.",
+        help=f"A few hundred steps of each, in turn, over {rounds} rounds on this machine; nothing is kept as a run.",
         disabled=running or bool(active),
     ):
         clock.start(subject, library, groups, steps, rounds)

@@ -43,9 +43,9 @@ def _show_curves(library: Library, progress: TrainingProgress, runs: Sequence[Ru
         st.caption("The curves appear with the first steps.")
         return
     several = progress.count() - progress.count(Status.QUEUED) > MAX_CURVES
-    which = f"The {MAX_CURVES} newest of the runs. " if several else ""
+    which = f"The {MAX_CURVES} newest runs. " if several else ""
     thinned = f" Long lines are drawn with at most {MAX_POINTS:,} points, the lowest and the highest of each stretch."
     st.caption(
         f"{which}Thin lines: training images (average since the previous point). Marks: all test images, after each "
-        f"epoch. A double click on the accuracy shows all of it.{thinned if chart.is_thinned else ''}"
+        f"epoch. Double-click the accuracy chart to see all of it.{thinned if chart.is_thinned else ''}"
     )

@@ -60,7 +60,7 @@ def show_results(progress: TrainingProgress, runs: list[Run]) -> None:
     """The figures of the finished runs: what there is of them while others are trained, in the end behind the card."""
     if not runs:
         return
-    with st.container() if progress.active else st.expander("Figures of each run", icon=":material/table_rows:"):
+    with st.container() if progress.active else st.expander("Results of each run", icon=":material/table_rows:"):
         _show_table(progress, runs)
 
 

@@ -27,8 +27,8 @@ SETTINGS = {"Epochs": "epochs", "Learning rate": "rate", "Batch size": "batch"}
 def say_read_only() -> None:
     """What stands in the place of the form."""
     st.info(
-        "**This dashboard is view-only.** Trainings appear here while they run, and on the other pages when they have "
-        "finished. They are started by whoever runs this dashboard, with `python -m fmnist train` or in another "
+        "**This dashboard is view-only.** Training appears here while it runs, and on the other pages when it has "
+        "finished. It is started by whoever runs this dashboard, with `python -m fmnist train` or in another "
         "dashboard that uses the same results.",
         icon=":material/visibility:",
     )
@@ -138,7 +138,7 @@ def ask_settings() -> None:
         format_func=DEVICES.__getitem__,
         key="device",
         persist_state="session",
-        help="Automatic: CUDA if there is one, else the CPU.",
+        help="Automatic: a CUDA GPU if there is one, otherwise the CPU.",
     )
     st.pills(
         "Optimiser",
@@ -149,7 +149,7 @@ def ask_settings() -> None:
         persist_state="session",
     )
     st.caption(
-        f"The published recipe: {published(seeds=1).in_words()}. "
+        f"The published recipe (mrdbourke/pytorch-deep-learning, chapter 03): {published(seeds=1).in_words()}. "
         "Several values, such as 0.01, 0.03, 0.1 for the learning rate, make a sweep: each combination is trained."
     )
 

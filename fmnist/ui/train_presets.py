@@ -31,7 +31,7 @@ class Preset:
 
 PRESETS = (
     Preset("Quick look", "Each model once, with the published recipe."),
-    Preset("Five seeds", "Each model five times: enough to tell which one is better.", seeds=5),
+    Preset("Five seeds", "Each model five times: usually enough to tell which one is better.", seeds=5),
     Preset(
         "A sweep",
         "Each model with learning rates 0.01, 0.03 and 0.1: which one suits it best?",
@@ -51,7 +51,7 @@ def offer(library: Library) -> None:
             time = "" if seconds is None else f" · {duration(seconds)}"
             st.button(
                 f"{preset.name}{time}",
-                help=f"{preset.purpose} Nothing starts before you press Train.",
+                help=f"{preset.purpose} Nothing starts until you press Train.",
                 key=f"preset-{preset.name}",
                 on_click=fill_in,
                 args=(grid,),

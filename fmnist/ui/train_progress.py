@@ -70,7 +70,7 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
 
 def show_example(library: Library) -> None:
     """What stands where the curves will be, until something is trained on this machine."""
-    said = "Nothing is trained yet on this machine."
+    said = "Nothing has been trained on this machine yet."
     place = st.container()
     if live_chart.reference_curves(library):
         place.caption(

@@ -56,7 +56,7 @@ def show_running(library: Library, progress: TrainingProgress, run: Run) -> None
     where = f" on {escape(run.node)}" if run.node else ""
     text = f"**{progress.name(run)}**{where} · preparing"
     if run.cluster is None and kernel_cache.is_awaited():
-        text += " compiled kernels for this processor, once: some ten seconds"
+        text += " compiled kernels for this processor (only once, about ten seconds)"
     left = estimate.seconds_left(run)
     if left is not None:
         text = (
@@ -85,7 +85,7 @@ def show_queue(library: Library, progress: TrainingProgress) -> None:
     queued = progress.ids(Status.QUEUED)
     with st.container(horizontal=True, vertical_alignment="center"):
         names = ", ".join(
-            f"{progress.name(run)} (goes on {where})" if (where := goes_on(library.own, run)) else progress.name(run)
+            f"{progress.name(run)} ({where})" if (where := goes_on(library.own, run)) else progress.name(run)
             for run in progress.queued(MAX_ROWS)
         )
         more = f" and {len(queued) - MAX_ROWS:,} more" if len(queued) > MAX_ROWS else ""
@@ -109,7 +109,7 @@ def show_unfinished(library: Library, progress: TrainingProgress) -> None:
     resumable = progress.ids(*RESUMABLE)
     with st.container(horizontal=True, vertical_alignment="center"):
         if (more := progress.count(*UNFINISHED) - len(runs)) > 0:
-            st.caption(f"And {more:,} more that were stopped or went wrong.")
+            st.caption(f"And {more:,} more that were stopped or failed.")
         if len(resumable) > 1:
             resume_button(library, resumable, "resume-all", f"Resume all {len(resumable):,}")
 
@@ -118,7 +118,7 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
     """A button that lets runs go on from where they ended; none where nothing may be changed."""
     if settings.read_only():
         return
-    if st.button(label, key=key, icon=":material/replay:", help="Goes on from the last finished epoch."):
+    if st.button(label, key=key, icon=":material/replay:", help="Resumes from the last finished epoch."):
         try:
             library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
         except TooManyRuns as error:

@@ -21,7 +21,7 @@ from fmnist.ui import data_download, login, resources
 from fmnist.ui.data_download import Download
 from fmnist.words import escape
 
-FULL = "You have as many runs in the queue as you are allowed: wait for one to finish."
+FULL = "You have reached your limit of runs queued or running: wait for one to finish."
 
 
 def train(library: Library, plan: Plan) -> None:
@@ -101,7 +101,7 @@ def _offer_download(library: Library, download: Download, grid: Grid | None, ful
     info = download.info
     label = f"Download {info.title} ({info.download_size}) and train"
     if download.running:
-        label = f"Train when {info.title} is here"
+        label = f"Train when {info.title} has arrived"
     disabled = grid is None or full
     if st.button(label, type="primary", icon=":material/download:", disabled=disabled, key="download-and-train"):
         assert grid, "else the button is grey"

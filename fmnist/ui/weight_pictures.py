@@ -60,15 +60,16 @@ def show(library: Library, run: Run | None, name: Callable[[Run], str]) -> None:
         f'<i style="background: {gradient(dark)}"></i><span>+{digits(limit, 2)}</span></div>'
     )
     st.caption(
-        f"{escape(name(run))}, after epoch {found.epoch} of {run.recipe.epochs}. Where a picture is blue, light pixels "
-        "speak for the class; where it is orange, against it. All ten have the same scale, with 0 in its middle."
+        f"{escape(name(run))}, after epoch {found.epoch} of {run.recipe.epochs}. Where a picture is blue, light "
+        f"pixels count for the class; where it is orange, against it. All ten have the same scale, with 0 in the "
+        "middle."
     )
 
 
 def _where(weights: np.ndarray) -> str:
     """How much of a picture is above and below 0, for those who don't see it."""
     above = (weights > 0).mean()
-    return f"{above:.0%} of the pixels speak for it, {1 - above:.0%} against it"
+    return f"{above:.0%} of the pixels count for it, {1 - above:.0%} against it"
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -157,7 +157,7 @@ def test_ctrl_c_stops_the_training(store, small_sample):
     finally:
         process.kill()
     assert process.returncode == 130
-    said = "fmnist: stopped; what was trained so far is kept. To go on: python -m fmnist runs resume 1"
+    said = "fmnist: stopped; what was trained so far is kept. To resume: python -m fmnist runs resume 1"
     assert err.splitlines()[-1] == said and "Traceback" not in err
     wait_for(lambda: store.runs()[0].status == "cancelled")
     assert only_trainer(store.path.parent)  # Ctrl-C has not reached it
@@ -333,7 +333,7 @@ def test_compare_nothing(fmnist, format):
     elif format == "csv":
         assert set(answer.out.strip().split(",")) == COMPARED
     else:
-        assert "Nothing is trained yet" in answer.out
+        assert "Nothing has been trained" in answer.out
 
 
 # predict, convert
@@ -391,7 +391,7 @@ def test_beside_answers_stands_how_often_what_answers_is_right(fmnist, trained, 
     for row in csv.DictReader(io.StringIO(fmnist(*arguments, "csv").out)):
         assert float(row["test_accuracy"]) == pytest.approx(right[row["model"]])
     said = fmnist(*arguments, "table").err
-    assert f"mean of 2 seeds: {right['0']:.1%} of the test images right" in said
+    assert f"mean of 2 runs: {right['0']:.1%} of the test images right" in said
     assert f"seed 0: {right['1']:.1%} of the test images right" in said
 
 

@@ -30,7 +30,7 @@ def test_a_run_that_had_finished_no_epoch_goes_on_from_the_beginning(store, smal
     with store._write() as db:
         db.execute("UPDATE runs SET step = 3")
     answer = fmnist(*TRAIN, "1")
-    assert answer.code == 0 and "it goes on from the beginning.\n" in answer.err
+    assert answer.code == 0 and "it starts again.\n" in answer.err
 
 
 def test_a_dead_run_is_not_called_running(store, small_sample, fmnist):
@@ -122,7 +122,7 @@ def check_goes_on(fmnist, store: Store, epochs: list[int]) -> None:
     assert set(before["epoch"]) >= set(range(1, epochs[0] + 1)), "epochs are lost"
     answer = fmnist(*DISTURBED)
     assert answer.code == 0, answer.err
-    after = re.search(r"was not finished: it goes on after epoch (\d+)\b", answer.err)
+    after = re.search(r"was not finished: it resumes after epoch (\d+)\b", answer.err)
     assert after and int(after[1]) >= epochs[0]
     assert fmnist(*DISTURBED, "--again").code == 0
     assert [run.status for run in store.runs()] == ["done", "done"]
@@ -159,9 +159,9 @@ def test_a_training_goes_on_once_the_store_is_no_longer_locked(store, small_samp
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "python"), str(settings.PROJECT)]))
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         epochs = disturb(monkeypatch, store, lambda: other.execute("BEGIN EXCLUSIVE"))
-        check_refused_in_the_end(fmnist(*DISTURBED), "is in use by another program for too long", store.path)
+        check_refused_in_the_end(fmnist(*DISTURBED), "has been in use by another program for too long", store.path)
         wait_for(lambda: not trainer_processes(store.path.parent))
-        assert "is in use by another program for too long" in launcher.last_words(store.path)
+        assert "has been in use by another program for too long" in launcher.last_words(store.path)
         assert "Traceback" not in launcher.log_path(store.path).read_text()
         other.execute("ROLLBACK")
     check_goes_on(fmnist, store, epochs)

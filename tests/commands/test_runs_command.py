@@ -165,7 +165,7 @@ def test_without_an_id_what_was_interrupted_or_left_behind_by_a_killed_trainer_i
     assert [(row["id"], row["status"]) for row in json.loads(answer.out)] == [(1, "done"), (4, "done")]
     assert [run.status for run in store.runs()] == ["done", "cancelled", "failed", "done"]
     nothing = fmnist("runs", "resume")
-    assert (nothing.code, nothing.out, nothing.err) == (0, "", "fmnist: no run was interrupted.\n")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "fmnist: no run is interrupted.\n")
 
 
 def test_what_cannot_be_resumed(fmnist, store, small_sample):
@@ -223,11 +223,11 @@ def test_what_was_deleted_last_is_restored(fmnist, store, small_data):
     for seed in range(4):
         finished_run(store, Recipe("0", seed, "sample"), small_data)
     before = fmnist("runs", "list").out
-    check_refused(fmnist("runs", "restore"), "no deletion that can be undone")
+    check_refused(fmnist("runs", "restore"), "no deletion to undo")
     fmnist("runs", "delete", 1, "3-4")
     assert [run.id for run in store.runs()] == [2]
     answer = fmnist("runs", "restore")
     assert answer.code == 0 and answer.out == "Runs 1,3-4: restored.\n"
     assert fmnist("runs", "list").out == before
     fmnist("runs", "delete", 1, "--for-good")
-    check_refused(fmnist("runs", "restore"), "no deletion that can be undone")
+    check_refused(fmnist("runs", "restore"), "no deletion to undo")

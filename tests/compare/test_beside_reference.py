@@ -32,7 +32,7 @@ def test_one_model_is_ahead_in_both_and_runs_that_differ_are_named():
         "**Model 2** is the most accurate on average: **90.4%** in your runs, 85.4% in the reference"
     )
     assert "Your runs of Model 2 beat the reference by 5.0 points." in said
-    assert "Of Model 0, no difference between your runs and the reference can be seen." in said
+    assert "For Model 0, there is no clear difference between your runs and the reference." in said
 
 
 def test_the_reference_may_be_ahead_and_another_model_too():
@@ -50,7 +50,7 @@ def test_the_reference_may_be_ahead_and_another_model_too():
 def test_single_runs_are_not_told_apart():
     said = conclude(*several("own", "1", 0.9), *several("reference", "1", 0.7, 0.71, 0.72))
     assert said.startswith("**Model 1** reaches **90.0%** in your runs, 71.0% in the reference runs.")
-    assert "Of Model 1, there are too few runs to tell yours from the reference." in said and "beat" not in said
+    assert "For Model 1, there are too few runs to compare yours with the reference." in said and "beat" not in said
 
 
 def test_of_several_references_the_one_with_the_same_recipe_stands_beside():

@@ -78,7 +78,7 @@ def test_seeds_that_are_off_in_both_directions_do_not_cancel_out():
     said = sentences.say_calibration("Model 2", [off_by(0.028), off_by(0.029), off_by(-0.037)])
     assert said == (
         "Model 2 is overconfident in 2 of 3 runs and underconfident in 1 of 3 runs: 85.7% confident on average, right "
-        "for 85.0% (expected calibration error 3.1 points, mean of 3 runs). "
+        "85.0% of the time (expected calibration error 3.1 points, mean of 3 runs). "
         "Confidence minus accuracy, run by run: +2.8, +2.9, −3.7 points."
     )
     alone = sentences.say_calibration("Model 2", [off_by(0.01)])

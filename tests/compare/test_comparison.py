@@ -158,7 +158,7 @@ def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_t
     both = {"Model 0": [True, False, False], "Model 1": [True, False, False], "Model 2": [True]}
     assert open_seeds == both
     said = partly_timed.say_cost(cost)
-    assert said.startswith("Of Model 0 and Model 1, **Model 0 (73.3% for 5.0 s)** is the cheapest and has the highest")
+    assert said.startswith("Among Model 0 and Model 1, **Model 0 (73.3% for 5.0 s)** is the cheapest and has the")
     assert said.endswith("Left out: Model 2 (timed under other conditions).") and "the most accurate" not in said
     assert "Left out" not in partly_timed.say_cost(COSTS["parameters"])
 
@@ -181,9 +181,9 @@ def test_what_differs_besides_the_model_is_named(library, store, small_data):
     finished_run(store, Recipe("0", epochs=2, batch_size=64), small_data)
     finished_run(store, Recipe("2", 1), small_data, machine="Another processor")
     differing = Comparison(library, library.groups("fashion-mnist", "own")).fairness().set_index("what")
-    assert set(differing.index) == {"Epochs", "Batch size", "Seeds", "Conditions of the timing"}
+    assert set(differing.index) == {"Epochs", "Batch size", "Seeds", "Timing conditions"}
     assert differing.loc["Epochs"].iloc[:2].tolist() == ["2", "3"]
-    assert differing.loc["Conditions of the timing", "so"] == "Their times can't be compared."
+    assert differing.loc["Timing conditions", "so"] == "Their times can't be compared."
 
 
 def test_the_report_says_what_the_page_says_and_needs_no_network(reference):
@@ -210,7 +210,7 @@ def test_a_model_whose_arithmetic_is_not_counted_is_left_out_by_name_and_not_cal
     cost, compared = COSTS["multiply_adds"], Comparison(library, library.groups("fashion-mnist", "own"))
     left_out = "Left out: Model 1 (multiply-adds not counted)."
     said = compared.say_cost(cost)
-    assert said.startswith("Of Model 0 and Model 2, worth their cost:") and said.endswith(left_out)
+    assert said.startswith("Among Model 0 and Model 2, worth their cost:") and said.endswith(left_out)
     picture = compared.cost(cost)
     assert {trace.name for trace in picture.figure.data} == {None, "Model 0", "Model 2"}
     assert picture.alt.endswith(left_out) and "Model 1 not counted" in compared.cost_bars(cost).alt

@@ -298,7 +298,7 @@ def test_after_an_epoch_the_answers_are_those_that_were_kept(store, small_data):
     assert parts["alike"].tolist() == shown.tolist()
 
 
-# Who is right where
+# Who is right
 
 
 def test_patterns_are_those_of_a_hand_count(library, small_data):

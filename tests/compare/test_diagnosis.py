@@ -115,7 +115,7 @@ def test_a_model_that_has_not_begun_to_learn_is_told_from_a_dead_one():
     logits = np.random.default_rng(0).normal(0, 0.01, (1000, 10))
     logits[:, 4] += 1
     (found,) = find(logits, curves([2.304, 2.303, 2.302], [2.302], [0.1]))
-    assert found.kind == "dead" and "not learnt yet" in found.sentence and "higher" in found.remedy
+    assert found.kind == "dead" and "not learned yet" in found.sentence and "higher" in found.remedy
     (found,) = find(logits, curves([1.0, 0.9, 2.8], [2.8], [0.1]))
     assert "failed to learn (dead)" in found.sentence and "lower" in found.remedy
 

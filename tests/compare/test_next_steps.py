@@ -28,10 +28,10 @@ def test_a_class_that_no_seed_answers_is_named_before_one_that_some_do(library, 
     finished_run(store, Recipe("2"), small_data, never=tuple(range(1, 10)))  # Dead: nothing is said of its classes.
     groups = library.groups("fashion-mnist")
     found = next_steps.to_look_into(library, groups, small_data.test_labels)
-    assert (found.sentence, found.true) == ("Model 1 never answers Bag: see what it says instead.", BAG)
+    assert (found.sentence, found.true) == ("Model 1 never predicts Bag: see what it says instead.", BAG)
     assert found.item == confusion.all_seeds(groups[1])
     found = next_steps.to_look_into(library, groups[:1], small_data.test_labels)
-    assert found.sentence == "With seed 0, Model 0 never answers Shirt: see what it says instead."
+    assert found.sentence == "With seed 0, Model 0 never predicts Shirt: see what it says instead."
     assert found.item.id == "1"
 
 
@@ -66,19 +66,21 @@ def test_an_answer_unlike_the_truth_or_the_others_leads_to_its_cell(library, sto
         return next_steps.after_answers(list(zip(items, labels, strict=True)), truth)
 
     wrong = found(SHIRT, COAT, SHIRT, truth=SHIRT)
-    assert wrong.sentence == "Model 1 takes this Shirt for Coat: see which others."
+    assert wrong.sentence == "Model 1 mistakes this Shirt for Coat: see which others."
     assert (wrong.item, wrong.true, wrong.predicted) == (items[1], SHIRT, COAT)
     odd = found(SHIRT, BAG, SHIRT)
-    assert odd.sentence == "Model 1 says Bag, not Shirt: see what it takes for what."
+    assert odd.sentence == "Model 1 says Bag, not Shirt: see what it mixes up."
     alike = found(COAT, COAT, COAT)
-    assert alike.sentence == "See what else Model 1 takes for Coat."
+    assert alike.sentence == "See what else Model 1 mistakes for Coat."
     assert (alike.item, alike.true, alike.predicted) == (items[1], None, COAT)
 
 
 def test_the_nearest_average_pictures_are_named():
     means = np.zeros((10, 28, 28), np.uint8)
     means[:, 0, 0] = [0, 100, 20, 200, 22, 60, 150, 240, 80, 120]
-    assert next_steps.most_alike(means, CLOTHES.classes) == "The average pictures of Pullover and Coat are most alike"
+    assert (
+        next_steps.most_alike(means, CLOTHES.classes) == "The average pictures of Pullover and Coat are the most alike"
+    )
 
 
 def test_the_best_run_of_a_training_is_named(store, small_data):

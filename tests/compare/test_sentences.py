@@ -86,7 +86,7 @@ def test_conclusion_says_that_the_worst_is_better_only_where_the_test_sees_it_to
     assert WORST not in few and "Each model was trained fewer than 3 times" in few
     wide = conclude(*several("0", 0.70, 0.75, 0.80), *several("2", 0.85, 0.81, 0.82, first=5))
     assert WORST not in wide and "**Model 2** is ahead" in wide
-    assert "that may be chance: no difference from Model 0 can be seen" in wide
+    assert "that may be chance: there is no clear difference from Model 0" in wide
 
 
 def test_conclusion_and_pair_follow_one_rule_where_seeds_differ():
@@ -103,7 +103,7 @@ def test_conclusion_names_no_winner_where_the_test_sees_none_among_several():
     alone = conclude(*best, *second)
     both = conclude(*best, *second, *several("1", 0.60, 0.61, 0.62, 0.61))
     assert "is the most accurate" in alone and "is ahead" in both
-    assert "no difference from Model 0 can be seen" in both
+    assert "no clear difference from Model 0" in both
 
 
 def test_conclusion_counts_the_dead():
@@ -170,7 +170,7 @@ def test_sentences_of_the_reference_runs_hold_up(reference):
             a, b, one, other = b, a, other, one
         expected = stats.ttest_rel(a, b)
         interval = expected.confidence_interval()
-        assert said.startswith(f"M{one} beats M{other}" if expected.pvalue < 0.05 else "No difference")
+        assert said.startswith(f"M{one} beats M{other}" if expected.pvalue < 0.05 else "No clear difference")
         shown = numbers(said.replace(f"M{one}", "").replace(f"M{other}", ""))
         assert shown == pytest.approx(
             [100 * (a - b).mean(), 95, 100 * interval.low, 100 * interval.high, 5], abs=0.0501
@@ -180,7 +180,7 @@ def test_sentences_of_the_reference_runs_hold_up(reference):
 def test_accuracy_sentence(reference):
     assert (
         sentences.say_accuracy(8298, 10_000)
-        == "Right for 8,298 of 10,000 images: 83.0% (95% confidence interval 82.2 to 83.7)."
+        == "Right on 8,298 of 10,000 images: 83.0% (95% confidence interval 82.2 to 83.7)."
     )
     for one in reference.runs():
         correct = round(one.result.test_accuracy * 10_000)
@@ -206,7 +206,7 @@ def test_the_verdict_is_that_of_the_printed_interval():
     wider = Difference(0.02, -0.004, 0.044, 5, 0.12, comparisons=3)
     said = sentences.say_difference("A", "B", wider, None)
     assert (
-        said.startswith("No difference")
+        said.startswith("No clear difference")
         and "(95% confidence interval −0.4 to 4.4, allowing for 3 comparisons, from 5" in said
     )
     none = Difference(0.0002, -0.00001, 0.0004, 5, 0.06)
@@ -216,7 +216,7 @@ def test_the_verdict_is_that_of_the_printed_interval():
 
 
 def test_the_sentence_of_single_runs_says_what_they_cannot_show():
-    for p, verdict in ((1e-9, "does better on such images than"), (0.4, "no difference can be seen")):
+    for p, verdict in ((1e-9, "does better on such images than"), (0.4, "no clear difference between")):
         said = sentences.say_difference("A", "B", None, Flips(30, 1, 60, 9, 1e-9), p)
         assert verdict in said and "30 are right only for A and 1 only for B (one run of each)" in said
         assert "Single runs can't show" in said and "Train each at least 3 times, preferably five times." in said

@@ -156,7 +156,7 @@ def test_a_model_against_itself(reference, model):
     group = by_seed(reference, model)
     found = statistics.difference(group, group)
     assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)
-    assert sentences.say_difference("A", "A", found, None).startswith("No difference")
+    assert sentences.say_difference("A", "A", found, None).startswith("No clear difference")
     predictions = fmnist_metrics.predict(reference.logits(1))
     flips = statistics.mcnemar(np.zeros(10_000, int), predictions, predictions)
     assert (flips.only_first, flips.only_second, flips.p) == (0, 0, 1)
@@ -169,7 +169,9 @@ def test_a_difference_without_spread_takes_its_p_from_the_signs_alone():
         found = statistics.paired_difference(first, second)
         assert found.low == found.mean == found.high == pytest.approx(0.01)
         assert found.p == 2 / 2**count
-        assert sentences.say_difference("A", "B", found, None).startswith("A beats B" if count > 5 else "No difference")
+        assert sentences.say_difference("A", "B", found, None).startswith(
+            "A beats B" if count > 5 else "No clear difference"
+        )
     assert statistics.unpaired_difference({0: 0.5, 1: 0.5}, {2: 0.6, 3: 0.6}).p == pytest.approx(1 / 3)
 
 

@@ -128,8 +128,8 @@ def test_what_matters_most_is_said_with_what_shows_nothing(library, small_data):
         finished_run(library.own, recipe, small_data, accuracy=0.9 - 0.2 * (rate < 0.1) + 0.01 * seed)
     assert swept(library).say_effects() == (
         "The **learning rate** matters most: all else equal, its best and its worst value lie 20.0 points apart on "
-        "average over 2 comparisons, and 0.1 is the best most often. "
-        "No effect beyond chance can be seen of the batch size."
+        "average over 2 comparisons, and 0.1 is most often the best. "
+        "No effect of the batch size goes beyond chance."
     )
 
 
@@ -141,7 +141,7 @@ def test_those_are_counted_that_the_test_cannot_tell_from_the_best(library, smal
             finished_run(library.own, Recipe("0", seed, learning_rate=rate), small_data, accuracy=accuracy)
     table = swept(library).table
     assert table["accuracy_mean"][1] < table["accuracy_low"][0]
-    assert any("1 of the others can't be told from it" in sentence for sentence in swept(library).caveats())
+    assert any("1 of the others can't be told apart from it" in sentence for sentence in swept(library).caveats())
 
 
 def test_the_answer_and_what_not_to_conclude(small):

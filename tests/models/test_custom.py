@@ -115,7 +115,7 @@ FAULTS = {
     "not finite for black": (forward("return self.linear(x.flatten(1) / x.amax((1, 2, 3))[:, None])"), "a black image"),
     "no parameters": (TINY.replace("nn.Linear(784, 10)", "nn.Identity()"), "no parameters"),
     "frozen": (forward("return x", init="self.requires_grad_(False)"), "no parameters"),
-    "lazy": (TINY.replace("nn.Linear(784, 10)", "nn.LazyLinear(10)"), "name the size"),
+    "lazy": (TINY.replace("nn.Linear(784, 10)", "nn.LazyLinear(10)"), "give the size"),
     "detached": (forward("return self.linear(x.flatten(1)).detach()"), "It raises when it is trained"),
     "squeezes a single image": (forward("return self.linear(x.squeeze().flatten(-2))"), "(10,) where (1, 10)"),
     "in place": (forward("x -= 0.5", "return self.linear(x.flatten(1))"), "x = x - 0.5"),
@@ -130,7 +130,7 @@ FAULTS = {
     ),
     "more than tensors": (
         forward("return self.linear(x.flatten(1))") + "\n    def get_extra_state(self):\n        return 'secret'\n",
-        "something else than tensors",
+        "something other than tensors",
     ),
     "changes torch": (forward("torch.set_num_threads(7)", "return self.linear(x.flatten(1))"), "changes a setting"),
     "parts and dropout": (

@@ -34,7 +34,7 @@ VIEWS = (
     *(f"Compare?{DATA}&tab={tab}" for tab in TABS_OF_COMPARE),
     f"Confusion?{DATA}&true=Coat",
     f"Confusion?{DATA}&cells=Difference&true=Shirt&predicted=Shirt",
-    f"Confusion?{DATA}&view=Who is right where&image=%233",
+    f"Confusion?{DATA}&view=Who is right&image=%233",
     f"Confusion?{DATA}&view=Possible wrong labels",
     f"Predict?{DATA}",
     *(f"Predict?{DATA}&how=Test image&index=3&why=true&why-tab={tab}" for tab in REASONS),

@@ -183,7 +183,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
     copied.get_by_text(f"It is {CLOTHES.classes[row]}.").locator("visible=true").wait_for()
     wait_for(lambda: copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0]))
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
-    page.get_by_text("How do they compare?").wait_for()
+    page.get_by_text("How do the models compare?").wait_for()
     page.get_by_text("What went wrong").wait_for()
     ann.settled()
     assert "data=sample" in query(page), "what was chosen on the page before is not in the address"
@@ -361,7 +361,7 @@ def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
         page.mouse.up()
     assert_all_answer(ann)
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
-    page.get_by_text("What do they learn from?").wait_for()
+    page.get_by_text("What do the models learn from?").wait_for()
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
     page.get_by_text("Try it: what do the models see?").wait_for()
     assert_all_answer(ann)

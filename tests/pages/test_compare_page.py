@@ -38,7 +38,7 @@ def test_every_tab_of_compare_holds_with_a_dead_seed_a_lonely_one_and_other_devi
     at = visit(COMPARE, tab=tab)
     assert all(chart.alt for chart in charts(at).values())
     if tab == "Differences":
-        assert says(at, "**Other things differ, too:** the seeds and the conditions of the timing.")
+        assert says(at, "**Other things differ too:** the seeds and the timing conditions.")
     if tab == "Time and size":
         assert says(at, "Model 1 was timed on NVIDIA H100, alone, not on CPU of A processor, alone.")
         assert "Model 1 80.0% for 2.0 s (timed under other conditions)" in charts(at)["accuracy-against-cost"].alt
@@ -53,7 +53,7 @@ def test_a_single_seed_is_said_to_show_little_and_more_are_offered(store, small_
     three_models(store, small_data)
     at = visit(COMPARE)
     assert says(at, "Single runs can't show")
-    [link] = [link.proto for link in at.get("page_link") if "Train five seeds" in link.proto.label]
+    [link] = [link.proto for link in at.get("page_link") if "with five seeds" in link.proto.label]
     assert "models=0%2C1%2C2" in link.query_string and "seeds=5" in link.query_string
 
 
@@ -99,7 +99,7 @@ def test_lonely_groups_of_several_recipes_get_a_link_each(store, small_data, fas
     finished_run(store, Recipe("0", learning_rate=0.5), small_data)
     finished_run(store, Recipe("2"), small_data)
     at = visit(COMPARE)
-    links = [link.proto for link in at.get("page_link") if "Train five seeds" in link.proto.label]
+    links = [link.proto for link in at.get("page_link") if "with five seeds" in link.proto.label]
     assert ["rate=0.5" in link.query_string for link in links] == [True, False]
 
 

@@ -87,7 +87,7 @@ def test_seeds_are_summed_and_a_dead_one_is_named(store, small_data, fashion):
     at = confusion_page(["Model 0, all seeds"], true="Bag", predicted="T-shirt/top")
     said = np.array([np.argmax(store.logits(id), axis=1) for id in (1, 2, 3)])
     right = np.mean(said == small_data.test_labels)
-    assert says(at, f"**Model 0, all seeds** · {right:.2%} right, on average over 3 seeds")
+    assert says(at, f"**Model 0, all seeds** · {right:.2%} right, on average over 3 runs")
     assert says(at, "seed 2 failed to learn (dead): it answers the same class for every image")
     bags = small_data.test_labels == CLOTHES.classes.index("Bag")
     times = np.count_nonzero(said[:, bags] == 0)
@@ -173,7 +173,7 @@ def test_epochs_that_were_not_kept_are_named(store, small_data, fashion):
     assert says(at, "No answers were kept for Model 0, seed 0, after epoch 1 and Model 2, seed 0, after epoch 1.")
     assert [*charts(at)] == ["matrix-2@1"]
     assert not tiles(at), "nothing is mixed up"
-    assert says(at, "**Model 1, seed 0, after epoch 1** makes no mistake.")
+    assert says(at, "**Model 1, seed 0, after epoch 1** makes no mistakes.")
 
 
 def test_a_link_restores_the_whole_page_of_confusions(store, small_data, fashion):
@@ -195,7 +195,7 @@ def test_a_link_restores_the_whole_page_of_confusions(store, small_data, fashion
         "All are wrong",
         "All are wrong in the same way",
         "Only Model 2, seed 0 is right",
-        "Seeds disagree: Model 1, all seeds",
+        "Runs disagree: Model 1, all seeds",
     ],
 )
 def test_who_is_right_where_shows_the_images_of_a_hand_count(pattern, store, small_data, fashion):
@@ -207,10 +207,10 @@ def test_who_is_right_where_shows_the_images_of_a_hand_count(pattern, store, sma
         "All are wrong": ~right.any(axis=0),
         "All are wrong in the same way": ~right.any(axis=0) & (said == said[0]).all(axis=0),
         "Only Model 2, seed 0 is right": right[2] & ~right[:2].any(axis=0),
-        "Seeds disagree: Model 1, all seeds": said[1] != np.argmax(store.logits(5), axis=1),
+        "Runs disagree: Model 1, all seeds": said[1] != np.argmax(store.logits(5), axis=1),
     }[pattern]
     assert expected.any()
-    at = confusion_page(view="Who is right where", pattern=pattern)
+    at = confusion_page(view="Who is right", pattern=pattern)
     assert f"**{pattern}:** {expected.sum()} of 100 images." in shown(at, "markdown")
     assert {*shown_images(at)} == {*np.flatnonzero(expected)}
     assert not charts(at), "the matrices are worked out though they are not shown"
@@ -222,7 +222,7 @@ def test_possible_wrong_labels_are_listed_for_download(store, small_data, fashio
     monkeypatch.setattr(making, "invented_logits", lambda _, *args, **seed: invented(wrong, *args, **seed))
     for model in ARCHITECTURES:
         finished_run(store, Recipe(model), small_data, accuracy=1)
-    assert shown_images(confusion_page(view="Who is right where", pattern="Possible wrong labels")), "an old link"
+    assert shown_images(confusion_page(view="Who is right", pattern="Possible wrong labels")), "an old link"
     at = confusion_page(view="Possible wrong labels")
     assert says(at, "**Possible wrong labels:** 3 of 100 images.")
     assert says(
@@ -245,4 +245,4 @@ def test_a_caption_says_the_answer_of_several_seeds_once(store, small_data, fash
         for caption in tiles(at):
             _, *lines = caption.split("\n")
             said = [line for line in lines if CLOTHES.classes[column] in line]
-            assert len(said) == 1 and " of 2 seeds" in said[0]
+            assert len(said) == 1 and " of 2 runs" in said[0]

@@ -52,7 +52,7 @@ def test_peculiarities_are_counted_over_the_images_that_are_there(reference, fas
     assert says(at, f"**Shoes point left:** {share:.0%} of {sum(map(len, shoes)):,} shoes")
     [alike] = [text for text in shown(at, "markdown") if "look alike:" in text]
     assert re.search(r"\d+% of all errors of Model 2 in the reference runs", alike) and "12 of the 90" in alike
-    assert any(" taken for " in row for row in rows(at))
+    assert any(" mistaken for " in row for row in rows(at))
 
 
 @pytest.mark.parametrize("data", ["sample", "mnist"])

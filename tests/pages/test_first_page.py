@@ -99,7 +99,7 @@ def test_a_card_says_that_runs_never_answer_some_class(store, small_data):
         finished_run(store, Recipe("1", seed), small_data, accuracy=0.7, never=never)
     finished_run(store, Recipe("0"), small_data, accuracy=0.7)
     found = cards(visit(HOME))
-    assert "2 of 3 never answer some class." in found[1]
+    assert "2 of 3 runs never predict at least one class." in found[1]
     assert "never" not in found[0]
 
 

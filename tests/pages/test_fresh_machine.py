@@ -216,7 +216,7 @@ def test_the_buttons_are_grey_while_the_queue_is_full(store, small_data, small_s
     at = press(visit(TRAIN), SAMPLE)
     assert store.count() == 3
     assert all(button.disabled for button in at.button if button.label in (DOWNLOAD, SAMPLE))
-    assert says(at, "as many runs in the queue as you are allowed")
+    assert says(at, "reached your limit of runs")
     at.button_group(key="dataset").set_value("sample")
     assert again(at).button(key="train").disabled
     store.request_stop([run.id for run in store.runs("queued")])

@@ -113,7 +113,7 @@ def test_what_was_chosen_stays_when_its_title_becomes_another(swept, store, smal
     [
         *((page, {}) for page in (HOME, COMPARE, CONFUSION, PREDICT)),
         (CONFUSION, BOTH | {"cells": "Difference", "to": "all-3", "true": "Bag", "predicted": "Bag"}),
-        (CONFUSION, BOTH | {"view": "Who is right where"}),
+        (CONFUSION, BOTH | {"view": "Who is right"}),
     ],
 )
 def test_the_name_of_a_device_is_shown_as_it_is(page, query, store, small_sample):
@@ -155,7 +155,7 @@ def test_the_address_of_a_confusion_names_runs_by_their_ids(swept):
     at = visit(CONFUSION, **SAMPLE, **shown, **cell, cells="Difference", **words)
     assert {name: at.query_params[name] for name in words} == {"from": "2", "to": "1", "flip": "alike"}
     pattern = f"Only {second.title}, seed 0 is right"
-    at = visit(CONFUSION, **SAMPLE, **shown, view="Who is right where", pattern=pattern)
+    at = visit(CONFUSION, **SAMPLE, **shown, view="Who is right", pattern=pattern)
     assert at.query_params["pattern"] == "right-2" and at.selectbox(key="pattern").value == "right-2"
     again(visit(CONFUSION, **at.query_params))
     assert at.selectbox(key="pattern").value == "right-2"

@@ -56,7 +56,7 @@ REAL_DATA = files.data_root()  # Before a test puts another place there.
 @pytest.mark.parametrize("page", RESULT_PAGES)
 def test_without_runs_a_page_points_to_training(page):
     at = visit(page)
-    assert says(at, "Nothing is trained yet")
+    assert says(at, "Nothing has been trained")
     assert at.get("page_link")[0].proto.label == "Train the three models"
 
 
@@ -67,7 +67,7 @@ def test_without_data_a_page_offers_download_and_folder(page, download, monkeypa
     monkeypatch.delenv("FMNIST_DATA")
     monkeypatch.setattr(settings, "home", lambda: store_path().parent)  # A `data/` beside the tests must not count.
     at = visit(page)
-    [where] = [text for text in shown(at, "caption") if "checked by checksum" in text]
+    [where] = [text for text in shown(at, "caption") if "verified by checksum" in text]
     assert str(store_path().parent / "data" / "FashionMNIST" / "raw") in where
     assert {download, "Use this folder"} <= {*labels(at)}
     if page == DATA:
@@ -145,11 +145,11 @@ def test_a_store_that_cannot_be_used_is_explained_in_a_sentence(page, spoil, run
 @pytest.mark.parametrize("page", RESULT_PAGES)
 def test_runs_of_a_store_that_was_replaced_are_not_shown(page, store, small_data):
     three_models(store, small_data, weights=True)
-    assert not says(visit(page), "Nothing is trained yet")
+    assert not says(visit(page), "Nothing has been trained")
     store.close()
     for path in store.path.parent.glob("fmnist.db*"):
         path.unlink()
-    assert says(visit(page), "Nothing is trained yet")
+    assert says(visit(page), "Nothing has been trained")
 
 
 # --- Results ---
@@ -178,7 +178,7 @@ def test_runs_need_the_test_images_only_where_these_are_shown(reference):
 
 def test_without_runs_of_ones_own_train_has_nothing_to_show(reference, fashion):
     at = visit(TRAIN)
-    assert says(at, "Nothing is trained yet on this machine")
+    assert says(at, "Nothing has been trained on this machine yet")
     assert not at.get("plotly_chart")
 
 

@@ -45,9 +45,9 @@ def test_every_model_answers_for_a_test_image(store, small_data, fashion):
         three_models(store, small_data, weights=True, seed=seed)
     at = visit(PREDICT, how="Test image", index="7")
     assert at.number_input(key="index").value == 7
-    assert says(at, f"It is **{CLOTHES.classes[small_data.test_labels[7]]}**.")
+    assert says(at, f"The label is **{CLOTHES.classes[small_data.test_labels[7]]}**.")
     assert {*answers(at)} == EVERY_MODEL
-    assert says(at, "2 seeds say so") and says(at, " ms for 2 seeds")
+    assert says(at, "2 runs agree") and says(at, " ms for 2 runs")
     at.button(key="surprise").click()
     again(at)
     assert 0 <= at.number_input(key="index").value < 100
@@ -78,7 +78,7 @@ def test_the_accuracy_and_calibration_beside_an_answer_are_those_of_what_answers
     shares = np.mean([softmax(store.logits(run.id).astype(float), axis=1) for run in runs], axis=0)
     right, sure = np.mean(shares.argmax(axis=1) == small_data.test_labels), shares.max(axis=1).mean()
     assert right not in {run.finished_result.test_accuracy for run in runs[1:]} | {0.54}
-    assert says(at, f"Model 0, mean of 3 seeds\\: {right:.1%} of the test images right, {sure:.1%} sure")
+    assert says(at, f"Model 0, mean of 3 runs\\: {right:.1%} of the test images right, {sure:.1%} confident")
     [group] = Library(store, None).groups("fashion-mnist")
     at.selectbox(key=f"run-{group.id}").set_value("Seed 1")
     again(at)
@@ -168,8 +168,8 @@ def test_pictures_that_are_too_large_together_are_left_out_and_counted(store, sm
 
     monkeypatch.setattr(LocalScriptRunner, "register_file", register_limited)
     upload(at, **pictures)
-    assert says(at, "1 of the 3 pictures is left out: together they may have 100 MB.")
-    assert says(at, "2 of 2 pictures answered")
+    assert says(at, "1 of the 3 pictures is left out: the limit is 100 MB for all of them together.")
+    assert says(at, "2 of 2 pictures classified")
     upload(at, b=pictures["b"], c=pictures["c"])
     assert not says(at, "left out")
 
@@ -188,14 +188,14 @@ def test_the_steps_of_the_conversion_are_shown_with_a_plain_resize(store, small_
     upload(at, boot=to_png(255 - small_data.test_images[0], 8))
     strip = next(part.proto.body for part in at.get("html") if 'class="steps"' in part.proto.body)
     names = re.findall(r"<figcaption>(.*?)</figcaption>", strip)
-    assert names == ["Picture", "Trimmed", "Resized", "Extended", "Negated", "Grey", "Stretched", "Plain resize"]
-    assert says(at, "From the plain resize, squashed and not negated: ")
+    assert names == ["Picture", "Trimmed", "Resized", "Extended", "Inverted", "Grey", "More contrast", "Plain resize"]
+    assert says(at, "From a plain resize, squashed and not inverted: ")
     before = bars(at)
     at.get("button_group")[-1].set_value(["sharpen", "negate"])
     again(at)
     strip = next(part.proto.body for part in at.get("html") if 'class="steps"' in part.proto.body)
     names = re.findall(r"<figcaption>(.*?)</figcaption>", strip)
-    assert names == ["Picture", "Squashed", "Sharpened", "Negated", "Grey", "Plain resize"]
+    assert names == ["Picture", "Squashed", "Sharpened", "Inverted", "Grey", "Plain resize"]
     assert bars(at) != before
 
 
@@ -203,7 +203,7 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     three_models(store, small_data, weights=True)
     at = visit(PREDICT, how="Upload")
     upload(at, one=to_png(small_data.test_images[0], 8), two=b"not a picture", three=to_png(small_data.test_images[1]))
-    assert says(at, "2 of 3 pictures answered")
+    assert says(at, "2 of 3 pictures classified")
     table = at.dataframe[0].value
     assert table["file"].tolist() == ["one.png", "two.png", "three.png"]
     assert table["Model 2"].isna().tolist() == [False, True, False]
@@ -224,7 +224,7 @@ def test_the_accuracy_beside_a_table_of_answers_is_that_of_what_answers(store, s
     upload(at, one=to_png(small_data.test_images[0], 8), two=to_png(small_data.test_images[1]))
     shares = np.mean([softmax(store.logits(run.id).astype(float), axis=1) for run in runs], axis=0)
     right = np.mean(shares.argmax(axis=1) == small_data.test_labels)
-    assert says(at, f"Model 0, mean of 3 seeds\\: {right:.1%} of the test images right")
+    assert says(at, f"Model 0, mean of 3 runs\\: {right:.1%} of the test images right")
     [group] = Library(store, None).groups("fashion-mnist")
     pictures = [to_png(small_data.test_images[0], 8), to_png(small_data.test_images[1])]
     pixels = np.stack([predict_table.converted(picture, "fashion-mnist")[0] for picture in pictures])
@@ -242,7 +242,7 @@ def test_the_picture_that_was_picked_is_dropped_when_others_stand_there(store, s
     at.session_state["many" + table.id.rpartition("many")[2]] = {"selection": {"rows": [4], "columns": [], "cells": []}}
     assert answers(again(at))
     upload(at, a=to_png(small_data.test_images[0]), c=to_png(small_data.test_images[2]))
-    assert says(at, "Pick a row to look closer.") and not answers(at)
+    assert says(at, "Choose a row for a closer look.") and not answers(at)
 
 
 def test_a_drawing_is_answered_and_what_is_none_is_refused_in_a_sentence(store, small_data):
@@ -280,7 +280,7 @@ def drawn(strokes: list[dict]) -> AppTest:
 def test_before_any_input_the_answers_for_a_test_image_are_shown_by_what_is_stored(store, small_data, fashion):
     runs = three_models(store, small_data, weights=True)
     at = visit(PREDICT)
-    assert says(at, "The models' answers appear here.") and says(at, "For example, what they say of a test image: ")
+    assert says(at, "The models' answers appear here.") and says(at, "An example, test image 0: ")
     shares = [softmax(store.logits(run.id)[0].astype(float)) for run in runs]
     assert [re.findall(r"<td>(\d+%)</td>", table) for table in bars(at)] == [
         [f"{value:.0%}" for value in each] for each in shares
@@ -302,7 +302,7 @@ def test_examples_to_try(store, small_data, fashion):
     again(at)
     index = at.number_input(key="index").value
     assert all(np.argmax(store.logits(run.id)[index]) != small_data.test_labels[index] for run in runs)
-    at.button(key="example-No clothing").click()
+    at.button(key="example-Not clothing").click()
     again(at)
     assert at.session_state["how"] == "Draw" and at.session_state["drawing"] == examples.LETTER
 

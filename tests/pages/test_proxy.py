@@ -232,7 +232,7 @@ def test_of_a_long_run_only_new_points_come_to_a_browser_that_has_the_others(pro
         assert frames and max(frames) < 20_000, "more came than the component and some points"
         assert page.evaluate("window.kept.isConnected && window.kept.layout.xaxis.range") == zoomed
         page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
-        page.get_by_text("What do they learn from?").wait_for()
+        page.get_by_text("What do the models learn from?").wait_for()
         page.get_by_test_id("stSidebarNavLink").filter(has_text="Train").click()
         wait_for(lambda: drawn(5_129))  # A new chart, which has nothing yet.
         store.finish(id, "cancelled")

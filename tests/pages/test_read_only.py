@@ -183,7 +183,7 @@ def test_a_trainer_does_not_begin(store, read_only, caplog):
 def test_the_command_line_refuses_what_would_change_something(command, store, read_only, capsys):
     assert cli.main([*command.split(), "--runs", str(store.path)]) == 1
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("fmnist: This dashboard is read-only") and err.count("\n") == 1
+    assert out == "" and err.startswith("fmnist: This dashboard is view-only") and err.count("\n") == 1
 
 
 def test_the_command_line_still_looks(store, small_sample, read_only, capsys):

@@ -174,7 +174,7 @@ def test_a_deletion_that_was_damaged_in_the_file_is_shown_and_its_space_freed(st
     with store._write() as db:
         db.execute("UPDATE deleted SET deleted = 'yesterday', row_of_it = '[]'")
     at = press(visit(TRAIN), "Undo")
-    assert says(at, "Run 3 can't be brought back")
+    assert says(at, "Run 3 can't be restored")
     assert not says(press(visit(TRAIN), "Free the space"), "was deleted") and store.last_deletion() is None
 
 

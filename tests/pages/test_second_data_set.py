@@ -63,7 +63,7 @@ def test_it_is_trained_by_a_real_trainer_and_seen_on_every_page(small_mnist, sto
         at = visit(page, **MNIST)
         assert at.button_group(key="data").options == ["FashionMNIST", "MNIST"]
         assert at.button_group(key="data").value == "mnist"
-        assert not says(at, "Nothing is trained yet")
+        assert not says(at, "Nothing has been trained")
     assert len(visit("dashboard.py").dataframe[0].value) == 3  # FashionMNIST's
     at = visit("dashboard.py")
     at.button_group(key="data").set_value("mnist").run()
@@ -96,7 +96,7 @@ def test_prediction_is_in_the_words_of_the_data_set(small_mnist, both, small_dat
     assert says(visit("pages/4_Predict.py", **MNIST), "Draw one digit")
     assert says(visit("pages/4_Predict.py", data="FashionMNIST"), "Draw one piece of clothing")
     at = visit("pages/4_Predict.py", **MNIST, how="Test image", index="7")
-    assert says(at, f"It is **{small_data.test_labels[7]}**.")
+    assert says(at, f"The label is **{small_data.test_labels[7]}**.")
     assert not [name for name in CLOTHES_ALONE for text in texts(at, "markdown", "caption") if name in text]
     assert at.selectbox(key="class").options == list(DIGITS.classes)
 

@@ -77,7 +77,7 @@ def test_what_a_dead_trainer_has_left_behind_goes_on_at_the_first_press(small_sa
     at.button(key="train").click()
     again(at)
     assert store.run(id).status == "queued" and started
-    assert says(at, "Queued: Model 0, seed 0 (goes on after epoch 1 of 3)")
+    assert says(at, "Queued: Model 0, seed 0 (resumes after epoch 1 of 3)")
 
 
 def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_trained(small_sample, store):
@@ -87,7 +87,7 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
     at.button_group(key="models").set_value(["0"])
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "1 of 3 are already trained and shown at once.")
+    assert says(at, "1 of 3 are already trained: their results are shown at once.")
     at.button(key="train").click()
     again(at)
     [table] = [
@@ -119,7 +119,7 @@ def test_what_is_left_of_a_recipe_is_promised(small_sample, started, store):
     at = train_page_for_sample()
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "3 of 9 are already trained and shown at once. 6 runs, roughly")
+    assert says(at, "3 of 9 are already trained: their results are shown at once. 6 runs, roughly")
 
 
 def test_without_a_model_nothing_can_be_trained(small_sample):
@@ -209,7 +209,7 @@ def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, s
     [
         ("rate", "0.1, fast", "is not a number"),
         ("rate", "", "A value is missing"),
-        ("rate", "0.1, 0", "The learning rate must be over 0"),
+        ("rate", "0.1, 0", "The learning rate must be greater than 0"),
         ("batch", "32, 1.5", "is not a whole number"),
         ("epochs", "0", "The number of epochs must be a whole number from 1"),
         ("rate", "<b>", "is not a number"),
@@ -377,7 +377,7 @@ def test_when_training_has_ended_it_is_said_what_came_out_and_where_to_look(stor
     assert says(at, "**Model 0 · Linear**: **") and says(at, "right, trained in 7 s.")
     assert says(at, "**Model 1 · MLP with ReLU** failed to learn: it answers Bag for every image.")
     [inside, last] = [link.proto.label for link in at.get("page_link") if link.proto.icon == ":material/arrow_forward:"]
-    assert inside.startswith("Model 0 never answers Sandal") and "Sandal" not in last
+    assert inside.startswith("Model 0 never predicts Sandal") and "Sandal" not in last
 
 
 def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):
@@ -453,7 +453,7 @@ def test_all_of_a_large_sweep_is_stopped_and_resumed_at_once(store, sweep, fashi
     at.button(key="stop-all").click()
     again(at)
     assert len(store.runs("cancelled")) == len(sweep) and all(run.stop for run in store.runs("running"))
-    assert says(at, "And 970 more that were stopped or went wrong.")
+    assert says(at, "And 970 more that were stopped or failed.")
     assert [button.key for button in at.button if button.key and button.key.startswith("resume-")][-1] == "resume-all"
     at.button(key="resume-all").click()
     again(at)
@@ -490,7 +490,7 @@ def test_unfinished_runs_are_no_results(page, store, small_data, at_work):
         ended_run(store, Recipe("0"), small_data, status)
     running_run(store, Recipe("1"), small_data)
     queued_run(store, Recipe("2"), small_data)
-    assert says(visit(page), "Nothing is trained yet")
+    assert says(visit(page), "Nothing has been trained")
 
 
 def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, started):
@@ -508,7 +508,7 @@ def test_deleting_asks_first_and_then_deletes(store, small_data):
     at = open_all_runs(visit(TRAIN))
     assert delete_button(at).disabled
     at = ask_to_delete(at, 0)  # The newest stands first.
-    assert says(at, "Delete this run with curves and weights?")
+    assert says(at, "Delete this run with all curves and weights?")
     assert says(at, "Model 2, seed 0, FashionMNIST, SGD, lr 0.1, batch 32, 3 epochs, 90.00%, 20")
     assert len(store.runs()) == 3 and "Cancel" in labels(at)
     agree_to_delete(at)
@@ -518,7 +518,7 @@ def test_deleting_asks_first_and_then_deletes(store, small_data):
 def test_what_is_being_trained_is_not_deleted(store, small_data, at_work):
     id = running_run(store, Recipe("0"), small_data)
     at = agree_to_delete(ask_to_delete(visit(TRAIN), 0))
-    assert says(at, "can't be deleted while it is trained")
+    assert says(at, "can't be deleted during training")
     assert store.run(id).status == "running"
 
 
@@ -529,7 +529,7 @@ def test_a_choice_of_rows_is_dropped_when_other_runs_stand_there(store, small_da
     finished_run(store, Recipe("0", 9), small_data)  # From elsewhere: it takes the place of the first row.
     delete_button(at).click()
     again(at)
-    assert delete_button(at).disabled and not says(at, "with curves and weights?")
+    assert delete_button(at).disabled and not says(at, "with all curves and weights?")
     at = agree_to_delete(ask_to_delete(at, 1))
     assert [run.id for run in store.runs()] == [1, 2, 4]
     again(at)

@@ -31,7 +31,7 @@ def test_compare_leads_to_what_a_model_says_instead_of_a_class(store, small_data
     finished_run(store, Recipe("0"), small_data, accuracy=0.9)
     finished_run(store, Recipe("1"), small_data, never=(CLOTHES.classes.index("Sandal"),))
     at = visit(COMPARE)
-    assert next_step(at)[0] == "Model 1 never answers Sandal: see what it says instead."
+    assert next_step(at)[0] == "Model 1 never predicts Sandal: see what it says instead."
     at = follow(at)
     [said] = [text for text in shown(at, "markdown") if "Model 1, seed 0: **Sandal** mistaken for" in text]
     assert len(tiles(at)) > 0 and said
@@ -52,7 +52,7 @@ def test_predict_leads_to_the_cell_of_a_wrong_answer(store, small_data, fashion)
     at = visit(PREDICT, how="Test image", index="3")
     sentence, _, query = next_step(at)
     true = CLOTHES.classes[small_data.test_labels[3]]
-    assert f"takes this {true} for " in sentence or sentence.endswith(f" takes for {true}.")
+    assert f"mistakes this {true} for " in sentence or sentence.endswith(f" mistakes for {true}.")
     at = follow(at)
     assert at.selectbox(key="predicted").value == query["predicted"][0]
 

@@ -147,7 +147,7 @@ def test_an_item_fills_the_height_and_stands_in_the_middle():
     assert (result.image[:, 10:19] == 255).all()
     assert result.image[:, :10].max() == result.image[:, 19:].max() == 0
     assert result.remarks == ()
-    assert step_names(result) == "Picture, Trimmed, Resized, Extended, Negated, Grey, Stretched"
+    assert step_names(result) == "Picture, Trimmed, Resized, Extended, Inverted, Grey, More contrast"
     assert [step.size for _, step in result.steps] == [(60, 80), (20, 60), (9, 28)] + [(28, 28)] * 4
     grey = dict(result.steps)["Grey"]
     assert grey.getpixel((14, 14)) == round(0.212656 * 55 + 0.715158 * 225 + 0.072186 * 215)
@@ -165,10 +165,10 @@ def test_sharpening_is_left_out_unless_it_is_asked_for():
 @pytest.mark.parametrize(
     "left_out, steps",
     [
-        ("trim", "Picture, Resized, Extended, Negated, Grey, Stretched"),
-        ("proportions", "Picture, Trimmed, Squashed, Negated, Grey, Stretched"),
+        ("trim", "Picture, Resized, Extended, Inverted, Grey, More contrast"),
+        ("proportions", "Picture, Trimmed, Squashed, Inverted, Grey, More contrast"),
         ("negate", "Picture, Trimmed, Resized, Extended, Grey"),
-        ("stretch", "Picture, Trimmed, Resized, Extended, Negated, Grey"),
+        ("stretch", "Picture, Trimmed, Resized, Extended, Inverted, Grey"),
     ],
 )
 def test_each_step_can_be_left_out(left_out, steps):
@@ -301,7 +301,7 @@ def test_every_setting_of_the_page_gives_an_image():
 
 def test_a_dark_background_is_not_negated():
     result = convert(canvas(colour=(4, 4, 4)))
-    assert "Negated" not in dict(result.steps)
+    assert "Inverted" not in dict(result.steps)
     assert (result.image[:, 10:19] == 255).all() and result.image[:, :10].max() == 0
 
 
@@ -428,7 +428,7 @@ def test_a_photo_of_one_of_mnists_digits_becomes_that_digit(sign, light):
 
 def test_the_steps_of_a_digit_are_those_that_are_shown():
     steps = dict(convert(canvas(), CENTRED).steps)
-    assert list(steps) == ["Picture", "Trimmed", "Resized", "Centred", "Negated", "Grey", "Stretched"]
+    assert list(steps) == ["Picture", "Trimmed", "Resized", "Centred", "Inverted", "Grey", "More contrast"]
     assert steps["Resized"].size == (7, 20) and steps["Centred"].size == (28, 28)
     squashed = dict(convert(canvas(), CENTRED, without={"proportions", "sharpen"}).steps)
     assert squashed["Squashed"].size == (20, 20) and squashed["Centred"].size == (28, 28)

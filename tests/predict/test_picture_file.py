@@ -216,7 +216,7 @@ def test_files_that_cannot_be_read(tmp_path):
     assert "notes.png is not a picture" in refused(text)
     assert "empty.png is empty" in refused(tmp_path / "empty.png")
     assert "missing.png does not exist" in refused(tmp_path / "missing.png")
-    assert "notes.png cannot be read (Not a directory)" in refused(text / "notes.png")
+    assert "notes.png can't be read (Not a directory)" in refused(text / "notes.png")
     assert "is a folder or a device" in refused(tmp_path)
     assert "pipe.png is a folder or a device" in refused(tmp_path / "pipe.png")
     assert "not a valid file name" in refused(Path("a\0b"))
@@ -229,7 +229,7 @@ def test_a_file_without_permission(tmp_path):
     path.chmod(0)
     if os.access(path, os.R_OK):
         pytest.skip("this user may read everything")
-    assert "secret.png cannot be read (Permission denied)" in refused(path)
+    assert "secret.png can't be read (Permission denied)" in refused(path)
 
 
 def test_too_many_bytes_are_not_read(tmp_path):

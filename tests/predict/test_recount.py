@@ -177,7 +177,7 @@ def test_other_commands_say_that_it_can_be_done(old, fmnist):
 def test_commands_that_read_weights_have_it_done_first(old, kept, fmnist, tmp_path):
     answer = fmnist("verify", 1, 2)
     assert answer.code == 0 and answer.out.count(": agrees (") == 2
-    assert answer.err == "fmnist: 2 runs of an earlier version: counted again, from the weights.\n"
+    assert answer.err == "fmnist: 2 runs of an earlier version: accuracy recomputed from the weights.\n"
     assert is_one_sentence(answer.err.strip())
     assert fmnist("verify", 1, 2).err == ""
 

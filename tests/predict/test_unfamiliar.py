@@ -111,7 +111,7 @@ def test_it_speaks_for_90_percent_of_what_is_no_clothing(known, strange, kind):
     "kind, words",
     [
         ("noise", "noise"),
-        ("blank", "of one shade"),
+        ("blank", "all one shade"),
         ("inverted", "border"),
         ("letters", "closest of the 60,000 training images"),
         ("small letters", "is small"),

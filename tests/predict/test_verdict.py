@@ -43,7 +43,7 @@ def answers(*tops: list[int], first: float = 0.9) -> list[Answer]:
 def test_the_verdict_in_a_sentence(tops, words):
     given = answers(*tops)
     assert verdict(given) == words
-    assert verdict(given, 8) == f"{words} It is **Bag**."
+    assert verdict(given, 8) == f"{words} The label is **Bag**."
 
 
 def test_all_say_it_only_if_most_seeds_of_each_do():
@@ -57,9 +57,9 @@ def test_all_say_it_only_if_most_seeds_of_each_do():
 
 
 def test_that_all_are_right_is_said_once():
-    assert verdict(answers([1], [1], [1]), 1) == "All three are right: it is **Trouser**."
-    assert verdict(answers([1, 1], [1, 1]), 1) == "Both are right: it is **Trouser** (all 4 training runs agree)."
-    assert verdict(answers([1]), 1) == "Model 0 says **Trouser**. It is **Trouser**."
+    assert verdict(answers([1], [1], [1]), 1) == "All three are right: **Trouser**."
+    assert verdict(answers([1, 1], [1, 1]), 1) == "Both are right: **Trouser** (all 4 training runs agree)."
+    assert verdict(answers([1]), 1) == "Model 0 says **Trouser**. The label is **Trouser**."
 
 
 def test_a_run_that_was_chosen_answers_alone():

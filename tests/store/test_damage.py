@@ -100,7 +100,7 @@ def test_the_pages_name_it_and_show_the_others(name, two_seeds):
         seen.append(again(at))
         assert not any("Traceback" in error.value for error in at.error)
         if page != TRAIN:
-            assert not says(at, "Nothing is trained")
+            assert not says(at, "Nothing has been trained")
     if what not in ("point", "logits", "weights"):  # Those are read in a tab, and for an answer.
         assert says(at, "Run 1 is damaged") and says(at, what)
         at.multiselect(key="damaged-runs").set_value([1])
@@ -162,5 +162,5 @@ def test_a_store_of_no_version_is_refused_in_a_sentence(version, two_seeds, fmni
     for page in PAGES[1:]:
         at.switch_page(page)
         again(at)
-        assert says(at, escape(f"has version {version}")) or page == PAGES[-1]
+        assert says(at, escape(f"have version {version}")) or page == PAGES[-1]
     assert two_seeds.path.read_bytes() == before

@@ -155,7 +155,7 @@ def test_what_was_kept_of_a_deleted_run_and_is_damaged_is_said(kept, store, smal
     store.delete(run.id)
     with store._write() as db:
         db.execute("UPDATE deleted SET row_of_it = ?", (kept,))
-    with pytest.raises(StoreError, match="Run 1 can't be brought back"):
+    with pytest.raises(StoreError, match="Run 1 can't be restored"):
         store.undo_deletion()
     store.make_deletion_final()
     assert store.last_deletion() is None

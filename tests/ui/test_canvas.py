@@ -174,7 +174,7 @@ def test_a_fast_series_of_strokes_is_kept_over_another_page_and_a_reload(ann, pa
     assert [each["points"][0][0] for each in found] == pytest.approx([20 + 30 * place for place in range(8)], abs=2)
     links = page.get_by_test_id("stSidebarNavLink")
     links.filter(has_text="Data").click()
-    page.get_by_text("What do they learn from?").wait_for()
+    page.get_by_text("What do the models learn from?").wait_for()
     links.filter(has_text="Predict").click()
     surface(page).wait_for()
     page.locator("table.bars").nth(2).wait_for()

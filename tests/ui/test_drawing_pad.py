@@ -272,7 +272,7 @@ def test_a_drawing_outlives_another_page_and_a_reload(ann):
     assert_answered(ann)
     links = page.get_by_test_id("stSidebarNavLink")
     links.filter(has_text="Data").click()
-    page.get_by_text("What do they learn from?").wait_for()
+    page.get_by_text("What do the models learn from?").wait_for()
     links.filter(has_text="Predict").click()
     assert_answered(ann)
     assert strokes(page) == drawn
@@ -294,7 +294,7 @@ def test_a_polygon_that_is_left_half_way_is_not_lost(ann):
         page.mouse.click(*place)
     links = page.get_by_test_id("stSidebarNavLink")
     links.filter(has_text="Data").click()
-    page.get_by_text("What do they learn from?").wait_for()
+    page.get_by_text("What do the models learn from?").wait_for()
     links.filter(has_text="Predict").click()
     assert_answered(ann)
     assert len(strokes(page)) == 1

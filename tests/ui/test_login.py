@@ -93,7 +93,7 @@ def test_log_in_and_look_and_log_out(server, accounts, visitor):
     page.get_by_role("button", name="Log in").wait_for()
     visitor.open("Compare")
     page.get_by_role("button", name="Log in").wait_for()
-    assert page.get_by_role("heading", name="How do they compare?").count() == 0
+    assert page.get_by_role("heading", name="How do the models compare?").count() == 0
     assert not accounts.faults
     visitor.check()
 
@@ -112,9 +112,9 @@ def test_who_is_not_on_the_list_is_told_and_sees_nothing(accounts, visitor):
         ({}, ""),
         ({"email": "carl@School.example"}, ""),
         ({"email": "ben@example.org"}, "is not among the users"),
-        ({"email_verified": False}, "is not confirmed"),
-        ({"email_verified": None}, "is not confirmed"),
-        ({"email": None}, "is not confirmed"),
+        ({"email_verified": False}, "has not confirmed yours"),
+        ({"email_verified": None}, "has not confirmed yours"),
+        ({"email": None}, "has not confirmed yours"),
     ],
 )
 def test_the_list_of_users_goes_by_addresses_that_the_provider_vouches_for(claims, said, monkeypatch):

@@ -29,7 +29,7 @@ SHIRT = [(30, 15), (42, 20), (58, 20), (70, 15), (95, 40), (80, 52), (72, 42), (
 def main() -> int:
     unlike = [name for name, content in drawn().items() if not agrees(became(content), EXPECTED[name])]
     for name in unlike:
-        print(f"The picture {name} becomes another one than it did.", file=sys.stderr)
+        print(f"The picture {name} is no longer converted as it was.", file=sys.stderr)
     print(f"{len(EXPECTED) - len(unlike)} of {len(EXPECTED)} pictures are as they were.")
     return 1 if unlike else 0
 
