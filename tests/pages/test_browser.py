@@ -180,7 +180,7 @@ def test_a_click_on_a_cell_shows_its_images_and_the_link_shows_them_to_others(tr
         cells.get_by_role("radio", name="Share of the predicted class", checked=True).wait_for()
     copied.get_by_role("link", name="Open it in Predict").click()
     copied.get_by_text("What the models see").wait_for()
-    copied.get_by_text(f"It is {CLOTHES.classes[row]}.").locator("visible=true").wait_for()
+    copied.get_by_text(f"The label is {CLOTHES.classes[row]}.").locator("visible=true").wait_for()
     wait_for(lambda: copied.get_by_label("Test image, 0 to 99").input_value() == str(images[0]))
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare").click()
     page.get_by_text("How do the models compare?").wait_for()
@@ -575,8 +575,14 @@ def press(page: Page, button: str) -> None:
 def click_cell(page: Page, plot: int, row: int, column: int) -> None:
     """Click a cell of a confusion matrix."""
     x, y = place_of_cell(page, plot, row, column)
-    page.mouse.move(x - 2, y)
-    page.mouse.move(x, y)
+    hovered = page.locator(".js-plotly-plot").nth(plot).locator(".hoverlayer .hovertext")
+
+    def responds() -> bool:
+        page.mouse.move(x - 2, y)
+        page.mouse.move(x, y)
+        return hovered.count() > 0
+
+    wait_for(responds)  # Drawn is not yet ready: nobody clicks before the chart tells what is under the pointer.
     page.mouse.down()
     page.mouse.up()
 
