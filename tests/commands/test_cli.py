@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
 def test_train_says_what_failed(fmnist, warm):
     answer = fmnist(*TRAIN, "--models", "2", "--lr", "100")
     assert answer.code == 1
-    assert answer.out.startswith("Model 2, seed 0: failed. The loss is not a finite number")
+    assert answer.out.startswith("Model 2, seed 0: failed. The loss is no longer a finite number")
 
 
 def test_ctrl_c_stops_the_training(store, small_sample):
@@ -171,8 +172,10 @@ def test_a_log_file_tells_how_it_goes(warm):
     plan, *lines = process.stderr.splitlines()
     assert plan.startswith("fmnist: 2 runs, roughly")
     for run in warm.runs("done"):
-        begun = lines.index(f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) begins ({run.recipe.describe()}).")
-        ended = f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) is done with {run.result.test_accuracy:.2%};"
+        begun = lines.index(
+            f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) started ({run.recipe.describe()})."
+        )
+        ended = f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}): done with {run.result.test_accuracy:.2%};"
         [end] = [place for place, line in enumerate(lines) if line.startswith(ended)]
         assert begun < end
     assert lines[-1].endswith("2 of 2 runs have ended.")
@@ -185,7 +188,7 @@ def test_a_log_file_tells_of_epochs_now_and_then(store, small_data, capsys, monk
     for _ in range(2):  # It is looked at more often than it changes.
         lines.update(store.by_ids([id], "running"), 1)
     assert capsys.readouterr().err.splitlines() == [
-        f"fmnist: Run {id} (Model 0, seed 0) begins (SGD, lr 0.1, batch 32, 4 epochs).",
+        f"fmnist: Run {id} (Model 0, seed 0) started (SGD, lr 0.1, batch 32, 4 epochs).",
         f"fmnist: Run {id} (Model 0, seed 0): epoch 2 of 4, 50.00% of the test images right.",
     ]
     for seconds, told in ((1e6, 0), (0, 1)):
@@ -203,12 +206,12 @@ def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_
     lines.update([], 1)
     store.request_stop(ids)
     lines.update([], 0)
-    assert [line.split(") ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
-        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
-        f"is done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
-        "begins (SGD, lr 0.1, batch 32, 3 epochs).",
-        f"is done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
-        "is stopped; 3 of 3 runs have ended.",
+    assert [re.split(r"\):? ", line, maxsplit=1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "started (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
+        "started (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
+        "stopped; 3 of 3 runs have ended.",
     ]
 
 
