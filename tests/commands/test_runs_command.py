@@ -142,7 +142,7 @@ def test_a_training_that_was_stopped_goes_on_by_the_command_that_it_names(store,
     before = store.history(begun, "test").groupby("run").first()
     assert len(before) >= 1
 
-    named = err.splitlines()[-1].partition("To go on: python -m fmnist ")[2].split()
+    named = err.splitlines()[-1].partition("To resume: python -m fmnist ")[2].split()
     assert named == ["runs", "resume", "1-2", "--runs", str(store.path)]
     again = subprocess.run(
         [sys.executable, "-m", "fmnist", *named], cwd=settings.PROJECT, capture_output=True, text=True, timeout=250

@@ -227,7 +227,7 @@ def test_the_models_after_one_that_ends_the_process_are_tried_too():
 
 def test_a_file_that_never_ends_is_given_up():
     [answer] = custom.check(source("while True:\n    pass\n"), seconds=0.5)
-    assert answer == {"fault": "my_models.py can't be read: it did not come to an end within 0.5 seconds."}
+    assert answer == {"fault": "my_models.py can't be read: it did not end within 0.5 seconds."}
 
 
 # Which they are
@@ -453,7 +453,7 @@ def test_a_model_that_raises_in_the_middle_of_training_ends_its_run_with_a_sente
     path = use(forward(*lines, "return self.linear(x.flatten(1))", init=init))
     with pytest.raises(TrainingError) as failed:
         finish(Recipe("odd", epochs=9, **SMALL), small_data)
-    assert str(failed.value) == f"Odd ({path.name}) has raised ValueError: Too many (line 15)."
+    assert str(failed.value) == f"Odd ({path.name}) raised ValueError: Too many (line 15)."
 
 
 def test_a_step_for_which_the_memory_does_not_suffice_ends_with_a_sentence(use, small_data):
@@ -749,7 +749,7 @@ def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, s
     found = custom.registered(own()[0].source)
     sys.modules[found["odd"].build.__module__].LATER = True
     at = visit("pages/4_Predict.py", data="Sample data", how="Test image")
-    assert any("Odd (models_0.py) has raised ValueError: No" in text for text in shown(at, "error"))
+    assert any("Odd (models_0.py) raised ValueError: No" in text for text in shown(at, "error"))
     assert says(at, "Tiny") and says(at, "Model 0")
 
 
