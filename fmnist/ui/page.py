@@ -23,7 +23,7 @@ CSS = """
 .block-container, [data-testid="stMainBlockContainer"] {
   padding-top: 3.2rem; padding-bottom: 3.2rem; max-width: 1400px;
 }
-.st-key-page-top { position: absolute; }
+.st-key-page-top { position: absolute; width: 1px !important; overflow: hidden; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px 12px; }
 .tiles.ten { grid-template-columns: repeat(10, 1fr); }
 @media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
