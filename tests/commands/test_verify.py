@@ -296,7 +296,7 @@ def test_a_changed_logit_is_found(verify, path, capsys):
     set_logit(lambda largest: 1.0)(path)
     assert cli.main(["verify", "2", "1", "--runs", str(path)]) == 1
     first, *lines = capsys.readouterr().out.splitlines()
-    assert first.startswith("2 Model 1, seed 0: ") and "not agree" in first
+    assert first.startswith("2 Model 1, seed 0: ") and "do not match" in first
     assert "logits: 1 of 1,000 is not what the weights give" in lines[0] and "test image 17, class Bag" in lines[0]
     assert lines[-1].startswith("1 Model 0, seed 0: agrees")
 

@@ -141,7 +141,7 @@ def test_data_are_found_one_level_off_loose_and_in_quotes(named, idx_root, tmp_p
 def test_files_of_another_data_set_that_have_the_same_names_are_not_taken_for_it(idx_root, tmp_path):
     folder = loose(idx_root, tmp_path / "flat")
     for root in (folder, idx_root / "FashionMNIST", tmp_path):
-        with pytest.raises(DataMissing, match=f"^MNIST is not in {root} yet: .* would be in {root / 'MNIST' / 'raw'}"):
+        with pytest.raises(DataMissing, match=f"^MNIST is not in {root} yet: .* are expected in {root / 'MNIST' / 'raw'}"):
             files.load("mnist", root, tmp_path / "cache")
 
 
@@ -206,7 +206,7 @@ def test_a_packed_file_with_other_contents(tmp_path, small_data, monkeypatch):
     content = bytearray(gzip.decompress(path.read_bytes()))
     content[-1] ^= 1
     path.write_bytes(gzip.compress(content))
-    with pytest.raises(DataError, match="not the published MNIST file: its MD5 sum") as refused:
+    with pytest.raises(DataError, match="not the published MNIST file: its MD5 checksum") as refused:
         files.load("mnist", tmp_path, tmp_path)
     assert is_one_sentence(refused.value)
     assert str(path) in str(refused.value) and f"--dataset mnist --data {tmp_path}" in str(refused.value)

@@ -514,7 +514,7 @@ def test_an_mlflow_server_has_each_run_once_with_its_numbers(chosen, tmp_path):
         assert len(client.search_runs([place])) == len(chosen.runs)
         client.delete_experiment(place)
         with pytest.raises(
-            ExportError, match=f"'ours' is deleted there.*--experiment-id {place}.*--experiment"
+            ExportError, match=f"'ours' has been deleted there.*--experiment-id {place}.*--experiment"
         ) as gone:
             log(chosen, url, "ours")
         assert is_one_sentence(gone.value)

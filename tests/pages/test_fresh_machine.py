@@ -182,7 +182,7 @@ def test_another_recipe_can_be_asked_for_while_the_data_are_on_their_way(only_mo
     monkeypatch.setattr(launcher, "start", lambda runs: None)
     at = press(only_model_0(), DOWNLOAD)
     at.text_input(key="epochs").set_value("2")
-    at = press(again(at), "Train when FashionMNIST is here")
+    at = press(again(at), "Train when FashionMNIST has arrived")
     assert "then 2 runs will be trained" in at.get("progress")[0].proto.text
     idx_root.rename(store.data_root())
     Ended.exit_code = 0

@@ -84,7 +84,7 @@ def test_every_method_that_changes_something_says_why_it_does_not(store, small_s
     ):
         with pytest.raises(StoreError) as refused:
             change()
-        assert "read-only" in str(refused.value) and is_one_sentence(refused.value)
+        assert "view-only" in str(refused.value) and is_one_sentence(refused.value)
     reader.close()
 
 
@@ -160,7 +160,7 @@ def test_damaged_files_and_foreign_ones_are_told_in_a_sentence(tmp_path, read_on
 
 
 def test_data_are_neither_downloaded_nor_is_the_sample_kept(tmp_path, read_only, monkeypatch):
-    with pytest.raises(files.DataError, match="read-only"):
+    with pytest.raises(files.DataError, match="view-only"):
         next(files.download(DEFAULT, tmp_path / "data"))
     monkeypatch.setitem(DATASETS, SAMPLE, replace(DATASETS[SAMPLE], train=20, test=20))
     assert len(files.load("sample", tmp_path, tmp_path / "cache").train_images) == 20
@@ -169,7 +169,7 @@ def test_data_are_neither_downloaded_nor_is_the_sample_kept(tmp_path, read_only,
 
 def test_a_trainer_does_not_begin(store, read_only, caplog):
     assert scheduler.main(["--runs", str(store.path), "--idle-seconds", "0"]) == 1
-    assert "read-only" in caplog.text
+    assert "view-only" in caplog.text
     assert not store.path.with_name("fmnist.db.trainer.lock").exists()
 
 

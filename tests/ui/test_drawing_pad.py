@@ -499,7 +499,7 @@ def test_pad_and_answers_stand_together_on_a_laptop_and_the_pad_first_on_a_phone
 def test_a_silhouette_to_trace_is_shown_but_not_answered(ann):
     page = open_pad(ann)
     blank = canvas(page).evaluate("canvas => canvas.toDataURL()")
-    choice = page.get_by_role("combobox", name="A piece of clothing to trace")
+    choice = page.get_by_role("combobox", name="Piece of clothing to trace")
     choice.scroll_into_view_if_needed()
     wait_until_it_rests(choice)  # Scrolling would close the list again.
     choice.click()
