@@ -141,7 +141,9 @@ def test_data_are_found_one_level_off_loose_and_in_quotes(named, idx_root, tmp_p
 def test_files_of_another_data_set_that_have_the_same_names_are_not_taken_for_it(idx_root, tmp_path):
     folder = loose(idx_root, tmp_path / "flat")
     for root in (folder, idx_root / "FashionMNIST", tmp_path):
-        with pytest.raises(DataMissing, match=f"^MNIST is not in {root} yet: .* are expected in {root / 'MNIST' / 'raw'}"):
+        with pytest.raises(
+            DataMissing, match=f"^MNIST is not in {root} yet: .* are expected in {root / 'MNIST' / 'raw'}"
+        ):
             files.load("mnist", root, tmp_path / "cache")
 
 
