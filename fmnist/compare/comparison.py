@@ -108,9 +108,8 @@ class Comparison:
         """The rows of the table of runs that charts draw one by one: of each group at most `MAX_SEEDS`."""
 
         def compute() -> pd.DataFrame:
-            _, runs = self.tables
-            parts = [rows.iloc[spread(rows["accuracy"].to_numpy(), MAX_SEEDS)] for _, rows in runs.groupby("group")]
-            return pd.concat(parts)
+            groups = self.tables[1].groupby("group")
+            return pd.concat(rows.iloc[spread(rows["accuracy"].to_numpy(), MAX_SEEDS)] for _, rows in groups)
 
         return self._once("drawn", compute=compute)
 
