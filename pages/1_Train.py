@@ -5,6 +5,7 @@ import streamlit as st
 from fmnist import settings
 from fmnist.training import launcher
 from fmnist.ui import live_chart, resources, run_table, train_end, train_form, train_progress, train_start
+from fmnist.ui.into_view import bring
 from fmnist.ui.page import page
 
 with page("Train", "How do the models learn?" if settings.read_only() else "Train the models"):
@@ -17,7 +18,9 @@ with page("Train", "How do the models learn?" if settings.read_only() else "Trai
     st.session_state["full"] = train_start.is_full(library)
     progress = train_progress.current(library)
     st.session_state["pace"] = train_progress.pace(progress)
-    st.fragment(train_progress.watch, run_every=st.session_state["pace"])(library)
+    with st.container(key=train_start.TRAINING):
+        st.fragment(train_progress.watch, run_every=st.session_state["pace"])(library)
+    bring(train_start.TRAINING, images=False)
     st.fragment(run_table.show_all)(library)
     train_end.lead_on(library, progress)
     if not settings.read_only():

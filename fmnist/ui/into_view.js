@@ -10,15 +10,19 @@ export default function ({ data, parentElement }) {
   const look = () => {
     const target = document.querySelector(`.st-key-${data.target}`);
     const rests = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
-    const image = target?.querySelector("img");
-    if ((!rests || !image?.offsetHeight) && performance.now() < until) return requestAnimationFrame(look);
-    if (target) bring(target, image?.closest("figure") ?? image ?? target);
+    const image = data.images ? target?.querySelector("img") : null;
+    const first = data.images ? (image?.closest("figure") ?? image) : target?.querySelector("h2");
+    if ((!rests || !first?.offsetHeight) && performance.now() < until) return requestAnimationFrame(look);
+    if (target) bring(target, data.images && first ? first : null);
   };
   requestAnimationFrame(look);
 }
 
-function bring(target, first) {
-  if (target.getBoundingClientRect().top >= HEADER && first.getBoundingClientRect().bottom <= innerHeight) return;
+// What has images is in view if the first of them is; anything else if it begins in the upper half of the window.
+function bring(target, image) {
+  const top = target.getBoundingClientRect().top;
+  const enough = image ? image.getBoundingClientRect().bottom <= innerHeight : top <= innerHeight / 2;
+  if (top >= HEADER && enough) return;
   target.style.scrollMarginTop = `${HEADER}px`;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   target.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });

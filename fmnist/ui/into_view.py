@@ -20,13 +20,18 @@ def ask_for(target: str) -> None:
     st.session_state[ASKED] = target
 
 
-def bring(target: str) -> None:
+def bring(target: str, *, images: bool = True) -> None:
     """At the end of a container with this key: have the browser scroll to it, if that was asked for.
 
-    It stays where it is if its top and its first image are in view.
+    It stays where it is if its top and its first image are in view; without images, if it begins in the upper half.
+
+    Args:
+        images: whether it has images, which are waited for.
     """
     asked = ""
     if st.session_state.get(ASKED) == target:
         del st.session_state[ASKED]
         asked = uuid.uuid4().hex
-    component("into_view")(key=f"into-view-{target}", data={"target": target, "asked": asked}, height=1)
+    component("into_view")(
+        key=f"into-view-{target}", data={"target": target, "asked": asked, "images": images}, height=1
+    )

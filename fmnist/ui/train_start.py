@@ -19,8 +19,11 @@ from fmnist.training.dry_run import Plan
 from fmnist.training.estimate import duration, estimate_seconds
 from fmnist.ui import data_download, login, resources
 from fmnist.ui.data_download import Download
+from fmnist.ui.into_view import ask_for
 from fmnist.words import escape
 
+TRAINING = "training"
+"""The key of the container in which the page shows what is being trained."""
 FULL = "You have reached your limit of runs queued or running: wait for one to finish."
 
 
@@ -34,6 +37,7 @@ def train(library: Library, plan: Plan) -> None:
     st.session_state["asked"] = [id for id, _ in queued]
     if any(needed for _, needed in queued):
         st.session_state["pressed"] = True
+        ask_for(TRAINING)
         st.rerun()
     st.success("Everything here is already trained: Dashboard, Compare and Confusion show it.", icon=":material/bolt:")
 

@@ -352,7 +352,7 @@ def test_viewers_are_counted_by_their_address_whatever_they_say_it_is(proxy):
 
 def test_one_address_has_only_so_many_open_pages_and_logins(proxy):
     address = proxy.url.replace("https", "wss") + "/_stcore/stream"
-    options = {"ssl": trusting(), "origin": proxy.url, "subprotocols": ["streamlit"]}
+    options = {"ssl": trusting(), "origin": proxy.url, "subprotocols": ["streamlit"], "open_timeout": 60}
     with ExitStack() as open_pages, pytest.raises(InvalidStatus) as refused:
         for _ in range(21):
             open_pages.enter_context(connect(address, source_address=("127.0.0.9", 0), **options))
