@@ -53,7 +53,7 @@ def take(root: Path) -> Iterator[Path]:
         visit(page, f"{dashboard.url}/Predict", 1000)
         draw(page)
         yield shoot(page, "predict")
-        visit(page, f"{dashboard.url}/Train", 1000)
+        visit(page, f"{dashboard.url}/Train", 1350)
         train(page, store)
         yield shoot(page, "train")
         store.request_stop([run.id for run in store.runs(*ACTIVE)])
