@@ -10,12 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import keep_as_sample, wait_for
-from helpers.making import three_models
-from helpers.ui import Visitor, served, visited, wait_until_it_rests
-
-from fmnist.data.files import Dataset
-from fmnist.store.store import Store
+from conftest import wait_for
+from helpers.ui import Server, Visitor, visited, wait_until_it_rests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -25,19 +21,13 @@ PADS = ("Draw with the mouse instead", "Draw by touch or keyboard instead")
 
 
 @pytest.fixture(scope="module")
-def ann(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iterator[Visitor]:
+def ann(browser: Browser, untrained_server: Server) -> Iterator[Visitor]:
     """Somebody with a mouse, who was never here."""
-    folder = tmp_path_factory.mktemp("canvas")
-    keep_as_sample(small_data, folder / "runs")
-    store = Store(folder / "runs" / "fmnist.db")
-    three_models(store, small_data, weights=True, dataset="sample")
-    store.close()
-    with served(folder / "runs", folder / "no-data") as server:
-        visitor = Visitor(visited(browser, server, viewport={"width": 1400, "height": 1100}), server)
-        visitor.open("Predict?data=Sample+data")
-        surface(visitor.page).wait_for()
-        yield visitor
-        visitor.check()
+    visitor = Visitor(visited(browser, untrained_server, viewport={"width": 1400, "height": 1100}), untrained_server)
+    visitor.open("Predict?data=Sample+data")
+    surface(visitor.page).wait_for()
+    yield visitor
+    visitor.check()
 
 
 @pytest.fixture

@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import keep_as_sample, wait_for
-from helpers.making import three_models
-from helpers.ui import Server, Visitor, served, visited, wait_until_it_rests
-
-from fmnist.data.files import Dataset
-from fmnist.store.store import Store
+from conftest import wait_for
+from helpers.ui import Server, Visitor, visited, wait_until_it_rests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
@@ -26,37 +22,26 @@ Point = tuple[float, float]
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("pad")
-    keep_as_sample(small_data, folder / "runs")
-    store = Store(folder / "runs" / "fmnist.db")
-    three_models(store, small_data, weights=True, dataset="sample")
-    store.close()
-    with served(folder / "runs", folder / "no-data") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def anns_browser(browser: Browser, server: Server) -> BrowserContext:
+def anns_browser(browser: Browser, untrained_server: Server) -> BrowserContext:
     """Of somebody who prefers this pad to the one for a mouse."""
-    context = visited(browser, server, viewport={"width": 1400, "height": 900})
+    context = visited(browser, untrained_server, viewport={"width": 1400, "height": 900})
     context.add_init_script(OWN_PAD)
     return context
 
 
 @pytest.fixture(scope="module")
-def phones_browser(browser: Browser, server: Server) -> BrowserContext:
-    return visited(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def phones_browser(browser: Browser, untrained_server: Server) -> BrowserContext:
+    return visited(browser, untrained_server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
 
 
 @pytest.fixture
-def ann(anns_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
-    yield from visitor_in(anns_browser, server)
+def ann(anns_browser: BrowserContext, untrained_server: Server) -> Iterator[Visitor]:
+    yield from visitor_in(anns_browser, untrained_server)
 
 
 @pytest.fixture
-def phone(phones_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
-    yield from visitor_in(phones_browser, server)
+def phone(phones_browser: BrowserContext, untrained_server: Server) -> Iterator[Visitor]:
+    yield from visitor_in(phones_browser, untrained_server)
 
 
 def visitor_in(context: BrowserContext, server: Server) -> Iterator[Visitor]:
