@@ -17,7 +17,7 @@ WAL_MODE = b"\2\2"
 
 
 class ImportRefused(StoreError):
-    """A file that is not taken in. The message is a sentence for the user."""
+    """A file that can't be imported. The message is a sentence for the user."""
 
 
 @contextmanager

@@ -263,7 +263,7 @@ def test_a_chain_of_convolutions_is_trained_by_compiled_kernels(use, small_data)
     assert model.compiled and next(loop.train(Recipe(model.id, **SMALL), small_data)).compiled
 
 
-def test_of_an_own_model_it_is_told_where_its_relus_are(use, small_data):
+def test_of_a_custom_model_it_is_told_where_its_relus_are(use, small_data):
     use(TINY.replace("nn.Linear(784, 10))", "nn.Linear(784, 10), nn.ReLU())"))
     logits = np.eye(10, dtype=np.float16)[small_data.test_labels % 9]
     history = pd.DataFrame(columns=["split", "step", "epoch", "loss", "accuracy"])
@@ -753,7 +753,7 @@ def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, s
     assert says(at, "Tiny") and says(at, "Model 0")
 
 
-def test_no_page_and_no_command_imports_torch_to_list_own_models(their_place):
+def test_no_page_and_no_command_imports_torch_to_list_custom_models(their_place):
     code = (
         "import sys; from pathlib import Path; from fmnist.models import custom; "
         "from fmnist.models.registry import ARCHITECTURES; "

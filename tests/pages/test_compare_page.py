@@ -143,7 +143,7 @@ def test_both_pairs_by_model_and_not_by_title_and_keeps_to_what_is_chosen(refere
     assert len(chosen) == 4 and not chosen[2].startswith("reference") and chosen[3].startswith("reference")
     patterns = traces(charts(at)["cost-bars"])[0]["marker"]["pattern"]["shape"]
     assert patterns[3] == "."
-    assert not says(at, "worth their cost"), "one own model does not compete with the reference"
+    assert not says(at, "worth their cost"), "one model of the user does not compete with the reference"
     at.multiselect[0].set_value([chosen[3], chosen[0], chosen[2]])
     again(at)
     names = [trace["name"] for trace in traces(charts(at)["accuracy"]) if trace["mode"] == "markers+text"]

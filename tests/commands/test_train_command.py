@@ -1,0 +1,227 @@
+"""Training by the command line: bars, log files, plans, and what failed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+from conftest import check_refused, only_trainer, wait_for
+from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, result, running_run
+
+from fmnist import settings
+from fmnist.commands import progress
+from fmnist.recipe import Recipe
+from fmnist.store.library import Library
+from fmnist.store.run import Point, Status
+from fmnist.training import loop
+
+TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
+
+
+def test_train_and_train_again(fmnist, warm, small_data):
+    first = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1")
+    assert first.code == 0
+    runs = warm.runs()
+    expected = [f"Model 0, seed {run.recipe.seed}: {run.result.test_accuracy:.2%}, " for run in runs]
+    assert [line[: len(start)] for line, start in zip(first.out.splitlines(), expected, strict=True)] == expected
+    *_, alone = loop.train(Recipe("0", 1, "sample", 1, device="cpu"), small_data)
+    assert runs[1].result.test_accuracy == alone.result.test_accuracy
+
+    second = fmnist(*TRAIN, "--models", "0", "--seeds", "1,0")
+    assert second.code == 0
+    assert second.out.count("(trained before)") == 2
+    assert warm.runs() == runs  # nothing was done
+
+    third = fmnist(*TRAIN, "--models", "0", "--again")
+    assert third.code == 0 and "trained before" not in third.out
+    assert len(warm.runs("done")) == 3
+
+
+def test_lists_are_a_sweep(fmnist, warm):
+    lists = ["--models", "0", "--lr", "0.1, 1e-2", "--batch-size", "32,64", "--optimizer", "adam", "--seeds", "0-1"]
+    dry = fmnist(*TRAIN, *lists, "--dry-run")
+    assert dry.code == 0 and warm.runs() == []
+    assert dry.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
+    assert len(dry.out.splitlines()) == 1 + 4  # A line for each setting.
+
+    answer = fmnist(*TRAIN, *lists)
+    assert answer.code == 0
+    assert answer.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
+    done = warm.runs("done")
+    assert {(run.recipe.learning_rate, run.recipe.batch_size, run.recipe.seed) for run in done} == {
+        (rate, size, seed) for rate in (0.1, 0.01) for size in (32, 64) for seed in (0, 1)
+    }
+    assert len(answer.out.splitlines()) == 8
+    assert f"Model 0, seed 1, {Recipe('0', 1, 'sample', 1, 64, 0.01, 'adam').describe()}: " in answer.out
+    # Seeds of a setting were trained one after the other or side by side, never between those of another one.
+    began = [run.recipe.group() for run in sorted(done, key=lambda run: (run.started, run.id))]
+    assert len([pair for pair in pairwise(began) if pair[0] != pair[1]]) == 3
+
+    known = fmnist(*TRAIN, *lists, "--dry-run")
+    assert "Everything here is already trained" in known.err
+
+
+def test_a_grid_that_is_too_large_is_refused(fmnist, store):
+    refused = fmnist(*TRAIN, "--seeds", "0-999", "--lr", "0.1,0.01")
+    check_refused(refused, "6,000 runs", "1,000")
+    assert store.runs() == []
+
+
+def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeypatch):
+    recipes = [Recipe("0", seed, "sample") for seed in range(12)]
+    ids = [id for id, _ in store.enqueue([(recipe, recipe.key("x")) for recipe in recipes], Path("/"))]
+    drawn = []
+
+    class Bar:
+        def __init__(self, desc, position, **options) -> None:
+            self.desc, self.line, self.leave = desc, position, options.get("leave", True)
+            self.n, self.total = 0, options.get("total")
+            drawn.append(self)
+
+        def refresh(self) -> None:
+            assert sum(bar.line == self.line for bar in drawn) == 1, "two bars in one line"
+
+        def close(self) -> None:
+            drawn.remove(self)
+            kept.extend([self] if self.leave else [])
+
+    kept: list[Bar] = []
+    seen = []
+
+    def trains(_: object) -> bool:
+        """A trainer that has two runs at work, and ends one of them between two looks."""
+        seen.append(sorted(bar.line for bar in drawn))
+        for run in store.runs("running")[:1]:
+            store.finish(run.id, Status.DONE, result=result())
+        while len(store.runs("running")) < 2 and store.claim():
+            pass
+        return True
+
+    monkeypatch.setattr(progress, "tqdm", Bar)
+    monkeypatch.setattr(progress, "FOLLOW_SECONDS", 0)
+    monkeypatch.setattr("fmnist.training.launcher.is_alive", trains)
+    progress.follow(store, ids, None, progress.Bars(len(ids)))
+    assert max(seen, key=len) == [0, 1, 2] and not drawn
+    [whole] = kept
+    assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)
+
+
+def test_train_says_what_failed(fmnist, warm):
+    answer = fmnist(*TRAIN, "--models", "2", "--lr", "100")
+    assert answer.code == 1
+    assert answer.out.startswith("Model 2, seed 0: failed. The loss is no longer a finite number")
+
+
+def test_ctrl_c_stops_the_training(store, small_sample):
+    command = [sys.executable, "-m", "fmnist", "train", "--dataset", "sample", "--models", "0", "--epochs", "1000"]
+    command += ["--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
+    # A process group of its own, to which a terminal would send Ctrl-C.
+    process = subprocess.Popen(command, cwd=settings.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
+    try:
+        wait_for(lambda: any(run.step for run in store.runs()))
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    said = "fmnist: stopped; what was trained so far is kept. To resume: python -m fmnist runs resume 1"
+    assert err.splitlines()[-1] == said and "Traceback" not in err
+    wait_for(lambda: store.runs()[0].status == "cancelled")
+    assert only_trainer(store.path.parent)  # Ctrl-C has not reached it
+
+
+def test_a_log_file_tells_how_it_goes(warm):
+    """What a terminal shows by bars."""
+    command = [sys.executable, "-m", "fmnist", *TRAIN, "--models", "0", "--seeds", "0-1", "--runs", str(warm.path)]
+    process = subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0
+    plan, *lines = process.stderr.splitlines()
+    assert plan.startswith("fmnist: 2 runs, roughly")
+    for run in warm.runs("done"):
+        begun = lines.index(
+            f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}) started ({run.recipe.describe()})."
+        )
+        ended = f"fmnist: Run {run.id} (Model 0, seed {run.recipe.seed}): done with {run.result.test_accuracy:.2%};"
+        [end] = [place for place, line in enumerate(lines) if line.startswith(ended)]
+        assert begun < end
+    assert lines[-1].endswith("2 of 2 runs have ended.")
+    assert len(process.stdout.splitlines()) == 2
+
+
+def test_a_log_file_tells_of_epochs_now_and_then(store, small_data, capsys, monkeypatch):
+    id = running_run(store, Recipe("0", 0, "sample", 4), small_data, epochs=2)
+    lines = progress.Lines(store, [id])
+    for _ in range(2):  # It is looked at more often than it changes.
+        lines.update(store.by_ids([id], "running"), 1)
+    assert capsys.readouterr().err.splitlines() == [
+        f"fmnist: Run {id} (Model 0, seed 0) started (SGD, lr 0.1, batch 32, 4 epochs).",
+        f"fmnist: Run {id} (Model 0, seed 0): epoch 2 of 4, 50.00% of the test images right.",
+    ]
+    for seconds, told in ((1e6, 0), (0, 1)):
+        monkeypatch.setattr(progress, "LINE_SECONDS", seconds)
+        point = Point("test", 3 * STEPS_PER_EPOCH, 3, 1.0, 1.0, 0.75)
+        store.record(id, [point], images_per_second=None, artifacts={})
+        lines.update(store.by_ids([id], "running"), 1)
+        assert capsys.readouterr().err.count("epoch 3 of 4, 75.00%") == told
+
+
+def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_data, capsys):
+    ids = [finished_run(store, Recipe("0", seed, "sample"), small_data).id for seed in (0, 1)]
+    ids.append(queued_run(store, Recipe("0", 2, "sample"), small_data))
+    lines = progress.Lines(store, ids)
+    lines.update([], 1)
+    store.request_stop(ids)
+    lines.update([], 0)
+    assert [re.split(r"\):? ", line, maxsplit=1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "started (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
+        "started (SGD, lr 0.1, batch 32, 3 epochs).",
+        f"done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
+        "stopped; 3 of 3 runs have ended.",
+    ]
+
+
+def test_quiet_leaves_the_results(fmnist, warm):
+    answer = fmnist(*TRAIN, "--models", "0", "--seeds", "0-1", "-q")
+    assert (answer.code, answer.err) == (0, "") and len(answer.out.splitlines()) == 2
+
+
+def test_results_of_train_for_programs(fmnist, trained):
+    arguments = [*TRAIN, "--models", "0,1", "--seeds", "0", "--quiet"]
+    rows = json.loads(fmnist(*arguments, "--format", "json").out)
+    assert fmnist(*arguments, "--json").out == fmnist(*arguments, "--format", "json").out
+    assert [(row["id"], row["status"], row["trained_before"]) for row in rows] == [(1, "done", True), (3, "done", True)]
+    assert rows[0]["result"] == json.loads(trained.run(1).result.to_json())
+    table = list(csv.DictReader(io.StringIO(fmnist(*arguments, "--format", "csv").out)))
+    assert [(row["model"], float(row["accuracy"])) for row in table] == [
+        (run.recipe.model, run.result.test_accuracy) for run in (trained.run(1), trained.run(3))
+    ]
+
+
+def test_a_plan_for_programs(fmnist, store, small_sample):
+    arguments = [*TRAIN, "--models", "0,2", "--lr", "0.1,0.01", "--seeds", "0-2", "--dry-run", "-q"]
+    rows = json.loads(fmnist(*arguments, "--json").out)
+    assert [(row["model"], row["learning_rate"], row["seeds"]) for row in rows] == [
+        (model, rate, 3) for rate in ("0.1", "0.01") for model in ("Model 0", "Model 2")
+    ]
+    assert all(row["seconds"] > 0 for row in rows)
+    assert fmnist(*arguments).err == ""
+
+
+def test_a_plan_of_unknown_time_prints_no_empty_line(fmnist, store, small_sample, monkeypatch):
+    monkeypatch.setattr("fmnist.commands.options.Library", lambda own: Library(own, reference=None))
+    answer = fmnist(*TRAIN, "--models", "0,2", "--dry-run", "--format", "table")
+    assert answer.err == ""
+    assert [line.split()[-1] for line in answer.out.splitlines()] == ["seconds", "?", "?"]
+
+
+def test_train_without_data(fmnist, tmp_path):
+    check_refused(fmnist("train", "--data", tmp_path / "nothing"), tmp_path / "nothing", "FashionMNIST")
