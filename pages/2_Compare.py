@@ -71,7 +71,7 @@ def show(library: Library) -> None:
                 else:
                     content(library, compared)
     if labels is None:
-        next_step.show("Confusion", "See what they mix up.")
+        next_step.show("Confusion", "See what the models mix up.")
     elif found := next_steps.to_look_into(library, groups, labels):
         next_step.show_mix_up(found, sources)
     else:

@@ -69,7 +69,7 @@ def lead_on(name: str, found: str) -> None:
     """The last line: to a training on these data, or to what was trained where none may be started."""
     if settings.read_only():
         next_step.show(
-            "Confusion", f"{found}: see whether the models mix them up." if found else "See what they mix up."
+            "Confusion", f"{found}: see whether the models mix them up." if found else "See what the models mix up."
         )
         return
     there = {}  # On other data than those that Train has at first, its form is filled in.

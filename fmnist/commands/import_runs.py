@@ -170,7 +170,7 @@ class _Source:
             raise _InvalidRun("more points in its curves than it has steps")
         artifacts = self._db.execute("SELECT name, data FROM artifacts WHERE run = ?", (id,)).fetchall()
         if len({name for name, _ in artifacts}) < len(artifacts) or len({point[:2] for point in points}) < len(points):
-            raise _InvalidRun("the same artifact twice")
+            raise _InvalidRun("the same artifact or point twice")
         identity = checksums.identity(checksums.lasting(checksums.contents(self._db, id)))
         return Record(columns, points, dict(artifacts), identity, rounded, self._label(id))
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fmnist.commands.tables import print_json, print_rows
-from fmnist.store.label import Label
+from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.run import Run, Status
 from fmnist.store.store import Store
 from fmnist.words import moment
@@ -65,16 +65,21 @@ def report(store: Store, asked: Sequence[tuple[int, bool]], format: str, *, swee
     Returns:
         The exit code: 0 if all of them are done.
     """
-    found = [(run, store.label(id), trained) for id, trained in asked for run in [store.run(id)]]
+    found = [(store.run(id), trained) for id, trained in asked]
+    code = int(not all(run and run.status == Status.DONE for run, _ in found))
     if format == "table":
-        for run, _, trained in found:
+        for run, trained in found:
             gone = "A run was deleted while it was being trained."
             print(sentence(run, known=not trained, sweep=sweep) if run else gone)
-    elif format == "csv":
-        print_rows([row(run, label) for run, label, _ in found if run], FIELDS, format)
+        return code
+    labelled = [
+        (run, labels.get(run.id, NO_LABEL), trained) for labels in [store.labels()] for run, trained in found if run
+    ]
+    if format == "csv":
+        print_rows([row(run, label) for run, label, _ in labelled], FIELDS, format)
     else:
-        print_json([facts(run, label) | {"trained_before": not trained} for run, label, trained in found if run])
-    return int(not all(run and run.status == Status.DONE for run, _, _ in found))
+        print_json([facts(run, label) | {"trained_before": not trained} for run, label, trained in labelled])
+    return code
 
 
 def _times(run: Run) -> dict[str, str | None]:

@@ -35,7 +35,7 @@ LISTED = (
     Column("data", lambda row: row.run.recipe.info.title),
     Column("recipe", lambda row: row.run.recipe.describe(), shortens=True),
     Column("result", lambda row: standing(row.run)),
-    Column("name", lambda row: row.label.name, shortens=True, optional=True),
+    Column("name", lambda row: row.label.name, shortens=True),
 )
 
 
@@ -69,8 +69,9 @@ def list_runs(
         if datasets is None or run.recipe.dataset in datasets
         if seeds is None or run.recipe.seed in seeds
     ]
-    found = matching({number: text_of(row.run, row.label) for number, row in enumerate(wanted)}, search)
-    wanted = [wanted[number] for number in found]
+    if search.strip():
+        found = matching({number: text_of(row.run, row.label) for number, row in enumerate(wanted)}, search)
+        wanted = [wanted[number] for number in found]
     if format == "json":
         print_json([facts(row.run, row.label) for row in wanted])
     elif format == "csv":

@@ -68,8 +68,8 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
         )
     figure.update_xaxes(title="Test accuracy", tickformat=PERCENT, range=_range(groups, runs, lines))
     figure.update_yaxes(autorange="reversed", type="category")
-    name_rows(figure, {name: [name] for name in groups["name"]}, ROW)
     _add_published(figure, lines)
+    name_rows(figure, {name: [name] for name in [*groups["name"], *_names(lines)]}, ROW)
     return figure
 
 
@@ -82,9 +82,13 @@ def _range(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[PublishedRe
     return accuracy_range(pd.concat([seen, ends.clip(max(0, seen.min() - room), min(1, seen.max() + room))]))
 
 
+def _names(results: Sequence[PublishedResult]) -> list[str]:
+    """The rows of published accuracies, from above: the lines lie closer than names are long."""
+    return [result.name for result in sorted(results, key=lambda result: result.accuracy)]
+
+
 def _add_published(figure: go.Figure, results: Sequence[PublishedResult]) -> None:
     """Published accuracies, drawn across all rows and named in rows of their own."""
-    # Named in rows: the lines lie closer than names are long.
     for line in sorted(results, key=lambda line: line.accuracy):
         figure.add_scatter(
             x=[line.accuracy],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from fmnist.compare.sentences import differences_by_id, say_dead, say_points
+from fmnist.compare.sentences import differences_by_id, is_better, say_dead, say_points
+from fmnist.compare.statistics import Difference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.words import escape, listed
 
@@ -36,30 +39,32 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     )
     here, there = (f"{row['accuracy_mean']:.1%}" for row in (best, reference))
     if best["model"] == reference["model"]:
-        verb = "reaches" if groups["model"].nunique() == 1 else "is the most accurate on average"
-        what = f"**{best['name']}** {verb}: **{here}** in your runs, {there} in the reference runs."
-        first = what.replace("reaches:", "reaches")
+        verb = "reaches" if groups["model"].nunique() == 1 else "is the most accurate on average:"
+        first = f"**{best['name']}** {verb} **{here}** in your runs, {there} in the reference runs."
     else:
         name = escape(ARCHITECTURES[reference["model"]].name)
         first = f"The most accurate on average: **{best['name']}** in your runs (**{here}**), {name} in the reference "
         first += f"runs ({there})."
     deaths = [say_dead(groups)] if groups["dead"].any() else []
-    return [first, *_say_pairs(groups, runs), *deaths]
+    own = groups[groups["source"] == "own"]
+    here_alone, found = differences_by_id(own, runs), differences_by_id(groups, runs)
+    rivals = own[own["id"] != best["id"]]
+    unsure = [row["name"] for _, row in rivals.iterrows() if not is_better(here_alone, best["id"], row["id"])]
+    doubt = [f"Among your runs that may be chance: there is no clear difference from {listed(unsure, 'or')}."]
+    return [first, *(doubt if unsure else []), *_say_pairs(groups, found), *deaths]
 
 
-def _say_pairs(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
-    """Of each pair, whether the test tells own runs from the reference."""
-    found = differences_by_id(groups, runs)
+def _say_pairs(groups: pd.DataFrame, found: Mapping[tuple[object, object], Difference | None]) -> list[str]:
+    """Of each pair, whether the test tells own runs from the reference: `found` of `differences_by_id`."""
     sentences, alike, few = [], [], []
     for own, reference in beside_each_other(groups):
-        turned = (own["id"], reference["id"]) not in found
-        difference = found[(reference["id"], own["id"]) if turned else (own["id"], reference["id"])]
+        difference = found.get((own["id"], reference["id"])) or found.get((reference["id"], own["id"]))
         if difference is None or not difference.tested:
             few.append(own["name"])
         elif not difference.seen:
             alike.append(own["name"])
         else:
-            ahead = (difference.mean > 0) != turned
+            ahead = is_better(found, own["id"], reference["id"])
             first, second = ("Your runs", "the reference") if ahead else ("The reference", "your runs")
             beat = "beat" if ahead else "beats"
             points = say_points(abs(difference.mean))

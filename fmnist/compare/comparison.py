@@ -99,7 +99,7 @@ class Comparison:
 
         def compute() -> tuple[pd.DataFrame, pd.DataFrame]:
             table, runs = as_tables(self.groups)
-            return table.assign(comparable=comparable(table)), runs
+            return table.assign(comparable=comparable), runs
 
         return self._once("tables", compute=compute)
 
@@ -193,7 +193,7 @@ class Comparison:
         Args:
             most: how many of `pairs` are drawn, from the first. Default: all.
         """
-        known = [pair for pair in self.pairs[:most] if pair.difference]
+        known = [pair for pair in self.pairs if pair.difference][:most]
         if not known:
             return None
         figure = self._once("differences", most, compute=lambda: accuracy_charts.differences(known))
@@ -281,7 +281,8 @@ class Comparison:
         table = table.assign(name=table["name"].map(escape))
         if not beside_reference.beside_each_other(table):
             return cost_sentences.say_cost(table, runs, cost)
-        said = cost_sentences.say_cost(table[table["source"] == "own"], runs, cost)
+        own = table[table["source"] == "own"].assign(comparable=comparable)  # Among themselves.
+        said = cost_sentences.say_cost(own, runs, cost)
         return said and f"In your runs, {said[0].lower()}{said[1:]}"
 
     def apart(self) -> list[str]:
@@ -308,9 +309,8 @@ class Comparison:
                 together.append(calibration.calibration(logits, predicted, all_labels))
             return calibration_charts.reliability(together, self.looks, by_seed)
 
-        return Picture(
-            self._once("reliability", compute=compute), "Reliability diagram. " + " ".join(self.calibrated())
-        )
+        figure = self._once("reliability", compute=compute)
+        return Picture(figure, f"Reliability diagram. {' '.join(self.calibrated())}")
 
     def calibrated(self) -> list[str]:
         """Whether each model is as confident as it is accurate, by seed: a sentence or two each."""

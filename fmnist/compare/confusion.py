@@ -165,7 +165,7 @@ class Answers:
 
 
 def as_table(shown: Sequence[Answers]) -> pd.DataFrame:
-    """The matrices to take along, a row a cell: what, seeds, true, predicted, images (summed over seeds)."""
+    """The matrices to download, a row a cell: what, seeds, true, predicted, images (summed over seeds)."""
     cells = [(true, said) for true in range(CLASSES) for said in range(CLASSES)]
     return pd.DataFrame(
         [

@@ -12,7 +12,7 @@ from fmnist.compare.charts import GREY, PERCENT, accuracy_range, alpha_of_seeds,
 from fmnist.compare.summary import frontier
 from fmnist.store.run import TIMES
 
-ELSEWHERE = "timed under other conditions"
+ELSEWHERE = "timed under different conditions"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ HOVER = ": %{y:.2%}, %{customdata[1]}%{customdata[2]}<extra>%{fullData.name}</ex
 def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go.Figure:
     """Accuracy against a cost: each seed as a small dot, each group's mean as a large one, and the frontier as a line.
 
-    Where the cost is a time, hollow marks were timed under other conditions: groups that can't be compared with the
+    Where the cost is a time, hollow marks were timed under different conditions: groups that can't be compared with the
     rest, which the frontier leaves out, and seeds that their group's mean leaves out.
 
     Args:

@@ -60,7 +60,7 @@ def _seeds(group: Group, silent: Sequence[Run]) -> str:
         return group.title
     if len(silent) == 1:
         return f"With seed {silent[0].recipe.seed}, {group.title}"
-    return f"With {len(silent)} of {len(group.runs)} seeds, {group.title}"
+    return f"In {len(silent)} of {len(group.runs)} runs, {group.title}"
 
 
 def _worst(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:

@@ -38,15 +38,18 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
         sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
         return [sentence, *deaths]
     second = ranked.iloc[1]
-    points = 100 * (best["accuracy_mean"] - second["accuracy_mean"])
+    points = say_points(best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
     unsure = [row["name"] for _, row in ranked[1:].iterrows() if not is_better(found, best["id"], row["id"])]
-    if f"{points:.1f}" == "0.0" and second["name"] in unsure:  # All runs that failed to learn are, for one.
-        both = f"**{full_names[0]}** and {full_names[1]} are equally accurate, to a tenth of a point"
-        return [f"{both}: **{best['accuracy_mean']:.1%}**{over}.", *deaths]
+    shown = [f"{accuracy:.1%}" for accuracy in ranked["accuracy_mean"]]
+    level = [name for name, accuracy in zip(full_names, shown, strict=True) if accuracy == shown[0]]
+    if len(level) > 1 and second["name"] in unsure:  # Models of which all runs failed to learn are, for one.
+        alike = len({len(group) for group in ranked["seeds"][: len(level)]}) == 1
+        named = listed([f"**{level[0]}**", *level[1:]])
+        return [f"{named} are equally accurate: **{shown[0]}**{over if alike else ' on average'}.", *deaths]
     sentences = [
         f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
-        f"**{best['accuracy_mean']:.1%}**{over}, {points:.1f} points more than {full_names[1]}."
+        f"**{best['accuracy_mean']:.1%}**{over}, {points} points more than {full_names[1]}."
     ]
     sentences += _say_slower(ranked)
     few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]

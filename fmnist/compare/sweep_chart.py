@@ -147,8 +147,8 @@ def _hover(table: pd.DataFrame, factors: Sequence[Factor]) -> np.ndarray:
     for row in table.to_dict("records"):
         said = [", ".join(factor.name(row[factor.field]) for factor in factors)]
         if row["seeds"]:
-            seeds = f"{row['seeds']} seeds" if row["seeds"] > 1 else "one seed"
-            said.append(f"<b>{row['accuracy_mean']:.2%}</b>, {seeds}{', reference' * (row['source'] != 'own')}")
+            runs = f"{row['seeds']} runs" if row["seeds"] > 1 else "one run"
+            said.append(f"<b>{row['accuracy_mean']:.2%}</b>, {runs}{', reference' * (row['source'] != 'own')}")
         said += [f"{row[count]} {count}" for count in ("dead", "failed") if row[count]]
         texts.append("<br>".join(said))
     return np.array(texts, object)

@@ -192,11 +192,14 @@ SHAPES: dict[str, Callable[[Mapping[str, Any]], tuple[str, list[Point], float, f
 
 def _matrix(sent: Mapping[str, Any]) -> Matrix:
     """How an object is flipped, scaled, skewed and turned."""
-    turn = math.radians(_number(sent, "angle", 0))
-    cosine, sine = math.cos(turn), math.sin(turn)
-    if math.fmod(_number(sent, "angle", 0), 360) == 0:
-        cosine, sine = 1.0, 0.0
+    cosine, sine = _turn(sent)
     return _times((cosine, sine, -sine, cosine), _unturned(sent))
+
+
+def _turn(sent: Mapping[str, Any]) -> Point:
+    """Cosine and sine of the angle by which an object is turned: exactly 1 and 0 for whole turns."""
+    angle = math.radians(math.fmod(_number(sent, "angle", 0), 360))
+    return math.cos(angle), math.sin(angle)
 
 
 def _unturned(sent: Mapping[str, Any]) -> Matrix:
@@ -219,8 +222,7 @@ def _centre(sent: Mapping[str, Any], width: float, height: float, thick: float) 
     uniform = thick if sent.get("strokeUniform") else 0.0
     width, height = width + thick - uniform, height + thick - uniform
     across, down = abs(a) * width + abs(c) * height + uniform, abs(b) * width + abs(d) * height + uniform
-    turn = math.radians(_number(sent, "angle", 0))
-    cosine, sine = math.cos(turn), math.sin(turn)
+    cosine, sine = _turn(sent)
     return (
         x + cosine * off_x * across - sine * off_y * down,
         y + sine * off_x * across + cosine * off_y * down,

@@ -107,16 +107,23 @@ class Deletion(RunQueue):
 
     def make_deletion_final(self, older_than: float = 0) -> None:
         """Free the space of what was deleted, if that is so many seconds ago."""
-        last = self.last_deletion()
-        if last is None or time.time() - last.when < older_than:
-            return
         with self._write() as db:
+            last = self.last_deletion()  # Within, for others may delete meanwhile.
+            if last is None or time.time() - last.when < older_than:
+                return
             self._make_final(db)
         self._give_space_back_if_idle()
 
     @staticmethod
     def _make_final(db: sqlite3.Connection) -> None:
-        _remove_what_hangs_on(db, [row[0] for row in db.execute("SELECT run FROM deleted")])
+        db.execute("SAVEPOINT removal")
+        try:
+            _remove_what_hangs_on(db, [row[0] for row in db.execute("SELECT run FROM deleted")])
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+            db.execute("ROLLBACK TO removal")  # What lies in a damaged part stays there, and belongs to nothing.
+        db.execute("RELEASE removal")
         db.execute("DELETE FROM deleted")
 
     @contextmanager

@@ -57,5 +57,4 @@ NO_LABEL = Label()
 
 def _line(text: str) -> str:
     """Text in one line, without signs that can't be seen, such as those that turn the direction of what follows."""
-    words = " ".join(plain(text).split())
-    return " ".join("".join(sign for sign in words if sign.isprintable()).split())
+    return " ".join("".join(sign for sign in plain(text) if sign.isprintable() or sign.isspace()).split())

@@ -93,7 +93,7 @@ class Library:
     def remember(self, name: Hashable, compute: Callable[[], T]) -> T:
         """What follows from the finished runs, worked out once for all viewers.
 
-        It is forgotten when a run is finished or deleted, or the custom models change.
+        It is forgotten when a run is finished, deleted or brought back, or the custom models change.
 
         Args:
             name: of what is worked out, with everything besides the runs that it depends on.

@@ -42,9 +42,14 @@ class RunSearch:
         self._models = ARCHITECTURES.generation
         self._known: dict[int, _Known | None] = {}  # None for those that this program does not know, or can't read.
 
-    def find(self, wanted: Wanted) -> list[int]:
-        """The ids of the runs that are looked for, the newest first."""
+    def find(self, wanted: Wanted, left: Collection[int] = ()) -> list[int]:
+        """The ids of the runs that are looked for, the newest first.
+
+        Args:
+            left: those that a trainer has left behind that is gone: they are interrupted, though nobody may mark them.
+        """
         standing = self._store.statuses()
+        standing |= dict.fromkeys(standing.keys() & set(left), Status.INTERRUPTED)
         ids = [id for id in sorted(standing, reverse=True) if not wanted.statuses or standing[id] in wanted.statuses]
         if not (wanted.words.strip() or wanted.models or wanted.datasets):
             return ids

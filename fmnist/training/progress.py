@@ -93,9 +93,18 @@ class TrainingProgress:
         ids = self._last(Status.FAILED) + self._last(*RESUMABLE)
         return self._runs(ids[:most])
 
-    def results(self, most: int) -> list[Run]:
-        """The ones that were done last."""
-        return self._runs(self._last(Status.DONE)[:most])
+    def results(self, most: int, dataset: str | None = None) -> list[Run]:
+        """The ones that were done last, on any data set or this one."""
+        done = self._last(Status.DONE)
+        return self._runs((done if dataset is None else self._of(dataset, done))[:most])
+
+    def all_results(self, dataset: str) -> list[Run]:
+        """All that were done on a data set; read once for all viewers."""
+        ids = self._of(dataset, self.ids(Status.DONE))
+        return self.library.remember(("results", tuple(ids)), lambda: self._runs(ids))
+
+    def _of(self, dataset: str, ids: Sequence[int]) -> list[int]:
+        return [id for id in ids if id in self.recipes and self.recipes[id].dataset == dataset]
 
     def with_curves(self, most: int) -> list[Run]:
         """The running ones, and those that ended last."""
@@ -113,12 +122,16 @@ class TrainingProgress:
     def first_ones(self, dataset: str, most: int) -> list[Run]:
         """Of each model, or each setting of a sweep, the run that comes first: the running ones, those that ended last,
         and the next ones."""
-        firsts: dict[Recipe, int] = {}
-        for id, recipe in self.recipes.items():
-            if recipe.dataset == dataset:
-                firsts.setdefault(recipe.group(), id)
+
+        def compute() -> frozenset[int]:
+            found: dict[Recipe, int] = {}
+            for id in self._of(dataset, list(self.recipes)):
+                found.setdefault(self.recipes[id].group(), id)
+            return frozenset(found.values())
+
+        firsts = self.library.remember(("firsts", dataset, tuple(self.recipes)), compute)
         known = self.ids(Status.RUNNING) + self._last(Status.DONE, *UNFINISHED) + self.ids(Status.QUEUED)
-        return self._runs([id for id in known if id in set(firsts.values())][:most])
+        return self._runs([id for id in known if id in firsts][:most])
 
     # --- What is said of them ---
 
@@ -126,8 +139,12 @@ class TrainingProgress:
     def recipes(self) -> dict[int, Recipe]:
         """The recipes of the whole batch, by the runs' ids."""
         ids = tuple(standing.id for standing in self._standings)
-        # They stay what they are, so they are read once for all viewers.
-        return self.library.remember(("recipes", ids), lambda: {run.id: run.recipe for run in self._runs(list(ids))})
+
+        def compute() -> dict[int, Recipe]:
+            known = self.library.own.recipes(ids)
+            return {id: known[id] for id in ids if id in known}
+
+        return self.library.remember(("recipes", ids), compute)  # They stay what they are.
 
     @cached_property
     def factors(self) -> list[Factor]:

@@ -30,6 +30,7 @@ from fmnist.data.catalog import DEFAULT
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.settings import SettingsError
+from fmnist.store.database import DamagedStore
 from fmnist.store.deletion import UNDO_SECONDS
 from fmnist.store.run import Run, Start, Status
 from fmnist.store.store import Store, StoreError, store_path
@@ -364,7 +365,8 @@ def serve(scheduler: Scheduler, idle_seconds: float, *, waits: bool) -> None:
         with launcher.held(launcher.lock(store.path), timeout=LOCK_SECONDS) as mine:
             if mine:
                 store.interrupt_running()
-                store.make_deletion_final(older_than=UNDO_SECONDS)
+                with suppress(DamagedStore):  # Which pages say; training goes on.
+                    store.make_deletion_final(older_than=UNDO_SECONDS)
                 socket_folder.remove_former(store)
                 scheduler.work(idle_seconds)
         # Somebody may have queued a run just before the lock was given back, and have seen it still held.

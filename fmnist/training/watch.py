@@ -42,11 +42,16 @@ class Watch:
         began = time.perf_counter()
         if not len(self._images) or began < self._next:
             return None
-        buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
+        buffers = [
+            (part._buffers, name, buffer, buffer.clone())
+            for part in self._model.modules()
+            for name, buffer in part._buffers.items()
+            if buffer is not None
+        ]
         logits = self._computed.logits(self._images)
         with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+            for place, name, buffer, before in buffers:  # A model may have put another tensor there.
+                place[name] = buffer.copy_(before)
         ended = time.perf_counter()
         self._next = ended + max(LOOK_SECONDS, (ended - began) / MAX_SHARE)
         return metrics.predict(logits)

@@ -6,7 +6,6 @@ The first run of each model, or of each setting of a sweep, stands for the other
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import streamlit as st
 from fmnist.data import examples
 from fmnist.data.files import DataError, TestSet
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict.conversion import to_png
+from fmnist.predict.conversion import to_data_url
 from fmnist.store.answers import NAME, Answers
 from fmnist.store.database import StoreError
 from fmnist.store.library import Library
@@ -125,7 +124,7 @@ def _answers(library: Library, run: Run, watched: list[int], count: int) -> Answ
             classes = len(run.recipe.info.classes)
             known = found is not None and list(found.images) == watched and max(found.classes) < classes
             return found if known else None
-        predictions = library.predictions(run)
+        predictions = library.remember(("said in the end", run.address), lambda: library.predictions(run))
     except StoreError:  # Damaged, which the page says elsewhere, or a file of which a part can't be read.
         return None
     if len(predictions) != count:
@@ -136,5 +135,4 @@ def _answers(library: Library, run: Run, watched: list[int], count: int) -> Answ
 @st.cache_data(max_entries=4, show_spinner=False)
 def _picture(fingerprint: str, _images: TestSet) -> str:
     """The watched images side by side, as an address that holds them."""
-    picture = to_png(examples.strip(_images, examples.watched(_images)))
-    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    return to_data_url(examples.strip(_images, examples.watched(_images)))

@@ -9,6 +9,7 @@ another key.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
@@ -122,8 +123,9 @@ def strokes(side: int, behind: Callable[[Sequence[Stroke], frozenset[int]], str]
         mounted.begin(mounted.drawn, side)  # So that lassos are filled shapes, which can be taken hold of.
     mounted.tool = choice["tool"]
     st.session_state["drawing"] = mounted.drawn
-    _show_tools(mounted, choice)
-    _show_canvas(mounted, choice, behind(found, mounted.lassos))
+    paper = behind(found, mounted.lassos)
+    _show_tools(mounted, choice)  # Directly before the canvas: the browser lets nobody draw until it has both.
+    _show_canvas(mounted, choice, paper)
     return found
 
 
@@ -170,6 +172,8 @@ def _choice() -> dict[str, Any]:
 
 
 def _act() -> None:
+    with suppress(DrawingError):  # A stroke may have come in with the click.
+        _read(st.session_state["canvas"])
     st.session_state["canvas"].go(st.session_state["canvas-tools"].get("action"))
     st.session_state["drawing"] = st.session_state["canvas"].drawn
 

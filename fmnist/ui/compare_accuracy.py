@@ -25,16 +25,13 @@ def show_accuracy(library: Library, compared: Comparison, *, with_images: bool) 
             "Published results", key="lines", bind="query-params", help="Accuracies that others have published."
         )
         download_menu(library, compared, with_images=with_images)
-    models = [group.recipe.model for group in compared.groups]
-    pale = ""
-    if len(models) > len({*models}):
-        both = len({group.source for group in compared.groups}) > 1
-        pale = "Pale: the reference. " if both else "Pale: another recipe of the same model. "
+    pale = {group.source for group, look in zip(compared.groups, compared.looks, strict=True) if look.opacity < 1}
+    what = "the reference" if pale == {"reference"} else "further groups of the same model"
     with place:
         draw(compared.accuracy(with_lines=known), "accuracy-and-others" if known else "accuracy")
         st.caption(
             "Each mark is one training run (crossed out: it failed to learn). The bar is their mean; the whiskers show "
-            f"its 95% confidence interval. {pale}{compared.left_out}",
+            f"its 95% confidence interval. {f'Pale: {what}. ' if pale else ''}{compared.left_out}",
             help=explain("Test accuracy", "Seed", "95% interval"),
         )
     if known:

@@ -117,7 +117,7 @@ def names_of(asked: list[Answers]) -> list[str]:
 
 
 def say(library: Library, answers: Answers, name: str, part: np.ndarray, images: TestSet) -> list[str]:
-    """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5 seeds)"."""
+    """The answer to each image: "✓ Model 0: Shirt 93%", or of a group "✗ Model 0: Shirt 81% (4 of 5 runs)"."""
     labels = answers.answer[part]
     known = confusion.mean_probabilities(library, answers.item, part)
     sure = (

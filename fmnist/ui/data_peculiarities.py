@@ -51,7 +51,7 @@ def show_shoes(fingerprint: str, split: str, pixels: np.ndarray, labels: np.ndar
     shares = ", ".join(f"{name} {say_percent(float(found.mean()))}%" for name, found in known.items())
     st.markdown(
         f"**Shoes point left:** {every.mean():.0%} of {len(every):,} shoes have their heel on the right "
-        f"({shares}). A shoe that points right is something new to the models: draw one on Predict.",
+        f"({shares}). A shoe that points right is unusual to the models: draw one on Predict.",
         help="Worked out from the pixels: the heel is higher than the toe, so the right third of the image is "
         f"brighter in total than the left third. {split} images.",
     )

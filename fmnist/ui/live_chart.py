@@ -25,6 +25,8 @@ from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui.component import component
 
+MAX_CURVES = 12
+"""Of runs in one chart: more lines can't be told apart."""
 HTML = """
 <div class="live">
   <div class="controls">

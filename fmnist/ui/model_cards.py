@@ -111,7 +111,10 @@ def _runs(row: pd.Series, group: Group) -> str:
 def _silent(group: Group) -> str:
     """That runs never answer some class, which costs some ten points for each: why a larger model can do worse."""
     silent = sum(bool(run.result and run.result.never_predicted) for run in group.runs)
-    return f". <b>{silent} of {len(group.runs)} runs never predict at least one class.</b>" if silent else ""
+    if not silent:
+        return ""
+    which = f"{silent} of {len(group.runs)} runs" if len(group.runs) > 1 else "It"
+    return f". <b>{which} never predict{'s' if silent == 1 else ''} at least one class.</b>"
 
 
 def _lines(rows: Mapping[str, pd.Series], best: str | None) -> str:

@@ -12,9 +12,9 @@ export default function ({ data, parentElement, setStateValue }) {
 
 function start(root, { known, widest }, tell) {
   const button = root.querySelector("button");
-  let pad = read(localStorage, CHOSEN);
+  let pad = read("localStorage", CHOSEN);
   if (!(pad in LABELS)) pad = known?.pad ?? (matchMedia("(pointer: coarse)").matches ? "pad" : "canvas");
-  let side = 0, waiting = 0, strokes = read(sessionStorage, KEPT); // The drawing is told once: after a reload only we have it.
+  let side = 0, waiting = 0, strokes = read("sessionStorage", KEPT); // The drawing is told once: after a reload only we have it.
   const answer = () => {
     button.textContent = LABELS[pad];
     tell({ pad, side, strokes });
@@ -44,7 +44,7 @@ function start(root, { known, widest }, tell) {
 
 function read(storage, name) {
   try {
-    return JSON.parse(storage.getItem(name));
+    return JSON.parse(window[storage].getItem(name)); // Even naming a storage fails where the browser refuses it.;
   } catch {
     return null;
   }

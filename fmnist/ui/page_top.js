@@ -14,14 +14,14 @@ export default function ({ data }) {
 function stayAtTheTop() {
   const page = document.querySelector("[data-testid=stMain]");
   const until = performance.now() + PATIENCE;
-  let left = false;
-  const leave = () => (left = true);
-  for (const hand of HANDS) addEventListener(hand, leave, { once: true, capture: true });
+  const hands = new AbortController();
+  for (const hand of HANDS) addEventListener(hand, () => hands.abort(), { capture: true, signal: hands.signal });
   const look = () => {
-    if (left) return;
+    if (hands.signal.aborted) return;
     page?.scrollTo(0, 0);
     const rests = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
-    if (!rests && performance.now() < until) requestAnimationFrame(look);
+    if (rests || performance.now() > until) hands.abort();
+    else requestAnimationFrame(look);
   };
   look();
 }

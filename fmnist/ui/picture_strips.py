@@ -15,7 +15,7 @@ CSS = """
 <style>
 .strips { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: 6px 12px; align-items: center; }
 .strips span { font-size: 0.85rem; line-height: 1.25; }
-.strips div { overflow: hidden; border-radius: 4px; background: black; }
+.strips div { overflow-x: auto; border-radius: 4px; background: black; }
 .strips img { display: block; height: 44px; width: auto; max-width: none; image-rendering: pixelated; }
 .tiles i { display: block; aspect-ratio: 1; border-radius: 4px; background: var(--strip); image-rendering: pixelated; }
 @media (max-width: 640px) { .strips { grid-template-columns: 5.5rem minmax(0, 1fr); } }
@@ -24,7 +24,7 @@ CSS = """
 
 
 def picture_rows(rows: Sequence[tuple[str, np.ndarray]]) -> None:
-    """A row of images for each name, as many as fit on the screen.
+    """A row of images for each name, which scrolls where they do not fit.
 
     Args:
         rows: names, plain text, each with its images, uint8 (N, 28, 28).
@@ -33,7 +33,7 @@ def picture_rows(rows: Sequence[tuple[str, np.ndarray]]) -> None:
     for name, images in rows:
         said = html.escape(name, quote=True)
         picture = f'<img src="{to_data_url(_side_by_side(images))}" alt="Pictures: {said}">' if len(images) else ""
-        parts.append(f"<span>{said}</span><div>{picture}</div>")
+        parts.append(f'<span>{said}</span><div tabindex="0" role="group" aria-label="{said}">{picture}</div>')
     st.html(f'{CSS}<div class="strips">{"".join(parts)}</div>')
 
 

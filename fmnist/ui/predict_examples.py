@@ -15,9 +15,10 @@ from fmnist.predict import examples
 from fmnist.predict.examples import Strokes
 from fmnist.store.library import Group, Library
 from fmnist.ui import drawing_pad, resources
+from fmnist.ui.page import explained
 
 PHOTO = "example-photo"
-"""Whether the photo stands where an uploaded one would."""
+"""The data set for which the photo stands where an uploaded one would."""
 OF_PHOTO = 9
 """The test image that it shows."""
 MAX_RUNS = 60
@@ -30,7 +31,7 @@ def offer(library: Library, dataset: str, groups: list[Group]) -> None:
     if DATASETS[dataset].subject is CLOTHES:
         found |= {
             "A drawing": lambda: _draw(examples.BOOT),
-            "A photo": _photograph,
+            "A photo": lambda: _photograph(dataset),
             "Not clothing": lambda: _draw(examples.LETTER),
         }
     if sum(len(group.runs) for group in groups) <= MAX_RUNS:
@@ -41,8 +42,13 @@ def offer(library: Library, dataset: str, groups: list[Group]) -> None:
             st.button(name, on_click=act, key=f"example-{name}")
 
 
-def is_photo_asked() -> bool:
-    return bool(st.session_state.get(PHOTO))
+def is_photo_asked(dataset: str) -> bool:
+    return st.session_state.get(PHOTO) == dataset
+
+
+def forget_photo() -> None:
+    """Somebody has uploaded a picture: when that is gone, the example does not come back."""
+    st.session_state.pop(PHOTO, None)
 
 
 def photo(library: Library, dataset: str) -> Image.Image | None:
@@ -62,10 +68,16 @@ def _draw(strokes: Strokes) -> None:
     st.session_state["how"] = "Draw"
 
 
-def _photograph() -> None:
-    st.session_state["how"], st.session_state[PHOTO] = "Upload", True
+def _photograph(dataset: str) -> None:
+    st.session_state["how"], st.session_state[PHOTO] = "Upload", dataset
 
 
+def said(library: Library, group: Group) -> np.ndarray:
+    """The class that a model gives each test image, by the mean over its seeds; integer (N,)."""
+    return library.remember(("said", group.id), lambda: confusion.at_the_end(library, group.runs)[1])
+
+
+@explained()
 def _open_wrong(library: Library, dataset: str, groups: list[Group]) -> None:
     """Open the first test image that all models get wrong, if there is one."""
     try:
@@ -73,8 +85,9 @@ def _open_wrong(library: Library, dataset: str, groups: list[Group]) -> None:
     except DataError:
         return
     wrong = np.ones(len(labels), bool)
-    for group in groups:
-        wrong &= confusion.at_the_end(library, group.runs)[1] != labels
+    for answers in (said(library, group) for group in groups):
+        if len(answers) == len(labels):
+            wrong &= answers != labels
     st.session_state["how"] = "Test image"
     if wrong.any():
         st.session_state["index"] = int(np.flatnonzero(wrong)[0])

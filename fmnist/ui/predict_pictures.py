@@ -8,7 +8,6 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from fmnist.compare import confusion
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.predict import conversion
@@ -47,7 +46,9 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
             f"{MAX_HELD // 2**20} MB for all of them together. Upload fewer at a time, or smaller ones.",
             icon=":material/photo_size_select_large:",
         )
-    if not files and predict_examples.is_photo_asked():
+    if files:
+        predict_examples.forget_photo()
+    elif predict_examples.is_photo_asked(dataset):
         return Picked(predict_examples.photo(library, dataset), st.empty())
     if len(files) < 2:
         return Picked(opened(files[0]) if files else None, st.empty())
@@ -86,7 +87,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     place = st.container()  # The picture and, on a phone, the verdict under it: above what chooses another one.
     st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
-    wrong_by = {group.id: group for group in groups if len(said(library, group)) == count}
+    wrong_by = {group.id: group for group in groups if len(predict_examples.said(library, group)) == count}
     names = {id: names_of(group.key, group.title, group.recipe.learning_rate) for id, group in wrong_by.items()}
     settle_one("wrong", names, None)
 
@@ -96,7 +97,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         if label := st.session_state["class"]:
             matches &= known.test_labels == classes.index(label)
         if group := wrong_by.get(st.session_state["wrong"]):
-            matches &= said(library, group) != known.test_labels
+            matches &= predict_examples.said(library, group) != known.test_labels
         return np.flatnonzero(matches)
 
     def surprise() -> None:
@@ -126,11 +127,6 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     image = known.test_images[index]
     place.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
     return Picked(Image.fromarray(image), place.empty(), int(known.test_labels[index]))
-
-
-def said(library: Library, group: Group) -> np.ndarray:
-    """The class that a model gives each test image, by the mean over its seeds; integer (N,)."""
-    return library.remember(("said", group.id), lambda: confusion.at_the_end(library, group.runs)[1])
 
 
 SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}

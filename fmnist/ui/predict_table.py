@@ -22,7 +22,7 @@ MAX_FILES = 200
 
 
 def table(library: Library, dataset: str, groups: list[Group], files: Sequence[UploadedFile]) -> int | None:
-    """What all models make of many pictures, as a table to take along; the place of the one that is picked."""
+    """What all models make of many pictures, as a table to download; the place of the one that is picked."""
     found = [converted(file.getvalue(), dataset) for file in files]
     usable = [image for image, _ in found if image is not None]
     rows = pd.DataFrame({"file": [file.name for file in files]})

@@ -19,13 +19,13 @@ from fmnist.store.search import Wanted
 from fmnist.training import launcher
 from fmnist.ui import live_chart, run_deletion, run_label
 from fmnist.ui.export_panel import export_panel
+from fmnist.ui.live_chart import MAX_CURVES
 from fmnist.ui.page import explained
 from fmnist.ui.row_choice import key_of_rows
 from fmnist.words import escape, moment
 
 ROWS, ROWS_IN_VIEW = 100, 8
 """On a page of the table: more are scrolled through, so that the curves of those that are chosen are in view, too."""
-MAX_CURVES = 12  # More lines in one picture can't be told apart.
 T = TypeVar("T", bound=str)
 
 CHOOSE_FIRST = "Choose rows of the table first."
@@ -46,7 +46,8 @@ def show_all(library: Library) -> None:
 
 def show_found(library: Library, count: int) -> None:
     """The runs that are looked for, of so many."""
-    found = library.search.find(ask())
+    left = launcher.left_behind(library.own) if settings.read_only() else ()
+    found = library.search.find(ask(), left)
     st.caption(f"{len(found):,} of {count:,} runs" if len(found) < count else f"{count:,} runs")
     if not found:
         run_deletion.offer_undo(library)

@@ -12,9 +12,9 @@ from fmnist.store.library import Library
 from fmnist.store.run import Run, Status
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import answer_strip, live_chart, weight_pictures
+from fmnist.ui.live_chart import MAX_CURVES
 
 MAX_ANSWERING = 4  # More models can't be told apart at a glance.
-MAX_CURVES = 12  # More lines in one picture can't be told apart.
 
 
 def show(library: Library, progress: TrainingProgress, runs: Sequence[Run]) -> None:

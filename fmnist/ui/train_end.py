@@ -11,7 +11,7 @@ from fmnist.compare.outcome import outcomes
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.store.library import Group, Library
-from fmnist.store.run import Run, Status
+from fmnist.store.run import Run
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import next_step, resources
@@ -56,8 +56,9 @@ def _groups(library: Library, runs: Sequence[Run]) -> list[Group]:
     return [group for group in groups if any(run.id in trained for run in group.runs)]
 
 
-def show_results(progress: TrainingProgress, runs: list[Run]) -> None:
+def show_results(progress: TrainingProgress, dataset: str) -> None:
     """The figures of the finished runs: what there is of them while others are trained, in the end behind the card."""
+    runs = progress.results(MAX_RESULTS, dataset)
     if not runs:
         return
     with st.container() if progress.active else st.expander("Results of each run", icon=":material/table_rows:"):
@@ -89,7 +90,7 @@ def _show_table(progress: TrainingProgress, runs: list[Run]) -> None:
         key=f"results-{runs[0].recipe.dataset}",
         alt="; ".join(f"{progress.name(run)} {run.finished_result.test_accuracy:.2%}" for run in runs),
     )
-    if (done := progress.count(Status.DONE)) > MAX_RESULTS:
+    if (done := len(progress.all_results(runs[0].recipe.dataset))) > MAX_RESULTS:
         st.caption(f"The {MAX_RESULTS} that finished last, of {done:,}: Compare shows all of them.")
 
 
@@ -101,8 +102,7 @@ def lead_on(library: Library, progress: TrainingProgress) -> None:
         return
     dataset = results[0].recipe.dataset
     runs = [run for run in results if run.recipe.dataset == dataset]
-    trained = {run.id for run in runs}
-    groups = [group for group in library.groups(dataset, "own") if any(run.id in trained for run in group.runs)]
+    groups = _groups(library, runs)
     chosen: dict[str, str | Sequence[str]] = {"data": dataset, "source": "own"}
     if groups:
         chosen[key_of_groups(groups)] = [group.key for group in groups[:MAX_COMPARED]]

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.grid import FACTORS, Grid
@@ -14,7 +13,6 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, OPTIMIZERS, RecipeError
 from fmnist.store.library import Library
-from fmnist.training import launcher
 from fmnist.training.dry_run import Plan
 from fmnist.ui import data_download, resources, train_presets, train_start
 from fmnist.ui.train_link import LISTS, MAX_SEEDS, grid_of_form, published, settle_form
@@ -54,7 +52,7 @@ def ask(library: Library) -> None:
     if download.refused:  # Once: who has asked for it looks here first.
         st.warning(escape(download.refused), icon=":material/front_hand:")
         download.refused = ""
-    plan = Plan(library, grid, images, launcher.slots_of(library.own, settings.ray_address())) if grid else None
+    plan = Plan(library, grid, images, train_start.slots(library)) if grid else None
     full = plan is not None and bool(plan.todo) and train_start.is_full(library)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button(

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.grid import Grid
 from fmnist.store.library import Library
-from fmnist.training import launcher
 from fmnist.training.estimate import duration, estimate_seconds
+from fmnist.ui import train_start
 from fmnist.ui.train_link import fill_in, published
 
 
@@ -42,7 +41,7 @@ PRESETS = (
 
 def offer(library: Library) -> None:
     """The presets, each with the time that it takes here."""
-    dataset, slots = st.session_state["dataset"], launcher.slots_of(library.own, settings.ray_address())
+    dataset, slots = st.session_state["dataset"], train_start.slots(library)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("Presets:", width="content")
         for preset in PRESETS:

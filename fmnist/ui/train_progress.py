@@ -56,15 +56,13 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
     else:
         train_end.show_heading(progress)
     train_runs.show(library, progress, alive=alive)
-    shown = progress.with_curves(train_curves.MAX_CURVES) or progress.queued(1)
-    results = progress.results(train_end.MAX_RESULTS)
+    shown = progress.with_curves(live_chart.MAX_CURVES) or progress.queued(1)
     for dataset in DATASETS:  # Two data sets never stand in one picture.
         if runs := [run for run in shown if run.recipe.dataset == dataset]:
-            done = [run for run in results if run.recipe.dataset == dataset]
             if not progress.active:
-                train_end.show_card(library, progress, done)
+                train_end.show_card(library, progress, progress.all_results(dataset))
             train_curves.show(library, progress, runs)
-            train_end.show_results(progress, done)
+            train_end.show_results(progress, dataset)
             say_where_from(dataset, [])
 
 
@@ -83,9 +81,9 @@ def show_example(library: Library) -> None:
 
 def show_heading(progress: TrainingProgress) -> None:
     """That something is trained, and how far all of it is."""
-    left = progress.seconds_left(launcher.slots_of(progress.library.own, settings.ray_address()))
+    left = progress.seconds_left(train_start.slots(progress.library))
     when = "time left not known yet" if left is None else f"roughly {duration(left)} left"
-    if progress.count() > train_curves.MAX_CURVES:
+    if progress.count() > live_chart.MAX_CURVES:
         st.header("Training now", anchor=False)
         order = (Status.DONE, Status.RUNNING, Status.QUEUED, *UNFINISHED)
         counts = [f"{count:,} {status.word}" for status in order if (count := progress.count(status))]

@@ -97,7 +97,8 @@ def show_queue(library: Library, progress: TrainingProgress) -> None:
 
 def show_unfinished(library: Library, progress: TrainingProgress) -> None:
     """What was stopped or went wrong."""
-    runs = progress.unfinished(MAX_ROWS)
+    # One may have been resumed since.
+    runs = [run for run in progress.unfinished(MAX_ROWS) if run.status in UNFINISHED]
     for run in runs:
         with st.container(horizontal=True, vertical_alignment="center"):
             text = f"{ICONS[run.status]} **{progress.name(run)}** · {run.status.word}"

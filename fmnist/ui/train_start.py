@@ -92,7 +92,7 @@ def ask_without_data(library: Library, dataset: str, grid: Grid | None, missing:
         )
     if on_sample and grid:
         sample = replace(grid, dataset=SAMPLE)
-        train(library, Plan(library, sample, resources.dataset(SAMPLE, library.own), _slots(library)))
+        train(library, Plan(library, sample, resources.dataset(SAMPLE, library.own), slots(library)))
     if full:
         st.caption(FULL)
     if download.running:
@@ -128,13 +128,14 @@ def _train_when_there(library: Library, grid: Grid, cluster: str | None, asker: 
     queue(library, Plan(library, grid, data, launcher.slots_of(own, cluster)), cluster, asker)
 
 
-def _slots(library: Library) -> int:
+def slots(library: Library) -> int:
+    """How many runs are trained side by side, here or on the cluster."""
     return launcher.slots_of(library.own, settings.ray_address())
 
 
 def _say(library: Library, grid: Grid) -> str:
     """What will be trained after the download, and how long that takes."""
-    seconds = estimate_seconds(library, grid.recipes(), DATASETS[grid.dataset].train, _slots(library))
+    seconds = estimate_seconds(library, grid.recipes(), DATASETS[grid.dataset].train, slots(library))
     time = "" if seconds is None else f", roughly {duration(seconds)}"
     count = f"{grid.count:,} {'run' if grid.count == 1 else 'runs'}"
     return f"{grid.describe() if grid.is_sweep else count}{time}. Training starts by itself after the download."

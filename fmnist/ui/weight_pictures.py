@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Callable
 
@@ -10,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from fmnist.compare.pixel_weights import PixelWeights, last_epoch, pixel_weights
-from fmnist.predict.conversion import to_png
+from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.ui.diverging import colored, gradient
@@ -41,13 +40,14 @@ def show(library: Library, run: Run | None, name: Callable[[Run], str]) -> None:
     """
     found = None
     if run is not None:
-        found = _weights(str(library.own.path), run.id, run.created, last_epoch(library, run), library, run)
+        key = (str(library.own.path), run.id, run.created, run.status, last_epoch(library, run))
+        found = _weights(key, library, run)
     if run is None or found is None:
         st.caption("The weights appear after the first epoch.")
         return
     classes, dark = run.recipe.info.classes, is_dark()
     limit = float(np.percentile(np.abs(found.weights), BRIGHTEST)) or 1.0
-    picture = base64.b64encode(to_png(colored(np.hstack(list(found.weights)), limit, dark))).decode()
+    picture = to_data_url(colored(np.hstack(list(found.weights)), limit, dark))
     figures = "".join(
         f'<figure><span role="img" aria-label="Weights of {html.escape(label)}: {_where(weights)}" '
         f'style="background-position-x: {100 * place / (len(classes) - 1):.4g}%"></span>'
@@ -55,7 +55,7 @@ def show(library: Library, run: Run | None, name: Callable[[Run], str]) -> None:
         for place, (label, weights) in enumerate(zip(classes, found.weights, strict=True))
     )
     st.html(
-        f'{CSS}<div class="weights" style="--weights: url(data:image/png;base64,{picture})">{figures}</div>'
+        f'{CSS}<div class="weights" style="--weights: url({picture})">{figures}</div>'
         f'<div class="weights-scale"><span>−{digits(limit, 2)}</span>'
         f'<i style="background: {gradient(dark)}"></i><span>+{digits(limit, 2)}</span></div>'
     )
@@ -73,6 +73,6 @@ def _where(weights: np.ndarray) -> str:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _weights(path: str, id: int, created: float, epoch: int, _library: Library, _run: Run) -> PixelWeights | None:
-    """Read once an epoch for all viewers."""
+def _weights(key: tuple[str | int | float, ...], _library: Library, _run: Run) -> PixelWeights | None:
+    """Read once an epoch, and once more at the end, for all viewers."""
     return pixel_weights(_library, _run)

@@ -53,6 +53,15 @@ def test_single_runs_are_not_told_apart():
     assert "For Model 1, there are too few runs to compare yours with the reference." in said and "beat" not in said
 
 
+def test_a_lead_among_own_runs_that_may_be_chance_is_said_to_be():
+    said = conclude(
+        *several("own", "0", 0.80, 0.85, 0.90),
+        *several("own", "2", 0.81, 0.86, 0.91),
+        *several("reference", "2", 0.850, 0.854, 0.858),
+    )
+    assert "Among your runs that may be chance: there is no clear difference from Model 0." in said
+
+
 def test_of_several_references_the_one_with_the_same_recipe_stands_beside():
     rows = [
         {"source": "reference", "model": "0", "recipe": "a"},

@@ -149,7 +149,7 @@ def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_t
     cost = COSTS["train_seconds"]
     assert "**Model 2** is ahead" in partly_timed.answer and "times as long" not in partly_timed.answer
     picture = partly_timed.cost(cost)
-    assert "Model 2 80.0% for 3.0 s (timed under other conditions)" in picture.alt
+    assert "Model 2 80.0% for 3.0 s (timed under different conditions)" in picture.alt
     large = {trace.name: trace for trace in picture.figure.data if trace.mode == "markers+text"}
     hollow = {name: trace.marker.symbol.endswith("-open") for name, trace in large.items()}
     assert hollow == {"Model 0": False, "Model 1": False, "Model 2": True}
@@ -159,7 +159,7 @@ def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_t
     assert open_seeds == both
     said = partly_timed.say_cost(cost)
     assert said.startswith("Among Model 0 and Model 1, **Model 0 (73.3% for 5.0 s)** is the cheapest and has the")
-    assert said.endswith("Left out: Model 2 (timed under other conditions).") and "the most accurate" not in said
+    assert said.endswith("Left out: Model 2 (timed under different conditions).") and "the most accurate" not in said
     assert "Left out" not in partly_timed.say_cost(COSTS["parameters"])
 
 

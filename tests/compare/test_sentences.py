@@ -44,7 +44,14 @@ def test_conclusion_names_the_one_that_is_ahead_and_its_lead():
 @pytest.mark.parametrize("accuracies", [(0.1, 0.1), (0.9001, 0.9004)])
 def test_nobody_is_ahead_by_no_points(accuracies):
     said = conclude(*(run(model, 0, accuracy) for model, accuracy in zip("02", accuracies, strict=True)))
-    assert "are equally accurate, to a tenth of a point: **" in said and "ahead" not in said and "lead" not in said
+    assert "are equally accurate: **" in said and "ahead" not in said and "lead" not in said
+
+
+def test_all_that_are_level_are_named_and_what_is_shown_to_differ_is_not_called_level():
+    said = conclude(*(run(model, 0, 0.1) for model in "012"))
+    assert said.startswith("**Model 0**, Model 1 and Model 2 are equally accurate: **10.0%**")
+    said = conclude(run("0", 0, 0.8254), run("2", 0, 0.8256))  # Shown as 82.5% and 82.6%.
+    assert "**Model 2** is ahead: **82.6%**, 0.02 points more than Model 0" in said
 
 
 def test_conclusion_says_that_one_seed_proves_little():

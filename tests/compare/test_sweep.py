@@ -193,7 +193,7 @@ def test_each_row_is_a_line_that_ends_at_its_accuracy(small):
     ends = {text: end for _, end, text in drawn}
     order = sorted(ends, key=ends.get)
     assert "1 failed" in order[0] and ends[order[0]] == 0  # Below the scale.
-    assert "<b>82.00%</b>, 2 seeds" in order[-1] and "1 dead" in order[1]
+    assert "<b>82.00%</b>, 2 runs" in order[-1] and "1 dead" in order[1]
     heights = [ends[text] for text in order[1:]]
     means = sorted(small.table["accuracy_mean"].dropna())
     scale = np.polyfit(means, heights, 1)

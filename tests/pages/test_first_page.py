@@ -103,12 +103,17 @@ def test_a_card_says_that_runs_never_answer_some_class(store, small_data):
     assert "never" not in found[0]
 
 
+def test_a_single_run_that_never_predicts_some_class_is_no_plural(store, small_data):
+    finished_run(store, Recipe("1"), small_data, accuracy=0.7, never=(5,))
+    assert "(one run). It never predicts at least one class." in re.sub(r"\s+", " ", cards(visit(HOME))[1])
+
+
 def test_a_time_of_other_conditions_is_marked_on_its_card(store, small_data):
     for model in "01":
         finished_run(store, Recipe(model), small_data)
     finished_run(store, Recipe("2"), small_data, machine="Another processor", seconds=9)
     found = cards(visit(HOME))
-    assert ["timed under other conditions" in card for card in found] == [False, False, True]
+    assert ["timed under different conditions" in card for card in found] == [False, False, True]
 
 
 def test_models_that_are_not_trained_have_a_card_too():

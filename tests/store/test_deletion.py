@@ -178,3 +178,20 @@ def test_a_run_whose_row_can_not_be_kept_as_text_is_deleted_for_good(store, smal
         db.execute("UPDATE runs SET priority = ?", (b"\xff",))
     assert store.delete(run.id) == [run.id]
     assert store.last_deletion() is None and store.artifact(run.id, "logits") is None
+
+
+def test_what_lies_in_a_damaged_part_of_the_file_hinders_no_other_deletion(store, small_data, monkeypatch):
+    three_models(store, small_data)
+    store.delete(1)
+    corrupt = sqlite3.DatabaseError("database disk image is malformed")
+    corrupt.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+    def refuse(db: sqlite3.Connection, ids: list[int]) -> None:
+        if 1 in ids:
+            raise corrupt
+
+    monkeypatch.setattr("fmnist.store.deletion._remove_what_hangs_on", refuse)
+    assert store.delete(2) == [2]
+    assert store.last_deletion().ids == (2,)
+    store.make_deletion_final()
+    assert store.last_deletion() is None and [run.id for run in store.runs()] == [3]
