@@ -193,7 +193,7 @@ class Comparison:
         Args:
             most: how many of `pairs` are drawn, from the first. Default: all.
         """
-        known = [pair for pair in self.pairs if pair.difference][:most]
+        known = [pair for pair in self.pairs[:most] if pair.difference]
         if not known:
             return None
         figure = self._once("differences", most, compute=lambda: accuracy_charts.differences(known))

@@ -291,7 +291,7 @@ def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) 
     if flips.only_first < flips.only_second:
         first, second, flips = second, first, _swapped(flips)
     if not flips.only_first:
-        return [f"These two runs are right and wrong on the same {flips.images:,} images.", shows]
+        return [f"Of {flips.images:,} images, these two runs are right on exactly the same ones.", shows]
     p = flips.p if p is None else p
     verdict = (
         f"This run of {first} does better on such images than this run of {second} ({say_p(p)})."

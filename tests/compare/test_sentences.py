@@ -227,7 +227,9 @@ def test_the_sentence_of_single_runs_says_what_they_cannot_show():
         said = sentences.say_difference("A", "B", None, Flips(30, 1, 60, 9, 1e-9), p)
         assert verdict in said and "30 are right only for A and 1 only for B (one run of each)" in said
         assert "Single runs can't show" in said and "Train each at least 3 times, preferably five times." in said
-    assert "right and wrong on the same 100" in sentences.say_difference("A", "B", None, Flips(0, 0, 90, 10, 1.0))
+    assert "Of 100 images, these two runs are right on exactly the same ones." in sentences.say_difference(
+        "A", "B", None, Flips(0, 0, 90, 10, 1.0)
+    )
     assert sentences.say_difference("A", "B", None, None).startswith("Single runs can't show")
 
 
