@@ -50,6 +50,8 @@ class TrainingProgress:
                 for standing in self._standings
             ]
         self._counts = Counter(standing.status for standing in self._standings)
+        self._ids = [standing.id for standing in self._standings]
+        self._held: dict[int, Run] = {}
 
     def count(self, *statuses: Status) -> int:
         """How many runs there are, or how many with one of these statuses."""
@@ -116,8 +118,13 @@ class TrainingProgress:
         return [standing.id for standing in sorted(ended, key=lambda one: one.finished or 0, reverse=True)]
 
     def _runs(self, ids: list[int]) -> list[Run]:
-        runs = self.library.own.by_ids(ids) if ids else []
-        return launcher.as_they_stand(self.library.own, runs) if settings.read_only() else runs
+        """These, each of which is read once."""
+        if missing := [id for id in ids if id not in self._held]:
+            runs = self.library.own.by_ids(missing)
+            runs = launcher.as_they_stand(self.library.own, runs) if settings.read_only() else runs
+            self._held |= {run.id: run for run in runs}
+        wanted = set(ids)
+        return [self._held[id] for id in self._ids if id in wanted and id in self._held]
 
     def first_ones(self, dataset: str, most: int) -> list[Run]:
         """Of each model, or each setting of a sweep, the run that comes first: the running ones, those that ended last,

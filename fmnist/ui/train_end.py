@@ -19,6 +19,7 @@ from fmnist.ui.scope import MAX_COMPARED, key_of_groups
 from fmnist.words import moment
 
 MAX_RESULTS = 50
+MAX_NAMED = 6  # Of the finished runs in a line, while others are trained.
 
 
 def show_heading(progress: TrainingProgress) -> None:
@@ -57,12 +58,20 @@ def _groups(library: Library, runs: Sequence[Run]) -> list[Group]:
 
 
 def show_results(progress: TrainingProgress, dataset: str) -> None:
-    """The figures of the finished runs: what there is of them while others are trained, in the end behind the card."""
-    runs = progress.results(MAX_RESULTS, dataset)
-    if not runs:
+    """What came out of the finished runs: their accuracies while others are trained, all figures for who asks for them,
+    since each viewer of a training has this drawn twice a second."""
+    newest = progress.results(MAX_NAMED, dataset)
+    if not newest:
         return
-    with st.container() if progress.active else st.expander("Results of each run", icon=":material/table_rows:"):
-        _show_table(progress, runs)
+    if progress.active:
+        named = ", ".join(f"{progress.name(run)} **{run.finished_result.test_accuracy:.1%}**" for run in newest)
+        st.markdown(f"Finished last: {named}" if len(newest) == MAX_NAMED else f"Finished: {named}")
+    part = st.expander(
+        "Results of each run", icon=":material/table_rows:", key=f"results-of-{dataset}", on_change="rerun"
+    )
+    if part.open:
+        with part:
+            _show_table(progress, progress.results(MAX_RESULTS, dataset))
 
 
 def _show_table(progress: TrainingProgress, runs: list[Run]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import kill_trainers, wait_for
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -230,6 +231,13 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+def open_results(at: AppTest, dataset: str = "sample") -> pd.DataFrame:
+    """The figures of each finished run of the last training, below its curves."""
+    at.session_state[f"results-of-{dataset}"] = True
+    [table] = [table.value for table in again(at).dataframe if "trouble" in table.value]
+    return table
 
 
 @contextmanager

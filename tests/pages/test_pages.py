@@ -29,6 +29,7 @@ from helpers.ui import (
     labels,
     live_curves,
     model_colors,
+    open_results,
     says,
     shown,
     texts,
@@ -231,7 +232,7 @@ def test_a_dead_run_is_counted_and_named(store, small_data, fashion):
         dead = "1 of 3 runs failed to learn (dead: it answers the same class for every image)"
         assert any(dead in text for text in shown(visit(page), "markdown"))
         assert any("Without it, Model 2 reaches 90." in text for text in shown(visit(page), "markdown"))
-    remarks = {*visit(TRAIN).dataframe[0].value["trouble"]}
+    remarks = {*open_results(visit(TRAIN), "fashion-mnist")["trouble"]}
     assert remarks == {
         "",
         "failed to learn (dead): it answers the same class for every image",

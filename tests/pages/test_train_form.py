@@ -8,6 +8,7 @@ from helpers.making import finished_run, running_run, three_models
 from helpers.ui import (
     TRAIN,
     again,
+    open_results,
     says,
     texts,
     visit,
@@ -69,11 +70,9 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
     assert says(at, "1 of 3 are already trained: their results are shown at once.")
     at.button(key="train").click()
     again(at)
-    [table] = [
-        element.value for element in at.dataframe if "Finished" in element.proto.columns or "loss" in element.value
-    ]
-    assert table["run"].tolist() == ["Model 0, seed 0"]
+    assert says(at, "Finished: Model 0, seed 0 **")
     assert says(at, "Queued: Model 0, seed 1, Model 0, seed 2")
+    assert open_results(at)["run"].tolist() == ["Model 0, seed 0"]
 
 
 def test_what_is_trained_already_is_not_trained_again_unless_asked(small_sample, started, store):

@@ -19,6 +19,7 @@ from helpers.ui import (
     labels,
     live_curves,
     open_all_runs,
+    open_results,
     says,
     texts,
     visit,
@@ -235,8 +236,7 @@ def test_of_a_large_sweep_only_a_part_is_drawn_and_the_whole_is_said(store, smal
     assert len(drawn) == 12
     assert {run["name"] for run in drawn[-2:]} == {f"Model 0, lr 0.002, seed {seed}" for seed in (2, 3)}
     assert {run["group"] for run in drawn} == {"Model 0, lr 0.001", "Model 0, lr 0.002"}
-    [results] = [table.value for table in at.dataframe if "trouble" in table.value]
-    assert len(results) == 20
+    assert len(open_results(at, "fashion-mnist")) == 20
 
 
 def test_all_of_a_large_sweep_is_stopped_and_resumed_at_once(store, sweep, fashion, started):
