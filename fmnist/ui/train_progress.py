@@ -15,8 +15,9 @@ from fmnist.ui import cluster_panel, live_chart, train_curves, train_end, train_
 from fmnist.ui.page import explained
 from fmnist.ui.scope import say_where_from
 
-# Between two looks into the store: until a training shows its first point, while it goes on, and while there is none.
-FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.15, 0.5, 4.0
+# Between two looks into the store: of somebody who waits for the first point of a training, while it goes on, of those
+# who only watch, of whom there may be many, and while nothing is trained.
+FIRST_SECONDS, LIVE_SECONDS, WATCHING_SECONDS, IDLE_SECONDS = 0.15, 0.5, 0.7, 4.0
 
 
 @explained()
@@ -38,8 +39,9 @@ def pace(progress: TrainingProgress) -> float:
     """Seconds between two looks into the store."""
     if not progress.active:
         return IDLE_SECONDS
-    waits = st.session_state.get("pressed") and not progress.begun
-    return FIRST_SECONDS if waits else LIVE_SECONDS  # Who only watches can wait, and there may be many.
+    if not st.session_state.get("pressed"):
+        return WATCHING_SECONDS
+    return LIVE_SECONDS if progress.begun else FIRST_SECONDS
 
 
 def show_training(library: Library, progress: TrainingProgress) -> None:
