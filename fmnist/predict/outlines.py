@@ -3,6 +3,9 @@
 What counts is the geometry of the lines alone. A line is an outline if it ends near where it began, seen from its size
 (`NEARLY`), and encloses a good part of the rectangle around it (`ROOM`): a line that goes there and back does not.
 Several lines drawn one after the other are taken as one where each goes on near an end of those before it.
+
+Seams, buttons and collars are lines within an outline. In its own shade they would vanish in the filling, so that is
+`LIGHTER` then.
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ THICK = 4
 """Brush widths that the diagonal has at least: in less there is nothing to be filled."""
 MAX_LINES = 8
 """That make one outline."""
+LIGHTER = 0.25
+"""Of the way to white, so much lighter than its outline is a filling in which there are lines."""
+WITHIN = 0.8
+"""Of the points of a line within an outline, so many are, its ends left out."""
 
 
 def fillings(strokes: Sequence[Stroke]) -> dict[int, Stroke]:
@@ -29,7 +36,10 @@ def fillings(strokes: Sequence[Stroke]) -> dict[int, Stroke]:
     while place < len(strokes):
         count, corners = _outline(strokes[place : place + MAX_LINES])
         if count:
-            found[place] = Stroke("polygon", corners, strokes[place].shade, strokes[place].width)
+            shade, others = strokes[place].shade, [*strokes[:place], *strokes[place + count :]]
+            if any(stroke.shade == shade and _is_within(stroke, corners) for stroke in others):
+                shade += round(LIGHTER * (PAPER - shade))
+            found[place] = Stroke("polygon", corners, shade, strokes[place].width)
         place += max(1, count)
     return found
 
@@ -77,6 +87,23 @@ def _encloses(line: Sequence[Point], width: float) -> bool:
         return False
     across, down = _extent(line)
     return min(across, down) > 2 * width and _area(line) >= ROOM * across * down
+
+
+def _is_within(stroke: Stroke, corners: Sequence[Point]) -> bool:
+    """Whether a line lies within a closed one; its ends may lie on that."""
+    middle = stroke.points[1:-1] or stroke.points
+    inside = sum(_winds_around(corners, point) for point in middle)
+    return stroke.kind == "brush" and inside >= WITHIN * len(middle)
+
+
+def _winds_around(corners: Sequence[Point], point: Point) -> bool:
+    """Whether a closed line encloses a point: a ray from it to the right crosses the line an odd number of times."""
+    x, y = point
+    crossings = 0
+    for (left, top), (right, bottom) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        if (top > y) != (bottom > y) and x < left + (y - top) / (bottom - top) * (right - left):
+            crossings += 1
+    return crossings % 2 == 1
 
 
 def _extent(line: Sequence[Point]) -> tuple[float, float]:

@@ -15,12 +15,13 @@ image. Clothes under noise with a deviation of 20 grey levels: 81%; of 40: 99.7%
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import scipy.linalg
+import scipy.ndimage
 
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, Subject
@@ -33,6 +34,11 @@ PCA_IMAGES = 12_000  # More change nothing that matters, and take longer.
 CHUNK = 500  # Images that are turned into floats at a time: more do not fit the processor's cache.
 DISTANCES = 200  # Images whose distances to all others are held at a time: 43 MB.
 LIT = 12  # Of 255: a pixel over it is not background.
+DIRECTIONS = 16  # In which the sides of a convex hull are looked for.
+CONVEX = 0.96  # The share of its convex hull that a box or an ellipse fills at least, drawn with pixels.
+ONE_SHADE = 16  # Grey levels, of 255, that pixels of one shade differ by at most from their median.
+PLAIN = 0.9  # The share of a plain shape's pixels, without its edge, that have one shade.
+USUAL = 0.95  # Of the images of a class, so many are as near to their nearest as is usual for it.
 
 
 # --- The measures: uint8 (N, 784) -> float (N,), high for what is unlike the training images ---
@@ -69,6 +75,32 @@ def _free(lit: np.ndarray) -> np.ndarray:
     return lit.argmax(axis=1) + lit[:, ::-1].argmax(axis=1)
 
 
+def plainness(pixels: np.ndarray) -> np.ndarray:
+    """1 for a convex shape of one shade, such as a drawn box or ellipse; else 0.
+
+    Either alone is frequent among clothes: bags are convex, and dark shirts have one shade.
+    """
+    images = pixels.reshape(-1, 28, 28)
+    lit = images > LIT
+    inner = scipy.ndimage.binary_erosion(lit, np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]]))
+    count = np.maximum(1, inner.sum(axis=(1, 2)))
+    ordered = np.sort(np.where(inner, images, 255).reshape(-1, 784), axis=1)
+    median = ordered[np.arange(len(ordered)), count // 2][:, None, None]
+    near = inner & (np.abs(images - median.astype(float)) <= ONE_SHADE)
+    return ((near.sum(axis=(1, 2)) >= PLAIN * count) & (_solidity(lit) >= CONVEX)).astype(float)
+
+
+def _solidity(lit: np.ndarray) -> np.ndarray:
+    """The share of their convex hull that pixels fill: bool (N, 28, 28) -> float (N,)."""
+    rows, columns = np.indices((28, 28), np.float32)
+    hull = np.ones(lit.shape, bool)
+    for turn in np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS:
+        along = np.cos(turn) * columns + np.sin(turn) * rows
+        furthest = np.where(lit, along, -np.inf).max(axis=(1, 2))
+        hull &= along <= furthest[:, None, None] + 1e-3
+    return lit.sum(axis=(1, 2)) / np.maximum(1, hull.sum(axis=(1, 2)))
+
+
 @dataclass(frozen=True)
 class Space:
     """The training images by their `COMPONENTS` principal components.
@@ -82,6 +114,8 @@ class Space:
     axes: np.ndarray  # float32 (784, COMPONENTS)
     points: np.ndarray  # int8 (N, COMPONENTS), in steps: 50 bytes an image.
     steps: np.ndarray  # float32 (COMPONENTS,)
+    labels: np.ndarray  # uint8 (N,)
+    usual: np.ndarray  # float (10,), of each class the distance that `USUAL` of its images do not exceed.
 
     @cached_property
     def norms(self) -> np.ndarray:
@@ -89,17 +123,27 @@ class Space:
         return np.concatenate([((chunk * self.steps) ** 2).sum(axis=1) for chunk in _chunks(self.points, CHUNK)])
 
     def distance(self, pixels: np.ndarray) -> np.ndarray:
-        """From each image uint8 (N, 784) to the nearest training image, float (N,)."""
-        return np.concatenate([self._distance(chunk) for chunk in _chunks(pixels, DISTANCES)])
+        """From each image uint8 (N, 784) to the nearest training image, beside what is usual for the class of that
+        one, float (N,): bags differ more from each other than sneakers do."""
+        distances, labels = self.nearest(pixels)
+        return distances / self.usual[labels]
 
-    def _distance(self, pixels: np.ndarray) -> np.ndarray:
+    def nearest(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The distance to the nearest training image, float (N,), and its class, uint8 (N,)."""
+        found = [self._nearest(chunk) for chunk in _chunks(pixels, DISTANCES)]
+        return np.concatenate([each for each, _ in found]), np.concatenate([each for _, each in found])
+
+    def _nearest(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         points = (_shares(pixels) - self.mean) @ self.axes
         squared = (-2 * points * self.steps) @ self.points.T.astype(np.float32)
         squared += self.norms
-        return np.sqrt(np.maximum(squared.min(axis=1) + (points**2).sum(axis=1), 0))
+        places = squared.argmin(axis=1)
+        lowest = squared[np.arange(len(places)), places] + (points**2).sum(axis=1)
+        return np.sqrt(np.maximum(lowest, 0)), self.labels[places]
 
 
-def _space(pixels: np.ndarray) -> Space:
+def _space(pixels: np.ndarray, labels: np.ndarray, others: np.ndarray, their_labels: np.ndarray) -> Space:
+    """The space of images, with what is usual for others that were held out."""
     some = _shares(pixels[:: max(1, len(pixels) // PCA_IMAGES)])
     mean = some.mean(axis=0)
     some -= mean
@@ -108,7 +152,10 @@ def _space(pixels: np.ndarray) -> Space:
     axes = (axes / np.maximum(variances, 1e-6) ** 0.25).astype(np.float32)
     points = np.concatenate([(_shares(chunk) - mean) @ axes for chunk in _chunks(pixels, CHUNK)])
     steps = np.maximum(np.abs(points).max(axis=0), 1e-6) / np.float32(127)
-    return Space(mean, axes, np.rint(points / steps).astype(np.int8), steps)
+    space = Space(mean, axes, np.rint(points / steps).astype(np.int8), steps, labels.astype(np.uint8), np.ones(10))
+    distances, _ = space.nearest(others)
+    known = [distances[their_labels == label] if label in their_labels else distances for label in range(10)]
+    return replace(space, usual=np.array([np.quantile(each, USUAL) for each in known]))
 
 
 def _shares(pixels: np.ndarray) -> np.ndarray:
@@ -145,8 +192,13 @@ MEASURES = (
         "It looks like noise: neighbouring pixels differ much more than in pictures of {things}.",
     ),
     Measure(
+        lambda pixels, _: plainness(pixels),
+        0.5,
+        "It is a plain shape of one shade, without anything that pictures of {things} have inside.",
+    ),
+    Measure(
         lambda pixels, _: lit_border(pixels),
-        2,
+        1,
         "Its border is not black: in the training images, the {thing} is on black, and hardly ever fills the "
         "whole square.",
     ),
@@ -177,6 +229,10 @@ class Familiarity:
         """Why each image, uint8 (N, 28, 28), is unlike the training data, in a sentence; None if it is like them."""
         unlike = (self._shares(images) < self.limit).T
         return [self._sentence(MEASURES[which.argmax()]) if which.any() else None for which in unlike]
+
+    def distances(self, images: np.ndarray) -> np.ndarray:
+        """How far each image, uint8 (N, 28, 28), is from the nearest training image: float (N,), 1 is much."""
+        return self.space.distance(images.reshape(len(images), -1))
 
     def _sentence(self, measure: Measure) -> str:
         subject = self.subject
@@ -211,7 +267,8 @@ def learn(data: Dataset) -> Familiarity:
     """Look at the training images of a data set."""
     pixels = data.train_images.reshape(len(data.train_images), -1)
     out = np.arange(len(pixels)) % HELD_OUT == 0
-    space = _space(pixels[~out])
+    labels = data.train_labels
+    space = _space(pixels[~out], labels[~out], pixels[out], labels[out])
     values = [measure.of(pixels[out], space) for measure in MEASURES]
     held_out = tuple(map(np.sort, values))
     lowest = shares_as_high(held_out, values).min(axis=0)
@@ -231,6 +288,8 @@ def save(known: Familiarity, path: Path) -> None:
         axes=space.axes,
         points=space.points,
         steps=space.steps,
+        labels=space.labels,
+        usual=space.usual,
         held_out=np.stack(known.held_out).astype(np.float64),
         limit=known.limit,
     )
@@ -246,7 +305,7 @@ def shipped(dataset: str) -> Familiarity | None:
     gives."""
     try:
         with np.load(shipped_path(dataset), allow_pickle=False) as stored:
-            space = Space(stored["mean"], stored["axes"], stored["points"], stored["steps"])
+            space = Space(*(stored[field.name] for field in fields(Space)))
             limit, held_out = float(stored["limit"]), tuple(stored["held_out"])
             return Familiarity(int(stored["images"]), DATASETS[dataset].subject, space, held_out, limit)
     except Exception:  # What NumPy raises for damaged bytes is not settled.

@@ -79,6 +79,16 @@ def test_details_that_are_drawn_later_stay():
     assert level(SQUARE, detail) == 170
 
 
+def test_a_line_within_an_outline_does_not_vanish_in_its_filling():
+    seam, beside = line((140, 60), (140, 140), (140, 220)), line((100, 20), (180, 20))
+    [filling] = outlines.fillings([SQUARE, seam, beside]).values()
+    assert filling.shade > 34
+    image = np.asarray(drawing.picture(outlines.filled([SQUARE, seam], {0: filling})))[:, :, 0]
+    assert image[140, 140] == 34 and image[140, 100] == filling.shade
+    [filling] = outlines.fillings([SQUARE, beside]).values()
+    assert filling.shade == 34
+
+
 def test_what_leaves_a_filled_shape():
     polygon = Stroke("polygon", SQUARE.points, 34, 14)
     assert outlines.is_filled(polygon) and not outlines.is_filled(SQUARE)
