@@ -140,7 +140,14 @@ def main() -> None:
             rows.append(row(kind, suggestions(library, groups, known, changed), labels))
         library.own.close()
     show(
-        ["test images", "right as they are", "suggestions", "of these right", "which", "none where all models are right"],
+        [
+            "test images",
+            "right as they are",
+            "suggestions",
+            "of these right",
+            "which",
+            "none where all models are right",
+        ],
         rows,
     )
 

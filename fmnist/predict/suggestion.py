@@ -28,52 +28,64 @@ OUTLINE = 1.5
 """By so much, at least, filling makes an outline cover more: a bag with a handle, or a sandal, is no outline."""
 
 
+Image = np.ndarray
+"""uint8 (28, 28), light on black as a rule."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A way to change an image that may help.
 
     Attributes:
-        of: uint8 (28, 28) -> uint8 (28, 28); None where it makes no sense.
-        why: it may help, in a sentence without its full stop; {share} is that of the shoes that point left.
-        of_shapes: whether it is of use only for images of shapes, such as clothes, and not for writing.
+        why: it may help, in a sentence without its full stop; {share} is that of the shoes that point left among the
+            images of {split}.
+        makes_sense: whether to try it, by the image before and after it.
         moves: whether it only moves pixels, so that shade, size and border are neither better nor worse after it.
         leads_to: the classes of which it can be said; empty for all.
     """
 
     name: str
-    of: Callable[[np.ndarray], np.ndarray | None]
+    of: Callable[[Image], Image]
     why: str
-    of_shapes: bool = False
+    makes_sense: Callable[[Image, Image], bool] = lambda before, after: True
     moves: bool = False
     leads_to: tuple[str, ...] = ()
 
 
-def mirrored(image: np.ndarray) -> np.ndarray | None:
-    """Left and right swapped, where the higher end is on the left then."""
-    image, before = image[:, ::-1].copy(), image
-    now, then = point_left(np.stack([image, before]))
-    return image if now and not then else None
-
-
-def filled(image: np.ndarray) -> np.ndarray | None:
-    """An outline with what it encloses, in its own shade, where that is much; gaps of a pixel or two count as closed."""
+def filled(image: Image) -> Image:
+    """An outline with what it encloses, in its own shade; gaps of a pixel or two count as closed."""
     lines = image > DRAWN
+    if not lines.any():
+        return image
     closed = scipy.ndimage.binary_closing(np.pad(lines, 2), np.ones((3, 3)))[2:-2, 2:-2] | lines
     inside = scipy.ndimage.binary_fill_holes(closed) & ~lines
-    if inside.sum() < (OUTLINE - 1) * lines.sum() or not lines.any():
-        return None
     return np.where(inside, np.uint8(np.median(image[lines])), image)
 
 
+def _comes_to_point_left(before: Image, after: Image) -> bool:
+    return point_left(np.stack([before, after])).tolist() == [False, True]
+
+
+def _was_outline(before: Image, after: Image) -> bool:
+    return bool((after > DRAWN).sum() >= OUTLINE * (before > DRAWN).sum())
+
+
 CHANGES = (
-    Change("Mirrored", mirrored, "in the training images, {share} of shoes point left", True, True, SHOES),
-    Change("Filled", filled, "the training images show filled shapes, not outlines", True),
+    Change(
+        "Mirrored",
+        lambda image: image[:, ::-1].copy(),
+        "in the {split} images, {share} of shoes point left",
+        _comes_to_point_left,
+        True,
+        SHOES,
+    ),
+    Change("Filled", filled, "the training images show filled shapes, not outlines", _was_outline),
     Change(
         "Brightened",
         lambda image: conversion.stretch(image, 0),
         "in the training images, the lightest pixel is nearly always white",
     ),
-    Change("Inverted", lambda image: 255 - image, "in the training images, the item is light on black"),
+    Change("Inverted", lambda image: 255 - image, "in the training images, what is shown is light on black"),
 )
 
 
@@ -107,17 +119,19 @@ class Seen:
         return self.said is not None and min(answer.mean.max() for answer in self.answers) >= SURE
 
 
-def tries(image: np.ndarray, info: DatasetInfo) -> dict[str, np.ndarray]:
-    """The image after each change that makes a difference, by the change's name.
+def tries(image: Image, info: DatasetInfo) -> dict[str, Image]:
+    """The image after each change that makes a difference and sense, by the change's name.
 
     Args:
-        image: uint8 (28, 28).
-        info: of the data set that the models know.
+        info: of the data set that the models know. Who knows clothes can be helped by filling and mirroring; writing
+            would become something else.
     """
-    subject = info.subject
-    known = (each for each in CHANGES if subject.filled or not each.of_shapes)
-    made = {change.name: change.of(image) for change in known}
-    return {name: changed for name, changed in made.items() if changed is not None and (changed != image).any()}
+    found = {}
+    for change in CHANGES if info.subject.filled else CHANGES[2:]:
+        after = change.of(image)
+        if (after != image).any() and change.makes_sense(image, after):
+            found[change.name] = after
+    return found
 
 
 def choose(as_it_is: Seen, tried: Mapping[str, Seen]) -> Change | None:

@@ -36,14 +36,14 @@ def show_peculiarities(library: Library, images: TestSet, split: str, pixels: np
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _left(fingerprint: str, split: str, _pixels: np.ndarray, _labels: np.ndarray) -> dict[str, np.ndarray]:
+def pointing_left(fingerprint: str, split: str, _pixels: np.ndarray, _labels: np.ndarray) -> dict[str, np.ndarray]:
     """For each class of shoes, which of its images point left; counted once for all sessions."""
     return {name: point_left(_pixels[_labels == CLOTHES.classes.index(name)]) for name in SHOES}
 
 
 def show_shoes(fingerprint: str, split: str, pixels: np.ndarray, labels: np.ndarray) -> None:
     """Nearly all shoes point left."""
-    left = _left(fingerprint, split, pixels, labels)
+    left = pointing_left(fingerprint, split, pixels, labels)
     known = {name: found for name, found in left.items() if len(found)}
     if not known:
         return

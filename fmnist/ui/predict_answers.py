@@ -21,7 +21,7 @@ from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.picture_file import ImageError
 from fmnist.predict.verdict import Answer, verdict
 from fmnist.store.library import Group, Library
-from fmnist.ui import next_step, probability_bars, resources
+from fmnist.ui import next_step, predict_suggestion, probability_bars, resources, what_if
 from fmnist.ui.conversion_steps import choose_steps, show_steps
 from fmnist.ui.page import explained
 from fmnist.ui.predict_accuracy import say_how_good
@@ -76,7 +76,7 @@ def show(library: Library, dataset: str, groups: list[Group], picked: Picked) ->
         made = st.expander("How the picture becomes 28 × 28", key="conversion", on_change="rerun", bind="query-params")
         with made:
             without = choose_steps()
-    with st.expander("What if it were moved, turned, larger, blurred?", icon=":material/tune:"):
+    with st.expander("What if it were mirrored, moved, turned, blurred?", icon=":material/tune:"):
         changes = choose_changes()
     with place:
         try:
@@ -85,9 +85,8 @@ def show(library: Library, dataset: str, groups: list[Group], picked: Picked) ->
             st.error(escape(str(error)), icon=":material/broken_image:")
             lead_on(dataset, groups, [], truth)
             return
-        image = conversion.change(converted.image, **changes | {"scale": changes["scale"] / 100})
-        notes = ["**Changed by the sliders below.**"] if changes != UNCHANGED else []
-        answers = _show_answers(library, dataset, groups, image, [*notes, *converted.remarks], picked)
+        image = what_if.changed(converted.image, changes)
+        answers = _show_answers(library, dataset, groups, image, converted.remarks, picked, changes != UNCHANGED)
     if made and made.open:
         with made:
             plain = conversion.naive(picture)
@@ -145,7 +144,9 @@ def _show_answers(
     image: np.ndarray,
     remarks: Sequence[str],
     picked: Picked,
+    changed: bool,
 ) -> list[Answer]:
+    """The answers for an image, which is `changed` by "What if" or is as it came."""
     with st.spinner("Loading the models …"):
         from fmnist.ui import predict_reasons
 
@@ -159,6 +160,10 @@ def _show_answers(
         # Beside the image there is room for a warning, so that the bars stay where they are.
         with st.container(gap="small"):
             warning = st.container()
+            if changed:
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    st.markdown("**Changed by “What if” below.**", width="content")
+                    st.button("Undo", type="tertiary", on_click=what_if.reset, key="take-back")
             st.caption("\n\n".join(["What the models see: 28 × 28 pixels, light on black.", *remarks]))
     answers = []
     columns = st.columns(min(len(known), MAX_BESIDE))
@@ -168,12 +173,18 @@ def _show_answers(
             answers.append(Answer(group, seeds, seconds, _choose_run(group)))
             with above:
                 _show_answer(answers[-1])
+    helpful = st.container()
     say_verdict(said, picked.below, verdict(answers, picked.truth))
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
         st.caption("Bars: averages over the runs. Thin lines: from the lowest run to the highest.")
     say_how_good(library, dataset, [answer.answering for answer in answers])
-    with warning:  # Only now: at first it has to read the data and learn from them, and the answers are there already.
-        predict_reasons.warn_if_unfamiliar(library, dataset, image)
+    # Only now: at first this has to read the data and learn from them, and the answers are there already.
+    if familiarity := predict_reasons.familiarity(library, dataset):
+        with warning:
+            predict_reasons.warn_if_unfamiliar(familiarity, image)
+        if not changed:
+            with helpful:
+                predict_suggestion.offer(library, dataset, answers, familiarity, image)
     predict_reasons.show_why(library, [answer.answering for answer in answers], image)
     return answers
 

@@ -80,7 +80,8 @@ def page(root: str, dataset: str, image: list) -> None:
     from fmnist.ui import predict_reasons
 
     library = Library(Store(Path(root) / "fmnist.db"), None)
-    predict_reasons.warn_if_unfamiliar(library, dataset, np.array(image, np.uint8))
+    if known := predict_reasons.familiarity(library, dataset):
+        predict_reasons.warn_if_unfamiliar(known, np.array(image, np.uint8))
 
 
 def warnings(store: Store, image: np.ndarray, dataset: str = "sample") -> list[str]:
