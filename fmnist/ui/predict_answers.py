@@ -157,7 +157,8 @@ def _show_answers(
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.image(conversion.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
-        # Beside the image there is room for a warning, so that the bars stay where they are.
+        # Beside the image there is room for a warning and a suggestion, so that the bars stay where they are.
+        suggested = st.empty()
         with st.container(gap="small"):
             warning = st.container()
             if changed:
@@ -173,18 +174,21 @@ def _show_answers(
             answers.append(Answer(group, seeds, seconds, _choose_run(group)))
             with above:
                 _show_answer(answers[-1])
-    helpful = st.container()
     say_verdict(said, picked.below, verdict(answers, picked.truth))
     if any(answer.chosen is None and len(answer.seeds) > 1 for answer in answers):
         st.caption("Bars: averages over the runs. Thin lines: from the lowest run to the highest.")
     say_how_good(library, dataset, [answer.answering for answer in answers])
     # Only now: at first this has to read the data and learn from them, and the answers are there already.
     if familiarity := predict_reasons.familiarity(library, dataset):
-        with warning:
-            predict_reasons.warn_if_unfamiliar(familiarity, image)
-        if not changed:
-            with helpful:
-                predict_suggestion.offer(library, dataset, answers, familiarity, image)
+        with warning, explained():
+            found = None if changed else predict_suggestion.find(library, answers, familiarity, image)
+            predict_reasons.warn_if_unfamiliar(familiarity, image, brief=found is not None)
+            if found:
+                change, label = found
+                picture = conversion.to_data_url(change.of(image), 4)
+                suggested.image(picture, width=112, alt=f"The same {change.name.lower()}")
+                classes = answers[0].info.classes
+                predict_suggestion.show(library, dataset, change, classes[label], len(answers))
     predict_reasons.show_why(library, [answer.answering for answer in answers], image)
     return answers
 

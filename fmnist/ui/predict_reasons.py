@@ -27,14 +27,17 @@ def familiarity(library: Library, dataset: str) -> Familiarity | None:
         return None
 
 
-def warn_if_unfamiliar(known: Familiarity, image: np.ndarray) -> None:
+def warn_if_unfamiliar(known: Familiarity, image: np.ndarray, brief: bool = False) -> None:
     """A warning with its reason where an image is unlike the training data; nothing where it is like them.
 
     Args:
         image: uint8 (28, 28), light on black, as the models see it.
+        brief: leave the reason out, where something else is said beside it.
     """
     [reason] = known.reasons(image[None])
-    if reason:
+    if reason and brief:
+        st.warning("**This is unlike the training images:** don't trust the answers.", icon=":material/help_center:")
+    elif reason:
         st.warning(
             f"**This is unlike the training images.** {reason} The models still answer, and may sound confident: "
             "don't trust it.",

@@ -9,22 +9,19 @@ import streamlit as st
 
 from fmnist.data.files import DataError
 from fmnist.data.framing import SIDE
-from fmnist.predict import conversion, suggestion
+from fmnist.predict import suggestion
 from fmnist.predict.suggestion import Change, Seen
 from fmnist.predict.unfamiliar import Familiarity
 from fmnist.predict.verdict import Answer
 from fmnist.store.library import Library
 from fmnist.ui import resources, what_if
 from fmnist.ui.data_peculiarities import pointing_left
-from fmnist.ui.page import explained
-
-SIZE = 64
-"""Pixels that either picture is wide on the page."""
 
 
-@explained()
-def offer(library: Library, dataset: str, answers: Sequence[Answer], known: Familiarity, image: np.ndarray) -> None:
-    """Say what would help, if anything does.
+def find(
+    library: Library, answers: Sequence[Answer], known: Familiarity, image: np.ndarray
+) -> tuple[Change, int] | None:
+    """What to suggest, and the class that it leads to; None if nothing would help.
 
     Args:
         answers: of all models, to the image as it is.
@@ -33,20 +30,21 @@ def offer(library: Library, dataset: str, answers: Sequence[Answer], known: Fami
     """
     seen = Seen(answers, *_familiar(known, image[None])[0])
     if seen.settled:
-        return
+        return None
     addresses = tuple(run.address for answer in answers for run in answer.answering.runs)
-    found = _found(str(library.own.path), addresses, image.tobytes(), library, seen, known)
-    if found is None:
-        return
-    name, label = found
-    [change] = [each for each in suggestion.CHANGES if each.name == name]
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="suggestion"):
-        st.image(conversion.to_data_url(image, 3), width=SIZE, alt="As it is")
-        st.image(conversion.to_data_url(change.of(image), 3), width=SIZE, alt=name)
-        said = answers[0].info.classes[label]
-        everyone = "all models say" if len(answers) > 1 else "the model says"
-        st.markdown(f"{name}, {everyone} **{said}**: {_why(library, dataset, change)}.", width="stretch")
-        st.button(f"Use {name.lower()}", on_click=what_if.take, args=(name,), key="take", width="content")
+    return _found(str(library.own.path), addresses, image.tobytes(), library, seen, known)
+
+
+def show(library: Library, dataset: str, change: Change, said: str, models: int) -> None:
+    """Say what would help, with a button that does it.
+
+    Args:
+        said: the name of the class that it leads to.
+        models: how many say that.
+    """
+    everyone = "all models say" if models > 1 else "the model says"
+    st.markdown(f"{change.name}, {everyone} **{said}**: {_why(library, dataset, change)}.")
+    st.button(f"Use the {change.name.lower()} picture", on_click=what_if.take, args=(change.name,), key="take")
 
 
 def _familiar(known: Familiarity, images: np.ndarray) -> list[tuple[str | None, float]]:
@@ -54,11 +52,11 @@ def _familiar(known: Familiarity, images: np.ndarray) -> list[tuple[str | None, 
     return list(zip(known.reasons(images), known.distances(images).tolist(), strict=True))
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_resource(max_entries=256, show_spinner=False)  # Changes are functions: they are not copied.
 def _found(
     store: str, runs: tuple[str, ...], pixels: bytes, _library: Library, _seen: Seen, _known: Familiarity
-) -> tuple[str, int] | None:
-    """The name of the change to suggest and the class that it leads to, by these runs; remembered."""
+) -> tuple[Change, int] | None:
+    """What to suggest, and the class that it leads to, by these runs; remembered."""
     from fmnist.predict import prediction
 
     groups = [answer.answering for answer in _seen.answers]
@@ -73,7 +71,7 @@ def _found(
         for place, name in enumerate(tried)
     }
     change = suggestion.choose(_seen, after)
-    return None if change is None else (change.name, after[change.name].answers[0].top)
+    return None if change is None else (change, after[change.name].answers[0].top)
 
 
 def _why(library: Library, dataset: str, change: Change) -> str:
