@@ -49,7 +49,7 @@ def cut_out(rgb: np.ndarray) -> np.ndarray | None:
         if found[middle].mean() < FOUND:
             found = supposed
     count, parts, figures, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
-    if count < 2 or found.all():
+    if count < 2 or found.all() or (found == before).all():
         return None
     areas = figures[1:, cv2.CC_STAT_AREA]
     kept = np.isin(parts, np.flatnonzero(areas >= PART * areas.max()) + 1)
