@@ -42,11 +42,11 @@ KINDS = {
     "shirt": ("Shirt", "T-shirt/top"),
     "shoes": ("Sneaker", "Sandal", "Ankle boot"),
 }
-BEFORE = USUALLY_WITHOUT | {"light", "cut_out", "narrow"}
+BEFORE = USUALLY_WITHOUT | {"light", "cut-out", "narrow"}
 CONVERSIONS = {
     "without the three steps below": (BEFORE, None),
     "with light evened": (BEFORE - {"light"}, None),
-    "and busy backgrounds cut away": (BEFORE - {"light", "cut_out"}, None),
+    "and busy backgrounds cut away": (BEFORE - {"light", "cut-out"}, None),
     "and spread tops narrowed": (USUALLY_WITHOUT, None),
     "and the largest of several items": (USUALLY_WITHOUT, 0),
 }

@@ -31,7 +31,7 @@ SHARPENING = np.array(
     [[-0.0624, -0.1028, -0.0624], [-0.1028, 1.6609, -0.1028], [-0.0624, -0.1028, -0.0624]], np.float32
 )
 
-OPTIONAL = ("light", "cut_out", "trim", "narrow", "proportions", "sharpen", "negate", "stretch")
+OPTIONAL = ("light", "cut-out", "trim", "narrow", "proportions", "sharpen", "negate", "stretch")
 """The steps of `convert` that can be left out, in their order."""
 
 USUALLY_WITHOUT = frozenset({"sharpen"})
@@ -67,7 +67,7 @@ def convert(
     framing: of the data set, FashionMNIST's by default.
     without: names of OPTIONAL steps that are left out, to see what each of them does.
         light: even the light on a plain background.
-        cut_out: take a busy background away. It needs OpenCV; where that is missing, a remark says so.
+        cut-out: take a busy background away. It needs OpenCV; where that is missing, a remark says so.
         trim: cut off the background around the item.
         narrow: make a top that was cut out, with its sleeves spread, as wide as it is high.
         proportions: keep them; without this step the picture is squashed to a square.

@@ -37,7 +37,7 @@ def isolated(
     if border(mask).mean() <= BUSY:
         return steps, colour, mask, []
     try:
-        found = None if "cut_out" in without else cut_out(np.asarray(picture))
+        found = None if "cut-out" in without else cut_out(np.asarray(picture))
     except ImportError:
         return steps, colour, mask, [BUSY_WITHOUT_OPENCV]
     if found is None or bounding_box(found) is None:
