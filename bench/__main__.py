@@ -24,7 +24,10 @@ from fmnist import settings
 from fmnist.data import files
 from fmnist.training.hardware import machine, versions
 
-NAMES = ("training", "trainer", "scale", "live", "strip", "long_runs", "pages", "viewers", "predict", "conversion")
+NAMES = (
+    *("training", "trainer", "scale", "live", "strip", "long_runs", "pages", "viewers", "predict", "conversion"),
+    "suggestions",
+)
 LONGEST = 1800.0  # Seconds that one may take.
 MEASUREMENTS = settings.PROJECT / "docs" / "measurements.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"

@@ -98,7 +98,7 @@ def _named(path: Path, helped: bool) -> str:
     images = []
     for strokes in (drawing.read(each["strokes"]) for each in drawings):
         filled = outlines.filled(strokes, outlines.fillings(strokes))
-        images.append(conversion.convert(drawing.picture(filled)).image)
+        images.append(conversion.convert(drawing.picture(filled), item=None).image)
     with tempfile.TemporaryDirectory() as folder:
         library = Library(Store(store_path(folder)))
         groups = default_groups(library.groups(DEFAULT, "reference"))

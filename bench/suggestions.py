@@ -3,8 +3,7 @@
 Test images of FashionMNIST, as they are and changed in a way that should be noticed, and what
 `fmnist.predict.suggestion` suggests for them by the reference runs. "Right as they are" is the share that Model 2 gets
 right without a suggestion, on average over its seeds together. For images that all models answer rightly, a suggestion
-can only mislead. Shaded ones are photos on white paper on which the light falls off to one corner, converted as on the
-Predict page.
+can only mislead. Uneven light and busy backgrounds need no suggestion: the conversion of photos takes them away.
 """
 
 from __future__ import annotations
@@ -20,13 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import scipy.ndimage
-from PIL import Image
 
 from bench.common import show
 from fmnist.data import files
 from fmnist.data.framing import SIDE
 from fmnist.predict import unfamiliar
-from fmnist.predict.conversion import convert
 from fmnist.predict.suggestion import CHANGES, Change, Seen, choose, tries
 from fmnist.predict.unfamiliar import Familiarity
 from fmnist.predict.verdict import Answer
@@ -35,9 +32,6 @@ from fmnist.store.store import Store, store_path
 
 DIM = 0.3
 LINE = 64  # Of 255: where an item's outline is.
-ENLARGED = 8
-MARGIN = 40
-CORNER = 0.5  # Of the light, where least of it falls.
 
 
 def outline(image: np.ndarray) -> np.ndarray:
@@ -49,22 +43,12 @@ def outline(image: np.ndarray) -> np.ndarray:
     return np.where(shape & ~scipy.ndimage.binary_erosion(shape), 255, 0).astype(np.uint8)
 
 
-def shaded(image: np.ndarray) -> np.ndarray:
-    """An image after it was photographed on white paper, lit from one side: uint8 (28, 28)."""
-    large = np.kron(255 - image, np.ones((ENLARGED, ENLARGED)))
-    paper = np.pad(large, MARGIN, constant_values=255)
-    across = np.linspace(0, 1, len(paper))
-    light = 1 - (1 - CORNER) * np.add.outer(across, across) / 2
-    return convert(Image.fromarray(np.rint(paper * light).astype(np.uint8))).image
-
-
 KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "as they are": lambda image: image,
     "mirrored": lambda image: image[:, ::-1],
     "darkened": lambda image: np.rint(image * DIM).astype(np.uint8),
     "outlined": outline,
     "inverted": lambda image: 255 - image,
-    "photographed, shaded": shaded,
 }
 
 

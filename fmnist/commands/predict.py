@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from fmnist.data.files import DataError
 from fmnist.data.framing import Framing
 from fmnist.export.folder import write_file
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict.conversion import convert_file, to_png
+from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted, convert_file, to_png
 from fmnist.predict.picture_file import ImageError, pictures_in
 from fmnist.store.library import default_groups
 
@@ -30,14 +30,31 @@ COLUMNS = (
     Column("label", lambda answer: answer["label"]),
     Column("probability", lambda answer: f"{max(answer['probabilities']):.1%}", right=True),
 )
+left_out = click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice([step for step in OPTIONAL if step not in USUALLY_WITHOUT]),
+    help="A step of the conversion to leave out, such as cut-out; can be given several times.",
+)
+which_item = click.option(
+    "--item",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Which of several items in a picture, the largest first; 0: all of them together.",
+)
 trained_on = options.dataset_option("What the models were trained on.")
 
 
 @options.command("predict")
 @click.argument("images", nargs=-1, required=True, type=options.FILE, metavar="IMAGE...")
 @trained_on
+@left_out
+@which_item
 @options.format_option("table", "csv", "json")
-def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str) -> int:
+def predict(
+    places: Places, images: tuple[Path, ...], dataset: str, without: tuple[str, ...], item: int, format: str
+) -> int:
     """Classify image files, or folders of them, with every model.
 
     A model's answer is the average over its runs: your own if there are any, otherwise the reference runs. If the data
@@ -50,7 +67,7 @@ def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str)
         raise CommandError(
             f"No model has been trained on {info.title} yet: run python -m fmnist train --dataset {dataset}."
         )
-    usable, complete = _read(images, info.subject.framing)
+    usable, complete = _read(images, info.subject.framing, without, item)
     if not usable:
         return 1
     from fmnist.predict import prediction  # imports torch
@@ -101,7 +118,7 @@ class Picture:
     remarks: tuple[str, ...]
 
 
-def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]:
+def _read(paths: Iterable[Path], framing: Framing, without: Collection[str], item: int) -> tuple[list[Picture], bool]:
     """The pictures that can be used, and whether these are all; of any other it is said what is wrong."""
     usable, complete = [], True
     for path in paths:
@@ -112,7 +129,7 @@ def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]
             say(error)
         for file in files:
             try:
-                converted = convert_file(file, framing)
+                converted = _convert(file, framing, without, item)
             except ImageError as error:
                 complete = False
                 say(error)
@@ -121,16 +138,25 @@ def _read(paths: Iterable[Path], framing: Framing) -> tuple[list[Picture], bool]
     return usable, complete
 
 
+def _convert(path: Path, framing: Framing, without: Collection[str], item: int) -> Converted:
+    """`convert_file` with the options of a command."""
+    return convert_file(path, framing, without=USUALLY_WITHOUT.union(without), item=item - 1 if item else None)
+
+
 @options.command("convert", custom_models=False)
 @click.argument("image", type=options.FILE)
 @click.argument("output", type=options.FILE, metavar="OUT.png")
 @click.option("--force", is_flag=True, help="Overwrite OUT.png if it exists.")
 @trained_on
-def convert_image(places: Places, image: Path, output: Path, force: bool, dataset: str) -> None:
+@left_out
+@which_item
+def convert_image(
+    places: Places, image: Path, output: Path, force: bool, dataset: str, without: tuple[str, ...], item: int
+) -> None:
     """Convert an image file to the 28 x 28 grey image that the models see."""
     if output.suffix.lower() != ".png":
         raise CommandError(f"{output} would not be a PNG file: give the result a name that ends with .png.")
-    converted = convert_file(image, DATASETS[dataset].subject.framing)
+    converted = _convert(image, DATASETS[dataset].subject.framing, without, item)
     write_file(output, to_png(converted.image), replace=force)
     for remark in converted.remarks:
         click.echo(remark, err=True)

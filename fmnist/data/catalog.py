@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fmnist.data.framing import CENTRED, FILLING, Framing
+from fmnist.data.framing import CENTRED, FILLING, HANGING, Framing
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ CLOTHES = Subject(
     thing="piece of clothing",
     things="clothes",
     drawing="Draw one piece of clothing, and fill it: the models know clothes, not outlines.",
-    framing=FILLING,
+    framing=HANGING,
     filled=True,
 )
 DIGITS = Subject(

@@ -14,11 +14,16 @@ class Framing:
 
     side: int = SIDE  # pixels of its longer side
     by_mass: bool = False  # whether its centre of mass is in the middle of the image; else the middle of its extent
+    hangs: bool = (
+        False  # whether it is in one piece and hangs down, as clothes do; then what lies apart is another item
+    )
 
+
+HANGING = Framing(hangs=True)
+"""FashionMNIST (Xiao, Rasul and Vollgraf 2017, section 2)."""
 
 FILLING = Framing()
-"""FashionMNIST (Xiao, Rasul and Vollgraf 2017, section 2), and KMNIST: its paper does not say how (Clanuwat and others
-2018), but its characters reach the edges, too."""
+"""KMNIST: its paper does not say how (Clanuwat and others 2018), but its characters reach the edges, as clothes do."""
 
 CENTRED = Framing(side=20, by_mass=True)
 """MNIST (yann.lecun.com/exdb/mnist), and QMNIST, which follows it (Yadav and Bottou 2019). In 10,000 digits of MNIST

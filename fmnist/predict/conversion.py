@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
-from fmnist.data.framing import FILLING, SIDE, Framing
+from fmnist.data.framing import HANGING, SIDE, Framing
+from fmnist.predict.isolation import border, isolated
+from fmnist.predict.items import Box, bounding_box, boxes
 from fmnist.predict.picture_file import ImageError, open_image, to_rgb
 
-TOLERANCE = 0.05 * 255  # the paper: a colour within 5% of full scale of the background's is background
-BUSY = 0.3  # share of the border that is not background; an item cut along one whole edge reaches .25
+SPREAD = 1.4  # width over height of a top with its sleeves spread; most shoes are wider
 LOW_CONTRAST = 64  # grey levels; 99% of FashionMNIST's images had more than 79 before their stretch
 
 LUMINANCE = (0.212656, 0.715158, 0.072186)  # of R, G and B (Rec. 709)
@@ -30,7 +31,7 @@ SHARPENING = np.array(
     [[-0.0624, -0.1028, -0.0624], [-0.1028, 1.6609, -0.1028], [-0.0624, -0.1028, -0.0624]], np.float32
 )
 
-OPTIONAL = ("trim", "proportions", "sharpen", "negate", "stretch")
+OPTIONAL = ("light", "cut-out", "trim", "narrow", "proportions", "sharpen", "negate", "stretch")
 """The steps of `convert` that can be left out, in their order."""
 
 USUALLY_WITHOUT = frozenset({"sharpen"})
@@ -45,24 +46,36 @@ class Converted:
     image: uint8 (28, 28), the item light on black, as in the data set.
     remarks: sentences for the user on what may mislead a model.
     steps: each step's name and the picture after it, in order.
+    items: how many items there are in it, of which one or all became the image.
     """
 
     image: np.ndarray
     remarks: tuple[str, ...]
     steps: tuple[tuple[str, Image.Image], ...]
+    items: int = 1
 
 
-def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collection[str] = USUALLY_WITHOUT) -> Converted:
+def convert(
+    image: Image.Image,
+    framing: Framing = HANGING,
+    *,
+    without: Collection[str] = USUALLY_WITHOUT,
+    item: int | None = 0,
+) -> Converted:
     """The picture as the authors of a data set would have treated it.
 
     framing: of the data set, FashionMNIST's by default.
     without: names of OPTIONAL steps that are left out, to see what each of them does.
+        light: even the light on a plain background.
+        cut-out: take a busy background away. It needs OpenCV; where that is missing, a remark says so.
         trim: cut off the background around the item.
+        narrow: make a top that was cut out, with its sleeves spread, as wide as it is high.
         proportions: keep them; without this step the picture is squashed to a square.
         sharpen: sharpen outlines.
         negate: make an item on a light background one on a dark one.
         stretch: spread the grey levels from 0 to 255. It needs a dark background: where negation was due and is
             left out, stretching is left out with it.
+    item: which of several items, the largest first, or the last if there are fewer; None: all of them together.
 
     A picture of 28 x 28 pixels is taken as an image of the data set, and at most negated.
     Raises ImageError if there is nothing in the picture but background.
@@ -73,16 +86,19 @@ def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collecti
     if picture.size == (SIDE, SIDE):
         return _own_format(picture, negate="negate" not in without)
 
-    colour = background(picture)
-    mask = foreground(picture, colour)
-    box = bounding_box(mask)
-    if box is None:
+    steps, colour, mask, remarks = isolated(picture, without)
+    picture = steps[list(steps)[-1]]
+    whole = bounding_box(mask)
+    if whole is None:
         raise _nothing_there()
+    places = boxes(mask) if framing.hangs else [whole]
+    box = whole if item is None else places[min(item, len(places) - 1)]
     light = is_lighter(colour, picture, mask)
 
-    steps = {"Picture": picture}
     if "trim" not in without:
         steps["Trimmed"] = picture = picture.crop(box)
+        if "Cut out" in steps and "narrow" not in without and framing.hangs and is_spread(box):
+            steps["Narrowed"] = picture = picture.resize((picture.height,) * 2, Image.Resampling.LANCZOS)
     if "proportions" in without:
         steps["Squashed"] = picture = squash(picture, framing.side)
     else:
@@ -103,14 +119,44 @@ def convert(image: Image.Image, framing: Framing = FILLING, *, without: Collecti
     if not light and "stretch" not in without:
         levels = stretch(levels, floor)
         steps["More contrast"] = Image.fromarray(levels)
-    return Converted(levels, _remarks(mask, box, contrast), tuple(steps.items()))
+    if not remarks and touches(box, mask.shape):
+        remarks.append("The item touches the edge of the picture: the models know whole items only.")
+    if len(places) > 1 and item is not None:
+        remarks.append(f"There are {len(places)} items in the picture: this is the answer for one of them.")
+    if contrast < LOW_CONTRAST and "Cut out" not in steps:
+        remarks.append("The item is almost as light as its background: a background that differs more works better.")
+    if max(box[2] - box[0], box[3] - box[1]) < SIDE:
+        remarks.append(f"The item is smaller than {SIDE} pixels: it was enlarged, and details are missing.")
+    return Converted(levels, tuple(remarks), tuple(steps.items()), len(places))
 
 
-def convert_file(path: Path, framing: Framing = FILLING) -> Converted:
+def touches(box: Box, shape: tuple[int, ...]) -> bool:
+    """Whether a box reaches an edge of a picture of that height and width."""
+    left, top, right, bottom = box
+    return left == 0 or top == 0 or right == shape[1] or bottom == shape[0]
+
+
+def is_spread(box: Box) -> bool:
+    """Whether an item is a little wider than high, as a top with its sleeves spread is.
+
+    People lay clothes on a bed; the data set's hang: of its tops the median is 0.75 times as wide as high. 343 of its
+    images that are of such a width themselves (boots, sandals, bags) are recognised as well when they are narrowed.
+    """
+    left, top, right, bottom = box
+    return 1 < (right - left) / (bottom - top) < SPREAD
+
+
+def convert_file(
+    path: Path,
+    framing: Framing = HANGING,
+    *,
+    without: Collection[str] = USUALLY_WITHOUT,
+    item: int | None = 0,
+) -> Converted:
     """`convert` for a picture file. An ImageError names the file."""
     picture = open_image(path)
     try:
-        return convert(picture, framing)
+        return convert(picture, framing, without=without, item=item)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
 
@@ -135,51 +181,6 @@ def _own_format(picture: Image.Image, *, negate: bool) -> Converted:
         levels = grey(np.asarray(picture))
     steps["Grey"] = Image.fromarray(levels)
     return Converted(levels, (), tuple(steps.items()))
-
-
-def border(pixels: np.ndarray) -> np.ndarray:
-    """The pixels (n, ...) along the edges of an array (height, width, ...): a ring of 2% of the shorter edge.
-
-    Thicker than one pixel, so that a scanner's dark line around the picture is not taken for the background.
-    """
-    thick = max(1, min(pixels.shape[:2]) // 50)
-    ring = np.ones(pixels.shape[:2], bool)
-    ring[thick:-thick, thick:-thick] = False
-    return pixels[ring]
-
-
-def background(image: Image.Image) -> np.ndarray:
-    """The background's colour, int (3,): the median of the border.
-
-    The authors took a corner pixel; one that a JPEG has put a little off can keep the trim from cutting at all.
-    """
-    return np.median(border(np.asarray(image)), axis=0).astype(int)
-
-
-def foreground(image: Image.Image, colour: np.ndarray) -> np.ndarray:
-    """Which pixels, bool (height, width), are not background.
-
-    In pictures of eight times the result's size and more, a 3 x 3 median first removes a sensor's noise and
-    the ripples that a JPEG has around outlines. Lines of one pixel go too: they would hardly show at 28 pixels.
-    """
-    if max(image.size) >= 8 * SIDE:
-        image = image.filter(ImageFilter.MedianFilter(3))
-    different = np.abs(np.asarray(image, np.int16) - colour.astype(np.int16)) > TOLERANCE
-    return np.any(different, axis=2)
-
-
-def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of what is left when rows and columns of background are cut off at the edges.
-
-    A row or column is background if all its pixels are, but for dust: one pixel where the longest edge has 400
-    or more, two from 800 on. That is a tenth of the width of a strap or a heel. None if nothing is left.
-    """
-    dust = max(mask.shape) // 400
-    columns = np.flatnonzero(mask.sum(axis=0) > dust)
-    rows = np.flatnonzero(mask.sum(axis=1) > dust)
-    if not len(columns) or not len(rows):
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def is_lighter(colour: np.ndarray, image: Image.Image, mask: np.ndarray) -> bool:
@@ -261,22 +262,6 @@ def stretch(levels: np.ndarray, floor: int) -> np.ndarray:
 
 def _nothing_there() -> ImageError:
     return ImageError("There is nothing in the picture but background: choose one with an item, or draw more.")
-
-
-def _remarks(mask: np.ndarray, box: tuple[int, int, int, int], contrast: int) -> tuple[str, ...]:
-    """What the user should know. mask and box are those of the whole picture, contrast is in grey levels."""
-    left, top, right, bottom = box
-    height, width = mask.shape
-    remarks = []
-    if border(mask).mean() > BUSY:
-        remarks.append("The background is busy: a plain white one, evenly lit, gives a better answer.")
-    elif left == 0 or top == 0 or right == width or bottom == height:
-        remarks.append("The item touches the edge of the picture: the models know whole items only.")
-    if contrast < LOW_CONTRAST:
-        remarks.append("The item is almost as light as its background: a background that differs more works better.")
-    if max(right - left, bottom - top) < SIDE:
-        remarks.append(f"The item is smaller than {SIDE} pixels: it was enlarged, and details are missing.")
-    return tuple(remarks)
 
 
 def change(

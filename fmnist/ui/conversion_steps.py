@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fmnist.data.catalog import DatasetInfo
+from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.predict import conversion
 from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted
 
 STEPS = {
+    "light": "Even the light",
+    "cut-out": "Cut out",
     "trim": "Trim",
+    "narrow": "Narrow spread tops",
     "proportions": "Keep proportions",
     "sharpen": "Sharpen",
     "negate": "Invert",
     "stretch": "Increase contrast",
 }
+SHOWN = 168  # Pixels; twice those of a tile, for screens that have as many
 CSS = """
 <style>
 .steps { display: flex; flex-wrap: wrap; gap: 10px; }
@@ -41,6 +48,41 @@ def choose_steps() -> frozenset[str]:
     return frozenset(OPTIONAL) - frozenset(chosen)
 
 
+def convert(picture: Image.Image, dataset: str, without: frozenset[str], drawn: bool) -> Converted:
+    """A picture as an image of a data set; of several items in it the largest, or another one that is chosen here.
+
+    Args:
+        drawn: then all of it is one item.
+
+    Raises:
+        ImageError: there is nothing in it.
+    """
+    converted = _converted(picture, dataset, without, None if drawn else 0)
+    if drawn or converted.items == 1:
+        return converted
+    chosen = st.segmented_control(
+        f"{converted.items} items are in the picture",
+        range(-1, converted.items),
+        default=0,
+        required=True,
+        format_func=lambda item: {-1: "All together", 0: "The largest"}.get(item, f"Number {item + 1}"),
+        key=f"item-{zlib.crc32(picture.tobytes())}",  # Of this picture: of the next one it is the largest again.
+    )
+    return _converted(picture, dataset, without, None if chosen == -1 else chosen)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _converted(picture: Image.Image, dataset: str, without: frozenset[str], item: int | None) -> Converted:
+    """`conversion.convert`, with the steps as small as they are shown."""
+    converted = conversion.convert(picture, DATASETS[dataset].subject.framing, without=without, item=item)
+    steps = []
+    for name, step in converted.steps:
+        small = step.copy()
+        small.thumbnail((SHOWN, SHOWN))
+        steps.append((name, small))
+    return replace(converted, steps=tuple(steps))
+
+
 def show_steps(info: DatasetInfo, converted: Converted, plain: np.ndarray) -> None:
     """The picture after each step, and beside them what a plain resize would have made of it.
 
@@ -59,10 +101,8 @@ def show_steps(info: DatasetInfo, converted: Converted, plain: np.ndarray) -> No
 
 
 def _tile(name: str, step: Image.Image, kind: str = "") -> str:
-    """A picture with its name; large ones are reduced to what is shown."""
-    small = step.copy()
-    small.thumbnail((168, 168))
+    """A picture with its name."""
     return (
-        f'<figure class="{kind}"><img src="{conversion.to_data_url(small)}" alt="{name}">'
+        f'<figure class="{kind}"><img src="{conversion.to_data_url(step)}" alt="{name}">'
         f"<figcaption>{name}</figcaption></figure>"
     )

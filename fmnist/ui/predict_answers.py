@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fmnist import metrics
 from fmnist.compare import confusion, next_steps
-from fmnist.data.catalog import DATASETS, SAMPLE
+from fmnist.data.catalog import SAMPLE
 from fmnist.data.files import DataError
 from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
@@ -22,7 +22,7 @@ from fmnist.predict.picture_file import ImageError
 from fmnist.predict.verdict import Answer, verdict
 from fmnist.store.library import Group, Library
 from fmnist.ui import next_step, predict_suggestion, probability_bars, resources, what_if
-from fmnist.ui.conversion_steps import choose_steps, show_steps
+from fmnist.ui.conversion_steps import choose_steps, convert, show_steps
 from fmnist.ui.page import explained
 from fmnist.ui.predict_accuracy import say_how_good
 from fmnist.ui.scope import say_where_from
@@ -52,11 +52,13 @@ class Picked:
         picture: None as long as there is none.
         below: an empty place right under it, for what is to be in view beside it.
         truth: the picture's true class, where it is known.
+        drawn: whether it is a drawing: then all of it is one item.
     """
 
     picture: Image.Image | None
     below: DeltaGenerator
     truth: int | None = None
+    drawn: bool = False
 
 
 @st.fragment
@@ -80,13 +82,15 @@ def show(library: Library, dataset: str, groups: list[Group], picked: Picked) ->
         changes = choose_changes()
     with place:
         try:
-            converted = conversion.convert(picture, DATASETS[dataset].subject.framing, without=without)
+            converted = convert(picture, dataset, without, picked.drawn)
         except ImageError as error:
             st.error(escape(str(error)), icon=":material/broken_image:")
             lead_on(dataset, groups, [], truth)
             return
         image = what_if.changed(converted.image, changes)
-        answers = _show_answers(library, dataset, groups, image, converted.remarks, picked, changes != UNCHANGED)
+        cut = dict(converted.steps).get("Cut out")
+        changed = changes != UNCHANGED
+        answers = _show_answers(library, dataset, groups, image, converted.remarks, picked, cut, changed)
     if made and made.open:
         with made:
             plain = conversion.naive(picture)
@@ -144,6 +148,7 @@ def _show_answers(
     image: np.ndarray,
     remarks: Sequence[str],
     picked: Picked,
+    cut: Image.Image | None,
     changed: bool,
 ) -> list[Answer]:
     """The answers for an image, which is `changed` by "What if" or is as it came."""
@@ -157,6 +162,8 @@ def _show_answers(
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.image(conversion.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
+        if cut:
+            st.image(cut, width=84, alt="What was cut out of the picture")
         # Beside the image there is room for a warning and a suggestion, so that the bars stay where they are.
         suggested = st.empty()
         with st.container(gap="small"):

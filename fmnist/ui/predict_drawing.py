@@ -47,7 +47,7 @@ def draw(library: Library, dataset: str) -> Picked:
             how = "Use Move to drag, turn and resize what you drew."
         st.caption(f"{subject.drawing} The lasso fills what you circle; a polygon closes at its first corner. {how}")
     picture = drawing.picture(outlines.filled(strokes, found if fill else {})) if strokes else None
-    return Picked(picture, below)
+    return Picked(picture, below, drawn=True)
 
 
 def _strokes(choice: Choice | None, traced: np.ndarray | None, fill: bool) -> list[Stroke]:

@@ -26,9 +26,13 @@ def choose_changes() -> dict[str, Any]:
     with right:
         changes["scale"] = st.slider("Size, %", 40, 200, UNCHANGED["scale"], 5, key="what-scale")
         changes["blur"] = st.slider("Blur, pixels", 0.0, 3.0, UNCHANGED["blur"], 0.25, key="what-blur")
-        names = [change.name for change in CHANGES]
-        changes["made"] = st.pills("Also", names, selection_mode="multi", default=UNCHANGED["made"], key="what-made")
-    st.button("Reset", icon=":material/restart_alt:", on_click=reset, disabled=changes == UNCHANGED, key="what-reset")
+    names = [change.name for change in CHANGES]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        changes["made"] = st.pills(
+            "Also", names, selection_mode="multi", default=UNCHANGED["made"], key="what-made", wrap=True
+        )
+        unchanged = changes == UNCHANGED
+        st.button("Reset", icon=":material/restart_alt:", on_click=reset, disabled=unchanged, key="what-reset")
     return changes
 
 

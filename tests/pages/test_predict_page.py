@@ -134,7 +134,7 @@ def test_what_if_the_image_were_different(store, small_data, fashion):
     assert at.button(key="what-reset").disabled and not says(at, "Changed by “What if”")
     at.slider(key="what-dx").set_value(9)
     at.slider(key="what-angle").set_value(90)
-    at.get("button_group")[-1].set_value(["Mirrored", "Inverted"])
+    at.button_group(key="what-made").set_value(["Mirrored", "Inverted"])
     again(at)
     assert bars(at) != before and says(at, "Changed by “What if”")
     library = Library(store, None)
@@ -191,7 +191,7 @@ def test_the_steps_of_the_conversion_are_shown_with_a_plain_resize(store, small_
     assert names == ["Picture", "Trimmed", "Resized", "Extended", "Inverted", "Grey", "More contrast", "Plain resize"]
     assert says(at, "From a plain resize, squashed and not inverted: ")
     before = bars(at)
-    at.get("button_group")[-1].set_value(["sharpen", "negate"])
+    at.button_group(key="steps").set_value(["sharpen", "negate"])
     again(at)
     strip = next(part.proto.body for part in at.get("html") if 'class="steps"' in part.proto.body)
     names = re.findall(r"<figcaption>(.*?)</figcaption>", strip)

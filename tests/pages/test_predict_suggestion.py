@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,11 @@ def drawn(label: str) -> AppTest:
     return again(at)
 
 
-def pictures(at: AppTest) -> list[str]:
-    return [image.proto.alt for element in at.get("imgs") for image in element.proto.imgs]
-
-
 def test_a_boot_that_points_right_is_mirrored_only_when_the_user_wants_it():
     at = drawn("Ankle boot")
     assert says(at, "All models say **Bag**")
-    assert says(at, "Mirrored, all models say **Ankle boot**: in the t") and says(at, "9") and says(at, "point left.")
+    [said] = [text for text in texts(at, "markdown") if text.startswith("Mirrored, all models say **Ankle boot**: ")]
+    assert re.search(r": in the (training|test) images, 9\d% of shoes point left\.$", said)
     assert [text for text in texts(at, "warning") if "don't trust the answers" in text]
     at.button(key="take").click()
     again(at)

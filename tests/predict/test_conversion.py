@@ -8,8 +8,8 @@ from helpers.pictures import BLACK, RED, WHITE, canvas, encode
 from PIL import Image, ImageDraw, ImageFont
 
 from fmnist.data.catalog import DATASETS
-from fmnist.data.framing import CENTRED, FILLING
-from fmnist.predict import conversion
+from fmnist.data.framing import CENTRED, FILLING, HANGING
+from fmnist.predict import conversion, isolation
 from fmnist.predict.conversion import convert, to_png
 from fmnist.predict.picture_file import ImageError, open_image
 
@@ -27,14 +27,14 @@ def garment() -> np.ndarray:
 def test_background_is_the_median_of_the_border():
     image = canvas(colour=(240, 241, 242))
     image.paste(BLACK, (0, 0, 30, 1))  # a dark line in a corner changes nothing
-    assert conversion.background(image).tolist() == [240, 241, 242]
+    assert isolation.background(image).tolist() == [240, 241, 242]
 
 
 def test_foreground_is_more_than_five_percent_away_in_any_channel():
     image = Image.new("RGB", (10, 10), (200, 200, 200))
     image.putpixel((3, 4), (212, 188, 200))  # 12 is under .05 x 255 = 12.75
     image.putpixel((5, 6), (200, 213, 200))
-    mask = conversion.foreground(image, np.array([200, 200, 200]))
+    mask = isolation.foreground(image, np.array([200, 200, 200]))
     assert np.argwhere(mask).tolist() == [[6, 5]]
 
 
@@ -42,7 +42,7 @@ def test_single_pixels_of_noise_in_a_large_picture_are_not_foreground():
     image = canvas((300, 300), box=(100, 120, 200, 220))
     for x in range(0, 300, 7):
         image.putpixel((x, (x * 31) % 300), BLACK)
-    mask = conversion.foreground(image, np.array(WHITE))
+    mask = isolation.foreground(image, np.array(WHITE))
     assert conversion.bounding_box(mask) == (100, 120, 200, 220)
 
 
@@ -134,7 +134,7 @@ def test_stretch_by_hand():
 )
 def test_the_lighter_of_background_and_item(background, item, light):
     image = canvas(colour=(background,) * 3, item=(item,) * 3)
-    mask = conversion.foreground(image, np.array([background] * 3))
+    mask = isolation.foreground(image, np.array([background] * 3))
     assert conversion.is_lighter(np.array([background] * 3), image, mask) is light
 
 
@@ -435,5 +435,6 @@ def test_the_steps_of_a_digit_are_those_that_are_shown():
 
 
 def test_what_fills_its_image_is_converted_as_fashion_mnist_is():
-    assert DATASETS["fashion-mnist"].subject.framing == DATASETS["kmnist"].subject.framing == FILLING
+    assert DATASETS["fashion-mnist"].subject.framing == HANGING
+    assert DATASETS["kmnist"].subject.framing == FILLING
     assert (convert(canvas()).image == convert(canvas(), FILLING).image).all()

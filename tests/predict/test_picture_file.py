@@ -19,7 +19,7 @@ from conftest import is_one_sentence
 from helpers.pictures import BLACK, RED, WHITE, canvas, encode, near
 from PIL import Image, ImageDraw
 
-from fmnist.predict import conversion, picture_file
+from fmnist.predict import isolation, items, picture_file
 from fmnist.predict.conversion import convert
 from fmnist.predict.picture_file import ImageError, open_image
 
@@ -151,7 +151,7 @@ def test_an_animation_gives_its_first_frame(kind):
 def test_a_large_photo_comes_back_reduced(kind):
     image = open_image(encode(canvas((2736, 1824), box=(1000, 300, 1500, 1500)), kind))
     assert image.size == (1368, 912)
-    assert conversion.bounding_box(conversion.foreground(image, np.array(WHITE))) == (500, 150, 750, 750)
+    assert items.bounding_box(isolation.foreground(image, np.array(WHITE))) == (500, 150, 750, 750)
 
 
 # What can be wrong

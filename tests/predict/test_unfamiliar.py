@@ -145,7 +145,9 @@ def test_it_is_silent_for_most_drawings_of_clothes(known, name, most):
     images = []
     for each in drawn:
         strokes = drawing.read(each["strokes"])
-        images.append(conversion.convert(drawing.picture(outlines.filled(strokes, outlines.fillings(strokes)))).image)
+        images.append(
+            conversion.convert(drawing.picture(outlines.filled(strokes, outlines.fillings(strokes))), item=None).image
+        )
     assert sum(reason is not None for reason in known.reasons(np.stack(images))) <= most
 
 
