@@ -107,7 +107,7 @@ def row(kind: str, found: Sequence[tuple[Seen, Change | None, int]], labels: Seq
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--images", type=int, default=3000, help="so many test images, chosen at random")
+    parser.add_argument("--images", type=int, default=1000, help="so many test images, chosen at random")
     parser.add_argument("--data", type=files.data_root, default=files.data_root())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
