@@ -39,8 +39,10 @@ Data: {dataset}. Recipe: {recipe}. Test accuracy: {accuracy}.
 
 A picture of 28 × 28 pixels is taken as it is, and inverted if its border is light. Any other is treated as the images
 of the data set were: what is around the thing is cut off, it is scaled, put on black and made grey, and its contrast is
-stretched. `predict.py` says what may mislead the network. A picture that can't be used is named on standard error,
-the others are answered, and the exit code is 1.
+stretched. Light that falls off is evened, and of several things in a picture the largest is answered. A busy background
+is cut away where OpenCV is installed (`pip install opencv-python-headless`); without it, that is left away, and
+`predict.py` says so. It says what else may mislead the network, too. A picture that can't be used is named on standard
+error, the others are answered, and the exit code is 1.
 """
 
 

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import Answer, check_refused, unpack_all
 from helpers.making import finished_run
+from helpers.pictures import canvas, with_shirt
 from PIL import Image
 
 import fmnist as fmnist_package
@@ -305,6 +306,20 @@ def test_convert(fmnist, tmp_path):
     with Image.open(tmp_path / "out.png") as image:
         assert (image.size, image.mode) == ((28, 28), "L")
         assert np.asarray(image)[:, 14].min() > 100 and np.asarray(image)[14, 0] == 0
+
+
+def test_convert_takes_the_item_that_is_asked_for_and_leaves_steps_out(fmnist, tmp_path):
+    photo, out = tmp_path / "photo.png", tmp_path / "out.png"
+    with_shirt(canvas((500, 240), box=(300, 40, 380, 200)), (10, 20)).save(photo)
+
+    def became(*arguments: object) -> bytes:
+        assert fmnist("convert", photo, out, "--force", *arguments).code == 0
+        return out.read_bytes()
+
+    images = [became(), became("--item", 2), became("--item", 0), became("--without", "trim", "--without", "stretch")]
+    assert len({*images}) == 4
+    assert became("--item", 1, "--without", "cut-out") == images[0]
+    assert fmnist("convert", photo, out, "--force", "--without", "resize").code == 2
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "notes.txt", "small", "small.png.bak"])

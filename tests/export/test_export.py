@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import is_one_sentence, keep_as_sample, wait_for
+from helpers.pictures import carpet, with_shirt
 from helpers.ui import free_port
 from PIL import Image
 
@@ -339,6 +340,15 @@ def test_the_script_gives_photos_the_answers_that_we_give(trained, small_data, t
     probabilities = theirs[list(CLOTHES.classes)].to_numpy()
     # float32 has seven digits, and a picture alone is added up in another order than among others.
     assert np.allclose(probabilities, [answer["probabilities"] for answer in ours], rtol=0, atol=1e-6)
+
+
+def test_the_script_does_without_opencv_and_says_so(trained, small_data, tmp_path):
+    write("script", Chosen(trained, tuple(trained.own.runs()[:1]), lambda _: small_data), tmp_path)
+    with_shirt(carpet(), (20, 10)).save(tmp_path / "photo.png")
+    code = "import sys; sys.modules['cv2'] = None; sys.argv[1:] = ['photo.png']; import predict; predict.main()"
+    command = [sys.executable, "-E", "-s", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "photo.png" in done.stdout and "OpenCV is missing" in done.stderr
 
 
 def test_the_script_has_a_check_of_how_it_reads_pictures(trained, small_data, tmp_path):

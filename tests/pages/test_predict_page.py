@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import is_one_sentence
 from helpers.making import finished_run, three_models
+from helpers.pictures import canvas, carpet, encode, with_shirt
 from helpers.ui import DATA, PREDICT, again, says, texts, visit
 from PIL import Image
 from scipy.special import softmax
@@ -180,6 +181,34 @@ def test_an_uploaded_picture_is_answered(store, small_data):
     assert says(at, "The models' answers appear here.")
     upload(at, boot=to_png(small_data.test_images[0], 8))
     assert {*answers(at)} == EVERY_MODEL
+
+
+def test_another_one_of_several_items_can_be_chosen(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload", conversion="true")
+    both = with_shirt(canvas((500, 240), box=(300, 40, 380, 200)), (10, 20))
+    upload(at, both=encode(both, "PNG"))
+    assert says(at, "There are 2 items in the picture")
+    seen = [bars(at)]
+    for item in (1, -1):
+        next(part for part in at.get("button_group") if part.key.startswith("item-")).set_value(item)
+        seen.append(bars(again(at)))
+    assert seen[0] != seen[1] != seen[2] != seen[0]
+    upload(at, one=encode(canvas(), "PNG"))
+    assert not any((part.key or "").startswith("item-") for part in at.get("button_group"))
+
+
+def test_what_was_cut_out_of_a_busy_background_is_shown(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Upload", conversion="true")
+    upload(at, photo=encode(with_shirt(carpet(), (20, 10)), "PNG"))
+    assert says(at, "The background is busy, and was cut away")
+    assert any("<figcaption>Cut out</figcaption>" in part.proto.body for part in at.get("html"))
+    before = bars(at)
+    at.get("button_group")[-1].set_value(["trim", "proportions", "negate", "stretch"])
+    again(at)
+    assert says(at, "The background is busy: a plain white one") and bars(at) != before
+    assert not any("<figcaption>Cut out</figcaption>" in part.proto.body for part in at.get("html"))
 
 
 def test_the_steps_of_the_conversion_are_shown_with_a_plain_resize(store, small_data):
