@@ -205,7 +205,7 @@ def test_what_was_cut_out_of_a_busy_background_is_shown(store, small_data):
     assert says(at, "The background is busy, and was cut away")
     assert any("<figcaption>Cut out</figcaption>" in part.proto.body for part in at.get("html"))
     before = bars(at)
-    at.get("button_group")[-1].set_value(["trim", "proportions", "negate", "stretch"])
+    at.button_group(key="steps").set_value(["trim", "proportions", "negate", "stretch"])
     again(at)
     assert says(at, "The background is busy: a plain white one") and bars(at) != before
     assert not any("<figcaption>Cut out</figcaption>" in part.proto.body for part in at.get("html"))
