@@ -23,7 +23,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
-from PIL import Image
 
 from bench.common import show
 from fmnist.compare.statistics import mcnemar, mean_interval
@@ -45,7 +44,7 @@ BEFORE = USUALLY_WITHOUT | {"light", "cut-out", "narrow"}
 CONVERSIONS = {
     "without the steps below": (BEFORE, None),
     "light evened, busy backgrounds cut away": (BEFORE - {"light", "cut-out"}, None),
-    "and spread tops narrowed, the largest of several items": (USUALLY_WITHOUT, 0),
+    "and spread clothes narrowed, the largest of several items": (USUALLY_WITHOUT, 0),
 }
 
 
@@ -60,10 +59,30 @@ def photos(folders: Collection[Path], each: int | None) -> list[tuple[Path, str]
     return found
 
 
-def seconds_of(picture: Image.Image, without: Collection[str], item: int | None) -> tuple[np.ndarray, float]:
-    """The image, uint8 (28, 28), and the processor's seconds that it took."""
-    started = time.process_time()
-    return convert(picture, without=without, item=item).image, time.process_time() - started
+def convert_all(files: Collection[Path], without: Collection[str], item: int | None) -> tuple[np.ndarray, list[float]]:
+    """The images of photos, uint8 (N, 28, 28), and the seconds of the processor that each took."""
+    images, times = [], []
+    for file in files:
+        picture = open_image(file)
+        started = time.process_time()
+        images.append(convert(picture, without=without, item=item).image)
+        times.append(time.process_time() - started)
+    return np.stack(images), times
+
+
+def row(name: str, right: np.ndarray, before: np.ndarray, times: list[float]) -> list[str]:
+    """What to show of a conversion.
+
+    Args:
+        right, before: bool (N,), for which photos it leads to a right answer, and for which the one without steps does.
+        times: seconds.
+    """
+    gain = right.astype(int) - before
+    low, high = mean_interval(gain.tolist()) or (0, 0)
+    p = mcnemar(np.ones(len(gain), int), right, before).p
+    points = [f"{100 * gain.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}", f"{p:.2g}"]
+    took = [f"{1000 * statistics.median(times):.0f}", f"{1000 * max(times):.0f}"]
+    return [name, f"{right.mean():.1%}", *(["", "", ""] if right is before else points), *took]
 
 
 def main() -> None:
@@ -75,55 +94,30 @@ def main() -> None:
     if len(found) < 2:
         sys.exit(f"There are no folders of photos named {', '.join(KINDS)} in {options.folders[0]}.")
     kinds = np.array([kind for _, kind in found])
-    images: dict[str, list[np.ndarray]] = {name: [] for name in CONVERSIONS}
-    times: dict[str, list[float]] = {name: [] for name in CONVERSIONS}
-    for file, _ in found:
-        picture = open_image(file)
-        for name, (without, item) in CONVERSIONS.items():
-            image, seconds = seconds_of(picture, without, item)
-            images[name].append(image)
-            times[name].append(seconds)
+    right, times = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         library = Library(Store(store_path(folder)))
         [group] = [g for g in default_groups(library.groups("fashion-mnist", "reference")) if g.recipe.model == "2"]
         from fmnist.predict import prediction
 
-        right = {}
         classes = group.recipe.info.classes
-        for name, converted in images.items():
-            answers = prediction.probabilities(library, group, np.stack(converted)).mean(axis=0).argmax(axis=1)
+        for name, (without, item) in CONVERSIONS.items():
+            images, times[name] = convert_all([file for file, _ in found], without, item)
+            answers = prediction.probabilities(library, group, images).mean(axis=0).argmax(axis=1)
             right[name] = np.array(
                 [classes[answer] in KINDS[kind] for answer, kind in zip(answers, kinds, strict=True)]
             )
         library.own.close()
-    first = next(iter(right.values()))
-    rows = []
-    for name, each in right.items():
-        gain = each.astype(int) - first
-        low, high = mean_interval(gain.tolist()) or (0, 0)
-        p = mcnemar(np.ones(len(gain), int), each, first).p
-        against = (
-            ["", "", ""]
-            if each is first
-            else [f"{100 * gain.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}", f"{p:.2g}"]
-        )
-        median, most = 1000 * statistics.median(times[name]), 1000 * max(times[name])
-        rows.append([name, f"{each.mean():.1%}", *against, f"{median:.0f}", f"{most:.0f}"])
+    before, *_, last = right.values()
+    rows = [row(name, each, before, times[name]) for name, each in right.items()]
     show([f"{len(found)} photos", "right", "points", "95%", "p", "ms of a core", "at most"], rows)
     print()
-    show(
-        ["kind", "photos", "right without", "right with all"],
-        [
-            [
-                kind,
-                str((kinds == kind).sum()),
-                f"{first[kinds == kind].mean():.0%}",
-                f"{each[kinds == kind].mean():.0%}",
-            ]
-            for kind in KINDS
-            if (kinds == kind).any()
-        ],
-    )
+    members = {kind: kinds == kind for kind in KINDS if (kinds == kind).any()}
+    shares = [
+        [kind, str(chosen.sum()), f"{before[chosen].mean():.0%}", f"{last[chosen].mean():.0%}"]
+        for kind, chosen in members.items()
+    ]
+    show(["kind", "photos", "right without", "right with all"], shares)
 
 
 if __name__ == "__main__":

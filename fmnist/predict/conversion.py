@@ -19,10 +19,9 @@ from PIL import Image, ImageOps
 
 from fmnist.data.framing import HANGING, SIDE, Framing
 from fmnist.predict.isolation import border, isolated
-from fmnist.predict.items import Box, bounding_box, boxes
+from fmnist.predict.items import bounding_box, boxes, is_spread, touches
 from fmnist.predict.picture_file import ImageError, open_image, to_rgb
 
-SPREAD = 1.4  # width over height of a top with its sleeves spread; most shoes are wider
 LOW_CONTRAST = 64  # grey levels; 99% of FashionMNIST's images had more than 79 before their stretch
 
 LUMINANCE = (0.212656, 0.715158, 0.072186)  # of R, G and B (Rec. 709)
@@ -69,7 +68,7 @@ def convert(
         light: even the light on a plain background.
         cut-out: take a busy background away. It needs OpenCV; where that is missing, a remark says so.
         trim: cut off the background around the item.
-        narrow: make a top that was cut out, with its sleeves spread, as wide as it is high.
+        narrow: make a piece of clothing that was cut out, and is a little wider than high, as wide as it is high.
         proportions: keep them; without this step the picture is squashed to a square.
         sharpen: sharpen outlines.
         negate: make an item on a light background one on a dark one.
@@ -98,7 +97,32 @@ def convert(
     if "trim" not in without:
         steps["Trimmed"] = picture = picture.crop(box)
         if "Cut out" in steps and "narrow" not in without and framing.hangs and is_spread(box):
-            steps["Narrowed"] = picture = picture.resize((picture.height,) * 2, Image.Resampling.LANCZOS)
+            steps["Narrowed"] = picture.resize((picture.height,) * 2, Image.Resampling.LANCZOS)
+    levels, contrast = _in_frame(steps, framing, without, colour, light)
+    if not remarks and touches(box, mask.shape):
+        remarks.append("The item touches the edge of the picture: the models know whole items only.")
+    if len(places) > 1 and item is not None:
+        remarks.append(f"There are {len(places)} items in the picture: this is the answer for one of them.")
+    if contrast < LOW_CONTRAST and "Cut out" not in steps:
+        remarks.append("The item is almost as light as its background: a background that differs more works better.")
+    if max(box[2] - box[0], box[3] - box[1]) < SIDE:
+        remarks.append(f"The item is smaller than {SIDE} pixels: it was enlarged, and details are missing.")
+    return Converted(levels, tuple(remarks), tuple(steps.items()), len(places))
+
+
+def _in_frame(
+    steps: dict[str, Image.Image], framing: Framing, without: Collection[str], colour: np.ndarray, light: bool
+) -> tuple[np.ndarray, int]:
+    """A trimmed item, the last of the steps, in the frame of 28 x 28 pixels; further steps are put to the others.
+
+    Args:
+        colour: of the background, int (3,).
+        light: whether that is lighter than the item.
+
+    Returns:
+        uint8 (28, 28), and by how many grey levels the item differs from the background.
+    """
+    picture = steps[list(steps)[-1]]
     if "proportions" in without:
         steps["Squashed"] = picture = squash(picture, framing.side)
     else:
@@ -119,31 +143,7 @@ def convert(
     if not light and "stretch" not in without:
         levels = stretch(levels, floor)
         steps["More contrast"] = Image.fromarray(levels)
-    if not remarks and touches(box, mask.shape):
-        remarks.append("The item touches the edge of the picture: the models know whole items only.")
-    if len(places) > 1 and item is not None:
-        remarks.append(f"There are {len(places)} items in the picture: this is the answer for one of them.")
-    if contrast < LOW_CONTRAST and "Cut out" not in steps:
-        remarks.append("The item is almost as light as its background: a background that differs more works better.")
-    if max(box[2] - box[0], box[3] - box[1]) < SIDE:
-        remarks.append(f"The item is smaller than {SIDE} pixels: it was enlarged, and details are missing.")
-    return Converted(levels, tuple(remarks), tuple(steps.items()), len(places))
-
-
-def touches(box: Box, shape: tuple[int, ...]) -> bool:
-    """Whether a box reaches an edge of a picture of that height and width."""
-    left, top, right, bottom = box
-    return left == 0 or top == 0 or right == shape[1] or bottom == shape[0]
-
-
-def is_spread(box: Box) -> bool:
-    """Whether an item is a little wider than high, as a top with its sleeves spread is.
-
-    People lay clothes on a bed; the data set's hang: of its tops the median is 0.75 times as wide as high. 343 of its
-    images that are of such a width themselves (boots, sandals, bags) are recognised as well when they are narrowed.
-    """
-    left, top, right, bottom = box
-    return 1 < (right - left) / (bottom - top) < SPREAD
+    return levels, contrast
 
 
 def convert_file(

@@ -17,7 +17,7 @@ STEPS = {
     "light": "Even the light",
     "cut-out": "Cut out",
     "trim": "Trim",
-    "narrow": "Narrow spread tops",
+    "narrow": "Narrow spread clothes",
     "proportions": "Keep proportions",
     "sharpen": "Sharpen",
     "negate": "Invert",
@@ -62,7 +62,7 @@ def convert(picture: Image.Image, dataset: str, without: frozenset[str], drawn: 
         return converted
     chosen = st.segmented_control(
         f"{converted.items} items are in the picture",
-        range(-1, converted.items),
+        [*range(converted.items), -1],
         default=0,
         required=True,
         format_func=lambda item: {-1: "All together", 0: "The largest"}.get(item, f"Number {item + 1}"),

@@ -161,9 +161,10 @@ def _show_answers(
     st.html(probability_bars.CSS)
     said = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.image(conversion.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
-        if cut:
-            st.image(cut, width=84, alt="What was cut out of the picture")
+        with st.container(width=112, gap="small"):
+            st.image(conversion.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
+            if cut:
+                st.image(cut, width=112, alt="What was cut out of the picture")
         # Beside the image there is room for a warning and a suggestion, so that the bars stay where they are.
         suggested = st.empty()
         with st.container(gap="small"):
