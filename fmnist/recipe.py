@@ -39,6 +39,8 @@ class Recipe:
     learning_rate: float = 0.1
     optimizer: str = "sgd"
     device: str = "auto"
+    validation: int = 0
+    """How many training images are held out, to choose by: `data.held_out` says which."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "learning_rate", float(self.learning_rate))  # 1 and 1.0 are the same recipe.
@@ -61,9 +63,16 @@ class Recipe:
                 raise RecipeError(f"The {name} must be a whole number from {low:,} to {high:,}, not {number}.")
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 100):
             raise RecipeError(f"The learning rate must be greater than 0 and at most 100, not {self.learning_rate}.")
+        if not isinstance(self.validation, int) or not 0 <= self.validation <= self.info.train // 2:
+            raise RecipeError(
+                f"The number of held-out images must be a whole number from 0 to {self.info.train // 2:,}, half of the "
+                f"training images, not {self.validation}."
+            )
 
     def to_json(self) -> str:
-        return json.dumps(vars(self), sort_keys=True)
+        """As JSON. What earlier versions did not know is left out at its default, so that their keys stay the same."""
+        known = {name: value for name, value in vars(self).items() if value != LATER.get(name)}
+        return json.dumps(known, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
@@ -85,6 +94,20 @@ class Recipe:
         """What is known of the data set."""
         return DATASETS[self.dataset]
 
+    @property
+    def evaluated_on(self) -> str:
+        """The images on which a run is measured after each epoch: "validation" (the held-out ones), or "test" where
+        none are held out. Of the former the test images are no part: they are used once, at the end."""
+        return "validation" if self.validation else "test"
+
+    def steps_per_epoch(self, images: int) -> int:
+        """How many steps an epoch has.
+
+        Args:
+            images: the number of training images, held-out ones included.
+        """
+        return math.ceil((images - self.validation) / self.batch_size)
+
     def group(self) -> Recipe:
         """The recipe that all seeds share: seed 0, and the device left open (runs record where they really ran)."""
         shared = {field: value for field, value in vars(self).items() if field not in ("seed", "device")}
@@ -93,12 +116,19 @@ class Recipe:
     def describe(self) -> str:
         """The recipe without model, seed and data, in a few words: "SGD, lr 0.1, batch 32, 3 epochs"."""
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
-        return f"{OPTIMIZERS[self.optimizer]}, lr {exact(self.learning_rate)}, batch {self.batch_size}, {epochs}"
+        said = [OPTIMIZERS[self.optimizer], f"lr {exact(self.learning_rate)}", f"batch {self.batch_size}", epochs]
+        if self.validation:
+            said.append(f"{self.validation:,} held out")
+        return ", ".join(said)
 
     @property
     def published(self) -> bool:
         """Whether this is the published recipe, whatever the model, seed, data and device."""
         return self.group() == Recipe(self.model, dataset=self.dataset)
+
+
+LATER = {"validation": 0}
+"""The fields that recipes of earlier versions do not have, with their defaults."""
 
 
 @lru_cache(maxsize=4096)  # Thousands of runs share some recipes, and a table of them asks each run.
