@@ -127,6 +127,12 @@ class Recipe:
         none are held out. Of the former the test images are no part: they are used once, at the end."""
         return "validation" if self.validation else "test"
 
+    @property
+    def needs_weights_alone(self) -> bool:
+        """Whether a run that has made fewer epochs can go on with nothing but its weights: no optimizer that remembers
+        earlier steps, and nothing that depends on how many epochs there will be."""
+        return self.optimizer == "sgd" and self.schedule == "constant" and self.keep == "last"
+
     def steps_per_epoch(self, images: int) -> int:
         """How many steps an epoch has.
 
