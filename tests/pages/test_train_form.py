@@ -22,9 +22,13 @@ from fmnist.training import launcher
 from fmnist.training.estimate import duration, estimate_seconds
 from fmnist.ui.train_link import filled_in
 
-
 FURTHER = {
-    **{"weight_decay": 0.1, "shift": 2, "validation": 100, "schedule": "cosine", "mirror": True, "keep": "best"},
+    "weight_decay": 0.1,
+    "shift": 2,
+    "validation": 100,
+    "schedule": "cosine",
+    "mirror": True,
+    "keep": "best",
 }
 """What the published recipe does without, under the names of a recipe."""
 
