@@ -37,6 +37,7 @@ from fmnist.recipe import Recipe
 from fmnist.training import kernels, loop
 from fmnist.training.compiled import CompiledGradients
 from fmnist.training.gradients import Gradients
+from fmnist.training.images import on_device
 from fmnist.training.kernels import LANES
 from fmnist.training.randomness import order
 
@@ -186,7 +187,7 @@ def _error(model: nn.Module, exact: Sequence[torch.Tensor]) -> float:
 
 def while_it_learns(data: files.Dataset, seed: int, steps: int) -> Iterator[Step]:
     """Model 2, by the published recipe, stepping by the kernels' gradients."""
-    images, labels, _ = loop.on_device(data, CPU)
+    images, labels, _ = on_device(data, CPU)
     model = build("2", seed, CPU)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for batch in order(seed, 1, len(images)).split(2 * LANES)[:steps]:

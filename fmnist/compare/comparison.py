@@ -34,7 +34,7 @@ from fmnist.compare import differences as differences_module
 from fmnist.compare.charts import Look
 from fmnist.compare.class_scores import mean_class_scores
 from fmnist.compare.cost_charts import Cost
-from fmnist.compare.diagnosis import Finding, UnhealthyRun
+from fmnist.compare.diagnosis import UnhealthyRun
 from fmnist.compare.numbers import in_numbers
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
@@ -42,8 +42,8 @@ from fmnist.compare.summary import as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import measured_on
 from fmnist.store.library import Group, Library, identity
-from fmnist.store.run import Run
 from fmnist.words import escape
 
 T = TypeVar("T")
@@ -221,13 +221,14 @@ class Comparison:
 
         Args:
             metric: "accuracy" or "loss".
-            split: "test" or "train".
+            split: "train", or "test" for what is measured after each epoch: of groups that hold out images these.
             axis: a key of `learning_chart.AXES`.
         """
 
         def compute() -> dict[str, go.Figure]:
             ids = {run.address: group.id for group in self.groups for run in group.runs}
-            history = self._library.history([run for group in self.groups for run in group.runs], split)
+            runs = [run for group in self.groups for run in group.runs]
+            history = learning_chart.points(self._library, runs, split)
             history = history.assign(group=history["run"].map(ids)).astype({"run": "category", "group": "category"})
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
             single = history[history["run"].isin([run.address for run in self.drawn["run"]])]
@@ -236,10 +237,15 @@ class Comparison:
                 for metric in ("accuracy", "loss")
             }
 
-        names = {"test": "Test", "train": "Training"}
+        names = {"test": self.measured, "train": "Training images"}
         # Both are shown together, so the points are read once.
         figure = self._once("learning", split, axis, compute=compute)[metric]
-        return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the runs of each group.")
+        return Picture(figure, f"{names[split]}: {metric} by {axis}, the mean over the runs of each group.")
+
+    @property
+    def measured(self) -> str:
+        """The images that are measured after each epoch: "Test images"."""
+        return f"{measured_on(group.recipe for group in self.groups).capitalize()} images"
 
     # --- Cost ---
 
@@ -381,12 +387,6 @@ class Comparison:
 
     # --- What went wrong ---
 
-    def _findings(self, run: Run) -> list[Finding]:
-        """What is wrong with a finished run."""
-        curves = self._library.stores[run.source].history([run.id])
-        answers = self._library.logits(run), self._library.predictions(run)
-        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, *answers, self.labels, curves)
-
     def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""
         return self._once(
@@ -395,6 +395,6 @@ class Comparison:
                 UnhealthyRun(group, run, findings)
                 for group in self.groups
                 for run in group.runs
-                if (findings := self._findings(run))
+                if (findings := diagnosis.diagnose_run(self._library, run, self.labels))
             ],
         )

@@ -35,10 +35,13 @@ class MixUp:
 def to_look_into(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:
     """A class that a model never answers, else the worst mix-up of the most accurate one; None without any error.
 
+    Of groups that hold out images no mix-up is named: it would be one of the test images.
+
     Args:
         labels: the test labels, uint8 (N,).
     """
-    return never_answered(groups) or _worst(library, groups, labels)
+    tested = [group for group in groups if not group.recipe.validation]
+    return never_answered(groups) or (_worst(library, tested, labels) if tested else None)
 
 
 def never_answered(groups: Sequence[Group]) -> MixUp | None:
@@ -129,7 +132,7 @@ def after_training(runs: Sequence[Run]) -> str:
     Args:
         runs: finished ones of one data set, at least one.
     """
-    best = max(runs, key=lambda run: run.finished_result.test_accuracy)
+    best = max(runs, key=lambda run: run.finished_result.accuracy_to_choose_by)
     if len(runs) == 1:
         return f"See how {best.name} does, class by class, and what it costs."
     models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})

@@ -17,10 +17,20 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import unpack
+from fmnist.store.artifacts import HELD_OUT_LABELS, HELD_OUT_LOGITS, in_words, measured, predictions_name
 from fmnist.store.database import DamagedRun, DamagedStore, Database, StoreError, as_json, listed
 from fmnist.store.label import NO_LABEL, Label
-from fmnist.store.rows import MODEL, POINT, STANDING, DamagedRow, UnknownRecipe, read_recipe, read_row, without
-from fmnist.store.run import ACTIVE, Run, RunState, Status
+from fmnist.store.points import as_table, read
+from fmnist.store.rows import (
+    MODEL,
+    STANDING,
+    DamagedRow,
+    UnknownRecipe,
+    read_recipe,
+    read_row,
+    without,
+)
+from fmnist.store.run import ACTIVE, SPLITS, Run, RunState, Status
 from fmnist.store.schema import LABELS_SINCE, ROUNDED_SINCE
 
 if TYPE_CHECKING:
@@ -274,22 +284,19 @@ class StoreReader(Database):
         """The curves of some runs, by run, split and step: columns run, split, step, epoch, seconds, loss, accuracy.
 
         Args:
-            split: only "train" or only "test".
+            split: only this one of `SPLITS`.
         """
-        import pandas as pd  # Takes half a second, which trainers and workers do without.
-
-        which = f"run IN ({HERE} IN (SELECT value FROM json_each(?1)))"
-        which += " AND split IN (coalesce(?2, 'train'), coalesce(?2, 'test'))"
+        which = f"run IN ({HERE} IN (SELECT value FROM json_each(?1))) AND split IN (SELECT value FROM json_each(?2))"
         try:
-            points = self._points(which, (as_json(ids), split))
+            points = self._points(which, (as_json(ids), json.dumps([split] if split else SPLITS)))
         except DamagedStore:
             if len(ids) > 1:
+                import pandas as pd
+
                 return pd.concat([self.history([id], split) for id in ids], ignore_index=True)
             self.put_down(ids[0], "its curves can't be read")
             points = np.empty((0, 7))
-        columns = dict(zip(("run", "split", "step", "epoch", "seconds", "loss", "accuracy"), points.T, strict=True))
-        columns |= {name: columns[name].astype(np.int64) for name in ("run", "step", "epoch")}
-        return pd.DataFrame(columns | {"split": np.where(columns["split"] == 1, "test", "train")})
+        return as_table(points)
 
     def curve(self, id: int, split: str, first: int = 0) -> np.ndarray:
         """One curve from a step on, in order of the steps: float64 (N, 4), step, seconds, loss, accuracy."""
@@ -301,30 +308,12 @@ class StoreReader(Database):
         return points[:, [2, 4, 5, 6]]
 
     def _points(self, which: str, values: Sequence[object]) -> np.ndarray:
-        """Points of curves by run, split and step; a run of which one can't be read is put down.
-
-        Args:
-            which: a condition in SQL, with these values.
-
-        Returns:
-            float64 (N, 7): run, split (1: test), step, epoch, seconds, loss, accuracy.
-        """
+        """`points.read`; a run of which a point can't be read is put down."""
         with self._read() as db:
-            cursor = db.cursor()
-            cursor.row_factory = None  # Tuples: long runs have hundreds of thousands.
-            rows = cursor.execute(
-                "SELECT run, split = 'test', step, epoch, seconds, loss, accuracy FROM history "
-                f"WHERE {which} AND {POINT} ORDER BY run, split, step",
-                values,
-            ).fetchall()
-            damaged = []
-            if cursor.execute(f"SELECT count(*) FROM history WHERE {which}", values).fetchone()[0] != len(rows):
-                damaged = cursor.execute(
-                    f"SELECT DISTINCT run FROM history WHERE {which} AND NOT ({POINT})", values
-                ).fetchall()
-        for (id,) in damaged:
+            points, damaged = read(db, which, values)
+        for id in damaged:
             self.put_down(id, "a point of its curves can't be read")
-        return np.array(rows, np.float64).reshape(-1, 7)
+        return points
 
     def artifact(self, id: int, name: str) -> bytes | None:
         with self._read() as db:
@@ -335,16 +324,30 @@ class StoreReader(Database):
         """Test logits of a finished run, float16 (N, 10): rounded, so that several classes may have the largest one."""
         return self._array(id, "logits", np.float16, 2)
 
-    def predictions(self, id: int, epoch: int) -> np.ndarray:
-        """Predicted test labels after an epoch, uint8 (N,)."""
-        predictions = self._array(id, f"predictions/{epoch}", np.uint8, 1)
+    def predictions(self, id: int, epoch: int, split: str = "test") -> np.ndarray:
+        """Predicted labels after an epoch, uint8 (N,), of the images on which the run is measured then.
+
+        Args:
+            split: "test" or "validation".
+        """
+        predictions = self._array(id, predictions_name(split, epoch), np.uint8, 1)
         if not (predictions < metrics.CLASSES).all():
             raise self.put_down(id, "its predictions can't be read")
         return predictions
 
+    def held_out(self, run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What a finished run that holds out images answers to them at its end: logits float16 (N, 10), predicted
+        classes and labels, both uint8 (N,)."""
+        predictions = self.predictions(run.id, run.kept_epoch, "validation")
+        logits, labels = (
+            self._array(run.id, HELD_OUT_LOGITS, np.float16, 2),
+            self._array(run.id, HELD_OUT_LABELS, np.uint8, 1),
+        )
+        return logits, predictions, labels
+
     def predicted_classes(self, run: Run) -> np.ndarray:
         """What a finished run of this store predicts at its end, uint8 (N,): what everything is counted from."""
-        if run.rounded and self.artifact(run.id, f"predictions/{run.recipe.epochs}") is None:
+        if run.rounded and self.artifact(run.id, predictions_name("test", run.recipe.epochs)) is None:
             return metrics.predict(self.logits(run.id))  # So early that no predictions were kept.
         return self.predictions(run.id, run.recipe.epochs)
 
@@ -359,24 +362,22 @@ class StoreReader(Database):
         except Exception:  # What zlib and NumPy raise for damaged bytes is not settled.
             array = None
         if array is None or array.dtype != dtype or array.ndim != dimensions:
-            raise self.put_down(id, f"its {name.split('/')[0]} can't be read")
+            raise self.put_down(id, f"its {in_words(name)} can't be read")
         return array
 
     def _needed(self, id: int, name: str) -> bytes:
         try:
             data = self.artifact(id, name)
         except DamagedStore:
-            raise self.put_down(id, f"its {name.split('/')[0]} can't be read") from None
-        if data is not None and not isinstance(data, bytes):
-            raise self.put_down(id, f"its {name.split('/')[0]} can't be read")
-        if data is None:
-            run = self.run(id)
-            if run and run.status == Status.DONE and name in ("logits", "weights", f"predictions/{run.recipe.epochs}"):
-                raise self.put_down(id, f"its {name.split('/')[0]} are missing")
-            raise StoreError(
-                f"Run {id} has no {name.split('/')[0]} in {self.path}: it is not finished, or was deleted."
-            )
-        return data
+            raise self.put_down(id, f"its {in_words(name)} can't be read") from None
+        if isinstance(data, bytes):
+            return data
+        if data is not None:
+            raise self.put_down(id, f"its {in_words(name)} can't be read")
+        run = self.run(id)
+        if run and run.status == Status.DONE and name in ("weights", *measured(run.recipe)):
+            raise self.put_down(id, f"its {in_words(name)} are missing")
+        raise StoreError(f"Run {id} has no {in_words(name)} in {self.path}: it is not finished, or was deleted.")
 
     def contents(self, id: int) -> tuple[dict[str, Any], dict[str, str] | None]:
         """All that is stored of a run, and the seal that it was given: `checksums.contents` and `checksums.read`."""

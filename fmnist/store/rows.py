@@ -141,11 +141,6 @@ COLUMNS: dict[str, Callable[[Any], bool]] = {
 FIELDS = Run.__dataclass_fields__.keys() - {"source"}
 """The columns of which a run is made."""
 
-POINT = "split IN ('train', 'test') AND typeof(step) = 'integer' AND typeof(epoch) = 'integer' AND " + " AND ".join(
-    f"typeof({name}) IN ('real', 'integer')" for name in ("seconds", "loss", "accuracy")
-)
-"""In SQL: whether a row of `history` is a point."""
-
 STANDING = (
     f"status IN {listed(Status)} AND typeof(step) = 'integer' AND typeof(finished) IN ('null', 'real', 'integer')"
 )

@@ -68,12 +68,25 @@ class Result:
     train_seconds: float  # of optimisation alone
     eval_seconds: float  # of all evaluations
     image_seconds: float  # inference time per image, in batches of 1,000
-    dead: bool  # whether it gives every test image the same class
+    dead: bool  # whether it gives every image the same class: here and below the held-out ones, where there are any
     single_seconds: float | None = None
     """Inference time of one image alone, as when somebody asks about one. Not measured by earlier versions."""
     never_predicted: tuple[int, ...] = ()  # classes
-    zero_layers: tuple[str, ...] = ()  # layers of which every unit is zero for every test image
+    zero_layers: tuple[str, ...] = ()  # layers of which every unit is zero for every image
     at_once: int = 1  # the most runs that were trained at the same time on the same machine, itself included
+    validation_loss: float | None = None  # on the held-out images; None without any
+    validation_accuracy: float | None = None
+    kept_epoch: int | None = None  # the best one, whose weights were kept; None for the last
+
+    @property
+    def accuracy_to_choose_by(self) -> float:
+        """On the held-out images, and where there are none on the test images: what choices among runs are made by."""
+        return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
+
+    @property
+    def loss_to_choose_by(self) -> float:
+        """On the same images."""
+        return self.test_loss if self.validation_loss is None else self.validation_loss
 
     def to_json(self) -> str:
         return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
@@ -109,13 +122,20 @@ class Result:
         ]
 
 
-OPTIONAL = ("single_seconds", "never_predicted", "zero_layers", "at_once")
-"""Fields that results of earlier versions may not have."""
+OPTIONAL = (
+    *("single_seconds", "never_predicted", "zero_layers", "at_once"),
+    *("validation_loss", "validation_accuracy", "kept_epoch"),
+)
+"""Fields that a result may not have: earlier versions did not measure them, or there are no held-out images."""
 
 
 def _is_number(value: object) -> bool:
     """Also whether it is finite."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
 
 
 def _is_time(value: Any) -> bool:
@@ -129,11 +149,13 @@ def _is_whole(value: object) -> bool:
 FIELDS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(TIMES, _is_time),
     "test_loss": _is_number,
-    "test_accuracy": lambda value: _is_number(value) and 0 <= value <= 1,
+    "test_accuracy": _is_share,
+    "validation_loss": _is_number,
+    "validation_accuracy": _is_share,
     "dead": lambda value: isinstance(value, bool),
     "never_predicted": lambda value: isinstance(value, list) and all(_is_whole(one) and 0 <= one < 10 for one in value),
     "zero_layers": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    "at_once": lambda value: _is_whole(value) and value >= 1,
+    **dict.fromkeys(("at_once", "kept_epoch"), lambda value: _is_whole(value) and value >= 1),
 }
 """The fields of a `Result`, and what tells whether a value read from JSON can be one."""
 
@@ -178,6 +200,11 @@ class Run:
     def name(self) -> str:
         """For people: "Model 2, seed 0"."""
         return f"{ARCHITECTURES[self.recipe.model].name}, seed {self.recipe.seed}"
+
+    @property
+    def kept_epoch(self) -> int:
+        """After which epoch the weights of a finished run were kept."""
+        return self.finished_result.kept_epoch or self.recipe.epochs
 
     @property
     def where(self) -> str:
@@ -231,11 +258,16 @@ class RunState(NamedTuple):
     finished: float | None
 
 
+SPLITS = ("train", "validation", "test")
+"""On which images a point of a curve was measured: those trained on since the last point; all held-out images after an
+epoch; all test images after an epoch, or where images are held out at the end alone."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One point of a curve."""
 
-    split: str  # "train" (mean since the last point) or "test" (all test images, after an epoch)
+    split: str  # one of `SPLITS`
     step: int
     epoch: int
     seconds: float

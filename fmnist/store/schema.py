@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from fmnist.store.run import Status
+from fmnist.store.run import SPLITS, Status
 
 APPLICATION_ID = 0x464D4E53  # "FMNS": tells our files from other SQLite files.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 ROUNDED_SINCE, LABELS_SINCE = 3, 4
 """The versions from which on `runs.rounded` and the table `labels` are there. A store that is only read may be of an
 earlier one."""
@@ -24,6 +24,16 @@ DELETED = """CREATE TABLE deleted (
     deleted   REAL NOT NULL,  -- Unix time
     row_of_it TEXT NOT NULL   -- of the table runs, as JSON
 )"""
+HISTORY = f"""CREATE TABLE history (
+    run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    split    TEXT NOT NULL CHECK (split IN {SPLITS}),
+    step     INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    seconds  REAL NOT NULL,                 -- of training since the run began
+    loss     REAL NOT NULL,
+    accuracy REAL NOT NULL,
+    PRIMARY KEY (run, split, step)
+) WITHOUT ROWID"""
 SCHEMA = f"""
 CREATE TABLE runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,19 +66,11 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_key ON runs (key);
 CREATE INDEX runs_by_status ON runs (status);
 CREATE INDEX runs_rounded ON runs (id) WHERE rounded;
-CREATE TABLE history (
-    run      INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    split    TEXT NOT NULL CHECK (split IN ('train', 'test')),
-    step     INTEGER NOT NULL,
-    epoch    INTEGER NOT NULL,
-    seconds  REAL NOT NULL,                 -- of training since the run began
-    loss     REAL NOT NULL,
-    accuracy REAL NOT NULL,
-    PRIMARY KEY (run, split, step)
-) WITHOUT ROWID;
+{HISTORY};
 CREATE TABLE artifacts (
     run  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    name TEXT NOT NULL,                     -- weights | logits | checkpoint | answers | predictions/<epoch> | seal
+    name TEXT NOT NULL,                     -- weights | logits | checkpoint | answers | predictions/<epoch> | seal,
+                                            -- and of held-out images validation/logits, ../labels, ../predictions/...
     data BLOB NOT NULL,
     PRIMARY KEY (run, name)
 );
@@ -97,6 +99,12 @@ UPGRADES = {
         "CREATE INDEX runs_rounded ON runs (id) WHERE rounded",
     ),
     3: (LABELS, DELETED),
+    4: (  # SQLite can't change what a column is checked for.
+        "ALTER TABLE history RENAME TO history_before",
+        HISTORY,
+        "INSERT OR IGNORE INTO history SELECT run, split, step, epoch, seconds, loss, accuracy FROM history_before",
+        "DROP TABLE history_before",
+    ),
 }
 """What makes a store of the next version of one of this version."""
 

@@ -11,8 +11,7 @@ import math
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +23,6 @@ from fmnist import metrics
 from fmnist.data.files import Dataset
 from fmnist.models.arithmetic import multiply_adds
 from fmnist.models.inference import (
-    as_input,
     as_plain,
     build,
     evaluate,
@@ -38,9 +36,11 @@ from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.recipe import Recipe
 from fmnist.store.arrays import rounded
 from fmnist.store.run import Result
-from fmnist.training.checkpoint import Checkpoint, restore, state
+from fmnist.training.augmentation import Augmentation
+from fmnist.training.checkpoint import BestEpoch, Checkpoint, restore, state
 from fmnist.training.gradients import Gradients, can_compile, gradients
-from fmnist.training.optimizers import Optimizer, optimizer_of
+from fmnist.training.images import Images, Measured, images_of, on_device
+from fmnist.training.optimizers import Optimizer, learning_rate, optimizer_of
 from fmnist.training.randomness import Draws, order
 from fmnist.training.watch import Watch
 from fmnist.words import exact
@@ -84,16 +84,25 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """The test set after an epoch, and all that is needed to go on from here."""
+    """The images of `Recipe.evaluated_on` after an epoch, and all that is needed to go on from here."""
 
     step: int
     epoch: int
-    test_loss: float
-    test_accuracy: float
-    predictions: np.ndarray  # uint8 (N,), of the test images
+    loss: float
+    accuracy: float
+    predictions: np.ndarray  # uint8 (N,)
     train_seconds: float
     eval_seconds: float  # of all evaluations since the run began
     checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a model answers to the held-out images in the end."""
+
+    logits: np.ndarray  # float16 (N, 10): rounded, as they are kept
+    predictions: np.ndarray  # uint8 (N,), of the same, as the float32 logits give them
+    labels: np.ndarray  # uint8 (N,)
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ class Finished:
     logits: np.ndarray  # float16 (N, 10), of the test images: rounded, as they are kept
     predictions: np.ndarray  # uint8 (N,), of the same, as the float32 logits give them
     result: Result
+    held_out: HeldOut | None  # None where no images are
 
 
 Event = Started | Progress | EpochEnd | Finished
@@ -159,38 +169,45 @@ def _train(
 
     model = build(recipe.model, recipe.seed, device)
     optimizer = optimizer_of(recipe, model)
-    images, labels, test_images = on_device(data, device)
-    steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
+    images = images_of(data, _held_out_count(recipe, data), device)
+    evaluated, count = images.evaluated_on, len(images.trained_on)
+    steps_per_epoch = recipe.steps_per_epoch(len(images.training))
     report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
 
     done = checkpoint or Checkpoint(0, 0.0, 0.0, {})
-    step, train_seconds, eval_seconds = done.epoch * steps_per_epoch, done.train_seconds, done.eval_seconds
+    step, steps = done.epoch * steps_per_epoch, recipe.epochs * steps_per_epoch
+    train_seconds, eval_seconds, best = done.train_seconds, done.eval_seconds, BestEpoch(done)
     yield Started(
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         threads=threads,
         compiled=compiled,
         parameters=parameter_count(model),
-        multiply_adds=multiply_adds(model, test_images[:1]),
-        steps=recipe.epochs * steps_per_epoch,
+        multiply_adds=multiply_adds(model, images.test.images[:1]),
+        steps=steps,
         step=step,
     )
     draws = Draws(device)
     with draws:
-        _warm_up(model, recipe, parts, threads, compiled, images, labels)
+        _warm_up(model, recipe, parts, threads, compiled, images)
     computed = gradients(model, parts, threads, compiled)
     if checkpoint:  # After that: it may have laid the weights out anew.
         restore(checkpoint, model, optimizer)
-    watch = Watch(model, computed, test_images[list(watched)])
+    watch = Watch(model, computed, images.test.images[list(watched)])
 
-    test: _Test | None = None
+    augment = Augmentation(recipe, len(images.training), device)
+
+    measured: _Answers | None = None
     for epoch in range(done.epoch + 1, recipe.epochs + 1):
-        batches = order(recipe.seed, epoch, len(images)).to(device).split(recipe.batch_size)
+        places = images.trained_on[order(recipe.seed, epoch, count).to(device)]
+        batches = places.split(recipe.batch_size)
         draws.begin(recipe.seed, epoch)
+        augment.begin(epoch)
         for first in range(0, len(batches), report_every):
             some = batches[first : first + report_every]
+            rates = [learning_rate(recipe, step + index, steps) for index in range(len(some))]
             began = now(device)
             with draws, _enough_memory(recipe):
-                loss, accuracy = _take_steps(some, images, labels, computed, optimizer)
+                loss, accuracy = _take_steps(some, rates, images, augment, computed, optimizer)
             seconds = now(device) - began
             step += len(some)
             train_seconds += seconds
@@ -198,41 +215,67 @@ def _train(
             yield Progress(step, epoch, loss, accuracy, train_seconds, sum(map(len, some)) / seconds, watch.look())
 
         began = now(device)
-        if epoch < recipe.epochs:
-            logits = computed.logits(test_images)
-        else:  # What stays is PyTorch's answer, which anybody can compute again.
-            logits = evaluate(laid_out(model, recipe.model), test_images, threads)
-        test = _Test(logits, data.test_labels)
-        _check(test.loss, step, epoch, recipe)
+        if epoch == recipe.epochs:  # What stays is PyTorch's answer, which anybody can compute again.
+            measured = _answers(model, recipe, evaluated, threads)
+        elif recipe.keep == "best" and compiled:  # It may stay. A copy is laid out anew: the kernels have the model.
+            measured = _answers(copy.deepcopy(model), recipe, evaluated, threads)
+        else:
+            measured = _Answers(computed.logits(evaluated.images), evaluated.labels)
+        _check(measured.loss, step, epoch, recipe)
         eval_seconds += now(device) - began
-        saved = Checkpoint(epoch, train_seconds, eval_seconds, state(model, optimizer))
-        yield EpochEnd(step, epoch, test.loss, test.accuracy, test.predictions, train_seconds, eval_seconds, saved)
+        if recipe.keep == "best":
+            best.see(epoch, measured.accuracy, model)
+        tensors = state(model, optimizer, best)
+        saved = Checkpoint(epoch, train_seconds, eval_seconds, tensors, best.epoch, best.accuracy)
+        yield EpochEnd(
+            step, epoch, measured.loss, measured.accuracy, measured.predictions, train_seconds, eval_seconds, saved
+        )
 
-    if test is None:  # Interrupted between the last epoch and the result.
-        test = _Test(evaluate(laid_out(model, recipe.model), test_images, threads), data.test_labels)
-    result = _result(model, test, test_images, train_seconds, eval_seconds)
-    yield Finished(as_plain(model.state_dict()), test.logits, test.predictions, result)
+    if best.weights:
+        model.load_state_dict(best.weights)
+    if measured is None or best.weights:  # It was interrupted between the last epoch and the result, or not the best.
+        measured = _answers(model, recipe, evaluated, threads)
+    test = measured
+    if images.held_out:  # Only now does anything look at the test images.
+        began = now(device)
+        test = _answers(model, recipe, images.test, threads)
+        eval_seconds += now(device) - began
+    finished = _finished(laid_out(model, recipe.model), measured, test, images, train_seconds, eval_seconds)
+    yield replace(finished, result=replace(finished.result, kept_epoch=best.epoch or None))
+
+
+def _held_out_count(recipe: Recipe, data: Dataset) -> int:
+    if recipe.validation >= len(data.train_labels):
+        raise TrainingError(
+            f"{recipe.validation:,} images can't be held out of {len(data.train_labels):,}: none would be left to "
+            "train on."
+        )
+    return recipe.validation
 
 
 def _take_steps(
     batches: tuple[torch.Tensor, ...],
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    rates: Sequence[float],
+    images: Images,
+    augment: Augmentation,
     gradients: Gradients | CompiledGradients,
     optimizer: Optimizer,
 ) -> tuple[float, float]:
-    """Train on batches, each the int64 places of its images; their mean loss and accuracy before each step."""
+    """Train on batches, each the int64 places of its images, with a learning rate each; their mean loss and accuracy
+    before each step."""
     answers = []
-    for batch in batches:
-        answers.append(gradients(images.index_select(0, batch), labels.index_select(0, batch)))
+    for batch, rate in zip(batches, rates, strict=True):
+        learnt = augment(images.training.index_select(0, batch), batch)
+        answers.append(gradients(learnt, images.labels.index_select(0, batch)))
+        optimizer.param_groups[0]["lr"] = rate
         optimizer.step()
-    logits, labels = torch.cat(answers), labels[torch.cat(batches)]
+    logits, labels = torch.cat(answers), images.labels[torch.cat(batches)]
     correct = (logits.argmax(dim=1) == labels).float().mean()
     return cross_entropy(logits, labels).item(), correct.item()  # Here alone training waits for the device.
 
 
-class _Test:
-    """What a model makes of the test images: classes, from its float32 logits (N, 10), and what is counted over them;
+class _Answers:
+    """What a model makes of some images: classes, from its float32 logits (N, 10), and what is counted over them;
     and the logits as they are kept, from which the loss is computed, so that it can be computed again from the store.
     """
 
@@ -243,27 +286,35 @@ class _Test:
         self.accuracy = metrics.accuracy(self.predictions, labels)
 
 
-def _result(
-    model: nn.Module, test: _Test, test_images: torch.Tensor, train_seconds: float, eval_seconds: float
-) -> Result:
-    return Result(
+def _answers(model: nn.Module, recipe: Recipe, measured: Measured, threads: int) -> _Answers:
+    """What PyTorch makes of the weights, which anybody can compute again."""
+    return _Answers(evaluate(laid_out(model, recipe.model), measured.images, threads), measured.labels)
+
+
+def _finished(
+    model: nn.Module, measured: _Answers, test: _Answers, images: Images, train_seconds: float, eval_seconds: float
+) -> Finished:
+    """The end of a run.
+
+    Args:
+        measured: the answers to `Images.evaluated_on`; `test` itself where no images are held out.
+    """
+    some, kept = images.evaluated_on.images, images.held_out
+    result = Result(
         test_loss=test.loss,
         test_accuracy=test.accuracy,
         train_seconds=train_seconds,
         eval_seconds=eval_seconds,
-        image_seconds=inference_seconds(model, test_images[:1000]) / len(test_images[:1000]),
-        single_seconds=inference_seconds(model, test_images[:1]),
-        dead=metrics.is_dead(test.predictions),
-        never_predicted=tuple(metrics.never_predicted(test.predictions)),
-        zero_layers=tuple(zero_layers(model, test_images)),
+        image_seconds=inference_seconds(model, some[:1000]) / len(some[:1000]),
+        single_seconds=inference_seconds(model, some[:1]),
+        dead=metrics.is_dead(measured.predictions),
+        never_predicted=tuple(metrics.never_predicted(measured.predictions)),
+        zero_layers=tuple(zero_layers(model, some)),
+        validation_loss=measured.loss if kept else None,
+        validation_accuracy=measured.accuracy if kept else None,
     )
-
-
-@lru_cache(maxsize=1)
-def on_device(data: Dataset, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Training images, training labels and test images as tensors on a device; kept for the next run."""
-    labels = torch.tensor(data.train_labels).to(device)
-    return as_input(data.train_images).to(device), labels, as_input(data.test_images).to(device)
+    answers = HeldOut(measured.logits, measured.predictions, kept.labels.astype(np.uint8)) if kept else None
+    return Finished(as_plain(model.state_dict()), test.logits, test.predictions, result, answers)
 
 
 def prepare(data: Dataset) -> None:
@@ -307,8 +358,7 @@ def _warm_up(
     parts: int,
     threads: int,
     compiled: bool,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Images,
 ) -> None:
     """Run a few steps on a copy, so that no model pays for libraries that load at their first use.
 
@@ -317,14 +367,15 @@ def _warm_up(
     """
     model = copy.deepcopy(model)
     computed, optimizer = gradients(model, parts, threads, compiled), optimizer_of(recipe, model)
+    size, left = recipe.batch_size, len(images.trained_on) % recipe.batch_size
     with _enough_memory(recipe):
         for _ in range(WARM_UP_STEPS):
-            computed(images[: recipe.batch_size], labels[: recipe.batch_size])
+            computed(images.training[:size], images.labels[:size])
             optimizer.step()
-    if left := len(images) % recipe.batch_size:
+    if left:
         try:
             with ARCHITECTURES[recipe.model].blamed():
-                computed(images[:left], labels[:left])
+                computed(images.training[:left], images.labels[:left])
         except ModelError as error:  # Batch norm raises for a single image.
             raise TrainingError(
                 f"The last batch of an epoch has {left} image{'s' if left > 1 else ''}, with which the model can't be "

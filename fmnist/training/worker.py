@@ -26,8 +26,10 @@ import numpy as np
 
 from fmnist.data import examples, files
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
 from fmnist.store import answers
 from fmnist.store.arrays import pack
+from fmnist.store.artifacts import HELD_OUT_LABELS, HELD_OUT_LOGITS, predictions_name
 from fmnist.store.run import Point, Start, Status
 from fmnist.training.estimate import image_passes
 from fmnist.training.hardware import machine, versions
@@ -122,7 +124,9 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
     from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 
     dataset = load()
-    watched = tuple(examples.watched(dataset))
+    # Of the test images a run with held-out images sees nothing before its end.
+    watched = () if order.recipe.validation else tuple(examples.watched(dataset))
+    split = order.recipe.evaluated_on
     checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
     points: list[Point] = []
     artifacts: dict[str, bytes] = {}
@@ -140,14 +144,13 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 if event.answers is not None:
                     artifacts[answers.NAME] = _answers(event.step, watched, event.answers)
             case training.EpochEnd():
-                points.append(
-                    Point("test", event.step, event.epoch, event.train_seconds, event.test_loss, event.test_accuracy)
-                )
+                points.append(Point(split, event.step, event.epoch, event.train_seconds, event.loss, event.accuracy))
                 artifacts["checkpoint"] = save_checkpoint(event.checkpoint)
-                artifacts[f"predictions/{event.epoch}"] = pack(event.predictions)
-                artifacts[answers.NAME] = _answers(event.step, watched, event.predictions[list(watched)])
+                artifacts[predictions_name(split, event.epoch)] = pack(event.predictions)
+                if watched:
+                    artifacts[answers.NAME] = _answers(event.step, watched, event.predictions[list(watched)])
             case training.Finished():
-                yield _end(event, order.recipe.epochs, points, artifacts)
+                yield _end(event, order.recipe, steps, points, artifacts)
                 return
         if time.monotonic() - reported >= REPORT_SECONDS:
             rate = (image_passes(order.recipe, event.step, steps) - done) / (time.monotonic() - began)
@@ -158,11 +161,22 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 return
 
 
-def _end(event: loop.Finished, epochs: int, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
+def _end(
+    event: loop.Finished, recipe: Recipe, steps: int, points: list[Point], artifacts: dict[str, bytes]
+) -> EndReport:
     from safetensors.torch import save
 
-    predicted = {f"predictions/{epochs}": pack(event.predictions)}
+    predicted = {predictions_name("test", recipe.epochs): pack(event.predictions)}
     artifacts = artifacts | {"weights": save(event.weights), "logits": pack(event.logits)} | predicted
+    if kept := event.held_out:
+        result = event.result
+        figures = result.train_seconds, result.test_loss, result.test_accuracy
+        points = [*points, Point("test", steps, recipe.epochs, *figures)]
+        artifacts |= {
+            HELD_OUT_LOGITS: pack(kept.logits),
+            HELD_OUT_LABELS: pack(kept.labels),
+            predictions_name("validation", result.kept_epoch or recipe.epochs): pack(kept.predictions),
+        }
     for name in ("checkpoint", answers.NAME):
         artifacts.pop(name, None)
     return EndReport(Status.DONE, points=points, result=event.result, artifacts=artifacts)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from fmnist.compare.pixel_weights import LINEAR
 from fmnist.compare.thinning import MAX_POINTS
+from fmnist.recipe import measured_on
 from fmnist.store.library import Library
 from fmnist.store.run import Run, Status
 from fmnist.training.progress import TrainingProgress
@@ -20,7 +21,8 @@ MAX_ANSWERING = 4  # More models can't be told apart at a glance.
 def show(library: Library, progress: TrainingProgress, runs: Sequence[Run]) -> None:
     """All of it, of some runs on the same data."""
     dataset = runs[0].recipe.dataset
-    firsts = progress.first_ones(dataset, MAX_ANSWERING)
+    # One that holds out images answers nothing about the test images before its end.
+    firsts = [run for run in progress.first_ones(dataset, MAX_ANSWERING) if not run.recipe.validation]
     answer_strip.show(library, firsts, [progress.shared_name(run) for run in firsts])
     linear = {id for id, recipe in progress.recipes.items() if (recipe.model, recipe.dataset) == (LINEAR, dataset)}
     if not linear:
@@ -44,8 +46,9 @@ def _show_curves(library: Library, progress: TrainingProgress, runs: Sequence[Ru
         return
     several = progress.count() - progress.count(Status.QUEUED) > MAX_CURVES
     which = f"The {MAX_CURVES} newest runs. " if several else ""
+    images = measured_on(run.recipe for run in runs)
     thinned = f" Long lines are drawn with at most {MAX_POINTS:,} points, the lowest and the highest of each stretch."
     st.caption(
-        f"{which}Thin lines: training images (average since the previous point). Marks: all test images, after each "
-        f"epoch. Double-click the accuracy chart to see all of it.{thinned if chart.is_thinned else ''}"
+        f"{which}Thin lines: training images (average since the previous point). Marks: all {images} images, after "
+        f"each epoch. Double-click the accuracy chart to see all of it.{thinned if chart.is_thinned else ''}"
     )

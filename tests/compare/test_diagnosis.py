@@ -97,7 +97,7 @@ def test_a_dead_run_as_training_leaves_it(small_data: Dataset):
             case loop.Progress():
                 rows.append(("train", event.step, event.epoch, event.loss, event.accuracy))
             case loop.EpochEnd():
-                rows.append(("test", event.step, event.epoch, event.test_loss, event.test_accuracy))
+                rows.append(("test", event.step, event.epoch, event.loss, event.accuracy))
             case loop.Finished():
                 end = event
     history = pd.DataFrame(rows, columns=HEALTHY.columns)

@@ -84,8 +84,8 @@ def test_there_are_no_more_reports_than_a_curve_needs(small_data):
 
 def test_loss_decreases(small_data):
     ends = [event for event in loop.train(recipe("0", epochs=6), small_data) if isinstance(event, EpochEnd)]
-    assert ends[-1].test_loss < ends[0].test_loss
-    assert ends[-1].test_accuracy > ends[0].test_accuracy > 0.1
+    assert ends[-1].loss < ends[0].loss
+    assert ends[-1].accuracy > ends[0].accuracy > 0.1
 
 
 def test_a_closed_generator_trains_no_further(small_data):
@@ -168,7 +168,7 @@ def test_the_result_is_counted_over_the_classes_that_the_weights_give(model, sma
     assert finished.result.test_accuracy == (predictions == small_data.test_labels).sum() / 100
     assert finished.result.test_loss == metrics.cross_entropy(finished.logits, small_data.test_labels)
     assert list(finished.result.never_predicted) == sorted(set(range(10)) - set(predictions.tolist()))
-    assert (end.test_accuracy, end.test_loss) == (finished.result.test_accuracy, finished.result.test_loss)
+    assert (end.accuracy, end.loss) == (finished.result.test_accuracy, finished.result.test_loss)
     assert np.array_equal(end.predictions, predictions)
 
 
