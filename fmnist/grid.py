@@ -126,6 +126,33 @@ class Grid:
         ]
 
 
+@dataclass(frozen=True)
+class Several:
+    """Recipes on one data set that are not every combination of some values; for `Plan` what a `Grid` is.
+
+    Args:
+        listed: not empty, in the order in which they should be trained.
+    """
+
+    listed: tuple[Recipe, ...]
+    is_sweep = True  # They are described before they are trained.
+
+    @property
+    def dataset(self) -> str:
+        return self.listed[0].dataset
+
+    def recipes(self) -> list[Recipe]:
+        """As of a grid."""
+        return list(self.listed)
+
+    def describe(self) -> str:
+        """As of a grid: "2 settings × 5 seeds = 10 runs"."""
+        settings, count = len({recipe.group() for recipe in self.listed}), len(self.listed)
+        several = [f"{settings} settings"] if settings > 1 else []
+        several += [f"{count // settings} seeds"] if count > settings else []
+        return f"{' × '.join(several) or 'one setting'} = {count:,} run{'s' if count != 1 else ''}"
+
+
 def spanning(recipes: Sequence[Recipe], seeds: int) -> Grid:
     """The smallest grid on their data set that holds these recipes, with so many seeds."""
     return Grid(

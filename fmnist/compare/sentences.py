@@ -20,22 +20,24 @@ WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are calle
 # --- Which model to pick ---
 
 
-def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+def conclusion(groups: pd.DataFrame, runs: pd.DataFrame, images: str = "test") -> list[str]:
     """Which model to pick, in some sentences of Markdown: the verdict first, then what stands behind it.
 
     Args:
         groups: `summarise`'s columns, and id and name; not empty. Optional: full_name, what a group is called where it
             is named first.
         runs: columns group (an id), seed and accuracy.
+        images: on which accuracy was measured: "test" or "held-out".
     """
     ranked = groups.sort_values("accuracy_mean", ascending=False)
     best = ranked.iloc[0]
     full_names = list(ranked.get("full_name", ranked["name"]))
     seeds = len(best["seeds"])
     over = f" on average over {seeds} runs" if seeds > 1 else ""
+    of = "" if images == "test" else f" of the {images} images"
     deaths = [say_dead(ranked)] if ranked["dead"].any() else []
     if len(ranked) == 1:
-        sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
+        sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the {images} images{over}."
         return [sentence, *deaths]
     second = ranked.iloc[1]
     points = say_points(best["accuracy_mean"] - second["accuracy_mean"])
@@ -46,10 +48,10 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     if len(level) > 1 and second["name"] in unsure:  # Models of which all runs failed to learn are, for one.
         alike = len({len(group) for group in ranked["seeds"][: len(level)]}) == 1
         named = listed([f"**{level[0]}**", *level[1:]])
-        return [f"{named} are equally accurate: **{shown[0]}**{over if alike else ' on average'}.", *deaths]
+        return [f"{named} are equally accurate: **{shown[0]}**{of}{over if alike else ' on average'}.", *deaths]
     sentences = [
         f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
-        f"**{best['accuracy_mean']:.1%}**{over}, {points} points more than {full_names[1]}."
+        f"**{best['accuracy_mean']:.1%}**{of}{over}, {points} points more than {full_names[1]}."
     ]
     sentences += _say_slower(ranked)
     few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]

@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from fmnist.data.files import Dataset
-from fmnist.grid import FACTORS, Grid
+from fmnist.grid import FACTORS, Grid, Several
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.training.estimate import duration, estimate_seconds
@@ -20,7 +20,7 @@ class Plan:
     """A grid, and what of it is trained already."""
 
     library: Library
-    grid: Grid
+    grid: Grid | Several
     data: Dataset
     slots: int  # how many runs are trained side by side
     again: bool = False  # train also what is trained already
