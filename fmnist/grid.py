@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe, RecipeError
+from fmnist.recipe import DEVICES, KEPT, LATER, OPTIMIZERS, SCHEDULES, Recipe, RecipeError
 from fmnist.words import exact, listed
 
 MAX_RUNS = 1000
@@ -20,6 +20,10 @@ MAX_NAMED = 4
 """Values of a kind that `Grid.in_words` names; more are counted."""
 
 T = TypeVar("T", bound=int | float)
+
+
+def yes_or_no(on: bool) -> str:
+    return "yes" if on else "no"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,30 @@ FACTORS = (
     Factor(
         "epochs", "Epochs", "numbers of epochs", "{:,}".format, lambda count: f"{count} epoch{'s' if count > 1 else ''}"
     ),
+    Factor(
+        "weight_decay",
+        "Weight decay",
+        "weight decays",
+        exact,
+        lambda decay: f"weight decay {exact(decay)} (AdamW)" if decay else "no weight decay",
+    ),
+    Factor(
+        "schedule",
+        "Schedule",
+        "schedules",
+        SCHEDULES.__getitem__,
+        {"constant": "constant rate", "cosine": "cosine schedule"}.__getitem__,
+    ),
+    Factor("shift", "Shift", "shifts", str, lambda pixels: f"shifted by up to {pixels}" if pixels else "not shifted"),
+    Factor("mirror", "Mirroring", "choices of mirroring", yes_or_no, lambda on: "mirrored" if on else "not mirrored"),
+    Factor(
+        "validation",
+        "Held out",
+        "numbers of held-out images",
+        "{:,}".format,
+        lambda count: f"{count:,} held out" if count else "none held out",
+    ),
+    Factor("keep", "Epoch kept", "choices of the epoch", KEPT.__getitem__, "{} epoch".format),
 )
 SETTINGS = tuple(factor for factor in FACTORS if factor.field != "model")
 
@@ -57,10 +85,21 @@ class Grid:
     optimizers: Sequence[str]
     dataset: str
     device: str = "auto"
+    weight_decays: Sequence[float] = (0.0,)
+    schedules: Sequence[str] = ("constant",)
+    shifts: Sequence[int] = (0,)
+    mirrors: Sequence[bool] = (False,)
+    validations: Sequence[int] = (0,)
+    keeps: Sequence[str] = ("last",)
 
     def __post_init__(self) -> None:
-        for field in ("models", "seeds", "epochs", "batch_sizes", "learning_rates", "optimizers"):
+        for field in ("seeds", *LISTS.values()):
             object.__setattr__(self, field, tuple(dict.fromkeys(getattr(self, field))))
+
+    def values(self, field: str) -> tuple[Any, ...]:
+        """Those of a field of `Recipe` that is a factor."""
+        found: tuple[Any, ...] = getattr(self, LISTS[field])
+        return found
 
     @property
     def count(self) -> int:
@@ -70,12 +109,10 @@ class Grid:
     @property
     def is_sweep(self) -> bool:
         """Whether more than models and seeds differ."""
-        return max(map(len, (self.epochs, self.batch_sizes, self.learning_rates, self.optimizers)), default=0) > 1
+        return any(len(self.values(factor.field)) > 1 for factor in SETTINGS)
 
     def _counts(self) -> dict[str, int]:
-        values = (self.models, self.optimizers, self.learning_rates, self.batch_sizes, self.epochs)
-        counts = {factor.plural: len(found) for factor, found in zip(FACTORS, values, strict=True)}
-        return counts | {"seeds": len(self.seeds)}
+        return {factor.plural: len(self.values(factor.field)) for factor in FACTORS} | {"seeds": len(self.seeds)}
 
     def describe(self) -> str:
         """How many runs it asks for, and why: "2 models × 3 learning rates × 5 seeds = 30 runs"."""
@@ -83,7 +120,8 @@ class Grid:
         return f"{' × '.join(several) or 'one setting'} = {self.count:,} run{'s' if self.count != 1 else ''}"
 
     def in_words(self) -> str:
-        """What models and seeds share: "SGD, learning rate 0.01, 0.03 or 0.1, batches of 32, 3 epochs"."""
+        """What models and seeds share: "SGD, learning rate 0.01, 0.03 or 0.1, batches of 32, 3 epochs". Of what earlier
+        versions did not know only what is not at its default."""
 
         def named(words: Sequence[str], plural: str, form: str = "{}") -> str:
             return form.format(listed(words, "or")) if len(words) <= MAX_NAMED else f"{len(words)} {plural}"
@@ -95,6 +133,10 @@ class Grid:
             named([f"{size:,}" for size in self.batch_sizes], "batch sizes", "batches of {}"),
             named([f"{count:,}" for count in self.epochs], "numbers of epochs", epochs),
         ]
+        for factor in FACTORS:
+            values = self.values(factor.field)
+            if factor.field in LATER and values != (LATER[factor.field],):
+                parts.append(named([factor.name(value) for value in values], factor.plural))
         return ", ".join(parts if self.device == "auto" else [*parts, f"on {DEVICES[self.device]}"])
 
     @property
@@ -116,11 +158,26 @@ class Grid:
                 f"{MAX_RUNS:,} can be asked for at once: leave out some values or seeds."
             )
         models = sorted(self.models, key=ARCHITECTURES.place)
-        settings = product(sorted(self.epochs), sorted(self.batch_sizes, reverse=True), self.learning_rates)
+        settings = product(
+            sorted(self.epochs),
+            sorted(self.batch_sizes, reverse=True),
+            self.learning_rates,
+            self.optimizers,
+            *(self.values(field) for field in LATER),
+        )
         return [
-            Recipe(model, seed, self.dataset, epochs, batch_size, learning_rate, optimizer, self.device)
-            for epochs, batch_size, learning_rate in settings
-            for optimizer in self.optimizers
+            Recipe(
+                model,
+                seed,
+                self.dataset,
+                epochs,
+                batch_size,
+                learning_rate,
+                optimizer,
+                self.device,
+                **dict(zip(LATER, later, strict=True)),
+            )
+            for epochs, batch_size, learning_rate, optimizer, *later in settings
             for model in models
             for seed in self.seeds
         ]
@@ -146,30 +203,44 @@ class Several:
         return list(self.listed)
 
     def describe(self) -> str:
-        """As of a grid: "2 settings × 5 seeds = 10 runs"."""
+        """As of a grid: "2 settings, 10 runs"."""
         settings, count = len({recipe.group() for recipe in self.listed}), len(self.listed)
-        several = [f"{settings} settings"] if settings > 1 else []
-        several += [f"{count // settings} seeds"] if count > settings else []
-        return f"{' × '.join(several) or 'one setting'} = {count:,} run{'s' if count != 1 else ''}"
+        return f"{settings} setting{'s' if settings != 1 else ''}, {count:,} run{'s' if count != 1 else ''}"
+
+
+LISTS = {
+    "model": "models",
+    "optimizer": "optimizers",
+    "learning_rate": "learning_rates",
+    "batch_size": "batch_sizes",
+    "epochs": "epochs",
+    "weight_decay": "weight_decays",
+    "schedule": "schedules",
+    "shift": "shifts",
+    "mirror": "mirrors",
+    "validation": "validations",
+    "keep": "keeps",
+}
+"""By field of `Recipe`, where a `Grid` has its values."""
 
 
 def spanning(recipes: Sequence[Recipe], seeds: int) -> Grid:
     """The smallest grid on their data set that holds these recipes, with so many seeds."""
-    return Grid(
-        [recipe.model for recipe in recipes],
-        range(seeds),
-        [recipe.epochs for recipe in recipes],
-        [recipe.batch_size for recipe in recipes],
-        [recipe.learning_rate for recipe in recipes],
-        [recipe.optimizer for recipe in recipes],
-        recipes[0].dataset,
-    )
+    lists: dict[str, Any] = {name: [getattr(recipe, field) for recipe in recipes] for field, name in LISTS.items()}
+    return Grid(seeds=range(seeds), dataset=recipes[0].dataset, **lists)
 
 
 def differing(recipes: Iterable[Recipe], factors: Sequence[Factor] = FACTORS) -> list[Factor]:
     """In what recipes differ."""
     recipes = list(recipes)
     return [factor for factor in factors if len({getattr(recipe, factor.field) for recipe in recipes}) > 1]
+
+
+def worth_showing(recipes: Iterable[Recipe]) -> list[Factor]:
+    """What a table of recipes has a column for: of what earlier versions did not know only what is not at its default
+    in all of them."""
+    found = {field for recipe in recipes for field in recipe.later()}
+    return [factor for factor in FACTORS if factor.field not in LATER or factor.field in found]
 
 
 def distinguish(recipe: Recipe, factors: Sequence[Factor]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,9 @@ TRAINING_VERSION = 1
 """Part of every key. Raise it when the training loop changes in a way that changes weights."""
 
 OPTIMIZERS = {"sgd": "SGD", "sgd-momentum": "SGD, momentum 0.9", "adam": "Adam"}
+SCHEDULES = {"constant": "Constant", "cosine": "Cosine to zero"}
+KEPT = {"last": "The last", "best": "The best on the held-out images"}
+MAX_SHIFT = 2
 DEVICES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA"}
 
 
@@ -41,14 +45,27 @@ class Recipe:
     device: str = "auto"
     validation: int = 0
     """How many training images are held out, to choose by: `data.held_out` says which."""
+    weight_decay: float = 0.0
+    """Of Adam, decoupled from the gradient: AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101)."""
+    schedule: str = "constant"
+    """Of the learning rate over the steps of the whole run: see `SCHEDULES`."""
+    shift: int = 0
+    """By up to so many pixels each training image is moved, anew in each epoch."""
+    mirror: bool = False
+    """Whether each training image is mirrored with probability 1/2, anew in each epoch."""
+    keep: str = "last"
+    """After which epoch the weights are kept: the "last", or the "best" on the held-out images."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "learning_rate", float(self.learning_rate))  # 1 and 1.0 are the same recipe.
+        for name in ("learning_rate", "weight_decay"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # 1 and 1.0 are the same recipe.
         object.__setattr__(self, "model", ARCHITECTURES.full_id(self.model))  # Of a custom model, its present version.
         for field, value, known in (
             ("model", self.model, ARCHITECTURES),
             ("dataset", self.dataset, DATASETS),
             ("optimizer", self.optimizer, OPTIMIZERS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("epoch to keep", self.keep, KEPT),
             ("device", self.device, DEVICES),
         ):
             if value not in known:
@@ -58,15 +75,25 @@ class Recipe:
             ("seed", self.seed, 0, 2**31 - 1),
             ("number of epochs", self.epochs, 1, 1000),
             ("batch size", self.batch_size, 1, 10_000),
+            ("number of held-out images", self.validation, 0, self.info.train // 2),
+            ("shift in pixels", self.shift, 0, MAX_SHIFT),
         ):
-            if not isinstance(number, int) or not low <= number <= high:
+            if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
                 raise RecipeError(f"The {name} must be a whole number from {low:,} to {high:,}, not {number}.")
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 100):
             raise RecipeError(f"The learning rate must be greater than 0 and at most 100, not {self.learning_rate}.")
-        if not isinstance(self.validation, int) or not 0 <= self.validation <= self.info.train // 2:
+        if not (math.isfinite(self.weight_decay) and 0 <= self.weight_decay <= 1):
+            raise RecipeError(f"The weight decay must be a number from 0 to 1, not {self.weight_decay}.")
+        if not isinstance(self.mirror, bool):
+            raise RecipeError(f"Whether images are mirrored must be true or false, not {self.mirror!r}.")
+        if self.weight_decay and self.optimizer != "adam":
             raise RecipeError(
-                f"The number of held-out images must be a whole number from 0 to {self.info.train // 2:,}, half of the "
-                f"training images, not {self.validation}."
+                f"Weight decay goes with Adam, which is AdamW then, not with {OPTIMIZERS[self.optimizer]}: choose Adam "
+                "alone, or a weight decay of 0."
+            )
+        if self.keep == "best" and not self.validation:
+            raise RecipeError(
+                "Which epoch is the best is decided on held-out images: hold out some, or keep the last epoch."
             )
 
     def to_json(self) -> str:
@@ -116,10 +143,23 @@ class Recipe:
     def describe(self) -> str:
         """The recipe without model, seed and data, in a few words: "SGD, lr 0.1, batch 32, 3 epochs"."""
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
-        said = [OPTIMIZERS[self.optimizer], f"lr {exact(self.learning_rate)}", f"batch {self.batch_size}", epochs]
-        if self.validation:
-            said.append(f"{self.validation:,} held out")
-        return ", ".join(said)
+        said = [
+            OPTIMIZERS[self.optimizer],
+            f"lr {exact(self.learning_rate)}",
+            f"batch {self.batch_size}",
+            epochs,
+            f"weight decay {exact(self.weight_decay)} (AdamW)" if self.weight_decay else "",
+            "cosine schedule" if self.schedule == "cosine" else "",
+            f"shifted by up to {self.shift}" if self.shift else "",
+            "mirrored" if self.mirror else "",
+            f"{self.validation:,} held out" if self.validation else "",
+            "best epoch" if self.keep == "best" else "",
+        ]
+        return ", ".join(filter(None, said))
+
+    def later(self) -> list[str]:
+        """The fields of `LATER` that are not at their default."""
+        return [field for field, default in LATER.items() if getattr(self, field) != default]
 
     @property
     def published(self) -> bool:
@@ -127,7 +167,20 @@ class Recipe:
         return self.group() == Recipe(self.model, dataset=self.dataset)
 
 
-LATER = {"validation": 0}
+def measured_on(recipes: Iterable[Recipe]) -> str:
+    """The images on which recipes are measured after each epoch, for people: "test", "held-out", "test or held-out"."""
+    words = {"test": "test", "validation": "held-out"}
+    return " or ".join(words[part] for part in sorted({recipe.evaluated_on for recipe in recipes}))
+
+
+LATER: dict[str, str | int | float | bool] = {
+    "validation": 0,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "shift": 0,
+    "mirror": False,
+    "keep": "last",
+}
 """The fields that recipes of earlier versions do not have, with their defaults."""
 
 

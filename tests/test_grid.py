@@ -6,6 +6,7 @@ import pytest
 from conftest import is_one_sentence
 
 from fmnist.grid import (
+    FACTORS,
     MAX_RUNS,
     SETTINGS,
     Grid,
@@ -15,6 +16,7 @@ from fmnist.grid import (
     distinguish,
     spanning,
     whole_numbers,
+    worth_showing,
 )
 from fmnist.recipe import Recipe, RecipeError
 
@@ -138,7 +140,20 @@ def test_what_differs_tells_recipes_apart():
     recipes = [Recipe("0", learning_rate=0.1), Recipe("2", 1, learning_rate=0.01), Recipe("2", optimizer="adam")]
     assert [factor.field for factor in differing(recipes)] == ["model", "optimizer", "learning_rate"]
     assert distinguish(recipes[1], differing(recipes)) == "Model 2, SGD, lr 0.01"
-    assert distinguish(recipes[1], SETTINGS) == recipes[1].describe()
+    assert worth_showing(recipes) == list(FACTORS[:5])
+    assert distinguish(recipes[1], worth_showing(recipes)[1:]) == recipes[1].describe()
+    turned = Recipe(
+        "2",
+        optimizer="adam",
+        **{"weight_decay": 0.01, "schedule": "cosine", "shift": 2, "mirror": True, "validation": 5000, "keep": "best"},
+    )
+    assert worth_showing([*recipes, turned]) == list(FACTORS)
+    assert turned.describe() == (
+        "Adam, lr 0.1, batch 32, 3 epochs, weight decay 0.01 (AdamW), cosine schedule, shifted by up to 2, "
+        "mirrored, 5,000 held out, best epoch"
+    )
+    assert distinguish(turned, SETTINGS) == turned.describe()
+    assert spanning([turned], 1).recipes() == [turned]
     assert differing([Recipe("0", seed) for seed in range(3)]) == []
 
 

@@ -15,6 +15,8 @@ from tqdm import tqdm
 
 from fmnist.commands import CommandError, say
 from fmnist.commands.options import as_ranges
+from fmnist.commands.results import reached_accuracy
+from fmnist.recipe import measured_on
 from fmnist.settings import SettingsError
 from fmnist.store.run import ACTIVE, Run, Status
 from fmnist.store.store import Store, store_path
@@ -99,15 +101,16 @@ class Lines(Progress):
         epoch = run.step * run.recipe.epochs // run.steps if run.steps else 0
         if told < epoch < run.recipe.epochs and time.monotonic() - when >= LINE_SECONDS:
             self._told[run.id] = epoch, time.monotonic()
-            points = self._runs.history([run.id], "test")
-            accuracy = f", {points['accuracy'].iloc[-1]:.2%} of the test images right" if len(points) else ""
+            points = self._runs.history([run.id], run.recipe.evaluated_on)
+            images = measured_on([run.recipe])
+            accuracy = f", {points['accuracy'].iloc[-1]:.2%} of the {images} images right" if len(points) else ""
             say(f"{_named(run)}: epoch {epoch} of {run.recipe.epochs}{accuracy}.")
 
     def _end(self, run: Run) -> None:
         if run.started:
             self._begin(run)  # It may have been quicker than we look.
         self._ended.add(run.id)
-        reached = f" with {run.result.test_accuracy:.2%}" if run.result else ""
+        reached = f" with {reached_accuracy(run)}" if run.result else ""
         say(f"{_named(run)}: {run.status.word}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fmnist.commands.tables import print_json, print_rows
+from fmnist.recipe import LATER
 from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.run import Run, Status
 from fmnist.store.store import Store
@@ -15,7 +16,7 @@ from fmnist.words import moment
 FIELDS = (
     *("id", "source", "status", "model", "seed", "dataset", "epochs", "batch_size", "learning_rate", "optimizer"),
     *("device", "step", "steps", "accuracy", "train_seconds", "created", "started", "finished", "error"),
-    *("name", "note"),
+    *("name", "note", *LATER, "validation_accuracy"),
 )
 """Of `row`."""
 TIMES = ("created", "started", "finished")
@@ -32,6 +33,7 @@ def row(run: Run, label: Label) -> dict[str, Any]:
     known = vars(run) | vars(label) | vars(run.recipe) | {"device": run.device or run.recipe.device} | _times(run)
     known |= {
         "accuracy": run.result.test_accuracy if run.result else None,
+        "validation_accuracy": run.result.validation_accuracy if run.result else None,
         "train_seconds": run.result.train_seconds if run.result else None,
     }
     return {name: known[name] for name in FIELDS}
@@ -39,7 +41,13 @@ def row(run: Run, label: Label) -> dict[str, Any]:
 
 def standing(run: Run) -> str:
     """What a run has reached, in a word or two."""
-    return f"{run.result.test_accuracy:.2%}" if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
+    return reached_accuracy(run) if run.result else f"{run.step:,}/{run.steps or 0:,} steps"
+
+
+def reached_accuracy(run: Run) -> str:
+    """Of a finished run: "83.57%", or "84.10% of the held-out images"."""
+    accuracy = f"{run.finished_result.accuracy_to_choose_by:.2%}"
+    return f"{accuracy} of the held-out images" if run.recipe.validation else accuracy
 
 
 def sentence(run: Run, *, known: bool, sweep: bool) -> str:
@@ -52,7 +60,7 @@ def sentence(run: Run, *, known: bool, sweep: bool) -> str:
     name = f"{run.name}, {run.recipe.describe()}" if sweep else run.name
     if run.result:
         cached = " (trained before)" if known else ""
-        return f"{name}: {run.result.test_accuracy:.2%}, {run.result.train_seconds:.1f} s{cached}"
+        return f"{name}: {reached_accuracy(run)}, {run.result.train_seconds:.1f} s{cached}"
     return f"{name}: {run.status.word}. {run.error or ''}".strip()
 
 

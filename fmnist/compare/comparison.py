@@ -42,6 +42,7 @@ from fmnist.compare.summary import as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import measured_on
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import Run
 from fmnist.words import escape
@@ -226,13 +227,13 @@ class Comparison:
 
         Args:
             metric: "accuracy" or "loss".
-            split: "test" or "train".
+            split: "train", or "test" for what is measured after each epoch: of groups that hold out images these.
             axis: a key of `learning_chart.AXES`.
         """
 
         def compute() -> dict[str, go.Figure]:
             ids = {run.address: group.id for group in self.groups for run in group.runs}
-            history = self._library.history([run for group in self.groups for run in group.runs], split)
+            history = self._history(split)
             history = history.assign(group=history["run"].map(ids)).astype({"run": "category", "group": "category"})
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
             single = history[history["run"].isin([run.address for run in self.drawn["run"]])]
@@ -241,10 +242,31 @@ class Comparison:
                 for metric in ("accuracy", "loss")
             }
 
-        names = {"test": "Test", "train": "Training"}
+        names = {"test": self.measured, "train": "Training images"}
         # Both are shown together, so the points are read once.
         figure = self._once("learning", split, axis, compute=compute)[metric]
-        return Picture(figure, f"{names[split]} {metric} by {axis}: the mean over the runs of each group.")
+        return Picture(figure, f"{names[split]}: {metric} by {axis}, the mean over the runs of each group.")
+
+    def _history(self, split: str) -> pd.DataFrame:
+        """The curves on the images of `learning`."""
+        runs = [run for group in self.groups for run in group.runs]
+        if split == "train":
+            return self._library.history(runs, split)
+        parts = {run.recipe.evaluated_on for run in runs}
+        return pd.concat(
+            [
+                self._library.history([run for run in runs if run.recipe.evaluated_on == part], part).assign(
+                    split=split
+                )
+                for part in sorted(parts)
+            ],
+            ignore_index=True,
+        )
+
+    @property
+    def measured(self) -> str:
+        """The images that are measured after each epoch: "Test images"."""
+        return f"{measured_on(group.recipe for group in self.groups).capitalize()} images"
 
     # --- Cost ---
 
@@ -388,9 +410,13 @@ class Comparison:
 
     def _findings(self, run: Run) -> list[Finding]:
         """What is wrong with a finished run."""
-        curves = self._library.stores[run.source].history([run.id])
-        answers = self._library.logits(run), self._library.predictions(run)
-        return diagnosis.diagnose(run.recipe, run.finished_result.zero_layers, *answers, self.labels, curves)
+        store = self._library.stores[run.source]
+        if run.recipe.validation:
+            logits, predictions, labels = store.held_out(run)
+        else:
+            logits, predictions, labels = self._library.logits(run), self._library.predictions(run), self.labels
+        zero_layers, curves = run.finished_result.zero_layers, store.history([run.id])
+        return diagnosis.diagnose(run.recipe, zero_layers, logits, predictions, labels, curves)
 
     def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import fmean
+from statistics import fmean, median_high
 
 from fmnist.compare import statistics
 from fmnist.compare.choosing import BySeed
@@ -30,8 +30,15 @@ def chosen_by(run: Run) -> bool:
 
 
 def recipe_that_confirms(group: Group) -> Recipe:
-    """What is trained to confirm a setting: the same on all training images, whatever the seed."""
-    return replace(group.recipe, validation=0)
+    """What is trained to confirm a setting: the same on all training images, whatever the seed.
+
+    Which epoch is the best can't be seen without held-out images: where it was kept, training ends after as many epochs
+    as were the best in half of the runs.
+    """
+    epochs = group.recipe.epochs
+    if group.recipe.keep == "best":
+        epochs = median_high(run.kept_epoch for run in group.runs)
+    return replace(group.recipe, validation=0, keep="last", epochs=epochs)
 
 
 def to_train(library: Library, recipe: Recipe, seeds: int) -> list[Recipe]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from fmnist.compare.statistics import wilson
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import Recipe
+from fmnist.recipe import Recipe, measured_on
 from fmnist.store.library import Group
 from fmnist.store.run import Run
 from fmnist.words import as_number, digits, exact
@@ -76,19 +76,20 @@ def diagnose(
     Args:
         recipe: of the run.
         zero_layers: of its `Result`.
-        logits, predictions, labels: of the test images.
+        logits, predictions, labels: of the held-out images; of the test images where there are none.
         curves: `Store.history` of this run alone: columns split, step, epoch, loss, accuracy.
     """
     curves = curves.sort_values("step", kind="stable")
-    train, test = curves[curves["split"] == "train"], curves[curves["split"] == "test"]
-    findings = [_zero_layer(recipe.model, name, logits, train) for name in zero_layers]
+    train, measured = curves[curves["split"] == "train"], curves[curves["split"] == recipe.evaluated_on]
+    findings = [_zero_layer(recipe, name, logits, train) for name in zero_layers]
     dead = _dead(recipe, logits, predictions, labels, train, zero_layers)
     if dead:
         return [dead, *findings]
     findings += _classes(recipe, logits, predictions, labels)
     findings += _undecided(recipe, logits, predictions)
-    findings += _unfinished(test)
-    return findings + _overfitting(train, test, len(labels))
+    findings += _unfinished(measured, recipe)
+    # Where the best epoch was kept, those after it did no harm.
+    return findings + (_overfitting(train, measured, len(labels), recipe) if recipe.keep == "last" else [])
 
 
 # --- The whole model ---
@@ -122,12 +123,14 @@ def _dead(
     return Finding("dead", sentence, f"{why} {right:,} of {len(labels):,} are right.", remedy, label)
 
 
-def _zero_layer(model: str, name: str, logits: np.ndarray, train: pd.DataFrame) -> Finding:
-    words = layer_words(ARCHITECTURES[model].modules).get(name)
+def _zero_layer(recipe: Recipe, name: str, logits: np.ndarray, train: pd.DataFrame) -> Finding:
+    words = layer_words(ARCHITECTURES[recipe.model].modules).get(name)
     layer = f"the {words}" if words else f"layer {name}"
     guessing = f"ln {logits.shape[1]} ({math.log(logits.shape[1]):.3f}), which is what guessing costs"
     since = _since_guessing(train, logits.shape[1])
-    sentence = f"Every unit of {layer} is zero after its ReLU for {_all(len(logits), 'test images')}"
+    sentence = (
+        f"Every unit of {layer} is zero after its ReLU for {_all(len(logits), measured_on([recipe]) + ' images')}"
+    )
     if since is None:
         evidence = f"The last training loss is {train['loss'].iloc[-1]:.3f}." if len(train) else "There is no curve."
     elif since == train["step"].iloc[0]:
@@ -227,11 +230,12 @@ def _undecided_images(logits: np.ndarray, predictions: np.ndarray) -> np.ndarray
 # --- Curves ---
 
 
-def _unfinished(test: pd.DataFrame) -> list[Finding]:
-    """Whether training ended while the test loss was still falling steeply. One epoch alone can't show it."""
-    if len(test) < 2:
+def _unfinished(measured: pd.DataFrame, recipe: Recipe) -> list[Finding]:
+    """Whether training ended while the loss on the images that are measured after each epoch was still falling steeply.
+    One epoch alone can't show it."""
+    if len(measured) < 2:
         return []
-    before, last = test.iloc[-2], test.iloc[-1]
+    before, last = measured.iloc[-2], measured.iloc[-1]
     fall, rise = 1 - last["loss"] / before["loss"], last["accuracy"] - before["accuracy"]
     if not (fall >= STEEP_LOSS and rise >= STEEP_POINTS):
         return []
@@ -240,19 +244,25 @@ def _unfinished(test: pd.DataFrame) -> list[Finding]:
     return [
         Finding(
             "unfinished",
-            f"Training ended too early: in the last epoch the test loss still fell by {100 * fall:.0f}%.",
+            f"Training ended too early: in the last epoch the {measured_on([recipe])} loss still fell by "
+            f"{100 * fall:.0f}%.",
             f"From {high} to {low}, while accuracy rose by {100 * rise:.1f} points.",
             "Train for more epochs.",
         )
     ]
 
 
-def _overfitting(train: pd.DataFrame, test: pd.DataFrame, images: int) -> list[Finding]:
-    """Whether a run knows its training images far better than the test images, and gets worse on these."""
-    if len(test) < 2 or train.empty:
+def _overfitting(train: pd.DataFrame, measured: pd.DataFrame, images: int, recipe: Recipe) -> list[Finding]:
+    """Whether a run knows its training images far better than those that are measured after each epoch, and gets worse
+    on these.
+
+    Args:
+        images: how many these are.
+    """
+    if len(measured) < 2 or train.empty:
         return []
-    last = test.iloc[-1]
-    lowest = test.loc[test["loss"].idxmin()]
+    last = measured.iloc[-1]
+    lowest = measured.loc[measured["loss"].idxmin()]
     points = train[train["epoch"] == last["epoch"]]
     if points.empty or not last["loss"] > lowest["loss"]:
         return []
@@ -266,8 +276,8 @@ def _overfitting(train: pd.DataFrame, test: pd.DataFrame, images: int) -> list[F
         Finding(
             "overfitting",
             f"The model has memorised its training images: it is {float(more) - float(less):.1f} points "
-            "more accurate on them than on the test images.",
-            f"Accuracy {more}% to {less}% in the last epoch; the test loss has risen from "
+            f"more accurate on them than on the {measured_on([recipe])} images.",
+            f"Accuracy {more}% to {less}% in the last epoch; the {measured_on([recipe])} loss has risen from "
             f"{lowest['loss']:.3f} (epoch {lowest['epoch']:.0f}) to {last['loss']:.3f}.",
             f"Train for fewer epochs: {lowest['epoch']:.0f} {'was' if lowest['epoch'] == 1 else 'were'} best.",
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from fmnist.recipe import OPTIMIZERS
+from fmnist.grid import FACTORS, Factor
+from fmnist.recipe import LATER, OPTIMIZERS
 from fmnist.store.library import Group
 from fmnist.store.run import Run
 from fmnist.words import exact
@@ -15,11 +16,17 @@ RECIPE = "Recipes are compared as much as models."
 TIMES = "Their times can't be compared."
 VERSIONS = "Another version may give slightly different results, and be faster or slower."
 
+
+def _asks(factor: Factor) -> Callable[[Run], object]:
+    return lambda run: factor.say(getattr(run.recipe, factor.field))
+
+
 ASPECTS: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("Epochs", lambda run: run.recipe.epochs, RECIPE),
     ("Learning rate", lambda run: exact(run.recipe.learning_rate), RECIPE),
     ("Batch size", lambda run: run.recipe.batch_size, RECIPE),
     ("Optimiser", lambda run: OPTIMIZERS[run.recipe.optimizer], RECIPE),
+    *((factor.title, _asks(factor), RECIPE) for factor in FACTORS if factor.field in LATER),
     (
         "Seeds",
         lambda run: run.recipe.seed,

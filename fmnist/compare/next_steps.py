@@ -129,7 +129,7 @@ def after_training(runs: Sequence[Run]) -> str:
     Args:
         runs: finished ones of one data set, at least one.
     """
-    best = max(runs, key=lambda run: run.finished_result.test_accuracy)
+    best = max(runs, key=lambda run: run.finished_result.accuracy_to_choose_by)
     if len(runs) == 1:
         return f"See how {best.name} does, class by class, and what it costs."
     models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})

@@ -42,7 +42,7 @@ def outcomes(
 
 
 def _mean(runs: Sequence[Run]) -> float:
-    return fmean(run.finished_result.test_accuracy for run in runs)
+    return fmean(run.finished_result.accuracy_to_choose_by for run in runs)
 
 
 def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: Callable[[float], str]) -> str:
@@ -53,16 +53,17 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
         runs: finished ones that differ by their seed alone, at least one.
         reference: runs by the same recipe that come with the project; may be none.
     """
-    accuracies = [run.finished_result.test_accuracy for run in runs]
+    accuracies = [run.finished_result.accuracy_to_choose_by for run in runs]
+    right = "of the held-out images right" if runs[0].recipe.validation else "right"
     took = time(fmean(run.finished_result.train_seconds for run in runs))
     failed = [run for run in runs if run.finished_result.dead]
     if len(runs) == 1 and failed:
         return f"**{name}** failed to learn: it answers {_only_class(failed)} for every image. Try another seed."
     if len(runs) == 1:
-        said = [f"**{name}**: **{accuracies[0]:.1%}** right, trained in {took}."]
+        said = [f"**{name}**: **{accuracies[0]:.1%}** {right}, trained in {took}."]
     else:
         spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
-        average = f"**{_mean(runs):.1%}** right on average over {len(runs)} runs ({spread})"
+        average = f"**{_mean(runs):.1%}** {right} on average over {len(runs)} runs ({spread})"
         said = [f"**{name}**: {average}, each trained in {took}."]
     if failed:
         seeds = listed(str(run.recipe.seed) for run in failed)

@@ -25,7 +25,9 @@ def last_epoch(library: Library, run: Run) -> int:
     """The last epoch of an own run of which weights are stored; 0 for none."""
     if run.status == Status.DONE:
         return run.recipe.epochs
-    tested = library.growing.curve(run.id, "test").points  # Comes into the store together with the checkpoint.
+    tested = library.growing.curve(
+        run.id, run.recipe.evaluated_on
+    ).points  # Comes into the store together with the checkpoint.
     return round(tested[-1, 0] * run.recipe.epochs / run.steps) if len(tested) and run.steps else 0
 
 

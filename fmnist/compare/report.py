@@ -92,7 +92,8 @@ def _about_runs(comparison: Comparison) -> list[str]:
             else "<p>Nothing: recipe, seeds, machine, load and versions are the same.</p>"
         )
     for metric in ("accuracy", "loss"):
-        parts.append(_figure(f"Learning: test {metric}", comparison.learning(metric, "test", "epoch")))
+        title = f"Learning: {metric} on {comparison.measured.lower()}"
+        parts.append(_figure(title, comparison.learning(metric, "test", "epoch")))
     for cost in COSTS.values():
         if picture := comparison.cost(cost):
             parts.append(_figure(f"Accuracy against {cost.title[0].lower()}{cost.title[1:]}", picture))

@@ -27,7 +27,7 @@ from fmnist.compare.summary import ACCURACY
 from fmnist.compare.thinning import spread
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import Recipe
+from fmnist.recipe import LATER, Recipe
 from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import Run, Status
 from fmnist.words import listed
@@ -308,4 +308,5 @@ def _values(recipe: Recipe) -> dict[str, Any]:
 
 def _describe(row: pd.Series) -> str:
     """ "Model 2, Adam, lr 0.001, batch 64, 3 epochs"."""
-    return ", ".join(factor.name(row[factor.field]) for factor in FACTORS)
+    said = [factor for factor in FACTORS if factor.field not in LATER or row[factor.field] != LATER[factor.field]]
+    return ", ".join(factor.name(row[factor.field]) for factor in said)

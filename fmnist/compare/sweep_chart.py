@@ -75,7 +75,7 @@ def _heights(values: pd.Series, factor: Factor) -> tuple[np.ndarray, list[tuple[
 
     Numbers stand in their order, one step apart, as hyperparameters are usually chosen: 0.001, 0.01, 0.1.
     """
-    numbers = factor.field in ("learning_rate", "batch_size", "epochs")
+    numbers = factor.field not in ("model", "optimizer", "schedule", "keep")
     known = sorted(values.unique(), key=(lambda value: value) if numbers else factor.say, reverse=not numbers)
     room = 1 / len(known)
     position = values.map({value: index for index, value in enumerate(known)}).to_numpy()

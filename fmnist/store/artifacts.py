@@ -18,7 +18,7 @@ def predictions_name(split: str, epoch: int) -> str:
 
 def measured(recipe: Recipe) -> tuple[str, ...]:
     """The artifacts with what a finished run answers to the images on which it is measured."""
-    names = ("logits", predictions_name("test", recipe.epochs))
+    names: tuple[str, ...] = ("logits", predictions_name("test", recipe.epochs))
     if recipe.validation:
         names += (HELD_OUT_LOGITS, HELD_OUT_LABELS, predictions_name("validation", recipe.epochs))
     return names

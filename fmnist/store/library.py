@@ -59,7 +59,8 @@ class Group:
         """Its name in the address of a page, whichever of its seeds are trained, deleted or trained again: "model-2",
         "model-2-adam-0.001-64-10", "reference-model-0@A GPU". No other group on the same data has it."""
         recipe, store = self.recipe, "" if self.source == "own" else f"{self.source}-"
-        settings = recipe.optimizer, exact(recipe.learning_rate), str(recipe.batch_size), str(recipe.epochs)
+        settings = [recipe.optimizer, exact(recipe.learning_rate), str(recipe.batch_size), str(recipe.epochs)]
+        settings += [f"{field}-{getattr(recipe, field)}".lower() for field in recipe.later()]
         name = f"{store}model-{recipe.model}" + ("" if recipe.published else f"-{'-'.join(settings)}")
         return name if self.where == "CPU" else f"{name}@{self.where}"
 

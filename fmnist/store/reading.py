@@ -338,7 +338,7 @@ class StoreReader(Database):
     def held_out(self, run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What a finished run that holds out images answers to them at its end: logits float16 (N, 10), predicted
         classes and labels, both uint8 (N,)."""
-        predictions = self.predictions(run.id, run.recipe.epochs, "validation")
+        predictions = self.predictions(run.id, run.kept_epoch, "validation")
         logits, labels = (
             self._array(run.id, HELD_OUT_LOGITS, np.float16, 2),
             self._array(run.id, HELD_OUT_LABELS, np.uint8, 1),

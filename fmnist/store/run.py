@@ -76,6 +76,7 @@ class Result:
     at_once: int = 1  # the most runs that were trained at the same time on the same machine, itself included
     validation_loss: float | None = None  # on the held-out images; None without any
     validation_accuracy: float | None = None
+    kept_epoch: int | None = None  # the best one, whose weights were kept; None for the last
 
     @property
     def accuracy_to_choose_by(self) -> float:
@@ -121,7 +122,10 @@ class Result:
         ]
 
 
-OPTIONAL = ("single_seconds", "never_predicted", "zero_layers", "at_once", "validation_loss", "validation_accuracy")
+OPTIONAL = (
+    *("single_seconds", "never_predicted", "zero_layers", "at_once"),
+    *("validation_loss", "validation_accuracy", "kept_epoch"),
+)
 """Fields that a result may not have: earlier versions did not measure them, or there are no held-out images."""
 
 
@@ -151,7 +155,7 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "dead": lambda value: isinstance(value, bool),
     "never_predicted": lambda value: isinstance(value, list) and all(_is_whole(one) and 0 <= one < 10 for one in value),
     "zero_layers": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    "at_once": lambda value: _is_whole(value) and value >= 1,
+    **dict.fromkeys(("at_once", "kept_epoch"), lambda value: _is_whole(value) and value >= 1),
 }
 """The fields of a `Result`, and what tells whether a value read from JSON can be one."""
 
@@ -196,6 +200,11 @@ class Run:
     def name(self) -> str:
         """For people: "Model 2, seed 0"."""
         return f"{ARCHITECTURES[self.recipe.model].name}, seed {self.recipe.seed}"
+
+    @property
+    def kept_epoch(self) -> int:
+        """After which epoch the weights of a finished run were kept."""
+        return self.finished_result.kept_epoch or self.recipe.epochs
 
     @property
     def where(self) -> str:

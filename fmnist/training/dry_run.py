@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from fmnist.data.files import Dataset
-from fmnist.grid import FACTORS, Grid, Several
+from fmnist.grid import Grid, Several, worth_showing
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.training.estimate import duration, estimate_seconds
@@ -74,9 +74,11 @@ class Plan:
         """A row for each recipe but for its seed, in the order in which they are queued.
 
         Returns:
-            Columns model, optimizer, learning_rate, batch_size, epochs (as people read them), seeds, trained (how many
-            of them are trained already), seconds (expected for the others; NaN where nobody can say).
+            Columns model, optimizer, learning_rate, batch_size, epochs and what else is `worth_showing` (as people read
+            them), seeds, trained (how many of them are trained already), seconds (expected for the others; NaN where
+            nobody can say).
         """
+        factors = worth_showing(recipe for recipe, _ in self.keyed)
         by_setting: dict[Recipe, list[tuple[Recipe, str]]] = {}
         for recipe, key in self.keyed:
             by_setting.setdefault(replace(recipe, seed=0), []).append((recipe, key))
@@ -84,7 +86,7 @@ class Plan:
         for setting, members in by_setting.items():
             trained = sum(key in self.trained for _, key in members)
             todo = [recipe for recipe, key in members if self.again or key not in self.trained]
-            values = {factor.field: factor.say(getattr(setting, factor.field)) for factor in FACTORS}
+            values = {factor.field: factor.say(getattr(setting, factor.field)) for factor in factors}
             rows.append(values | {"seeds": len(members), "trained": trained, "seconds": self._seconds(todo)})
-        columns = [*(factor.field for factor in FACTORS), "seeds", "trained", "seconds"]
+        columns = [*(factor.field for factor in factors), "seeds", "trained", "seconds"]
         return pd.DataFrame(rows, columns=columns).astype({"seconds": float})

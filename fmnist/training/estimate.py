@@ -35,8 +35,13 @@ def image_passes(recipe: Recipe, step: int, steps: int) -> float:
         steps: of the whole run.
     """
     epoch = steps / recipe.epochs
-    evaluation = FORWARD * recipe.info.test / recipe.info.train
+    evaluation = FORWARD * _measured(recipe) / (recipe.info.train - recipe.validation)
     return recipe.batch_size * (step + evaluation * epoch * (step // epoch))
+
+
+def _measured(recipe: Recipe) -> int:
+    """How many images are measured after each epoch."""
+    return recipe.validation or recipe.info.test
 
 
 def seconds_left(run: Run) -> float | None:
@@ -55,7 +60,7 @@ class Speed:
     """How quickly a model was trained: processor time, which is what there is to share out."""
 
     core_seconds_per_step: dict[tuple[str, int], float]  # by optimiser and batch size
-    core_seconds_per_test_image: float
+    core_seconds_per_image: float  # that is evaluated
 
     def step(self, optimizer: str, batch_size: int) -> float:
         """Core-seconds of a step. Where no run had this optimiser, another one's; between batch sizes that were
@@ -82,7 +87,10 @@ def speeds(library: Library) -> dict[str, Speed]:
                 threads = run.threads or 1
                 kind = run.recipe.optimizer, run.recipe.batch_size
                 steps[kind] = threads * max(run.finished_result.train_seconds, 1e-9) / run.steps
-                evaluation = threads * run.finished_result.eval_seconds / run.recipe.epochs / run.recipe.info.test
+                answered = (
+                    run.recipe.epochs * _measured(run.recipe) + bool(run.recipe.validation) * run.recipe.info.test
+                )
+                evaluation = threads * run.finished_result.eval_seconds / answered
             found[model] = Speed(steps, evaluation)
         return found
 
@@ -105,9 +113,9 @@ def estimate_seconds(library: Library, recipes: Iterable[Recipe], images: int, s
         if recipe.model not in known:
             return None
         speed = known[recipe.model]
-        steps = math.ceil(images / recipe.batch_size)
+        steps = recipe.steps_per_epoch(images)
         epoch = steps * speed.step(recipe.optimizer, recipe.batch_size)
-        epoch += recipe.info.test * speed.core_seconds_per_test_image
+        epoch += _measured(recipe) * speed.core_seconds_per_image
         # As the scheduler hands them out: the odd ones first, with as many threads as there are cores for.
         odd = seeds % slots if seeds > slots else seeds
         for at_once, waves in ((odd, 1), (slots, (seeds - odd) // slots)):

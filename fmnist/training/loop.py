@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,10 +36,11 @@ from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.recipe import Recipe
 from fmnist.store.arrays import rounded
 from fmnist.store.run import Result
-from fmnist.training.checkpoint import Checkpoint, restore, state
+from fmnist.training.augmentation import Augmentation
+from fmnist.training.checkpoint import BestEpoch, Checkpoint, restore, state
 from fmnist.training.gradients import Gradients, can_compile, gradients
 from fmnist.training.images import Images, Measured, images_of, on_device
-from fmnist.training.optimizers import Optimizer, optimizer_of
+from fmnist.training.optimizers import Optimizer, learning_rate, optimizer_of
 from fmnist.training.randomness import Draws, order
 from fmnist.training.watch import Watch
 from fmnist.words import exact
@@ -174,14 +175,15 @@ def _train(
     report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
 
     done = checkpoint or Checkpoint(0, 0.0, 0.0, {})
-    step, train_seconds, eval_seconds = done.epoch * steps_per_epoch, done.train_seconds, done.eval_seconds
+    step, steps = done.epoch * steps_per_epoch, recipe.epochs * steps_per_epoch
+    train_seconds, eval_seconds, best = done.train_seconds, done.eval_seconds, BestEpoch(done)
     yield Started(
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         threads=threads,
         compiled=compiled,
         parameters=parameter_count(model),
         multiply_adds=multiply_adds(model, images.test.images[:1]),
-        steps=recipe.epochs * steps_per_epoch,
+        steps=steps,
         step=step,
     )
     draws = Draws(device)
@@ -192,16 +194,20 @@ def _train(
         restore(checkpoint, model, optimizer)
     watch = Watch(model, computed, images.test.images[list(watched)])
 
+    augment = Augmentation(recipe, len(images.training), device)
+
     measured: _Answers | None = None
     for epoch in range(done.epoch + 1, recipe.epochs + 1):
         places = images.trained_on[order(recipe.seed, epoch, count).to(device)]
         batches = places.split(recipe.batch_size)
         draws.begin(recipe.seed, epoch)
+        augment.begin(epoch)
         for first in range(0, len(batches), report_every):
             some = batches[first : first + report_every]
+            rates = [learning_rate(recipe, step + index, steps) for index in range(len(some))]
             began = now(device)
             with draws, _enough_memory(recipe):
-                loss, accuracy = _take_steps(some, images, computed, optimizer)
+                loss, accuracy = _take_steps(some, rates, images, augment, computed, optimizer)
             seconds = now(device) - began
             step += len(some)
             train_seconds += seconds
@@ -209,25 +215,33 @@ def _train(
             yield Progress(step, epoch, loss, accuracy, train_seconds, sum(map(len, some)) / seconds, watch.look())
 
         began = now(device)
-        if epoch < recipe.epochs:
-            measured = _Answers(computed.logits(evaluated.images), evaluated.labels)
-        else:  # What stays is PyTorch's answer, which anybody can compute again.
+        if epoch == recipe.epochs:  # What stays is PyTorch's answer, which anybody can compute again.
             measured = _answers(model, recipe, evaluated, threads)
+        elif recipe.keep == "best" and compiled:  # It may stay. A copy is laid out anew: the kernels have the model.
+            measured = _answers(copy.deepcopy(model), recipe, evaluated, threads)
+        else:
+            measured = _Answers(computed.logits(evaluated.images), evaluated.labels)
         _check(measured.loss, step, epoch, recipe)
         eval_seconds += now(device) - began
-        saved = Checkpoint(epoch, train_seconds, eval_seconds, state(model, optimizer))
+        if recipe.keep == "best":
+            best.see(epoch, measured.accuracy, model)
+        tensors = state(model, optimizer, best)
+        saved = Checkpoint(epoch, train_seconds, eval_seconds, tensors, best.epoch, best.accuracy)
         yield EpochEnd(
             step, epoch, measured.loss, measured.accuracy, measured.predictions, train_seconds, eval_seconds, saved
         )
 
-    if measured is None:  # Interrupted between the last epoch and the result.
+    if best.weights:
+        model.load_state_dict(best.weights)
+    if measured is None or best.weights:  # It was interrupted between the last epoch and the result, or not the best.
         measured = _answers(model, recipe, evaluated, threads)
     test = measured
     if images.held_out:  # Only now does anything look at the test images.
         began = now(device)
         test = _answers(model, recipe, images.test, threads)
         eval_seconds += now(device) - began
-    yield _finished(model, measured, test, images, train_seconds, eval_seconds)
+    finished = _finished(laid_out(model, recipe.model), measured, test, images, train_seconds, eval_seconds)
+    yield replace(finished, result=replace(finished.result, kept_epoch=best.epoch or None))
 
 
 def _held_out_count(recipe: Recipe, data: Dataset) -> int:
@@ -241,14 +255,19 @@ def _held_out_count(recipe: Recipe, data: Dataset) -> int:
 
 def _take_steps(
     batches: tuple[torch.Tensor, ...],
+    rates: Sequence[float],
     images: Images,
+    augment: Augmentation,
     gradients: Gradients | CompiledGradients,
     optimizer: Optimizer,
 ) -> tuple[float, float]:
-    """Train on batches, each the int64 places of its images; their mean loss and accuracy before each step."""
+    """Train on batches, each the int64 places of its images, with a learning rate each; their mean loss and accuracy
+    before each step."""
     answers = []
-    for batch in batches:
-        answers.append(gradients(images.training.index_select(0, batch), images.labels.index_select(0, batch)))
+    for batch, rate in zip(batches, rates, strict=True):
+        learnt = augment(images.training.index_select(0, batch), batch)
+        answers.append(gradients(learnt, images.labels.index_select(0, batch)))
+        optimizer.param_groups[0]["lr"] = rate
         optimizer.step()
     logits, labels = torch.cat(answers), images.labels[torch.cat(batches)]
     correct = (logits.argmax(dim=1) == labels).float().mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -17,6 +18,9 @@ MOMENTUM = 0.9
 class Optimizer(Protocol):
     """What training and checkpoints need of an optimizer; PyTorch's have it."""
 
+    param_groups: list[dict[str, Any]]
+    """One, with the learning rate of the next step under "lr"."""
+
     def step(self) -> object:
         """Change the weights by their gradients."""
 
@@ -29,9 +33,28 @@ class Optimizer(Protocol):
 
 def optimizer_of(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The optimizer of a recipe, for the weights of a model."""
+    if recipe.weight_decay:
+        return torch.optim.AdamW(
+            model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
     if recipe.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
     return Sgd(model.parameters(), recipe.learning_rate, MOMENTUM if recipe.optimizer == "sgd-momentum" else 0.0)
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of a step.
+
+    By the cosine schedule it falls from that of the recipe to zero over the whole run (Loshchilov and Hutter 2017,
+    https://arxiv.org/abs/1608.03983, equation 5, without restarts), as PyTorch's CosineAnnealingLR has it.
+
+    Args:
+        step: how many were made before.
+        steps: of the whole run.
+    """
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    return recipe.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 class Sgd:
@@ -46,16 +69,16 @@ class Sgd:
 
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, momentum: float = 0.0) -> None:
         self._parameters = list(parameters)
-        self._learning_rate, self._momentum = learning_rate, momentum
+        self.param_groups: list[dict[str, Any]] = [{"lr": learning_rate}]
+        self._momentum = momentum
         self._moments: dict[int, torch.Tensor] = {}
 
     @torch.no_grad()
     def step(self) -> None:
+        rate = self.param_groups[0]["lr"]
         for index, parameter in enumerate(self._parameters):
             if (gradient := parameter.grad) is not None:  # It is not frozen.
-                parameter.add_(
-                    self._moment(index, gradient) if self._momentum else gradient, alpha=-self._learning_rate
-                )
+                parameter.add_(self._moment(index, gradient) if self._momentum else gradient, alpha=-rate)
 
     def _moment(self, index: int, gradient: torch.Tensor) -> torch.Tensor:
         if index in self._moments:

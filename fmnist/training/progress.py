@@ -20,11 +20,11 @@ from fmnist.training import estimate, launcher
 def goes_on(store: Store, run: Run) -> str:
     """From where a run goes on that waits to be resumed: "resumes after epoch 2 of 3". Nothing for a new one.
 
-    A run is taken up where its last epoch ended, to which belongs a point of its test curve.
+    A run is taken up where its last epoch ended, after which it was measured.
     """
     if not run.step or run.status != Status.QUEUED:
         return ""
-    epochs = store.history([run.id], "test")["epoch"]
+    epochs = store.history([run.id], run.recipe.evaluated_on)["epoch"]
     return f"resumes after epoch {epochs.max()} of {run.recipe.epochs}" if len(epochs) else "starts again"
 
 

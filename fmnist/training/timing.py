@@ -105,7 +105,7 @@ def timings(recipes: Sequence[Recipe], data: Dataset, turns: Sequence[Turn]) -> 
     found = []
     for index, recipe in enumerate(recipes):
         own = [turn for turn in turns if turn.index == index and turn.round]
-        per_epoch = -(-len(data.train_images) // recipe.batch_size)
+        per_epoch = recipe.steps_per_epoch(len(data.train_images))
         values = tuple(turn.seconds_per_step for turn in own)
         found.append(Timing(recipe, own[0].device, own[0].threads, per_epoch, values))
     return found

@@ -175,7 +175,7 @@ def _end(
         artifacts |= {
             HELD_OUT_LOGITS: pack(kept.logits),
             HELD_OUT_LABELS: pack(kept.labels),
-            predictions_name("validation", recipe.epochs): pack(kept.predictions),
+            predictions_name("validation", result.kept_epoch or recipe.epochs): pack(kept.predictions),
         }
     for name in ("checkpoint", answers.NAME):
         artifacts.pop(name, None)

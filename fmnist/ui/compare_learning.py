@@ -10,16 +10,15 @@ from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
 from fmnist.ui.glossary import explain
 
-SPLITS = {"test": "Test images", "train": "Training images"}
-
 
 def show_learning(library: Library, compared: Comparison) -> None:
     """Accuracy and loss while the models learn, on the images and along the axis that are chosen."""
     with st.container(horizontal=True, gap="medium"):
+        splits = {"test": compared.measured, "train": "Training images"}
         split = st.segmented_control(
             "Measured on",
-            list(SPLITS),
-            format_func=SPLITS.__getitem__,
+            list(splits),
+            format_func=splits.__getitem__,
             default="test",
             required=True,
             key="split",

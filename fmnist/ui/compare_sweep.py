@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist.compare.sweep import Sweep
-from fmnist.grid import FACTORS
+from fmnist.grid import FACTORS, worth_showing
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS
 from fmnist.store.library import SOURCES, Group, Library
@@ -71,7 +71,7 @@ def show_settings(swept: Sweep) -> None:
             source=table["source"].map(SOURCES),
         ),
         column_order=[
-            *(factor.field for factor in FACTORS),
+            *(factor.field for factor in worth_showing(group.recipe for group in swept.groups)),
             *("accuracy_mean", "seeds", "accuracy_std", "accuracy_min", "accuracy_max", "dead", "failed"),
             *("train_seconds", "source", "device"),
         ],

@@ -9,7 +9,7 @@ const MAX_MARKS = 40; // On a line: more would hide it.
 const BEGINNING = 0.25; // The share of a line's points that the axis of accuracy need not show, once it has some:
 const MIN_LATER = 6;
 const STEP = 0.05; // To whole multiples of it, so that the axis stands still while curves move a little.
-const MAX_HOVERED = 6; // Runs of which the test is told too: of more, the box would be higher than the chart.
+const MAX_HOVERED = 6; // Runs of which what is measured after each epoch is told too: of more, the box would be higher than the chart.
 const LONG = 8000; // Characters of points in a message, after which the server is told what need not come again.
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -98,7 +98,7 @@ function hoverAgain(panel) {
 
 // Bring the lines up to date. Returns what the server shall know of them from now on; nothing if it knows enough.
 function take(lines, { runs, lines: news }) {
-  const shown = new Set(runs.flatMap(({ id }) => [`${id}-train`, `${id}-test`]));
+  const shown = new Set(runs.flatMap(({ id }) => [`${id}-train`, `${id}-measured`]));
   for (const name of lines.keys()) if (!shown.has(name)) lines.delete(name);
   let length = 0;
   for (const [name, { version, settled, after, points }] of Object.entries(news)) {
@@ -144,7 +144,7 @@ function traces(runs, lines, metric, { x, smoothing }) {
   const named = new Set();
   const drawn = [];
   for (const run of runs) {
-    for (const split of ["train", "test"]) {
+    for (const split of ["train", "measured"]) {
       const points = lines.get(`${run.id}-${split}`);
       if (!points?.step.length) continue;
       drawn.push({
@@ -161,8 +161,8 @@ function traces(runs, lines, metric, { x, smoothing }) {
         marker: {
           color: run.color, symbol: run.symbol, size: 10, line: { color: "white", width: 1.5 }, maxdisplayed: MAX_MARKS,
         },
-        hovertemplate: `%{y:${values}}${split === "test" ? ` ${where}` : ""}<extra>${run.name}, ${split}</extra>`,
-        ...(split === "test" && runs.length > MAX_HOVERED && { hoverinfo: "skip", hovertemplate: undefined }),
+        hovertemplate: `%{y:${values}}${split === "measured" ? ` ${where}` : ""}<extra>${run.name}, ${split === "train" ? split : run.measured}</extra>`,
+        ...(split === "measured" && runs.length > MAX_HOVERED && { hoverinfo: "skip", hovertemplate: undefined }),
       });
       named.add(run.group);
     }

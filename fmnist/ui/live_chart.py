@@ -20,6 +20,7 @@ from fmnist.compare.live_lines import Line
 from fmnist.data.catalog import DEFAULT
 from fmnist.grid import Factor, distinguish
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import measured_on
 from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -84,7 +85,8 @@ def _plotly_path() -> str:
 def curves(
     library: Library, runs: Sequence[Run], factors: Sequence[Factor] = (), name: str = "curves"
 ) -> LiveChart | None:
-    """Draw training and test loss and accuracy of some own runs; what is drawn, or None if there is nothing yet.
+    """Draw loss and accuracy of some own runs, in training and after each epoch; what is drawn, or None if there is
+    nothing yet.
 
     Args:
         factors: in what they may differ besides model and seed, to be said of each.
@@ -125,8 +127,8 @@ def _name(run: Run, factors: Sequence[Factor]) -> str:
 class LiveChart:
     """What live_chart.js draws, but for what a browser has already."""
 
-    runs: list[dict[str, str]]  # id, name, and the look that a run shares with its group
-    lines: dict[str, Line]  # by the run's id and the split: "12-train"
+    runs: list[dict[str, str]]  # id, name, measured (after each epoch: "test", "held-out"), and the look of its group
+    lines: dict[str, Line]  # by the run's id and when it was measured: "12-train", "12-measured"
     alt: str
 
     @property
@@ -155,6 +157,7 @@ def _drawn(
         {
             "id": run.address,
             "name": f"{kind[-1]}, seed {run.recipe.seed}",
+            "measured": measured_on([run.recipe]),
             "group": look[kind].name,
             "color": look[kind].color,
             "symbol": look[kind].symbol,
@@ -168,9 +171,9 @@ def _drawn(
 
 def _lines(runs: Sequence[Run], curves: GrowingCurves) -> dict[str, Line]:
     return {
-        f"{run.address}-{split}": live_lines.line(curves.curve(run.id, split))
+        f"{run.address}-{name}": live_lines.line(curves.curve(run.id, split))
         for run in runs
-        for split in ("train", "test")
+        for name, split in (("train", "train"), ("measured", run.recipe.evaluated_on))
     }
 
 
@@ -184,6 +187,7 @@ def _reference(library: Library) -> LiveChart | None:
         {
             "id": run.address,
             "name": f"{look.name}, reference run",
+            "measured": "test",
             "group": look.name,
             "color": charts.GREY,
             "symbol": look.symbol,

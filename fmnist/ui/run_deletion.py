@@ -16,7 +16,7 @@ MAX_NAMED = 8
 
 def described(run: Run, label: Label = NO_LABEL) -> str:
     """What tells a run from all others: "Run 3: Model 0, seed 1, Sample data, SGD, ..., 72.05%, 2026-11-25 ..."."""
-    standing = f"{run.result.test_accuracy:.2%}" if run.result else run.status.word
+    standing = f"{run.result.accuracy_to_choose_by:.2%}" if run.result else run.status.word
     when = moment(run.finished or run.created)
     name = f" “{label.name}”" if label.name else ""
     return f"Run {run.id}{name}: {run.name}, {run.recipe.info.title}, {run.recipe.describe()}, {standing}, {when}"

@@ -11,7 +11,7 @@ from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.grid import SETTINGS, differing, distinguish
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import Recipe
+from fmnist.recipe import Recipe, measured_on
 from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.library import Library
 from fmnist.store.run import Run, Status
@@ -100,6 +100,7 @@ def choose(library: Library, runs: Sequence[Run]) -> list[Run]:
     """Show runs as rows; those that are chosen."""
     labels = library.own.labels(run.id for run in runs)
     rows = [_row(run, labels.get(run.id, NO_LABEL)) for run in runs]
+    images = measured_on(run.recipe for run in runs).capitalize()
     same = [name for name in ("data", "where") if len({row[name] for row in rows}) == 1]
     chosen = st.dataframe(
         rows,
@@ -111,7 +112,7 @@ def choose(library: Library, runs: Sequence[Run]) -> list[Run]:
             "data": "Data",
             "recipe": "Recipe",
             "seed": "Seed",
-            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
+            "accuracy": st.column_config.NumberColumn(f"{images} accuracy", format="%.2f%%"),
             "status": "Status",
             "started": "Started",
             "seconds": st.column_config.NumberColumn("Training", format="%.1f s"),
@@ -137,7 +138,7 @@ def _row(run: Run, label: Label) -> dict[str, Any]:
         "data": run.recipe.info.title,
         "recipe": differences(run.recipe),
         "seed": run.recipe.seed,
-        "accuracy": 100 * run.result.test_accuracy if run.result else None,
+        "accuracy": 100 * run.result.accuracy_to_choose_by if run.result else None,
         "status": run.status.word,
         "started": moment(run.started) if run.started else "",
         "seconds": run.result.train_seconds if run.result else None,

@@ -20,7 +20,8 @@ MAX_ANSWERING = 4  # More models can't be told apart at a glance.
 def show(library: Library, progress: TrainingProgress, runs: Sequence[Run]) -> None:
     """All of it, of some runs on the same data."""
     dataset = runs[0].recipe.dataset
-    firsts = progress.first_ones(dataset, MAX_ANSWERING)
+    # One that holds out images answers nothing about the test images before its end.
+    firsts = [run for run in progress.first_ones(dataset, MAX_ANSWERING) if not run.recipe.validation]
     answer_strip.show(library, firsts, [progress.shared_name(run) for run in firsts])
     linear = {id for id, recipe in progress.recipes.items() if (recipe.model, recipe.dataset) == (LINEAR, dataset)}
     if not linear:

@@ -10,6 +10,7 @@ from fmnist.compare import next_steps
 from fmnist.compare.outcome import outcomes
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
+from fmnist.recipe import measured_on
 from fmnist.store.library import Group, Library
 from fmnist.store.run import Run
 from fmnist.training.estimate import duration
@@ -64,7 +65,7 @@ def show_results(progress: TrainingProgress, dataset: str) -> None:
     if not newest:
         return
     if progress.active:
-        named = ", ".join(f"{progress.name(run)} **{run.finished_result.test_accuracy:.1%}**" for run in newest)
+        named = ", ".join(f"{progress.name(run)} **{run.finished_result.accuracy_to_choose_by:.1%}**" for run in newest)
         st.markdown(f"Finished last: {named}" if len(newest) == MAX_NAMED else f"Finished: {named}")
     part = st.expander(
         "Results of each run", icon=":material/table_rows:", key=f"results-of-{dataset}", on_change="rerun"
@@ -75,12 +76,13 @@ def show_results(progress: TrainingProgress, dataset: str) -> None:
 
 
 def _show_table(progress: TrainingProgress, runs: list[Run]) -> None:
+    images = measured_on(run.recipe for run in runs).capitalize()
     st.dataframe(
         [
             {
                 "run": progress.name(run),
-                "accuracy": 100 * run.finished_result.test_accuracy,
-                "loss": run.finished_result.test_loss,
+                "accuracy": 100 * run.finished_result.accuracy_to_choose_by,
+                "loss": run.finished_result.loss_to_choose_by,
                 "train": run.finished_result.train_seconds,
                 "evaluate": run.finished_result.eval_seconds,
                 "trouble": run.trouble,
@@ -89,15 +91,15 @@ def _show_table(progress: TrainingProgress, runs: list[Run]) -> None:
         ],
         column_config={
             "run": "Finished",
-            "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
-            "loss": st.column_config.NumberColumn("Test loss", format="%.3f"),
+            "accuracy": st.column_config.NumberColumn(f"{images} accuracy", format="%.2f%%"),
+            "loss": st.column_config.NumberColumn(f"{images} loss", format="%.3f"),
             "train": st.column_config.NumberColumn("Training", format="%.1f s"),
             "evaluate": st.column_config.NumberColumn("Evaluation", format="%.2f s"),
             "trouble": st.column_config.TextColumn("Remarks", width="medium"),
         },
         hide_index=True,
         key=f"results-{runs[0].recipe.dataset}",
-        alt="; ".join(f"{progress.name(run)} {run.finished_result.test_accuracy:.2%}" for run in runs),
+        alt="; ".join(f"{progress.name(run)} {run.finished_result.accuracy_to_choose_by:.2%}" for run in runs),
     )
     if (done := len(progress.all_results(runs[0].recipe.dataset))) > MAX_RESULTS:
         st.caption(f"The {MAX_RESULTS} that finished last, of {done:,}: Compare shows all of them.")

@@ -11,9 +11,11 @@ import pytest
 
 from fmnist import metrics
 from fmnist.data.files import Dataset
+from fmnist.data.held_out import held_out
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.arrays import pack
+from fmnist.store.artifacts import HELD_OUT_LABELS, HELD_OUT_LOGITS
 from fmnist.store.run import Point, Result, Run, Start, Status
 from fmnist.store.store import Store
 
@@ -64,7 +66,7 @@ def running_run(
     curve = [
         Point(split, step, -(-step // STEPS_PER_EPOCH), seconds * step / STEPS_PER_EPOCH / recipe.epochs, 2 / step, 0.5)
         for step in range(1, epochs * STEPS_PER_EPOCH + 1)
-        for split in (("train", "test") if step % STEPS_PER_EPOCH == 0 else ("train",))
+        for split in (("train", recipe.evaluated_on) if step % STEPS_PER_EPOCH == 0 else ("train",))
     ]
     store.record(id, curve, images_per_second=1000.0, artifacts={})
     return id
@@ -99,10 +101,14 @@ def finished_run(
     logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
     predictions = metrics.predict(logits)
     id = running_run(store, recipe, data, epochs=recipe.epochs, seconds=seconds, **where)
+    kept = held_out_answers(recipe, data, accuracy, never) if recipe.validation else {}
     store.finish(
         id,
         Status.DONE,
+        points=[Point("test", recipe.epochs * STEPS_PER_EPOCH, recipe.epochs, seconds, 0.6, 0.8)] if kept else [],
         result=result(
+            validation_accuracy=metrics.accuracy(kept["predictions"], kept["labels"]) if kept else None,
+            validation_loss=metrics.cross_entropy(kept["logits"], kept["labels"]) if kept else None,
             test_loss=metrics.cross_entropy(logits, data.test_labels),
             test_accuracy=metrics.accuracy(predictions, data.test_labels),
             train_seconds=seconds,
@@ -113,11 +119,20 @@ def finished_run(
             "logits": pack(logits),
             f"predictions/{recipe.epochs}": pack(predictions),
             "weights": initial_weights(recipe) if weights else b"",
+            **({HELD_OUT_LOGITS: pack(kept["logits"]), HELD_OUT_LABELS: pack(kept["labels"])} if kept else {}),
+            **({f"validation/predictions/{recipe.epochs}": pack(kept["predictions"])} if kept else {}),
         },
     )
     run = store.run(id)
     assert run
     return run
+
+
+def held_out_answers(recipe: Recipe, data: Dataset, accuracy: float, never: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Invented answers to the held-out images: labels, logits, predictions."""
+    labels = data.train_labels[held_out(data.train_labels, recipe.validation)].astype(np.uint8)
+    logits = invented_logits(labels, accuracy, never, seed=recipe.seed)
+    return {"labels": labels, "logits": logits, "predictions": metrics.predict(logits)}
 
 
 @contextmanager
