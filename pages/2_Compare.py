@@ -61,7 +61,7 @@ def show(library: Library) -> None:
         "Table": (show_table, False),
     }
     if swept:
-        tabs["Sweep"] = (lambda library, _: show_sweep(library, swept), False)
+        tabs["Sweep"] = (lambda library, _: show_sweep(library, swept, is_said=held_out), False)
     if held_out:
         tabs = {name: tab for name, tab in reversed(tabs.items()) if not tab[1]}
     for tab, (content, looks_at_images) in zip(

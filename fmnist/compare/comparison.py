@@ -163,7 +163,9 @@ class Comparison:
         table, _ = self.tables
         lines = PUBLISHED_RESULTS if with_lines else ()
         figure = self._once(
-            "accuracy", with_lines, compute=lambda: accuracy_charts.accuracy_by_seed(table, self.drawn, lines, self.images)
+            "accuracy",
+            with_lines,
+            compute=lambda: accuracy_charts.accuracy_by_seed(table, self.drawn, lines, self.images),
         )
         means = [
             f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
@@ -203,7 +205,9 @@ class Comparison:
         if not known:
             return None
         figure = self._once("differences", most, compute=lambda: accuracy_charts.differences(known))
-        return Picture(figure, f"Differences of mean {self.images} accuracy. " + " ".join(pair.sentence for pair in known))
+        return Picture(
+            figure, f"Differences of mean {self.images} accuracy. " + " ".join(pair.sentence for pair in known)
+        )
 
     def single_runs(self) -> list[str]:
         """For each group of one run, or the only group, what its accuracy says: a sentence with Wilson's interval."""
@@ -279,7 +283,9 @@ class Comparison:
         shown = table[table[cost.column].notna()]
         if shown.empty:
             return None
-        figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, self.drawn, cost, self.images))
+        figure = self._once(
+            "cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, self.drawn, cost, self.images)
+        )
         said = [
             f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}"
             + ("" if alike else f" ({cost_charts.ELSEWHERE})")

@@ -121,7 +121,9 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost, image
             hovertemplate="mean of %{customdata[0]}" + HOVER,
         )
     _scale(figure, cost, runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor)
-    figure.update_yaxes(title=f"{images.capitalize()} accuracy", tickformat=PERCENT, range=accuracy_range(runs["accuracy"]))
+    figure.update_yaxes(
+        title=f"{images.capitalize()} accuracy", tickformat=PERCENT, range=accuracy_range(runs["accuracy"])
+    )
     return figure
 
 

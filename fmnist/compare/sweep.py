@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fmnist.compare import effects as effects_module
 from fmnist.compare import choosing, confirmation, statistics, sweep_chart
+from fmnist.compare import effects as effects_module
 from fmnist.compare.comparison import Picture
 from fmnist.compare.confirmation import Confirmation, recipe_that_confirms
 from fmnist.compare.pairs import accuracies
@@ -55,7 +55,6 @@ def is_sweep(groups: Sequence[Group]) -> bool:
 
 def find_sweep(library: Library, dataset: str, *sources: str) -> Sweep | None:
     """The sweep on a data set: of all settings with held-out images, or where they are no sweep of all others."""
-
 
     def compute() -> list[Group]:
         for groups in (library.trials(dataset, *sources), library.groups(dataset, *sources)):
@@ -173,7 +172,8 @@ class Sweep:
         over = f" on average over {best['seeds']} runs" if best["seeds"] > 1 else " in its single run"
         of = "of the held-out images" if self.held_out else ""
         figure = f"**{best['accuracy_mean']:.1%}** {of}".strip()
-        return f"Best of {len(self.table):,}: **{_describe(best)}** with {figure}{over}{say_interval(best)}."
+        interval = say_interval(best) if best["seeds"] >= MIN_SEEDS else ""
+        return f"Best of {len(self.table):,}: **{_describe(best)}** with {figure}{over}{interval}."
 
     def standing(self) -> str:
         """Whether the best setting is confirmed, and what it reaches then: Markdown."""

@@ -23,9 +23,14 @@ SHARES = {
 }
 
 
-def show_sweep(library: Library, swept: Sweep) -> None:
-    """All groups of the scope, not only those that are compared above: which setting is the best, and what matters."""
-    st.markdown(f"{swept.answer()} {swept.standing()}")
+def show_sweep(library: Library, swept: Sweep, *, is_said: bool) -> None:
+    """All groups of the scope, not only those that are compared above: which setting is the best, and what matters.
+
+    Args:
+        is_said: whether the page says at its top which is the best.
+    """
+    if not is_said:
+        st.markdown(f"{swept.answer()} {swept.standing()}")
     confirm_button.offer(library, swept)
     st.markdown(swept.say_effects())
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in swept.caveats()))

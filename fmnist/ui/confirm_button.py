@@ -26,7 +26,8 @@ def offer(library: Library, swept: Sweep) -> None:
     todo = confirmation.to_train(library, swept.recipe_that_confirms, USUAL_SEEDS)
     if settings.read_only() or not todo:
         return
-    if any((run.recipe.group(), run.recipe.seed) == (todo[0].group(), todo[0].seed) for run in library.own.runs(*ACTIVE)):
+    active = {(run.recipe.group(), run.recipe.seed) for run in library.own.runs(*ACTIVE)}
+    if any((recipe.group(), recipe.seed) in active for recipe in todo):
         st.page_link("pages/1_Train.py", label="It is being confirmed: watch", icon=":material/verified:")
         return
     slots = train_start.slots(library)
