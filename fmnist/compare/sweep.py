@@ -166,6 +166,12 @@ class Sweep:
         """The images on which is chosen: "held-out" or "test"."""
         return "held-out" if self.held_out else "test"
 
+    def _describe(self, row: pd.Series) -> str:
+        """ "Model 2, Adam, lr 0.001, batch 64, 3 epochs"; how many images are held out only where that differs."""
+        usual = LATER | {"validation": self.groups[0].recipe.validation}
+        said = [factor for factor in FACTORS if factor in self.factors or row[factor.field] != usual.get(factor.field)]
+        return ", ".join(factor.name(row[factor.field]) for factor in said)
+
     def answer(self) -> str:
         """The best setting: Markdown."""
         best = self.table.iloc[0]
@@ -173,7 +179,7 @@ class Sweep:
         of = "of the held-out images" if self.held_out else ""
         figure = f"**{best['accuracy_mean']:.1%}** {of}".strip()
         interval = say_interval(best) if best["seeds"] >= MIN_SEEDS else ""
-        return f"Best of {len(self.table):,}: **{_describe(best)}** with {figure}{over}{interval}."
+        return f"Best of {len(self.table):,}: **{self._describe(best)}** with {figure}{over}{interval}."
 
     def standing(self) -> str:
         """Whether the best setting is confirmed, and what it reaches then: Markdown."""
@@ -250,7 +256,7 @@ class Sweep:
             ("parallel", self._identity), lambda: sweep_chart.coordinates(drawn, self.factors, self.images)
         )
         best = [
-            f"{_describe(row)} {row['accuracy_mean']:.1%}"
+            f"{self._describe(row)} {row['accuracy_mean']:.1%}"
             for _, row in self.table.head(MAX_NAMED).iterrows()
             if row["seeds"]
         ]
@@ -304,9 +310,3 @@ def _failed_row(recipe: Recipe, failed: int) -> dict[str, Any]:
 
 def _values(recipe: Recipe) -> dict[str, Any]:
     return {factor.field: getattr(recipe, factor.field) for factor in FACTORS}
-
-
-def _describe(row: pd.Series) -> str:
-    """ "Model 2, Adam, lr 0.001, batch 64, 3 epochs"."""
-    said = [factor for factor in FACTORS if factor.field not in LATER or row[factor.field] != LATER[factor.field]]
-    return ", ".join(factor.name(row[factor.field]) for factor in said)

@@ -72,7 +72,7 @@ def test_with_noise_for_test_images_nothing_but_the_test_figures_changes(recipe,
         run = train(store, recipe, data)
         found.append(known(store, run))
         library = Library(store, reference=None)
-        [group] = library.groups("sample")
+        [group] = library.trials("sample")
         compared = Comparison(library, [group], data.test_labels)
         learning = compared.learning("accuracy", "test", "epoch")
         said.append(
