@@ -11,7 +11,7 @@ import re
 import sqlite3
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from fmnist.data.files import DataError, Dataset
 from fmnist.models import inference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.recount import recount
-from fmnist.recipe import Recipe
+from fmnist.recipe import LATER, Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import read_exactly
+from fmnist.store.artifacts import HELD_OUT_LABELS, HELD_OUT_LOGITS, predictions_name
 from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.library import Library
 from fmnist.store.run import TIMES, Record, Result, Status
@@ -161,8 +162,8 @@ class _Source:
         [row] = self._db.execute(f"SELECT {', '.join(names)} FROM runs WHERE id = ?", (id,)).fetchall()
         columns = dict(zip(names, row, strict=True))
         rounded = columns.pop("rounded", 1)
-        # No more than it can have: one in each step, and one after each. What is beyond is not even read.
-        most = 2 * columns["steps"] if _whole(columns["steps"], 1) else 0
+        # No more than it can have: one in each step, one after each, one at the end. What is beyond is not even read.
+        most = 2 * columns["steps"] + 1 if _whole(columns["steps"], 1) else 0
         points = self._db.execute(
             f"SELECT {', '.join(POINT)} FROM history WHERE run = ? LIMIT ?", (id, min(most, MAX_POINTS) + 1)
         ).fetchall()
@@ -201,32 +202,36 @@ class _Source:
         _need(columns["error"] is None, "an error, though it is done")
         versions = _json(columns["versions"], "versions")
         _need(all(_is_name(version) for version in versions.values()), "no versions")
-        _check_result(_json(columns["result"], "result"))
+        result = _check_result(_json(columns["result"], "result"), recipe)
         for split, step, epoch, seconds, loss, accuracy in record.points:
-            good = split in ("train", "test") and _whole(step, 1, columns["steps"]) and _whole(epoch, 1, recipe.epochs)
+            good = (
+                split in ("train", "test", recipe.evaluated_on)
+                and _whole(step, 1, columns["steps"])
+                and _whole(epoch, 1, recipe.epochs)
+            )
             good = good and _number(seconds, 0) and _number(loss, 0) and _number(accuracy, 0, 1)
             _need(good, "an invalid point in its curves")
-        self._check_artifacts(record.artifacts, recipe, record.rounded)
+        self._check_artifacts(record.artifacts, recipe, record.rounded, result.kept_epoch or recipe.epochs)
 
-    def _check_artifacts(self, artifacts: dict[str, Any], recipe: Recipe, rounded: int) -> None:
-        epochs = [f"predictions/{epoch}" for epoch in range(1, recipe.epochs + 1)]
+    def _check_artifacts(self, artifacts: dict[str, Any], recipe: Recipe, rounded: int, kept_epoch: int) -> None:
+        epochs = range(1, recipe.epochs + 1)
+        tested, held_out = ([predictions_name(split, epoch) for epoch in epochs] for split in ("test", "validation"))
+        known = {"weights", "logits", checksums.NAME, *tested}
+        known |= {HELD_OUT_LOGITS, HELD_OUT_LABELS, *held_out} if recipe.validation else set()
         for name, data in artifacts.items():
-            _need(name in ("weights", "logits", checksums.NAME, *epochs), "an artifact that this program does not know")
+            _need(name in known, "an artifact that this program does not know")
             _need(isinstance(data, bytes), f"{name} that can't be read")
         _need("weights" in artifacts and "logits" in artifacts, "no weights, or no answers")
-        _need(rounded or epochs[-1] in artifacts, "no predicted classes")
-        logits = _unpack(artifacts["logits"], "logits")
-        count = len(logits) if logits.ndim == 2 else 0
-        good = logits.dtype == np.float16 and logits.shape == (count, metrics.CLASSES) and count
-        _need(good and np.isfinite(logits).all(), "invalid logits")
+        _need(rounded or tested[-1] in artifacts, "no predicted classes")
+        count = _check_answers(artifacts, "logits", tested, tested[-1])
         _need(count == (self._test_images(recipe.dataset) or count), "not one answer for each test image")
-        for name in artifacts.keys() & set(epochs):
-            predictions = _unpack(artifacts[name], name)
-            _need(predictions.dtype == np.uint8 and predictions.shape == (count,), f"invalid {name}")
-            _need((predictions < metrics.CLASSES).all(), f"invalid {name}")
-            if name == epochs[-1]:  # Of several that are the largest when rounded, the weights decide.
-                largest = logits[np.arange(count), predictions] == logits.max(axis=1)
-                _need(largest.all(), "predicted classes that are not those of its logits")
+        if recipe.validation:
+            _need(
+                {HELD_OUT_LOGITS, HELD_OUT_LABELS, *held_out} <= artifacts.keys(), "no answers to its held-out images"
+            )
+            count = _check_answers(artifacts, HELD_OUT_LOGITS, held_out, held_out[kept_epoch - 1])
+            _need(count == recipe.validation, "not one answer for each held-out image")
+            _check_classes(artifacts, HELD_OUT_LABELS, count)
         self._check_weights(artifacts["weights"], recipe)
 
     def _check_weights(self, weights: bytes, recipe: Recipe) -> None:
@@ -309,13 +314,15 @@ def _recipe(text: str) -> Recipe:
     try:
         recipe = Recipe(**found)
         same = json.dumps({name: getattr(recipe, name) for name in found}, sort_keys=True) == text
+        same = same and {*found} & {*LATER} == {*recipe.later()}
     except (TypeError, ValueError, OverflowError):
         same = False
-    _need(same and not any(isinstance(value, bool) for value in found.values()), "an invalid recipe")
+    flags = {name for name, value in found.items() if isinstance(value, bool)}
+    _need(same and flags <= {"mirror"}, "an invalid recipe")
     return recipe
 
 
-def _check_result(fields: dict[str, Any]) -> None:
+def _check_result(fields: dict[str, Any], recipe: Recipe) -> Result:
     taken = {*checksums.COLUMNS, "weights", "logits", "checkpoint", checksums.NAME}
     _need(all(re.fullmatch(r"[a-z_]+", name) and name not in taken for name in fields), "no result")
     try:
@@ -327,6 +334,33 @@ def _check_result(fields: dict[str, Any]) -> None:
         _need(name not in fields or _number(fields[name], 0), f"no {name}")
     _need(_whole(result.at_once, 1), "no number of runs at once")
     _need(all(_whole(label, 0, metrics.CLASSES - 1) for label in result.never_predicted), "no never_predicted")
+    measured = result.validation_loss is not None and result.validation_accuracy is not None
+    _need(measured == bool(recipe.validation) and _number(result.loss_to_choose_by, 0), "no result on held-out images")
+    kept = result.kept_epoch
+    _need(_whole(kept, 1, recipe.epochs) if recipe.keep == "best" else kept is None, "no epoch that was kept")
+    return result
+
+
+def _check_answers(artifacts: dict[str, Any], logits_name: str, predictions: Sequence[str], last: str) -> int:
+    """Logits, and the predicted classes after epochs, of which the last ones are theirs; of how many images."""
+    logits = _unpack(artifacts[logits_name], logits_name)
+    count = len(logits) if logits.ndim == 2 else 0
+    good = logits.dtype == np.float16 and logits.shape == (count, metrics.CLASSES) and count
+    _need(good and np.isfinite(logits).all(), f"invalid {logits_name}")
+    for name in artifacts.keys() & {*predictions}:
+        classes = _check_classes(artifacts, name, count)
+        if name == last:  # Of several that are the largest when rounded, the weights decide.
+            largest = logits[np.arange(count), classes] == logits.max(axis=1)
+            _need(largest.all(), "predicted classes that are not those of its logits")
+    return count
+
+
+def _check_classes(artifacts: dict[str, Any], name: str, count: int) -> np.ndarray:
+    """One class for each of so many images, uint8 (N,)."""
+    classes = _unpack(artifacts[name], name)
+    _need(classes.dtype == np.uint8 and classes.shape == (count,), f"invalid {name}")
+    _need((classes < metrics.CLASSES).all(), f"invalid {name}")
+    return classes
 
 
 def _unpack(data: bytes, what: str) -> np.ndarray:
