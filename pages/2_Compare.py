@@ -62,8 +62,8 @@ def show(library: Library) -> None:
     }
     if swept:
         tabs["Sweep"] = (lambda library, _: show_sweep(library, swept, is_said=held_out), False)
-    if held_out:
-        tabs = {name: tab for name, tab in reversed(tabs.items()) if not tab[1]}
+    if held_out:  # The sweep first: it is what they were trained for.
+        tabs = {name: tabs[name] for name in sorted(tabs, key="Sweep".__ne__) if not tabs[name][1]}
     for tab, (content, looks_at_images) in zip(
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True
     ):

@@ -69,8 +69,20 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
         )
 
 
-def nothing_trained() -> None:
-    """Say that there is nothing to show, and where to train."""
+def nothing_trained(trials: Sequence[Group] = ()) -> None:
+    """Say that there is nothing to show, and where to train.
+
+    Args:
+        trials: those that there are.
+    """
+    if trials:
+        st.info(
+            "All runs so far hold out images, to choose a setting by, so they are on Compare alone. Confirm the best "
+            "setting there to see it here.",
+            icon=":material/info:",
+        )
+        st.page_link("pages/2_Compare.py", label="See the settings", icon=":material/balance:")
+        return
     st.info("Nothing has been trained on these data yet.", icon=":material/info:")
     if not settings.read_only():
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
