@@ -26,6 +26,17 @@ def yes_or_no(on: bool) -> str:
     return "yes" if on else "no"
 
 
+def is_yes(word: str) -> bool:
+    """What `yes_or_no` has said.
+
+    Raises:
+        RecipeError: it is another word.
+    """
+    if word not in ("no", "yes"):
+        raise RecipeError(f"{_shortened(word)!r} is neither yes nor no.")
+    return word == "yes"
+
+
 @dataclass(frozen=True)
 class Factor:
     """Something besides the seed in which the recipes of a grid may differ: a field of `Recipe`, and its words."""

@@ -17,8 +17,8 @@ TRAINING_VERSION = 1
 """Part of every key. Raise it when the training loop changes in a way that changes weights."""
 
 OPTIMIZERS = {"sgd": "SGD", "sgd-momentum": "SGD, momentum 0.9", "adam": "Adam"}
-SCHEDULES = {"constant": "Constant", "cosine": "Cosine to zero"}
-KEPT = {"last": "The last", "best": "The best on the held-out images"}
+SCHEDULES = {"constant": "Constant", "cosine": "Cosine"}
+KEPT = {"last": "Last", "best": "Best"}
 MAX_SHIFT = 2
 DEVICES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA"}
 

@@ -16,10 +16,10 @@ from fmnist.commands import CommandError, say
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.files import DataMissing, Dataset, TestSet
-from fmnist.grid import decimals, whole_numbers
+from fmnist.grid import decimals, is_yes, whole_numbers
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import OPTIMIZERS, Recipe
+from fmnist.recipe import KEPT, OPTIMIZERS, SCHEDULES, Recipe
 from fmnist.store import store
 from fmnist.store.database import DamagedRun, say_damaged
 from fmnist.store.library import Library
@@ -132,6 +132,11 @@ SEEDS = Read("LIST", _of_recipes("seed", numbers))
 EPOCHS = Read("LIST", _of_recipes("epochs", whole_numbers))
 BATCH_SIZES = Read("LIST", _of_recipes("batch_size", whole_numbers))
 LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
+WEIGHT_DECAYS, SHIFTS, HELD_OUT = Read("LIST", decimals), Read("LIST", whole_numbers), Read("LIST", whole_numbers)
+"""Whether they go with the data set and the optimizer, the recipes say."""
+SCHEDULE_LIST = Read("LIST", _one_of("schedule", SCHEDULES))
+KEPT_LIST = Read("LIST", _one_of("epoch to keep", KEPT))
+MIRROR_LIST = Read("LIST", lambda text: [is_yes(word) for word in names(text)])
 OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
 DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
 STATUS_LIST = Read("LIST", _statuses)

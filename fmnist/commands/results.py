@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -25,6 +26,7 @@ TIMES = ("created", "started", "finished")
 def facts(run: Run, label: Label) -> dict[str, Any]:
     """Everything that is known of a run, as JSON takes it."""
     known = asdict(run) | _times(run) | asdict(label)
+    known |= {"result": json.loads(run.result.to_json())} if run.result else {}
     return {name: value for name, value in known.items() if name not in ("updated", "stop")}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from fmnist.commands import options, say
@@ -11,13 +13,11 @@ from fmnist.commands.results import report
 from fmnist.commands.tables import Column, print_rows, room, table
 from fmnist.grid import Grid
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import DEVICES, OPTIMIZERS, Recipe
+from fmnist.recipe import DEVICES, MAX_SHIFT, OPTIMIZERS, Recipe
 from fmnist.training import launcher
 from fmnist.training.dry_run import Plan
 
 PUBLISHED = Recipe("0")
-PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", "trained", "seconds")
-"""The fields of a plan."""
 
 
 @options.command("train", changes=True)
@@ -54,6 +54,54 @@ PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", 
     show_default=True,
     help=f"Any of {', '.join(OPTIMIZERS)}.",
 )
+@click.option(
+    "--weight-decay",
+    "weight_decays",
+    type=options.WEIGHT_DECAYS,
+    default="0",
+    show_default=True,
+    help="Weight decays of Adam, which is AdamW then, such as 0,0.01.",
+)
+@click.option(
+    "--schedule",
+    "schedules",
+    type=options.SCHEDULE_LIST,
+    default=PUBLISHED.schedule,
+    show_default=True,
+    help="constant, or cosine: the learning rate falls to zero.",
+)
+@click.option(
+    "--shift",
+    "shifts",
+    type=options.SHIFTS,
+    default="0",
+    show_default=True,
+    help=f"By how many pixels images are moved at most, up to {MAX_SHIFT}.",
+)
+@click.option(
+    "--mirror",
+    "mirrors",
+    type=options.MIRROR_LIST,
+    default="no",
+    show_default=True,
+    help="yes: half of the images are mirrored, others in each epoch.",
+)
+@click.option(
+    "--validation",
+    "validations",
+    type=options.HELD_OUT,
+    default="0",
+    show_default=True,
+    help="How many training images are held out, to choose by.",
+)
+@click.option(
+    "--keep",
+    "keeps",
+    type=options.KEPT_LIST,
+    default=PUBLISHED.keep,
+    show_default=True,
+    help="The weights of the last epoch, or of the best one on the held-out images.",
+)
 @options.dataset_option()
 @click.option(
     "--device",
@@ -69,12 +117,6 @@ PLAN = ("model", "optimizer", "learning_rate", "batch_size", "epochs", "seeds", 
 @options.format_option("table", "csv", "json")
 def train(
     places: Places,
-    models: list[str],
-    seeds: list[int],
-    epochs: list[int],
-    learning_rates: list[float],
-    batch_sizes: list[int],
-    optimizers: list[str],
     dataset: str,
     device: str,
     again: bool,
@@ -82,14 +124,15 @@ def train(
     dry_run: bool,
     quiet: bool,
     format: str,
+    **lists: list[Any],
 ) -> int:
     """Train models, or show their results if they are already trained.
 
     Where a list is given, every combination is trained.
     """
     runs = places.library.own
-    grid = Grid(models, seeds, epochs, batch_sizes, learning_rates, optimizers, dataset, device)
-    for model in map(ARCHITECTURES.__getitem__, models):
+    grid = Grid(dataset=dataset, device=device, **lists)
+    for model in map(ARCHITECTURES.__getitem__, grid.models):
         if model.remark:
             say(f"{model.name}: {model.remark}")
     grid.recipes()  # A grid that can't be trained is said to be so before data are read.
@@ -107,15 +150,16 @@ def train(
 
 def _print_plan(plan: Plan, format: str) -> None:
     found = plan.table()
-    rows = found.astype(object).where(found.notna(), None).to_dict("records")
+    rows, fields = found.astype(object).where(found.notna(), None).to_dict("records"), list(found.columns)
     if format != "table":
-        print_rows(rows, PLAN, format)
+        print_rows(rows, fields, format)
         return
-    titles = {"learning_rate": "lr", "batch_size": "batch"}
+    titles = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay", "validation": "held out"}
+    words = ("model", "optimizer", "schedule", "keep")
 
     def column(field: str) -> Column:
-        return Column(titles.get(field, field), lambda row: str(row[field]), field not in ("model", "optimizer"))
+        return Column(titles.get(field, field), lambda row: str(row[field]), field not in words)
 
-    columns = [column(field) for field in PLAN[:-1]]
+    columns = [column(field) for field in fields[:-1]]
     columns.append(Column("seconds", lambda row: "?" if row["seconds"] is None else f"{row['seconds']:.0f}", True))
     print(table(rows, columns, room()))

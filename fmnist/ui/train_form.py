@@ -11,7 +11,7 @@ from fmnist.data.files import DataError
 from fmnist.grid import FACTORS, Grid
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import DEVICES, OPTIMIZERS, RecipeError
+from fmnist.recipe import DEVICES, KEPT, MAX_SHIFT, OPTIMIZERS, SCHEDULES, RecipeError
 from fmnist.store.library import Library
 from fmnist.training.dry_run import Plan
 from fmnist.ui import data_download, resources, train_presets, train_start
@@ -20,6 +20,20 @@ from fmnist.words import escape
 
 LONGEST_LIST = 300  # characters
 SETTINGS = {"Epochs": "epochs", "Learning rate": "rate", "Batch size": "batch"}
+FURTHER = {
+    "Held-out images": (
+        "validation",
+        "So many training images are kept apart, the same for every seed and model. Curves and remarks are about "
+        "these, and the test images are used only once, at the end.",
+    ),
+    "Weight decay": ("decay", "Draws weights toward zero, so that fewer are large. With Adam, which is AdamW then."),
+    "Shift in pixels": ("shift", f"Moves each training image at random by up to so many pixels, {MAX_SHIFT} at most."),
+}
+CHOICES: dict[str, tuple[str, dict[str, str], str]] = {
+    "Learning rate over time": ("schedule", SCHEDULES, "Cosine: it falls to zero by the last step."),
+    "Mirroring": ("mirror", {"no": "No", "yes": "Yes"}, "Mirrors half of the training images, others in each epoch."),
+    "Epoch to keep": ("keep", KEPT, "The best can be chosen only where images are held out."),
+}
 
 
 def say_read_only() -> None:
@@ -116,7 +130,7 @@ def ask_recipe() -> Grid | None:
         line += [grid.in_words(), *(["the published recipe"] if grid.is_published else [])]
     with st.expander(" · ".join([*line, ":primary[Change]"]), icon=":material/tune:", key="recipe"):
         ask_settings()
-    for name, what in zip(LISTS, ("model", "optimiser"), strict=True):
+    for name, what in LISTS.items():
         if not st.session_state[name]:
             st.caption(f"Choose at least one {what}.")
             break
@@ -146,10 +160,27 @@ def ask_settings() -> None:
         format_func=OPTIMIZERS.__getitem__,
         persist_state="session",
     )
+    _ask_further()
     st.caption(
         f"The published recipe (mrdbourke/pytorch-deep-learning, chapter 03): {published(seeds=1).in_words()}. "
         "Several values, such as 0.01, 0.03, 0.1 for the learning rate, make a sweep: each combination is trained."
     )
+
+
+def _ask_further() -> None:
+    """What the published recipe does without."""
+    for column, (label, (key, help)) in zip(st.columns(3), FURTHER.items(), strict=True):
+        column.text_input(label, max_chars=LONGEST_LIST, key=key, help=help, persist_state="session")
+    for column, (label, (key, titles, help)) in zip(st.columns(3), CHOICES.items(), strict=True):
+        column.pills(
+            label,
+            list(titles),
+            selection_mode="multi",
+            key=key,
+            format_func=titles.__getitem__,
+            help=help,
+            persist_state="session",
+        )
 
 
 def show_grid(plan: Plan) -> None:

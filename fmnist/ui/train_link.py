@@ -9,19 +9,29 @@ from typing import Any
 import streamlit as st
 
 from fmnist import settings
-from fmnist.grid import Grid, as_text, decimals, spanning, whole_numbers
+from fmnist.grid import Grid, as_text, decimals, is_yes, spanning, whole_numbers, yes_or_no
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, RecipeError
 from fmnist.ui import address
 
 MAX_SEEDS = 20
-LISTS = ("models", "optimizer")
+LISTS = {
+    "models": "model",
+    "optimizer": "optimiser",
+    "schedule": "schedule",
+    "mirror": "choice of mirroring",
+    "keep": "epoch to keep",
+}
+"""The widgets of which at least one value has to be chosen, and what that is."""
 NUMBERS: dict[str, Callable[[str], Sequence[float]]] = {
     "epochs": whole_numbers,
     "rate": decimals,
     "batch": whole_numbers,
+    "decay": decimals,
+    "shift": whole_numbers,
+    "validation": whole_numbers,
 }
-ASKED = ("models", "dataset", "seeds", *NUMBERS, "optimizer", "device")
+ASKED = ("models", "dataset", "seeds", *NUMBERS, "optimizer", "schedule", "mirror", "keep", "device")
 """What an address of Train can fill in: keys of its widgets. All but data, seeds and device may be lists."""
 
 
@@ -92,6 +102,12 @@ def _form(grid: Grid) -> dict[str, Any]:
         "rate": as_text(grid.learning_rates),
         "batch": as_text(grid.batch_sizes),
         "optimizer": list(grid.optimizers),
+        "decay": as_text(grid.weight_decays),
+        "schedule": list(grid.schedules),
+        "shift": as_text(grid.shifts),
+        "mirror": [yes_or_no(on) for on in grid.mirrors],
+        "validation": as_text(grid.validations),
+        "keep": list(grid.keeps),
         "device": grid.device,
     }
 
@@ -111,6 +127,12 @@ def _grid(form: Mapping[Any, Any]) -> Grid:
         form["optimizer"],
         form["dataset"],
         form["device"],
+        decimals(form["decay"]),
+        form["schedule"],
+        whole_numbers(form["shift"]),
+        [is_yes(word) for word in form["mirror"]],
+        whole_numbers(form["validation"]),
+        form["keep"],
     )
     grid.recipes()
     return grid
@@ -120,7 +142,7 @@ def _words(form: Mapping[str, Any]) -> dict[str, str]:
     """By name what stands in an address. What can't be used is left out, so that the rest is still an address."""
     words = {name: str(form[name]) for name in ("dataset", "seeds", "device")}
     words["models"] = ",".join(id.partition("@")[0] for id in sorted(form["models"], key=ARCHITECTURES.place))
-    words["optimizer"] = ",".join(form["optimizer"])
+    words |= {name: ",".join(form[name]) for name in LISTS if name != "models"}
     for name, read in NUMBERS.items():
         with suppress(RecipeError):
             words[name] = as_text(read(form[name]))
