@@ -13,7 +13,7 @@ from fmnist.commands.tables import print_json
 from fmnist.compare import confirmation
 from fmnist.compare.confirmation import USUAL_SEEDS
 from fmnist.compare.sweep import Sweep, find_sweep
-from fmnist.data.catalog import DATASETS
+from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.grid import Several
 from fmnist.store.run import Status
 from fmnist.training import launcher
@@ -45,10 +45,8 @@ def confirm(
     if swept is None:
         raise CommandError(
             f"There is no sweep on {DATASETS[dataset].title} to confirm: train one, such as python -m fmnist train "
-            f"--lr 0.01,0.1 --seeds 0-2{'' if dataset == 'fashion-mnist' else f' --dataset {dataset}'}"
+            f"--lr 0.01,0.1 --seeds 0-2{'' if dataset == DEFAULT else f' --dataset {dataset}'}"
         )
-    if not quiet:
-        say(plain(swept.answer()))
     code = 0
     if todo := confirmation.to_train(library, swept.recipe_that_confirms, seeds):
         plan = Plan(library, Several(tuple(todo)), places.load(dataset), launcher.slots_of(library.own, cluster))
@@ -64,13 +62,17 @@ def confirm(
     if format == "json":
         print_json([_facts(swept)])
     else:
-        print(plain(swept.standing()))
+        print(how_it_stands(swept))
     return code
 
 
-def plain(text: str) -> str:
-    """Our own Markdown, in which only ** occurs, without it."""
-    return text.replace("**", "")
+def how_it_stands(swept: Sweep) -> str:
+    """Which setting is the best, whether that is confirmed, and how to do so: sentences."""
+    said = f"{swept.answer()} {swept.standing()}".replace("**", "")  # Of Markdown nothing else occurs.
+    if swept.confirmation:
+        return said
+    dataset = swept.chosen.recipe.dataset
+    return f"{said} To do so: python -m fmnist confirm{'' if dataset == DEFAULT else f' --dataset {dataset}'}"
 
 
 def _facts(swept: Sweep) -> dict[str, Any]:

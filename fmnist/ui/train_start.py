@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from fmnist import settings
@@ -91,7 +89,7 @@ def ask_without_data(library: Library, dataset: str, grid: Grid | None, missing:
             help="Computer-drawn clothes: nothing is downloaded.",
         )
     if on_sample and grid:
-        sample = replace(grid, dataset=SAMPLE)
+        sample = grid.on(SAMPLE)
         train(library, Plan(library, sample, resources.dataset(SAMPLE, library.own), slots(library)))
     if full:
         st.caption(FULL)
