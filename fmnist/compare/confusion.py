@@ -67,8 +67,9 @@ class Item:
         return self.group.recipe.info
 
     def after(self, epoch: int | None) -> Item:
-        """The same after an epoch; one that had been at its end by then is there still."""
-        if epoch is None or epoch >= self.epochs:
+        """The same after an epoch; one that had been at its end by then is there still, and so is one that holds out
+        images: it answers for the test images at its end alone."""
+        if epoch is None or epoch >= self.epochs or self.group.recipe.validation:
             return self
         return replace(self, id=f"{self.id}@{epoch}", title=f"{self.title}, after epoch {epoch}", epoch=epoch)
 

@@ -140,19 +140,23 @@ def _training(chosen: Chosen, group: Sequence[Run]) -> list[str]:
     recipe = run.recipe
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     threads = f", {run.threads} thread{'s' if run.threads != 1 else ''}" if run.device == "cpu" else ""
+    held_out = f", of which {recipe.validation:,} images were held out" if recipe.validation else ""
     facts = {
-        "data": f"{dataset_title(run)}, training set",
+        "data": f"{dataset_title(run)}, training set{held_out}",
         "loss": "cross-entropy",
         "recipe": recipe.describe(),
         "device": f"{run.where} of {run.machine}{threads}" if run.device == "cpu" else run.where,
         "versions": versions,
     }
     if data := chosen.data(run):
-        counts = f"{len(data.train_images):,} training and {len(data.test_images):,} test images"
+        counts = f"{len(data.train_images):,} training images{held_out}, and {len(data.test_images):,} test images"
         facts["data"] = f"{dataset_title(run)}, {counts}, SHA-256 `{data.fingerprint}`"
         if recipe.key(data.fingerprint) != run.key:
             facts["data"] += " (the data at hand when this was written; the run's key says that it was made with "
             facts["data"] += "other data, or by another version of the code)"
+    if recipe.keep == "best":
+        epochs = listed([f"{one.kept_epoch} (seed {one.recipe.seed})" for one in group])
+        facts["weights"] = f"of the epoch that was the best on the held-out images: {epochs}"
     return ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), ""]
 
 

@@ -2,7 +2,8 @@
 
 <folder>/                       the experiment: which hyperparameters and metrics there are
 <folder>/<run>/                 the run's hyperparameters (a "session" of the HPARAMS tab), and its times
-<folder>/<run>/train, .../test  its curves, under the same tags: TensorBoard draws both in one chart
+<folder>/<run>/train, .../test  its curves, under the same tags: TensorBoard draws both in one chart. Where images are
+                                held out, what is measured on them is in .../validation, and .../test has one point
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ from fmnist.store.run import Run
 VERSION = "brain.Event:2"  # Of the file format, in each file's first event.
 CURVES = ("accuracy", "loss")
 TIMES = ("train_seconds", "eval_seconds", "image_seconds")
-METRICS = (*((split, tag) for split in ("test", "train") for tag in CURVES), *(("", tag) for tag in TIMES))
-"""What the HPARAMS tab shows of a run: the folder below the run's, and the tag."""
 
 
 def write(chosen: Chosen, folder: Path) -> list[str]:
@@ -35,12 +34,17 @@ def write(chosen: Chosen, folder: Path) -> list[str]:
         place = folder / file_name(run)
         _write(place, run.created, _session(run))
         curves = history[history["run"] == run.address]
-        for split in ("train", "test"):
+        for split in splits([run]):
             _write(place / split, run.created, _curves(run, curves[curves["split"] == split]))
     return []
 
 
-def hyperparameters(run: Run) -> dict[str, str | float]:
+def splits(runs: Sequence[Run]) -> list[str]:
+    """On which images some runs were measured."""
+    return sorted({"train", "test", *(run.recipe.evaluated_on for run in runs)})
+
+
+def hyperparameters(run: Run) -> dict[str, str | float | bool]:
     """The recipe; numbers as numbers. `device` is where the run really was."""
     return vars(run.recipe) | {"device": run.where}
 
@@ -55,7 +59,14 @@ def _write(folder: Path, created: float, events: Iterator[Event] | Sequence[Even
 
 
 def _experiment(runs: Sequence[Run]) -> Event:
-    kinds = {str: api_pb2.DATA_TYPE_STRING, int: api_pb2.DATA_TYPE_FLOAT64, float: api_pb2.DATA_TYPE_FLOAT64}
+    kinds = {
+        str: api_pb2.DATA_TYPE_STRING,
+        int: api_pb2.DATA_TYPE_FLOAT64,
+        float: api_pb2.DATA_TYPE_FLOAT64,
+        bool: api_pb2.DATA_TYPE_BOOL,
+    }
+    # What the HPARAMS tab shows of a run: the folder below the run's, and the tag.
+    metrics = [(split, tag) for split in splits(runs) for tag in CURVES] + [("", tag) for tag in TIMES]
     experiment = api_pb2.Experiment(
         time_created_secs=min(run.created for run in runs),
         hparam_infos=[
@@ -65,7 +76,7 @@ def _experiment(runs: Sequence[Run]) -> Event:
             api_pb2.MetricInfo(
                 name=api_pb2.MetricName(group=group, tag=tag), display_name=f"{group} {tag}".strip().replace("_", " ")
             )
-            for group, tag in METRICS
+            for group, tag in metrics
         ],
     )
     return _hparams(metadata.EXPERIMENT_TAG, HParamsPluginData(experiment=experiment), experiment.time_created_secs)
@@ -75,7 +86,9 @@ def _session(run: Run) -> Iterator[Event]:
     began, ended = run.started or run.created, run.finished or run.created
     start = SessionStartInfo(group_name=file_name(run), start_time_secs=began)
     for name, value in hyperparameters(run).items():
-        if isinstance(value, str):
+        if isinstance(value, bool):
+            start.hparams[name].bool_value = value
+        elif isinstance(value, str):
             start.hparams[name].string_value = value
         else:
             start.hparams[name].number_value = value

@@ -16,6 +16,8 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.run import TIMES, Run
 
+MEASURED = ("test_accuracy", "test_loss", "validation_accuracy", "validation_loss", "kept_epoch", "dead", *TIMES)
+"""Fields of a result that are columns of the table of runs."""
 WITHOUT_LABELS = "The test images are not at hand: the true labels are left empty in the table of predictions."
 
 
@@ -42,7 +44,9 @@ def write_parquet(chosen: Chosen, folder: Path) -> list[str]:
 def _tables(chosen: Chosen) -> Iterator[tuple[str, pd.DataFrame]]:
     labels = {source: store.labels() for source, store in chosen.library.stores.items()}
     runs = pd.DataFrame([row(run, labels[run.source].get(run.id, NO_LABEL)) for run in chosen.runs])
-    yield "runs", runs.astype({"multiply_adds": "Int64"})  # Whole numbers, though some may not be counted.
+    # Whole numbers, though some may not be known.
+    whole = {"multiply_adds": "Int64", "kept_epoch": "Int64"}
+    yield "runs", runs.astype(whole | dict.fromkeys(("validation_accuracy", "validation_loss"), float))
     yield "curves", chosen.library.history(chosen.runs)
     named = {run.recipe.dataset: classes(run) for run in chosen.runs}
     yield (
@@ -69,7 +73,7 @@ def row(run: Run, label: Label) -> dict[str, object]:
         | {f"version_{name}": version for name, version in run.versions.items()}
         | {name: getattr(run, name) for name in ("parameters", "multiply_adds", "steps")}
         | times
-        | {name: getattr(result, name) for name in ("test_accuracy", "test_loss", "dead", *TIMES)}
+        | {name: getattr(result, name) for name in MEASURED}
         | {
             "runs_at_once": result.at_once,
             "never_predicted": " ".join(map(str, result.never_predicted)),

@@ -57,7 +57,7 @@ def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
             f"{groups[0].runs[-1].address}) or its full title into the field."
         )
     items = [offer.items[id] for id in chosen]
-    longest = max((item.epochs for item in items), default=1)
+    longest = max((item.epochs for item in items if not item.group.recipe.validation), default=1)
     if longest == 1:
         return items
     with right:
