@@ -60,7 +60,7 @@ def confirm(
         runs = [library.own.run(id) for id, _ in queued]
         code = int(not all(run and run.status == Status.DONE for run in runs))
     if format == "json":
-        print_json([_facts(swept)])
+        print_json(_facts(swept))
     else:
         print(how_it_stands(swept))
     return code
@@ -91,6 +91,7 @@ def _facts(swept: Sweep) -> dict[str, Any]:
         "confirmed_interval": found and found.interval,
         "confirmed_seeds": list(found.chosen) if found else [],
         "published_accuracies": list(found.published.values()) if found else [],
-        "better_than_published": difference
-        and {"points": 100 * difference.mean, "low": 100 * difference.low, "high": 100 * difference.high},
+        "points_above_published": 100 * difference.mean if difference else None,
+        "interval_of_points": [100 * difference.low, 100 * difference.high] if difference else None,
+        "better_than_published": found and found.better,
     }

@@ -47,8 +47,9 @@ def predict(places: Places, images: tuple[Path, ...], dataset: str, format: str)
     info, library = DATASETS[dataset], places.library
     groups = default_groups(library.groups(dataset))
     if not groups:
+        yet = " without holding out images" if library.trials(dataset) else ""
         raise CommandError(
-            f"No model has been trained on {info.title} yet: run python -m fmnist train --dataset {dataset}."
+            f"No model has been trained on {info.title}{yet} yet: run python -m fmnist train --dataset {dataset}."
         )
     usable, complete = _read(images, info.subject.framing)
     if not usable:

@@ -49,6 +49,9 @@ from fmnist.words import escape
 
 T = TypeVar("T")
 
+HELD_OUT = "These are held out of training, to choose by; the test images are looked at when a choice is confirmed."
+"""What is said of accuracies on such images."""
+
 MAX_SEEDS = 60
 """Of one group that are drawn one by one: more can't be told apart."""
 
@@ -139,7 +142,8 @@ class Comparison:
             table = table.assign(name=table["name"].map(escape))
             if beside_reference.beside_each_other(table):
                 return beside_reference.conclusion(table, runs)
-            return sentences.conclusion(table, runs, self.images)
+            held_out = [HELD_OUT] if self.images == "held-out" else []
+            return [*sentences.conclusion(table, runs, self.images), *held_out]
 
         return self._once("conclusion", compute=compute)
 

@@ -77,7 +77,7 @@ def test_lists_are_a_sweep(fmnist, warm):
     assert confirmed.code == 0 and "2 settings, 2 runs" in confirmed.err
     chosen, published = (run for run in warm.runs("done") if run.recipe.seed == FIRST_SEED)
     assert published.recipe.published and chosen.recipe.optimizer == "adam" and not chosen.recipe.validation
-    [facts] = json.loads(confirmed.out)
+    facts = json.loads(confirmed.out)
     assert facts["chosen_on"] == "held-out" and facts["confirmed_accuracy"] == chosen.result.test_accuracy
     again = fmnist("confirm", "--dataset", "sample", "--seeds", "1")
     assert "Confirmed with one new seed, trained on all 12,000 images: " in again.out and again.err == ""
