@@ -11,7 +11,7 @@ from fmnist.commands.confirm import how_it_stands
 from fmnist.commands.options import Places
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import report
-from fmnist.commands.tables import Column, print_rows, room, table
+from fmnist.commands.tables import Column, fitting, print_rows, room, table
 from fmnist.compare.sweep import find_sweep
 from fmnist.grid import AUTOMATIC, MOST_HELD_OUT, Grid
 from fmnist.models.registry import ARCHITECTURES
@@ -164,8 +164,11 @@ def _print_plan(plan: Plan, format: str) -> None:
     words = ("model", "optimizer", "schedule", "keep")
 
     def column(field: str) -> Column:
-        return Column(titles.get(field, field), lambda row: str(row[field]), field not in words)
+        # What a grid has one value of is said above the table.
+        same = len({row[field] for row in rows}) == 1
+        return Column(titles.get(field, field), lambda row: str(row[field]), field not in words, optional=same)
 
     columns = [column(field) for field in fields[:-1]]
     columns.append(Column("seconds", lambda row: "?" if row["seconds"] is None else f"{row['seconds']:.0f}", True))
-    print(table(rows, columns, room()))
+    width = room()
+    print(table(rows, columns if width is None else fitting(rows, columns, width), width))
