@@ -127,6 +127,12 @@ class Recipe:
         none are held out. Of the former the test images are no part: they are used once, at the end."""
         return "validation" if self.validation else "test"
 
+    @property
+    def needs_weights_alone(self) -> bool:
+        """Whether a run that has made fewer epochs can go on with nothing but its weights: no optimizer that remembers
+        earlier steps, and nothing that depends on how many epochs there will be."""
+        return self.optimizer == "sgd" and self.schedule == "constant" and self.keep == "last"
+
     def steps_per_epoch(self, images: int) -> int:
         """How many steps an epoch has.
 
@@ -148,9 +154,9 @@ class Recipe:
             f"lr {exact(self.learning_rate)}",
             f"batch {self.batch_size}",
             epochs,
-            f"weight decay {exact(self.weight_decay)} (AdamW)" if self.weight_decay else "",
-            "cosine schedule" if self.schedule == "cosine" else "",
-            f"shifted by up to {self.shift}" if self.shift else "",
+            f"weight decay {exact(self.weight_decay)}" if self.weight_decay else "",
+            "cosine" if self.schedule == "cosine" else "",
+            f"shift {self.shift}" if self.shift else "",
             "mirrored" if self.mirror else "",
             f"{self.validation:,} held out" if self.validation else "",
             "best epoch" if self.keep == "best" else "",

@@ -149,8 +149,7 @@ def test_what_differs_tells_recipes_apart():
     )
     assert worth_showing([*recipes, turned]) == list(FACTORS)
     assert turned.describe() == (
-        "Adam, lr 0.1, batch 32, 3 epochs, weight decay 0.01 (AdamW), cosine schedule, shifted by up to 2, "
-        "mirrored, 5,000 held out, best epoch"
+        "Adam, lr 0.1, batch 32, 3 epochs, weight decay 0.01, cosine, shift 2, mirrored, 5,000 held out, best epoch"
     )
     assert distinguish(turned, SETTINGS) == turned.describe()
     assert spanning([turned], 1).recipes() == [turned]

@@ -49,13 +49,14 @@ def confirm(
         )
     code = 0
     if todo := confirmation.to_train(library, swept.recipe_that_confirms, seeds):
-        plan = Plan(library, Several(tuple(todo)), places.load(dataset), launcher.slots_of(library.own, cluster))
+        data, slots = places.load(dataset), launcher.slots_of(library.own, cluster)
+        plan = Plan(library, Several(tuple(todo)), data, slots, cluster=cluster)
         if not quiet:
             say(plan.say())
         if dry_run:
             return 0
         launcher.recover(library.own)
-        queued = library.own.enqueue(plan.keyed, places.data, cluster=cluster)
+        queued = library.own.enqueue(plan.keyed, places.data, cluster=cluster, earlier=plan.earlier)
         train_queued(library.own, [id for id, needed in queued if needed], cluster, quiet=quiet)
         runs = [library.own.run(id) for id, _ in queued]
         code = int(not all(run and run.status == Status.DONE for run in runs))

@@ -139,14 +139,14 @@ def train(
         if model.remark:
             say(f"{model.name}: {model.remark}")
     grid.recipes()  # A grid that can't be trained is said to be so before data are read.
-    plan = Plan(places.library, grid, places.load(dataset), launcher.slots_of(runs, cluster), again)
+    plan = Plan(places.library, grid, places.load(dataset), launcher.slots_of(runs, cluster), again, cluster)
     if (len(plan.todo) > 1 or dry_run) and not quiet and (told := plan.say()):
         say(told)
     if dry_run:
         _print_plan(plan, format)
         return 0
     launcher.recover(runs)  # What a trainer that is gone has left behind is taken up.
-    queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster)
+    queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster, earlier=plan.earlier)
     train_queued(runs, [id for id, needed in queued if needed], cluster, quiet=quiet)
     code = report(runs, queued, format, sweep=grid.is_sweep)
     if grid.is_sweep and format == "table" and (swept := find_sweep(places.library, dataset, "own")):

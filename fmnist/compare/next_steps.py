@@ -35,10 +35,13 @@ class MixUp:
 def to_look_into(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:
     """A class that a model never answers, else the worst mix-up of the most accurate one; None without any error.
 
+    Of groups that hold out images no mix-up is named: it would be one of the test images.
+
     Args:
         labels: the test labels, uint8 (N,).
     """
-    return never_answered(groups) or _worst(library, groups, labels)
+    tested = [group for group in groups if not group.recipe.validation]
+    return never_answered(groups) or (_worst(library, tested, labels) if tested else None)
 
 
 def never_answered(groups: Sequence[Group]) -> MixUp | None:

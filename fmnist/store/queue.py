@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.settings import Asker
 from fmnist.store.database import StoreError, as_json, inserted_id, listed
+from fmnist.store.more_epochs import go_on_from
 from fmnist.store.reading import StoreReader
 from fmnist.store.rows import MODEL, without
 from fmnist.store.run import ACTIVE, RESUMABLE, Run, Status
@@ -41,6 +42,7 @@ class RunQueue(StoreReader):
         again: bool = False,
         cluster: str | None = None,
         asker: Asker | None = None,
+        earlier: Mapping[str, Run] | None = None,
     ) -> list[tuple[int, bool]]:
         """Ask for recipes to be trained.
 
@@ -53,6 +55,7 @@ class RunQueue(StoreReader):
             again: train also what is done.
             cluster: the address of the Ray cluster that shall train them; None: this machine.
             asker: who asks, if their runs are counted; what somebody else has asked for already is not theirs.
+            earlier: by key, finished runs of fewer epochs from which new ones go on: `more_epochs`.
 
         Returns:
             For each recipe the id of its run, and whether it has to be trained.
@@ -79,6 +82,8 @@ class RunQueue(StoreReader):
                 )
                 found.append((inserted_id(cursor), True))
                 added.append(inserted_id(cursor))
+                if earlier and key in earlier:
+                    go_on_from(db, inserted_id(cursor), earlier[key])
             self._put_down(db, asker, added)
         return found
 

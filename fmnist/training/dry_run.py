@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError
 
 import pandas as pd
 
@@ -12,7 +14,19 @@ from fmnist.data.files import Dataset
 from fmnist.grid import Grid, Several, worth_showing
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
+from fmnist.store.run import Run
+from fmnist.training import hardware
 from fmnist.training.estimate import duration, estimate_seconds
+from fmnist.words import listed
+
+
+def _is_alike(run: Run) -> bool:
+    """Whether this machine computes as the one did that has trained a run."""
+    if run.device != "cpu" or run.machine != hardware.machine():
+        return False
+    with suppress(PackageNotFoundError):
+        return run.versions == hardware.versions(run.compiled)
+    return False
 
 
 @dataclass(frozen=True)
@@ -24,6 +38,7 @@ class Plan:
     data: Dataset
     slots: int  # how many runs are trained side by side
     again: bool = False  # train also what is trained already
+    cluster: str | None = None  # the address of the one that trains; None: this machine
 
     @cached_property
     def keyed(self) -> list[tuple[Recipe, str]]:
@@ -45,9 +60,37 @@ class Plan:
         return [recipe for recipe, key in self.keyed if self.again or key not in self.trained]
 
     @cached_property
+    def earlier(self) -> dict[str, Run]:
+        """By key, of what will be trained the finished run of fewer epochs from which it goes on: one that was trained
+        on a CPU like this one by the same versions, so that the weights come out as they would from the start."""
+        fingerprint = self.data.fingerprint
+        wanted = [recipe for recipe in self.todo if recipe.needs_weights_alone and recipe.epochs > 1]
+        if self.again or self.cluster or not wanted:
+            return {}
+        done: dict[tuple[Recipe, int], list[Run]] = {}
+        for run in self.library.finished("own")["run"]:
+            done.setdefault((run.recipe.group(), run.recipe.seed), []).append(run)
+        found = {}
+        for recipe in wanted:
+            for epochs in range(recipe.epochs - 1, 0, -1):
+                shorter = replace(recipe, epochs=epochs)
+                runs = done.get((shorter.group(), shorter.seed), ()) if done else ()
+                key = shorter.key(fingerprint) if runs else ""
+                if same := [run for run in runs if run.key == key and run.recipe == shorter and _is_alike(run)]:
+                    found[recipe.key(fingerprint)] = same[-1]
+                    break
+        return found
+
+    @cached_property
     def seconds(self) -> float | None:
         """Roughly how long that will take; None if nobody can say."""
-        return self._seconds(self.todo)
+        fingerprint = self.data.fingerprint
+        left = [
+            replace(recipe, epochs=recipe.epochs - run.recipe.epochs) if run else recipe
+            for recipe in self.todo
+            for run in [self.earlier.get(recipe.key(fingerprint))]
+        ]
+        return self._seconds(left)
 
     def _seconds(self, recipes: Sequence[Recipe]) -> float | None:
         return estimate_seconds(self.library, recipes, len(self.data.train_images), self.slots)
@@ -60,7 +103,7 @@ class Plan:
             kept = "Everything here is already trained with this recipe."
             return f"{whole}. {kept}" if whole else kept
         if whole and count == len(self.keyed):
-            return f"{whole}{time}."
+            return " ".join([f"{whole}{time}.", *self._say_earlier()])
         said = [f"{whole}."] if whole else []
         if self.trained and not self.again:
             said.append(
@@ -68,7 +111,17 @@ class Plan:
             )
         if time:
             said.append(f"{count:,} {'run' if count == 1 else 'runs'}{time}.")
-        return " ".join(said)
+        return " ".join([*said, *self._say_earlier()])
+
+    def _say_earlier(self) -> list[str]:
+        """From where runs go on: a sentence, or none."""
+        epochs = sorted({run.recipe.epochs for run in self.earlier.values()})
+        if not epochs:
+            return []
+        count = len(self.earlier)
+        which = "It goes" if len(self.todo) == 1 else f"{count:,} of them {'goes' if count == 1 else 'go'}"
+        after = f"{listed(map(str, epochs), 'or')} epoch{'' if epochs == [1] else 's'}"
+        return [f"{which} on after the {after} that {'was' if epochs == [1] else 'were'} trained before."]
 
     def table(self) -> pd.DataFrame:
         """A row for each recipe but for its seed, in the order in which they are queued.

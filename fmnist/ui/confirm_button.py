@@ -51,8 +51,9 @@ def _confirm(library: Library, todo: list[Recipe]) -> None:
     dataset = todo[0].dataset
     try:
         data = resources.dataset(dataset, library.own)
-        plan = Plan(library, Several(tuple(todo)), data, train_start.slots(library))
-        queued = train_start.queue(library, plan, settings.ray_address(), login.asker())
+        slots, cluster = train_start.slots(library), settings.ray_address()
+        plan = Plan(library, Several(tuple(todo)), data, slots, cluster=cluster)
+        queued = train_start.queue(library, plan, cluster, login.asker())
     except (DataError, TooManyRuns) as error:
         st.warning(escape(str(error)), icon=":material/front_hand:")
         return

@@ -8,6 +8,7 @@ import streamlit as st
 
 from fmnist.compare.pixel_weights import LINEAR
 from fmnist.compare.thinning import MAX_POINTS
+from fmnist.recipe import measured_on
 from fmnist.store.library import Library
 from fmnist.store.run import Run, Status
 from fmnist.training.progress import TrainingProgress
@@ -45,8 +46,9 @@ def _show_curves(library: Library, progress: TrainingProgress, runs: Sequence[Ru
         return
     several = progress.count() - progress.count(Status.QUEUED) > MAX_CURVES
     which = f"The {MAX_CURVES} newest runs. " if several else ""
+    images = measured_on(run.recipe for run in runs)
     thinned = f" Long lines are drawn with at most {MAX_POINTS:,} points, the lowest and the highest of each stretch."
     st.caption(
-        f"{which}Thin lines: training images (average since the previous point). Marks: all test images, after each "
-        f"epoch. Double-click the accuracy chart to see all of it.{thinned if chart.is_thinned else ''}"
+        f"{which}Thin lines: training images (average since the previous point). Marks: all {images} images, after "
+        f"each epoch. Double-click the accuracy chart to see all of it.{thinned if chart.is_thinned else ''}"
     )

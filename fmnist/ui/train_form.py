@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.grid import AUTOMATIC, FACTORS, MOST_HELD_OUT, Grid
@@ -67,7 +68,7 @@ def ask(library: Library) -> None:
     if download.refused:  # Once: who has asked for it looks here first.
         st.warning(escape(download.refused), icon=":material/front_hand:")
         download.refused = ""
-    plan = Plan(library, grid, images, train_start.slots(library)) if grid else None
+    plan = Plan(library, grid, images, train_start.slots(library), cluster=settings.ray_address()) if grid else None
     full = plan is not None and bool(plan.todo) and train_start.is_full(library)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button(

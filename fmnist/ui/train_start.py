@@ -51,7 +51,7 @@ def queue(library: Library, plan: Plan, cluster: str | None, asker: Asker | None
     """
     launcher.recover(library.own)  # What a trainer that is gone has left behind is taken up.
     root = library.own.data_root(plan.grid.dataset)
-    queued = library.own.enqueue(plan.keyed, root, again=plan.again, cluster=cluster, asker=asker)
+    queued = library.own.enqueue(plan.keyed, root, again=plan.again, cluster=cluster, asker=asker, earlier=plan.earlier)
     if any(needed for _, needed in queued):
         launcher.start(library.own)
     return queued
@@ -89,8 +89,8 @@ def ask_without_data(library: Library, dataset: str, grid: Grid | None, missing:
             help="Computer-drawn clothes: nothing is downloaded.",
         )
     if on_sample and grid:
-        sample = grid.on(SAMPLE)
-        train(library, Plan(library, sample, resources.dataset(SAMPLE, library.own), slots(library)))
+        sample = resources.dataset(SAMPLE, library.own)
+        train(library, Plan(library, grid.on(SAMPLE), sample, slots(library), cluster=settings.ray_address()))
     if full:
         st.caption(FULL)
     if download.running:
@@ -123,7 +123,7 @@ def _train_when_there(library: Library, grid: Grid, cluster: str | None, asker: 
     """
     own = library.own
     data = files.load(grid.dataset, own.data_root(grid.dataset), own.path.parent)
-    queue(library, Plan(library, grid, data, launcher.slots_of(own, cluster)), cluster, asker)
+    queue(library, Plan(library, grid, data, launcher.slots_of(own, cluster), cluster=cluster), cluster, asker)
 
 
 def slots(library: Library) -> int:

@@ -244,6 +244,21 @@ def test_a_plan_for_programs(fmnist, store, small_sample):
     assert fmnist(*arguments).err == ""
 
 
+def test_a_plan_names_what_the_published_recipe_does_without(fmnist, store, small_sample):
+    asked = ["--validation", "100", "--keep", "best", "--schedule", "cosine", "--shift", "0,2", "--mirror", "no,yes"]
+    rows = json.loads(fmnist(*TRAIN, "--models", "0", *asked, "--dry-run", "--json").out)
+    assert [(row["shift"], row["mirror"]) for row in rows] == [(s, m) for s in ("0", "2") for m in ("no", "yes")]
+    assert {(row["validation"], row["keep"], row["schedule"]) for row in rows} == {("100", "Best", "Cosine")}
+    for wrong, said in (
+        (["--keep", "best"], "hold out some"),
+        (["--weight-decay", "0.1"], "goes with Adam"),
+        (["--validation", "9999"], "0 to 6,000"),
+        (["--shift", "3"], "0 to 2"),
+    ):
+        answer = fmnist(*TRAIN, *wrong, "--dry-run")
+        assert answer.code and said in answer.err
+
+
 def test_a_plan_of_unknown_time_prints_no_empty_line(fmnist, store, small_sample, monkeypatch):
     monkeypatch.setattr("fmnist.commands.options.Library", lambda own: Library(own, reference=None))
     answer = fmnist(*TRAIN, "--models", "0,2", "--dry-run", "--format", "table")

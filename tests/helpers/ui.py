@@ -113,14 +113,14 @@ def charts(at: AppTest) -> dict[str, Any]:
 
 def live_curves(at: AppTest) -> dict[str, dict]:
     """What the live curves on the page draw for somebody who has just come, by the data set: each run with its points,
-    lists by their names, under "train" and "test"."""
+    lists by their names, under "train" and "test" (what is measured after each epoch)."""
     found = {}
     for component in at.get("bidi_component"):
         if component.proto.component_name == "fmnist_live_chart":
             data = json.loads(component.proto.json)
             for run in data["runs"]:
-                for split in ("train", "test"):
-                    line = data["lines"].get(f"{run['id']}-{split}")
+                for split, name in (("train", "train"), ("test", "measured")):
+                    line = data["lines"].get(f"{run['id']}-{name}")
                     points = decoded(line["points"]) if line else np.empty((0, 4))
                     run[split] = dict(zip(("step", "seconds", "loss", "accuracy"), points.T.tolist(), strict=True))
             found[component.proto.id.partition("-curves-")[2]] = data

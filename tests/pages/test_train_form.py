@@ -22,6 +22,16 @@ from fmnist.training import launcher
 from fmnist.training.estimate import duration, estimate_seconds
 from fmnist.ui.train_link import filled_in
 
+FURTHER = {
+    "weight_decay": 0.1,
+    "shift": 2,
+    "validation": 100,
+    "schedule": "cosine",
+    "mirror": True,
+    "keep": "best",
+}
+"""What the published recipe does without, under the names of a recipe."""
+
 
 def test_train_queues_each_chosen_model_and_seed_once(small_sample, started, store):
     at = train_page_for_sample()
@@ -30,11 +40,15 @@ def test_train_queues_each_chosen_model_and_seed_once(small_sample, started, sto
     at.text_input(key="epochs").set_value("1")
     at.button_group(key="optimizer").set_value(["adam"])
     at.text_input(key="rate").set_value("0.01")
+    for key, value in (("decay", "0.1"), ("shift", "2"), ("validation", "100")):
+        at.text_input(key=key).set_value(value)
+    for key, choice in (("schedule", "cosine"), ("mirror", "yes"), ("keep", "best")):
+        at.button_group(key=key).set_value([choice])
     again(at)
     at.button(key="train").click()
     again(at)
     wanted = [
-        Recipe(model, seed, "sample", epochs=1, learning_rate=0.01, optimizer="adam")
+        Recipe(model, seed, "sample", epochs=1, learning_rate=0.01, optimizer="adam", **FURTHER)
         for model in "02"
         for seed in (0, 1)
     ]
@@ -238,9 +252,11 @@ def test_an_address_fills_in_the_recipe(store, small_sample):
 
 def test_an_address_fills_in_lists(store, small_sample):
     asked = {"models": "1,2", "dataset": "sample", "seeds": "1", "epochs": "1,3", "rate": "0.05, 0.5", "batch": "64"}
-    at = visit(TRAIN, **asked, optimizer="adam,sgd")
+    at = visit(TRAIN, **asked, optimizer="adam,sgd", mirror="no,yes", validation="200")
+    assert at.button_group(key="mirror").value == ["no", "yes"] and at.text_input(key="validation").value == "200"
     assert at.text_input(key="rate").value == "0.05, 0.5" and at.button_group(key="optimizer").value == ["adam", "sgd"]
-    assert says(at, "2 models × 2 optimisers × 2 learning rates × 2 numbers of epochs = 16 runs")
+    factors = "2 models × 2 optimisers × 2 learning rates × 2 numbers of epochs × 2 choices of mirroring"
+    assert says(at, f"{factors} = 32 runs")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +267,9 @@ def test_an_address_fills_in_lists(store, small_sample):
         {"epochs": "many"},
         {"rate": "nan"},
         {"batch": ",".join(map(str, range(1, 999)))},
+        {"mirror": "maybe"},
+        {"schedule": "linear"},
+        {"keep": "best"},  # No images are held out.
     ],
 )
 def test_an_address_that_makes_no_recipe_is_ignored(store, small_data, fashion, wrong):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fmnist import metrics
+from fmnist.compare import next_steps
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.diagnosis import diagnose
 from fmnist.compare.outcome import outcomes
@@ -78,8 +79,9 @@ def test_with_noise_for_test_images_nothing_but_the_test_figures_changes(recipe,
         said.append(
             [
                 outcomes(library, [run], lambda run: run.name, lambda _: "no time"),
-                [(ill.findings) for ill in compared.ill()],
+                [ill.findings for ill in compared.ill()],
                 run.trouble,
+                next_steps.to_look_into(library, [group], data.test_labels),
                 learning.alt,
                 [trace.y.tolist() for trace in learning.figure.data],
             ]
@@ -89,7 +91,7 @@ def test_with_noise_for_test_images_nothing_but_the_test_figures_changes(recipe,
     assert clean.keys() == noisy_.keys()
     assert {name for name in clean if clean[name] != noisy_[name]} == OF_THE_TEST | last
     assert said[0] == said[1]
-    assert "held-out" in said[0][0][0] and said[0][3].startswith("Held-out images")
+    assert "held-out" in said[0][0][0] and said[0][4].startswith("Held-out images")
     # Of the test images there is nothing from before the end.
     assert {name for name in clean if name.startswith(("test point", "predictions/"))} == last
 
