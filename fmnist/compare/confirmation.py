@@ -68,7 +68,7 @@ class Confirmation:
 
     recipe: Recipe
     chosen: BySeed  # not empty
-    published: BySeed  # of the published recipe, with seeds of the same kind; the same where that was chosen
+    published: BySeed  # of the published recipe, with the same seeds; the same where that was chosen
 
     @property
     def accuracy(self) -> float:
@@ -93,13 +93,12 @@ class Confirmation:
     def say(self) -> str:
         """The figure, and how it compares: Markdown."""
         count = len(self.chosen)
-        runs = f"{count} new seeds" if count > 1 else "one new seed"
+        runs = f"on average over {count} new seeds" if count > 1 else "with one new seed"
         interval = f" (95% interval {self.interval[0]:.1%} to {self.interval[1]:.1%})" if self.interval else ""
-        said = (
-            f"**Confirmed** with {runs}, trained on all {self.recipe.info.train:,} images: **{self.accuracy:.1%}** of "
-            f"the test images right{' on average' if count > 1 else ''}{interval}."
+        return (
+            f"**Confirmed figure: {self.accuracy:.1%}** of the test images {runs}{interval}, trained on all "
+            f"{self.recipe.info.train:,} images. {self._say_compared()}"
         )
-        return f"{said} {self._say_compared()}"
 
     def _say_compared(self) -> str:
         if self.recipe.published:
@@ -117,7 +116,8 @@ def confirmation(library: Library, recipe: Recipe) -> Confirmation | None:
         recipe: `recipe_that_confirms`.
     """
     chosen = _by_seed(library, recipe)
-    return Confirmation(recipe, chosen, _by_seed(library, published(recipe))) if chosen else None
+    beside = {seed: value for seed, value in _by_seed(library, published(recipe)).items() if seed in chosen}
+    return Confirmation(recipe, chosen, beside) if chosen else None
 
 
 def _by_seed(library: Library, recipe: Recipe) -> BySeed:

@@ -80,7 +80,7 @@ def test_lists_are_a_sweep(fmnist, warm):
     facts = json.loads(confirmed.out)
     assert facts["chosen_on"] == "held-out" and facts["confirmed_accuracy"] == chosen.result.test_accuracy
     again = fmnist("confirm", "--dataset", "sample", "--seeds", "1")
-    assert "Confirmed with one new seed, trained on all 12,000 images: " in again.out and again.err == ""
+    assert "of the test images with one new seed, trained on all 12,000 images." in again.out and again.err == ""
 
 
 def test_without_a_sweep_there_is_nothing_to_confirm(fmnist, store):

@@ -78,7 +78,7 @@ def test_nothing_but_the_confirmation_reads_the_test_images(tmp_path: Path, smal
         before = [*everything(found(library)), found(library).standing()]
         confirm(store, small_data, BEST, (tested,) * 3)
         assert everything(found(library)) == before[:-1], "what confirms takes no part in choosing"
-        assert f"**{tested:.1%}** of the test images" in found(library).standing()
+        assert f"**Confirmed figure: {tested:.1%}** of the test images" in found(library).standing()
         shown.append(before)
     assert shown[0] == shown[1]
 
@@ -90,8 +90,8 @@ def test_confirmed_is_what_was_trained_with_new_seeds_on_all_images(store, small
     assert found(library).confirmation is None
     confirm(store, small_data, BEST, (0.84, 0.83, 0.85))
     assert found(library).standing() == (
-        "**Confirmed** with 3 new seeds, trained on all 60,000 images: **84.0%** of the test images right on average "
-        "(95% interval 81.5% to 86.5%). The published recipe has not been trained with these seeds yet."
+        "**Confirmed figure: 84.0%** of the test images on average over 3 new seeds (95% interval 81.5% to 86.5%), "
+        "trained on all 60,000 images. The published recipe has not been trained with these seeds yet."
     )
     confirm(store, small_data, PUBLISHED, (0.60, 0.62, 0.61))
     known = found(library).confirmation
@@ -110,7 +110,7 @@ def test_where_nothing_was_held_out_the_choice_is_said_to_be_lucky_and_confirmed
     assert "by the luck of choosing: the same test images chose it" in before.standing()
     confirm(store, small_data, BEST, (0.7, 0.7))
     after = found(library)
-    assert after.answer() == before.answer() and "**70.0%** of the test images" in after.standing()
+    assert after.answer() == before.answer() and "**Confirmed figure: 70.0%** of the test images" in after.standing()
 
 
 def test_what_is_trained_to_confirm_and_what_counts_already(store, small_data):
