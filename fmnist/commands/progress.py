@@ -137,7 +137,7 @@ def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet
     if not quiet:
         for run in store.by_ids(ids, Status.QUEUED):
             if where := goes_on(store, run):
-                say(f"{_named(run)} was not finished: it {where}.")
+                say(f"{_named(run)} was not finished: it {where}." if run.started else f"{_named(run)} {where}.")
     launcher.start(store)
     progress = Progress() if quiet else Bars(len(ids)) if sys.stderr.isatty() else Lines(store, ids)
     try:

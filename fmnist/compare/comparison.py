@@ -34,7 +34,7 @@ from fmnist.compare import differences as differences_module
 from fmnist.compare.charts import Look
 from fmnist.compare.class_scores import mean_class_scores
 from fmnist.compare.cost_charts import Cost
-from fmnist.compare.diagnosis import Finding, UnhealthyRun
+from fmnist.compare.diagnosis import UnhealthyRun
 from fmnist.compare.numbers import in_numbers
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
@@ -44,7 +44,6 @@ from fmnist.data.catalog import DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import measured_on
 from fmnist.store.library import Group, Library, identity
-from fmnist.store.run import Run
 from fmnist.words import escape
 
 T = TypeVar("T")
@@ -241,7 +240,8 @@ class Comparison:
 
         def compute() -> dict[str, go.Figure]:
             ids = {run.address: group.id for group in self.groups for run in group.runs}
-            history = self._history(split)
+            runs = [run for group in self.groups for run in group.runs]
+            history = learning_chart.points(self._library, runs, split)
             history = history.assign(group=history["run"].map(ids)).astype({"run": "category", "group": "category"})
             looks = [(group.id, look) for group, look in zip(self.groups, self.looks, strict=True)]
             single = history[history["run"].isin([run.address for run in self.drawn["run"]])]
@@ -254,22 +254,6 @@ class Comparison:
         # Both are shown together, so the points are read once.
         figure = self._once("learning", split, axis, compute=compute)[metric]
         return Picture(figure, f"{names[split]}: {metric} by {axis}, the mean over the runs of each group.")
-
-    def _history(self, split: str) -> pd.DataFrame:
-        """The curves on the images of `learning`."""
-        runs = [run for group in self.groups for run in group.runs]
-        if split == "train":
-            return self._library.history(runs, split)
-        parts = {run.recipe.evaluated_on for run in runs}
-        return pd.concat(
-            [
-                self._library.history([run for run in runs if run.recipe.evaluated_on == part], part).assign(
-                    split=split
-                )
-                for part in sorted(parts)
-            ],
-            ignore_index=True,
-        )
 
     @property
     def measured(self) -> str:
@@ -418,16 +402,6 @@ class Comparison:
 
     # --- What went wrong ---
 
-    def _findings(self, run: Run) -> list[Finding]:
-        """What is wrong with a finished run."""
-        store = self._library.stores[run.source]
-        if run.recipe.validation:
-            logits, predictions, labels = store.held_out(run)
-        else:
-            logits, predictions, labels = self._library.logits(run), self._library.predictions(run), self.labels
-        zero_layers, curves = run.finished_result.zero_layers, store.history([run.id])
-        return diagnosis.diagnose(run.recipe, zero_layers, logits, predictions, labels, curves)
-
     def ill(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""
         return self._once(
@@ -436,6 +410,6 @@ class Comparison:
                 UnhealthyRun(group, run, findings)
                 for group in self.groups
                 for run in group.runs
-                if (findings := self._findings(run))
+                if (findings := diagnosis.diagnose_run(self._library, run, self.labels))
             ],
         )

@@ -19,7 +19,7 @@ import pandas as pd
 from fmnist.compare.statistics import wilson
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, measured_on
-from fmnist.store.library import Group
+from fmnist.store.library import Group, Library
 from fmnist.store.run import Run
 from fmnist.words import as_number, digits, exact
 
@@ -63,6 +63,22 @@ class UnhealthyRun:
     group: Group
     run: Run
     findings: list[Finding]
+
+
+def diagnose_run(library: Library, run: Run, labels: np.ndarray) -> list[Finding]:
+    """What is wrong with a finished run of a library, by the held-out images, and where there are none by the test
+    images.
+
+    Args:
+        labels: the test labels, uint8 (N,).
+    """
+    store = library.stores[run.source]
+    if run.recipe.validation:
+        logits, predictions, labels = store.held_out(run)
+    else:
+        logits, predictions = library.logits(run), library.predictions(run)
+    curves = store.history([run.id])
+    return diagnose(run.recipe, run.finished_result.zero_layers, logits, predictions, labels, curves)
 
 
 def diagnose(

@@ -10,9 +10,26 @@ import plotly.graph_objects as go
 
 from fmnist.compare.charts import PERCENT, Look, blank, faded
 from fmnist.compare.thinning import kept
+from fmnist.store.library import Library
+from fmnist.store.run import Run
 
 AXES = {"epoch": "Epoch", "step": "Step", "seconds": "Training time in seconds"}
 MAX_MARKS = 40  # More marks on a line would hide it.
+
+
+def points(library: Library, runs: Sequence[Run], split: str) -> pd.DataFrame:
+    """The curves of some runs: `Library.history`.
+
+    Args:
+        split: "train", or "test" for what is measured after each epoch: of runs that hold out images these.
+    """
+    if split == "train":
+        return library.history(runs, split)
+    parts = []
+    for part in sorted({run.recipe.evaluated_on for run in runs}):
+        found = library.history([run for run in runs if run.recipe.evaluated_on == part], part)
+        parts.append(found.assign(split=split))
+    return pd.concat(parts, ignore_index=True)
 
 
 def learning(

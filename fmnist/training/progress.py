@@ -25,7 +25,10 @@ def goes_on(store: Store, run: Run) -> str:
     if not run.step or run.status != Status.QUEUED:
         return ""
     epochs = store.history([run.id], run.recipe.evaluated_on)["epoch"]
-    return f"resumes after epoch {epochs.max()} of {run.recipe.epochs}" if len(epochs) else "starts again"
+    if not len(epochs):
+        return "starts again"
+    # One that has not begun itself goes on from another run: `store.more_epochs`.
+    return f"{'resumes' if run.started else 'goes on'} after epoch {epochs.max()} of {run.recipe.epochs}"
 
 
 class TrainingProgress:

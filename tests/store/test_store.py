@@ -518,6 +518,7 @@ def test_a_read_only_store_that_is_not_there(tmp_path):
 
 def test_a_store_of_an_older_version_is_upgraded_after_a_copy(store, small_data):
     run = finished_run(store, Recipe("0", dataset="sample"), small_data)
+    curves = store.history([run.id])
     store.close()
     with closing(sqlite3.connect(store.path)) as db:
         db.execute("DROP INDEX runs_rounded")
@@ -525,11 +526,22 @@ def test_a_store_of_an_older_version_is_upgraded_after_a_copy(store, small_data)
             db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         for table in ("labels", "deleted"):
             db.execute(f"DROP TABLE {table}")
+        [[made]] = db.execute("SELECT sql FROM sqlite_master WHERE name = 'history'").fetchall()
+        assert "('train', 'validation', 'test')" in made
+        db.execute("ALTER TABLE history RENAME TO of_today")
+        db.execute(made.replace("('train', 'validation', 'test')", "('train', 'test')"))
+        db.execute("INSERT INTO history SELECT * FROM of_today")
+        db.execute("DROP TABLE of_today")
         db.execute("PRAGMA user_version = 1")
+        db.commit()
     for _ in range(2):  # The second time nothing is left to do.
         with closing(Store(store.path)) as upgraded:
             assert upgraded.run(run.id) == replace(run, rounded=True)
             assert upgraded.labels() == {} and upgraded.last_deletion() is None
+            assert upgraded.history([run.id]).equals(curves)
+    with closing(Store(store.path)) as upgraded:
+        other = finished_run(upgraded, Recipe("0", dataset="sample", validation=100), small_data)
+        assert len(upgraded.history([other.id], "validation")) == 3
     [copy] = [path for path in store.path.parent.iterdir() if "version" in path.name]
     with closing(sqlite3.connect(copy)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)

@@ -76,12 +76,13 @@ def test_with_noise_for_test_images_nothing_but_the_test_figures_changes(recipe,
         [group] = library.trials("sample")
         compared = Comparison(library, [group], data.test_labels)
         learning = compared.learning("accuracy", "test", "epoch")
+        look_into = next_steps.to_look_into(library, [group], data.test_labels)
         said.append(
             [
                 outcomes(library, [run], lambda run: run.name, lambda _: "no time"),
                 [ill.findings for ill in compared.ill()],
                 run.trouble,
-                next_steps.to_look_into(library, [group], data.test_labels),
+                look_into and look_into.sentence,
                 learning.alt,
                 [trace.y.tolist() for trace in learning.figure.data],
             ]

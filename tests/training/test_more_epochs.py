@@ -18,6 +18,7 @@ from fmnist.store.run import Run
 from fmnist.store.store import Store
 from fmnist.training import loop
 from fmnist.training.dry_run import Plan
+from fmnist.training.progress import goes_on
 from fmnist.training.scheduler import Scheduler
 
 SHORT = Recipe("2", 3, "sample", 2, device="cpu", validation=100, shift=1, mirror=True)
@@ -49,6 +50,7 @@ def test_a_run_of_more_epochs_goes_on_and_ends_with_the_weights_of_one_from_the_
     assert "It goes on after the 2 epochs that were trained before." in asked.say()
     [(id, needed)] = store.enqueue(asked.keyed, Path("/"), earlier=asked.earlier)
     assert needed and store.run(id).step == trained.steps
+    assert goes_on(store, store.run(id)) == "goes on after epoch 2 of 4"
     Scheduler(store).work(idle_seconds=0)
     run = store.run(id)
     *_, whole = loop.train(longer, small_data, threads=run.threads)

@@ -154,3 +154,13 @@ def test_the_best_epoch_on_the_held_out_images_is_kept(model, small_data):
     module.load_state_dict(finished.weights)
     logits = inference.evaluate(module, inference.as_input(small_data.test_images))
     assert np.array_equal(logits.argmax(axis=1), finished.predictions)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no CUDA device.")
+@pytest.mark.parametrize("model", ["0", "2"])
+def test_on_cuda_too_the_weights_are_the_same_repeated_and_resumed(model, small_data):
+    chosen = recipe(model, **EVERYTHING | {"device": "cuda"})
+    events = list(loop.train(chosen, small_data))
+    assert same(finish(chosen, small_data), events[-1])
+    checkpoint = next(event.checkpoint for event in events if isinstance(event, EpochEnd))
+    assert same(finish(chosen, small_data, checkpoint), events[-1])
