@@ -67,19 +67,25 @@ class Plan:
         wanted = [recipe for recipe in self.todo if recipe.needs_weights_alone and recipe.epochs > 1]
         if self.again or self.cluster or not wanted:
             return {}
-        done: dict[tuple[Recipe, int], list[Run]] = {}
-        for run in self.library.finished("own")["run"]:
-            done.setdefault((run.recipe.group(), run.recipe.seed), []).append(run)
+        done = self.library.remember("more-epochs", self._by_all_but_epochs)
         found = {}
         for recipe in wanted:
-            for epochs in range(recipe.epochs - 1, 0, -1):
-                shorter = replace(recipe, epochs=epochs)
-                runs = done.get((shorter.group(), shorter.seed), ()) if done else ()
-                key = shorter.key(fingerprint) if runs else ""
-                if same := [run for run in runs if run.key == key and run.recipe == shorter and _is_alike(run)]:
-                    found[recipe.key(fingerprint)] = same[-1]
+            for run in done.get((replace(recipe.group(), epochs=1), recipe.seed), ()):
+                shorter = replace(recipe, epochs=run.recipe.epochs)
+                same = run.recipe == shorter and run.key == shorter.key(fingerprint)
+                if shorter.epochs < recipe.epochs and same and _is_alike(run):
+                    found[recipe.key(fingerprint)] = run
                     break
         return found
+
+    def _by_all_but_epochs(self) -> dict[tuple[Recipe, int], list[Run]]:
+        """The own finished runs from which others can go on, by recipe but for the epochs and by seed; those of most
+        epochs first."""
+        found: dict[tuple[Recipe, int], list[Run]] = {}
+        for run in self.library.finished("own")["run"]:
+            if run.recipe.needs_weights_alone:
+                found.setdefault((replace(run.recipe.group(), epochs=1), run.recipe.seed), []).append(run)
+        return {kind: sorted(runs, key=lambda run: -run.recipe.epochs) for kind, runs in found.items()}
 
     @cached_property
     def seconds(self) -> float | None:
