@@ -189,8 +189,8 @@ class Sweep:
         if not self.held_out:
             lucky = "by the luck of choosing: the same test images chose it"
         return (
-            f"**Chosen, not yet confirmed.** The best of many looks better than it is, {lucky}. Confirm it with new "
-            f"seeds, trained on all {self.chosen.recipe.info.train:,} images."
+            f"**Chosen, not yet confirmed.** The best of {len(self.table):,} looks better than it is, {lucky}. Confirm "
+            f"it with new seeds, trained on all {self.chosen.recipe.info.train:,} images."
         )
 
     def say_effects(self) -> str:
