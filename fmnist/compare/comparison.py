@@ -42,14 +42,10 @@ from fmnist.compare.summary import as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import measured_on
 from fmnist.store.library import Group, Library, identity
 from fmnist.words import escape
 
 T = TypeVar("T")
-
-HELD_OUT = "These are held out of training, to choose by; the test images are looked at when a choice is confirmed."
-"""What is said of accuracies on such images."""
 
 MAX_SEEDS = 60
 """Of one group that are drawn one by one: more can't be told apart."""
@@ -141,8 +137,7 @@ class Comparison:
             table = table.assign(name=table["name"].map(escape))
             if beside_reference.beside_each_other(table):
                 return beside_reference.conclusion(table, runs)
-            held_out = [HELD_OUT] if self.images == "held-out" else []
-            return [*sentences.conclusion(table, runs, self.images), *held_out]
+            return sentences.conclusion(table, runs, self.images)
 
         return self._once("conclusion", compute=compute)
 
@@ -165,11 +160,8 @@ class Comparison:
         """The seeds, the means and their intervals."""
         table, _ = self.tables
         lines = PUBLISHED_RESULTS if with_lines else ()
-        figure = self._once(
-            "accuracy",
-            with_lines,
-            compute=lambda: accuracy_charts.accuracy_by_seed(table, self.drawn, lines, self.images),
-        )
+        draw = accuracy_charts.accuracy_by_seed
+        figure = self._once("accuracy", with_lines, compute=lambda: draw(table, self.drawn, lines, self.images))
         means = [
             f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
         ]
@@ -208,9 +200,8 @@ class Comparison:
         if not known:
             return None
         figure = self._once("differences", most, compute=lambda: accuracy_charts.differences(known))
-        return Picture(
-            figure, f"Differences of mean {self.images} accuracy. " + " ".join(pair.sentence for pair in known)
-        )
+        said = " ".join(pair.sentence for pair in known)
+        return Picture(figure, f"Differences of mean {self.images} accuracy. {said}")
 
     def single_runs(self) -> list[str]:
         """For each group of one run, or the only group, what its accuracy says: a sentence with Wilson's interval."""
@@ -250,15 +241,10 @@ class Comparison:
                 for metric in ("accuracy", "loss")
             }
 
-        names = {"test": self.measured, "train": "Training images"}
+        names = {"test": f"{self.images.capitalize()} images", "train": "Training images"}
         # Both are shown together, so the points are read once.
         figure = self._once("learning", split, axis, compute=compute)[metric]
         return Picture(figure, f"{names[split]}: {metric} by {axis}, the mean over the runs of each group.")
-
-    @property
-    def measured(self) -> str:
-        """The images that are measured after each epoch: "Test images"."""
-        return f"{measured_on(group.recipe for group in self.groups).capitalize()} images"
 
     # --- Cost ---
 
@@ -271,9 +257,8 @@ class Comparison:
         shown = table[table[cost.column].notna()]
         if shown.empty:
             return None
-        figure = self._once(
-            "cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, self.drawn, cost, self.images)
-        )
+        draw = cost_charts.accuracy_against
+        figure = self._once("cost", cost.column, compute=lambda: draw(shown, self.drawn, cost, self.images))
         said = [
             f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}"
             + ("" if alike else f" ({cost_charts.ELSEWHERE})")

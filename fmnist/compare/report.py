@@ -92,7 +92,7 @@ def _about_runs(comparison: Comparison) -> list[str]:
             else "<p>Nothing: recipe, seeds, machine, load and versions are the same.</p>"
         )
     for metric in ("accuracy", "loss"):
-        title = f"Learning: {metric} on {comparison.measured.lower()}"
+        title = f"Learning: {metric} on {comparison.images} images"
         parts.append(_figure(title, comparison.learning(metric, "test", "epoch")))
     for cost in COSTS.values():
         if picture := comparison.cost(cost):

@@ -16,6 +16,7 @@ from fmnist.words import as_number, digits, listed
 
 WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
 
+HELD_OUT = "These are held out of training, to choose by; the test images are looked at when a choice is confirmed."
 
 # --- Which model to pick ---
 
@@ -35,10 +36,11 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame, images: str = "test") -
     seeds = len(best["seeds"])
     over = f" on average over {seeds} runs" if seeds > 1 else ""
     of = "" if images == "test" else f" of the {images} images"
-    deaths = [say_dead(ranked)] if ranked["dead"].any() else []
+    remarks = [say_dead(ranked)] if ranked["dead"].any() else []
+    remarks += [HELD_OUT] if images == "held-out" else []
     if len(ranked) == 1:
         sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the {images} images{over}."
-        return [sentence, *deaths]
+        return [sentence, *remarks]
     second = ranked.iloc[1]
     points = say_points(best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
@@ -48,7 +50,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame, images: str = "test") -
     if len(level) > 1 and second["name"] in unsure:  # Models of which all runs failed to learn are, for one.
         alike = len({len(group) for group in ranked["seeds"][: len(level)]}) == 1
         named = listed([f"**{level[0]}**", *level[1:]])
-        return [f"{named} are equally accurate: **{shown[0]}**{of}{over if alike else ' on average'}.", *deaths]
+        return [f"{named} are equally accurate: **{shown[0]}**{of}{over if alike else ' on average'}.", *remarks]
     sentences = [
         f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
         f"**{best['accuracy_mean']:.1%}**{of}{over}, {points} points more than {full_names[1]}."
@@ -68,7 +70,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame, images: str = "test") -
         sentences.append("Even its worst training run beats the best run of the other models.")
     else:
         sentences.append("But the runs overlap: its worst one does not beat the best one of the other models.")
-    return [*sentences, *deaths]
+    return [*sentences, *remarks]
 
 
 def differences_by_id(groups: pd.DataFrame, runs: pd.DataFrame) -> dict[tuple[object, object], Difference | None]:
