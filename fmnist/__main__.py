@@ -1,4 +1,4 @@
-"""The same work without a browser: python -m fmnist train | compare | time | verify | export | predict | ...
+"""The same work without a browser: python -m fmnist train | confirm | compare | time | verify | export | predict | ...
 
 Exit codes: 0 done, 1 it could not be done (one sentence on standard error), 2 wrong usage, 130 stopped by Ctrl-C.
 """
@@ -14,6 +14,7 @@ import click
 import fmnist
 from fmnist.commands import CommandError, say
 from fmnist.commands.compare import compare
+from fmnist.commands.confirm import confirm
 from fmnist.commands.dashboard import dashboard
 from fmnist.commands.data import data
 from fmnist.commands.export import export
@@ -30,7 +31,7 @@ from fmnist.recipe import RecipeError
 from fmnist.settings import SettingsError
 from fmnist.store.store import StoreError
 
-COMMANDS = (train, compare, time_steps, verify, export, predict, convert_image, data, runs, dashboard)
+COMMANDS = (train, confirm, compare, time_steps, verify, export, predict, convert_image, data, runs, dashboard)
 REFUSED = (CommandError, DataError, ExportError, ImageError, ModelError, RecipeError, SettingsError, StoreError)
 """What can't be done. The message is a sentence for the user."""
 

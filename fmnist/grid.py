@@ -5,16 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, TypeVar
 
+from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, KEPT, LATER, OPTIMIZERS, SCHEDULES, Recipe, RecipeError
 from fmnist.words import exact, listed
 
 MAX_RUNS = 1000
 """That one grid may ask for."""
+
+MOST_HELD_OUT = 10_000
+"""That a sweep holds out if nobody says how many: of a smaller data set a sixth of the training images."""
+
+AUTOMATIC = "auto"
+"""What people write for that."""
 
 MAX_NAMED = 4
 """Values of a kind that `Grid.in_words` names; more are counted."""
@@ -86,7 +93,11 @@ SETTINGS = tuple(factor for factor in FACTORS if factor.field != "model")
 
 @dataclass(frozen=True)
 class Grid:
-    """Every combination of some values. A value that is named twice counts once."""
+    """Every combination of some values. A value that is named twice counts once.
+
+    Args:
+        validations: None for `held_out_usually`.
+    """
 
     models: Sequence[str]
     seeds: Sequence[int]
@@ -100,10 +111,12 @@ class Grid:
     schedules: Sequence[str] = ("constant",)
     shifts: Sequence[int] = (0,)
     mirrors: Sequence[bool] = (False,)
-    validations: Sequence[int] = (0,)
+    validations: Sequence[int] | None = (0,)
     keeps: Sequence[str] = ("last",)
 
     def __post_init__(self) -> None:
+        if self.validations is None:
+            object.__setattr__(self, "validations", (self.held_out_usually,))
         for field in ("seeds", *LISTS.values()):
             object.__setattr__(self, field, tuple(dict.fromkeys(getattr(self, field))))
 
@@ -111,6 +124,22 @@ class Grid:
         """Those of a field of `Recipe` that is a factor."""
         found: tuple[Any, ...] = getattr(self, LISTS[field])
         return found
+
+    @property
+    def held_out_usually(self) -> int:
+        """How many training images are held out if nobody says how many: none where no setting is to be chosen."""
+        lists = [getattr(self, LISTS[factor.field]) for factor in SETTINGS if factor.field != "validation"]
+        if not any(len(set(values)) > 1 for values in lists) or self.dataset not in DATASETS:
+            return 0
+        return min(MOST_HELD_OUT, DATASETS[self.dataset].train // 6)
+
+    def on(self, dataset: str) -> Grid:
+        """The same on other data, which may not have as many images to hold out."""
+        held_out = self.values("validation")
+        if held_out == (self.held_out_usually,):
+            return replace(self, dataset=dataset, validations=None)
+        most = DATASETS[dataset].train // 2
+        return replace(self, dataset=dataset, validations=[min(count, most) for count in held_out])
 
     @property
     def count(self) -> int:
@@ -194,6 +223,31 @@ class Grid:
         ]
 
 
+@dataclass(frozen=True)
+class Several:
+    """Recipes on one data set that are not every combination of some values; for `Plan` what a `Grid` is.
+
+    Args:
+        listed: not empty, in the order in which they should be trained.
+    """
+
+    listed: tuple[Recipe, ...]
+    is_sweep = True  # They are described before they are trained.
+
+    @property
+    def dataset(self) -> str:
+        return self.listed[0].dataset
+
+    def recipes(self) -> list[Recipe]:
+        """As of a grid."""
+        return list(self.listed)
+
+    def describe(self) -> str:
+        """As of a grid: "2 settings, 10 runs"."""
+        settings, count = len({recipe.group() for recipe in self.listed}), len(self.listed)
+        return f"{settings} setting{'s' if settings != 1 else ''}, {count:,} run{'s' if count != 1 else ''}"
+
+
 LISTS = {
     "model": "models",
     "optimizer": "optimizers",
@@ -249,6 +303,11 @@ def whole_numbers(text: str) -> list[int]:
     return _numbers(text, int, "a whole number", "1, 3")
 
 
+def held_out_numbers(text: str) -> list[int] | None:
+    """The same of held-out images; None for "auto", as `Grid` takes it."""
+    return None if text.strip().lower() == AUTOMATIC else whole_numbers(text)
+
+
 def decimals(text: str) -> list[float]:
     """ "0.1, 1e-3" as numbers; see `whole_numbers`. A comma that may be meant for a decimal point is refused: digits
     alone on both sides, and no space."""
@@ -276,8 +335,10 @@ def _numbers(text: str, kind: Callable[[str], T], what: str, example: str) -> li
     return numbers
 
 
-def as_text(values: Iterable[float]) -> str:
-    """Numbers as `whole_numbers` and `decimals` read them."""
+def as_text(values: Iterable[float] | None) -> str:
+    """Numbers as `whole_numbers` and `decimals` read them; of None "auto"."""
+    if values is None:
+        return AUTOMATIC
     return ", ".join(exact(value) if isinstance(value, float) else str(value) for value in values)
 
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from fmnist.compare import next_steps, sweep
+from fmnist.compare import next_steps
 from fmnist.compare.comparison import Comparison
-from fmnist.compare.sweep import Sweep
+from fmnist.compare.sweep import find_sweep
 from fmnist.data.files import DataError
 from fmnist.store.library import Library
-from fmnist.store.run import Status
 from fmnist.ui import next_step, resources
 from fmnist.ui.compare_accuracy import show_accuracy
 from fmnist.ui.compare_certainty import show_certainty
@@ -17,17 +16,20 @@ from fmnist.ui.compare_confidence import show_confidence
 from fmnist.ui.compare_cost import show_cost
 from fmnist.ui.compare_diagnosis import show_ill
 from fmnist.ui.compare_learning import show_learning
-from fmnist.ui.compare_sweep import show_sweep
+from fmnist.ui.compare_sweep import MAX_BEST, show_sweep
 from fmnist.ui.compare_tables import show_classes, show_table
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.page import explained, page
-from fmnist.ui.scope import MAX_COMPARED, choose_groups, choose_scope, say_where_from
+from fmnist.ui.scope import MAX_COMPARED, choose_groups, choose_images, choose_scope, say_where_from
 
 
 def show(library: Library) -> None:
     dataset, sources = choose_scope(library, both=True)
-    every = library.groups(dataset, *sources)
-    groups = choose_groups(every, MAX_COMPARED)
+    swept = find_sweep(library, dataset, *sources)
+    every = choose_images(library.groups(dataset, *sources), library.trials(dataset, *sources))
+    held_out = bool(every) and every[0].recipe.validation > 0
+    is_swept = swept is not None and swept.held_out == held_out
+    groups = choose_groups(every, MAX_COMPARED, swept.best(MAX_BEST) if swept and is_swept and held_out else ())
     if not groups:
         return
     missing, labels = None, None
@@ -35,19 +37,19 @@ def show(library: Library) -> None:
         labels = resources.test_set(dataset, library.own).test_labels
     except DataError as error:
         missing = error
+    with_images = labels is not None and not held_out  # Of trials nothing reads the test images.
     compared = Comparison(library, groups, labels)
-    verdict, *details = compared.conclusion
+    verdict, *details = [swept.answer(), swept.standing()] if swept and is_swept and held_out else compared.conclusion
     st.markdown(f"## {verdict}")
     if details:
         st.markdown(" ".join(details))
-    swept = sweep.is_sweep(every)
-    if swept and len(groups) < len(every):
+    if is_swept and len(groups) < len(every):
         st.caption(
             f":material/grid_view: {len(groups)} of {len(every):,} settings are compared here; the tab **Sweep** ranks "
             "all of them."
         )
     say_where_from(dataset, groups)
-    show_accuracy(library, compared, with_images=labels is not None)
+    show_accuracy(library, compared, with_images=with_images)
     # A tab, and whether it looks at single test images, for which the data are needed.
     tabs: dict[str, tuple[Callable[[Library, Comparison], None], bool]] = {
         "Differences": (show_certainty, True),
@@ -55,12 +57,13 @@ def show(library: Library) -> None:
         "Time and size": (show_cost, False),
         "Confidence": (show_confidence, True),
         "Classes": (show_classes, True),
-        "What went wrong": (show_ill, True),
+        "What went wrong": (show_ill, not held_out),
         "Table": (show_table, False),
     }
     if swept:
-        failed = library.own.runs(Status.FAILED) if "own" in sources else []
-        tabs["Sweep"] = (lambda library, _: show_sweep(Sweep(library, every, failed)), False)
+        tabs["Sweep"] = (lambda library, _: show_sweep(library, swept, is_said=held_out), False)
+    if held_out:  # The sweep first: it is what they were trained for.
+        tabs = {name: tabs[name] for name in sorted(tabs, key="Sweep".__ne__) if not tabs[name][1]}
     for tab, (content, looks_at_images) in zip(
         st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True
     ):
@@ -70,7 +73,9 @@ def show(library: Library) -> None:
                     offer_data(library.own, compared.info.id, missing)
                 else:
                     content(library, compared)
-    if labels is None:
+    if held_out:
+        next_step.show("Train", "Try further settings: several values of a recipe make a sweep.")
+    elif labels is None:
         next_step.show("Confusion", "See what the models mix up.")
     elif found := next_steps.to_look_into(library, groups, labels):
         next_step.show_mix_up(found, sources)

@@ -21,7 +21,7 @@ def show(library: Library) -> None:
     dataset, sources = choose_scope(library, both=True)
     groups = library.groups(dataset, *sources)
     if not groups:
-        nothing_trained()
+        nothing_trained(library.trials(dataset, *sources))
         return
     try:
         images = resources.test_set(dataset, library.own)

@@ -14,7 +14,7 @@ def show(library: Library) -> None:
     dataset, sources = choose_scope(library)
     groups = default_groups(library.groups(dataset, *sources))
     if not groups:
-        nothing_trained()
+        nothing_trained(library.trials(dataset, *sources))
         return
     if dataset == SAMPLE:  # This has to be known before anything else; where the runs come from, has not.
         say_where_from(dataset, groups)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from conftest import is_one_sentence
 
@@ -10,10 +12,12 @@ from fmnist.grid import (
     MAX_RUNS,
     SETTINGS,
     Grid,
+    Several,
     as_text,
     decimals,
     differing,
     distinguish,
+    held_out_numbers,
     spanning,
     whole_numbers,
     worth_showing,
@@ -161,3 +165,25 @@ def test_a_grid_that_holds_some_recipes():
     spanned = spanning(recipes, 2)
     assert spanned.count == 8
     assert {recipe.group() for recipe in spanned.recipes()} >= {*recipes}
+
+
+def test_a_sweep_holds_out_images_if_nobody_says_how_many_and_fewer_of_smaller_data():
+    single = Grid(["0", "2"], range(3), [3], [32], [0.1], ["sgd"], "fashion-mnist", validations=None)
+    assert single.validations == (0,)
+    sweep = replace(single, learning_rates=[0.1, 0.01], validations=None)
+    assert sweep.validations == (10_000,) and {recipe.validation for recipe in sweep.recipes()} == {10_000}
+    assert sweep.on("sample").validations == (2_000,) and single.on("sample").validations == (0,)
+    assert replace(sweep, validations=[0, 20_000]).on("sample").validations == (0, 6_000)
+
+
+def test_held_out_images_are_read_as_they_are_written():
+    for text, numbers in (("auto", None), (" AUTO", None), ("0, 500", [0, 500])):
+        assert held_out_numbers(text) == numbers and held_out_numbers(as_text(numbers)) == numbers
+    with pytest.raises(RecipeError, match="'most' is not a whole number"):
+        held_out_numbers("most")
+
+
+def test_recipes_that_are_no_grid_are_described_by_their_numbers():
+    listed = Several(tuple(Recipe("0", seed, learning_rate=rate) for rate in (0.1, 0.2) for seed in range(3)))
+    assert listed.describe() == "2 settings, 6 runs" and listed.dataset == "fashion-mnist"
+    assert Several((Recipe("0"),)).describe() == "1 setting, 1 run"

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from fmnist.commands import options
+from fmnist.commands.confirm import how_it_stands
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, fitting, print_json, print_rows, room, table
 from fmnist.compare.summary import SPREAD, comparison
+from fmnist.compare.sweep import find_sweep
 from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.run import TIMES
@@ -18,7 +20,7 @@ from fmnist.words import digits
 
 COMPARED = (
     *("model", "dataset", "source", "recipe", "seeds"),
-    *("accuracy_mean", *SPREAD, "dead", *TIMES, "parameters", "device", "conditions"),
+    *("accuracy_mean", *SPREAD, "dead", *TIMES, "parameters", "device", "conditions", "measured_on"),
 )
 """The fields of a row."""
 MAX_WIDTH = 120
@@ -79,13 +81,15 @@ def compare(places: Places, reference: bool, format: str) -> None:
             "compare --reference."
         )
     else:
-        # A table for each data set: accuracies on different data are not to be compared.
-        tables = [
-            f"{info.title}\n{_table(there)}"
+        # A table for each data set and kind of images: accuracies on different ones are not to be compared.
+        parts = [
+            f"{info.title}{title}\n{_table(there)}"
             for info in DATASETS.values()
-            if (there := [row for row in rows if row["dataset"] == info.id])
+            for images, title in (("test", ""), ("held-out", ", on held-out images"))
+            if (there := [row for row in rows if (row["dataset"], row["measured_on"]) == (info.id, images)])
         ]
-        print("\n\n".join(tables))
+        parts += [how_it_stands(swept) for name in DATASETS if (swept := find_sweep(places.library, name, "own"))]
+        print("\n\n".join(parts))
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:

@@ -16,7 +16,7 @@ from fmnist.commands import CommandError, say
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.files import DataMissing, Dataset, TestSet
-from fmnist.grid import decimals, is_yes, whole_numbers
+from fmnist.grid import decimals, held_out_numbers, is_yes, whole_numbers
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import KEPT, OPTIMIZERS, SCHEDULES, Recipe
@@ -132,7 +132,7 @@ SEEDS = Read("LIST", _of_recipes("seed", numbers))
 EPOCHS = Read("LIST", _of_recipes("epochs", whole_numbers))
 BATCH_SIZES = Read("LIST", _of_recipes("batch_size", whole_numbers))
 LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
-WEIGHT_DECAYS, SHIFTS, HELD_OUT = Read("LIST", decimals), Read("LIST", whole_numbers), Read("LIST", whole_numbers)
+WEIGHT_DECAYS, SHIFTS, HELD_OUT = Read("LIST", decimals), Read("LIST", whole_numbers), Read("LIST", held_out_numbers)
 """Whether they go with the data set and the optimizer, the recipes say."""
 SCHEDULE_LIST = Read("LIST", _one_of("schedule", SCHEDULES))
 KEPT_LIST = Read("LIST", _one_of("epoch to keep", KEPT))

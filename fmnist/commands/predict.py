@@ -64,8 +64,9 @@ def predict(
     info, library = DATASETS[dataset], places.library
     groups = default_groups(library.groups(dataset))
     if not groups:
+        yet = " without holding out images" if library.trials(dataset) else ""
         raise CommandError(
-            f"No model has been trained on {info.title} yet: run python -m fmnist train --dataset {dataset}."
+            f"No model has been trained on {info.title}{yet} yet: run python -m fmnist train --dataset {dataset}."
         )
     usable, complete = _read(images, info.subject.framing, without, item)
     if not usable:

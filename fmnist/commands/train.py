@@ -7,11 +7,13 @@ from typing import Any
 import click
 
 from fmnist.commands import options, say
+from fmnist.commands.confirm import how_it_stands
 from fmnist.commands.options import Places
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import report
-from fmnist.commands.tables import Column, print_rows, room, table
-from fmnist.grid import Grid
+from fmnist.commands.tables import Column, fitting, print_rows, room, table
+from fmnist.compare.sweep import find_sweep
+from fmnist.grid import AUTOMATIC, MOST_HELD_OUT, Grid
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, MAX_SHIFT, OPTIMIZERS, Recipe
 from fmnist.training import launcher
@@ -90,9 +92,10 @@ PUBLISHED = Recipe("0")
     "--validation",
     "validations",
     type=options.HELD_OUT,
-    default="0",
+    default=AUTOMATIC,
     show_default=True,
-    help="How many training images are held out, to choose by.",
+    help=f"How many training images are held out, to choose by. {AUTOMATIC}: {MOST_HELD_OUT:,} in a sweep (at most a "
+    "sixth of them), and otherwise none.",
 )
 @click.option(
     "--keep",
@@ -145,7 +148,10 @@ def train(
     launcher.recover(runs)  # What a trainer that is gone has left behind is taken up.
     queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster, earlier=plan.earlier)
     train_queued(runs, [id for id, needed in queued if needed], cluster, quiet=quiet)
-    return report(runs, queued, format, sweep=grid.is_sweep)
+    code = report(runs, queued, format, sweep=grid.is_sweep)
+    if grid.is_sweep and format == "table" and (swept := find_sweep(places.library, dataset, "own")):
+        print(how_it_stands(swept))
+    return code
 
 
 def _print_plan(plan: Plan, format: str) -> None:
@@ -158,8 +164,11 @@ def _print_plan(plan: Plan, format: str) -> None:
     words = ("model", "optimizer", "schedule", "keep")
 
     def column(field: str) -> Column:
-        return Column(titles.get(field, field), lambda row: str(row[field]), field not in words)
+        # What a grid has one value of is said above the table.
+        same = len({row[field] for row in rows}) == 1
+        return Column(titles.get(field, field), lambda row: str(row[field]), field not in words, optional=same)
 
     columns = [column(field) for field in fields[:-1]]
     columns.append(Column("seconds", lambda row: "?" if row["seconds"] is None else f"{row['seconds']:.0f}", True))
-    print(table(rows, columns, room()))
+    width = room()
+    print(table(rows, columns if width is None else fitting(rows, columns, width), width))

@@ -19,13 +19,16 @@ ROW, PAIR_ROW = 56, 52
 """Height of a row in pixels: of a group, and of two that are compared."""
 
 
-def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[PublishedResult] = ()) -> go.Figure:
+def accuracy_by_seed(
+    groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[PublishedResult] = (), images: str = "test"
+) -> go.Figure:
     """One row a group: each run a mark (dead ones crossed), the mean a bar across, with its 95% interval.
 
     Args:
         groups: columns id, model, name, accuracy_mean, accuracy_low, accuracy_high (NaN for one seed).
         runs: columns group (an id), seed, accuracy, dead.
         lines: published accuracies, drawn across all rows.
+        images: on which accuracy was measured: "test" or "held-out".
     """
     figure = blank(90 + ROW * len(groups), showlegend=False)
     for look, (_, group) in zip(looks_of(groups), groups.iterrows(), strict=True):
@@ -66,7 +69,7 @@ def accuracy_by_seed(groups: pd.DataFrame, runs: pd.DataFrame, lines: Sequence[P
             customdata=[[say_interval(group)]],
             hovertemplate="mean %{x:.2%}%{customdata[0]}<extra></extra>",
         )
-    figure.update_xaxes(title="Test accuracy", tickformat=PERCENT, range=_range(groups, runs, lines))
+    figure.update_xaxes(title=f"{images.capitalize()} accuracy", tickformat=PERCENT, range=_range(groups, runs, lines))
     figure.update_yaxes(autorange="reversed", type="category")
     _add_published(figure, lines)
     name_rows(figure, {name: [name] for name in [*groups["name"], *_names(lines)]}, ROW)

@@ -42,7 +42,6 @@ from fmnist.compare.summary import as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import measured_on
 from fmnist.store.library import Group, Library, identity
 from fmnist.words import escape
 
@@ -64,7 +63,7 @@ class Comparison:
     """Some groups of finished runs on one data set.
 
     Args:
-        groups: at least one.
+        groups: at least one; all with held-out images, or all without.
         labels: the test labels, uint8 (N,); without them nothing can be said that looks at single images.
     """
 
@@ -81,6 +80,11 @@ class Comparison:
     def info(self) -> DatasetInfo:
         """What is known of the data set."""
         return self.groups[0].recipe.info
+
+    @property
+    def images(self) -> str:
+        """The images on which accuracy is measured, the same for all groups: "held-out" or "test"."""
+        return "held-out" if self.groups[0].recipe.validation else "test"
 
     @property
     def labels(self) -> np.ndarray:
@@ -133,7 +137,7 @@ class Comparison:
             table = table.assign(name=table["name"].map(escape))
             if beside_reference.beside_each_other(table):
                 return beside_reference.conclusion(table, runs)
-            return sentences.conclusion(table, runs)
+            return sentences.conclusion(table, runs, self.images)
 
         return self._once("conclusion", compute=compute)
 
@@ -149,21 +153,20 @@ class Comparison:
         full_names = {group.id: escape(group.full_title) for group in self.groups}
         names = table["model"].map(lambda id: ARCHITECTURES[id].name)
         names = names.where(~names.duplicated(keep=False), table["name"]).map(escape)
-        said = sentences.conclusion(table.assign(name=names, full_name=table["id"].map(full_names)), runs)
+        said = sentences.conclusion(table.assign(name=names, full_name=table["id"].map(full_names)), runs, self.images)
         return " ".join(said)
 
     def accuracy(self, *, with_lines: bool = False) -> Picture:
         """The seeds, the means and their intervals."""
         table, _ = self.tables
         lines = PUBLISHED_RESULTS if with_lines else ()
-        figure = self._once(
-            "accuracy", with_lines, compute=lambda: accuracy_charts.accuracy_by_seed(table, self.drawn, lines)
-        )
+        draw = accuracy_charts.accuracy_by_seed
+        figure = self._once("accuracy", with_lines, compute=lambda: draw(table, self.drawn, lines, self.images))
         means = [
             f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
         ]
         others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
-        return Picture(figure, f"Mean test accuracy, and single runs: {'; '.join(means + others)}.")
+        return Picture(figure, f"Mean {self.images} accuracy, and single runs: {'; '.join(means + others)}.")
 
     def table(self) -> pd.DataFrame:
         """The comparison in numbers, to look at and to download."""
@@ -197,7 +200,8 @@ class Comparison:
         if not known:
             return None
         figure = self._once("differences", most, compute=lambda: accuracy_charts.differences(known))
-        return Picture(figure, "Differences of mean test accuracy. " + " ".join(pair.sentence for pair in known))
+        said = " ".join(pair.sentence for pair in known)
+        return Picture(figure, f"Differences of mean {self.images} accuracy. {said}")
 
     def single_runs(self) -> list[str]:
         """For each group of one run, or the only group, what its accuracy says: a sentence with Wilson's interval."""
@@ -237,15 +241,10 @@ class Comparison:
                 for metric in ("accuracy", "loss")
             }
 
-        names = {"test": self.measured, "train": "Training images"}
+        names = {"test": f"{self.images.capitalize()} images", "train": "Training images"}
         # Both are shown together, so the points are read once.
         figure = self._once("learning", split, axis, compute=compute)[metric]
         return Picture(figure, f"{names[split]}: {metric} by {axis}, the mean over the runs of each group.")
-
-    @property
-    def measured(self) -> str:
-        """The images that are measured after each epoch: "Test images"."""
-        return f"{measured_on(group.recipe for group in self.groups).capitalize()} images"
 
     # --- Cost ---
 
@@ -258,13 +257,14 @@ class Comparison:
         shown = table[table[cost.column].notna()]
         if shown.empty:
             return None
-        figure = self._once("cost", cost.column, compute=lambda: cost_charts.accuracy_against(shown, self.drawn, cost))
+        draw = cost_charts.accuracy_against
+        figure = self._once("cost", cost.column, compute=lambda: draw(shown, self.drawn, cost, self.images))
         said = [
             f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}"
             + ("" if alike else f" ({cost_charts.ELSEWHERE})")
             for alike, (_, row) in zip(cost.compared(shown), shown.iterrows(), strict=True)
         ]
-        whole = f"Test accuracy against {cost.title.lower()}: {'; '.join(said)}."
+        whole = f"{self.images.capitalize()} accuracy against {cost.title.lower()}: {'; '.join(said)}."
         return Picture(figure, " ".join([whole, *self.say_unknown(cost)]))
 
     def say_unknown(self, cost: Cost) -> list[str]:

@@ -58,7 +58,7 @@ ROW = 44  # Of the bars, the height in pixels.
 HOVER = ": %{y:.2%}, %{customdata[1]}%{customdata[2]}<extra>%{fullData.name}</extra>"
 
 
-def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go.Figure:
+def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost, images: str = "test") -> go.Figure:
     """Accuracy against a cost: each seed as a small dot, each group's mean as a large one, and the frontier as a line.
 
     Where the cost is a time, hollow marks were timed under different conditions: groups that can't be compared with the
@@ -68,6 +68,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
         groups: columns id, model, name, seeds, accuracy_mean, conditions, comparable (bool), and the cost's, which is
             known of each.
         runs: columns group (an id), seed, accuracy, conditions, and the cost's.
+        images: on which accuracy was measured: "test" or "held-out".
     """
     figure = blank(380)
     compared = cost.compared(groups)
@@ -120,7 +121,9 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> go
             hovertemplate="mean of %{customdata[0]}" + HOVER,
         )
     _scale(figure, cost, runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor)
-    figure.update_yaxes(title="Test accuracy", tickformat=PERCENT, range=accuracy_range(runs["accuracy"]))
+    figure.update_yaxes(
+        title=f"{images.capitalize()} accuracy", tickformat=PERCENT, range=accuracy_range(runs["accuracy"])
+    )
     return figure
 
 

@@ -39,6 +39,8 @@ OVERFIT_POINTS = 0.05
 """Overfitting: training accuracy of the last epoch this far above test accuracy, and above its 95% interval, while the
 test loss is above its lowest. The published recipe stays below .03."""
 
+HOLD_OUT = " Hold out images to choose by: what is chosen on the test images looks better on them than it is."
+
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 LAYERS = {"Conv2d": "convolution", "Linear": "linear layer"}
 
@@ -295,7 +297,8 @@ def _overfitting(train: pd.DataFrame, measured: pd.DataFrame, images: int, recip
             f"more accurate on them than on the {measured_on([recipe])} images.",
             f"Accuracy {more}% to {less}% in the last epoch; the {measured_on([recipe])} loss has risen from "
             f"{lowest['loss']:.3f} (epoch {lowest['epoch']:.0f}) to {last['loss']:.3f}.",
-            f"Train for fewer epochs: {lowest['epoch']:.0f} {'was' if lowest['epoch'] == 1 else 'were'} best.",
+            f"Train for fewer epochs: {lowest['epoch']:.0f} {'was' if lowest['epoch'] == 1 else 'were'} best on the "
+            f"{measured_on([recipe])} images.{'' if recipe.validation else HOLD_OUT}",
         )
     ]
 

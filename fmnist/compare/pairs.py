@@ -69,8 +69,8 @@ def compare(groups: Sequence[Group], library: Library, labels: np.ndarray | None
 
 
 def accuracies(group: Group) -> dict[int, float]:
-    """Test accuracy by seed."""
-    return {run.recipe.seed: run.result.test_accuracy for run in group.runs if run.result}
+    """Accuracy by seed, on the test images, or where images are held out on these."""
+    return {run.recipe.seed: run.result.accuracy_to_choose_by for run in group.runs if run.result}
 
 
 def mean_accuracy(group: Group) -> float:

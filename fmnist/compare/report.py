@@ -46,7 +46,7 @@ def write(comparison: Comparison, *, with_images: bool) -> str:
         f"<h1>{html.escape(names)}: how do they compare?</h1>",
         f"<p>{_markdown(comparison.answer)}</p>",
         f"<p><small>{html.escape(dataset)} · {moment(time.time())} · made by fmnist</small></p>",
-        _figure("Test accuracy", comparison.accuracy()),
+        _figure(f"{comparison.images.capitalize()} accuracy", comparison.accuracy()),
         *(_about_images(comparison) if with_images else []),
         *_about_runs(comparison),
         "<h2>Table</h2>",
@@ -92,7 +92,7 @@ def _about_runs(comparison: Comparison) -> list[str]:
             else "<p>Nothing: recipe, seeds, machine, load and versions are the same.</p>"
         )
     for metric in ("accuracy", "loss"):
-        title = f"Learning: {metric} on {comparison.measured.lower()}"
+        title = f"Learning: {metric} on {comparison.images} images"
         parts.append(_figure(title, comparison.learning(metric, "test", "epoch")))
     for cost in COSTS.values():
         if picture := comparison.cost(cost):

@@ -16,27 +16,31 @@ from fmnist.words import as_number, digits, listed
 
 WELL_CALIBRATED = 0.02  # Mean confidence and accuracy that are closer are called alike.
 
+HELD_OUT = "These are held out of training, to choose by; the test images are looked at when a choice is confirmed."
 
 # --- Which model to pick ---
 
 
-def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+def conclusion(groups: pd.DataFrame, runs: pd.DataFrame, images: str = "test") -> list[str]:
     """Which model to pick, in some sentences of Markdown: the verdict first, then what stands behind it.
 
     Args:
         groups: `summarise`'s columns, and id and name; not empty. Optional: full_name, what a group is called where it
             is named first.
         runs: columns group (an id), seed and accuracy.
+        images: on which accuracy was measured: "test" or "held-out".
     """
     ranked = groups.sort_values("accuracy_mean", ascending=False)
     best = ranked.iloc[0]
     full_names = list(ranked.get("full_name", ranked["name"]))
     seeds = len(best["seeds"])
     over = f" on average over {seeds} runs" if seeds > 1 else ""
-    deaths = [say_dead(ranked)] if ranked["dead"].any() else []
+    of = "" if images == "test" else f" of the {images} images"
+    remarks = [say_dead(ranked)] if ranked["dead"].any() else []
+    remarks += [HELD_OUT] if images == "held-out" else []
     if len(ranked) == 1:
-        sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the test images{over}."
-        return [sentence, *deaths]
+        sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the {images} images{over}."
+        return [sentence, *remarks]
     second = ranked.iloc[1]
     points = say_points(best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
@@ -46,10 +50,10 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     if len(level) > 1 and second["name"] in unsure:  # Models of which all runs failed to learn are, for one.
         alike = len({len(group) for group in ranked["seeds"][: len(level)]}) == 1
         named = listed([f"**{level[0]}**", *level[1:]])
-        return [f"{named} are equally accurate: **{shown[0]}**{over if alike else ' on average'}.", *deaths]
+        return [f"{named} are equally accurate: **{shown[0]}**{of}{over if alike else ' on average'}.", *remarks]
     sentences = [
         f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
-        f"**{best['accuracy_mean']:.1%}**{over}, {points} points more than {full_names[1]}."
+        f"**{best['accuracy_mean']:.1%}**{of}{over}, {points} points more than {full_names[1]}."
     ]
     sentences += _say_slower(ranked)
     few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]
@@ -66,7 +70,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
         sentences.append("Even its worst training run beats the best run of the other models.")
     else:
         sentences.append("But the runs overlap: its worst one does not beat the best one of the other models.")
-    return [*sentences, *deaths]
+    return [*sentences, *remarks]
 
 
 def differences_by_id(groups: pd.DataFrame, runs: pd.DataFrame) -> dict[tuple[object, object], Difference | None]:

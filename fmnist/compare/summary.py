@@ -10,7 +10,7 @@ import pandas as pd
 
 from fmnist.compare.statistics import mean_interval
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import Recipe
+from fmnist.recipe import Recipe, measured_on
 from fmnist.store.library import GROUP, RUN_COLUMNS, Group, Library, as_row, newest_per_seed
 from fmnist.store.run import SIZES, TIMES
 
@@ -77,7 +77,9 @@ def comparison(library: Library, *sources: str) -> pd.DataFrame:
     """`summarise` over the library, with names for people."""
     table = summarise(library.finished(*sources))
     table["name"] = table["model"].map({id: model.name for id, model in ARCHITECTURES.items()})
-    table["described"] = [Recipe.from_json(recipe).describe() for recipe in table["recipe"]]
+    recipes = [Recipe.from_json(recipe) for recipe in table["recipe"]]
+    table["described"] = [recipe.describe() for recipe in recipes]
+    table["measured_on"] = [measured_on([recipe]) for recipe in recipes]
     return table
 
 

@@ -1,20 +1,27 @@
-"""What a sweep shows: groups that differ in their hyperparameters, the best of them, and what matters. No Streamlit."""
+"""What a sweep shows: groups that differ in their hyperparameters, the best of them, and what matters. No Streamlit.
+
+Where images are held out, everything here is counted over these. What the chosen setting reaches on the test images is
+for `confirmation` to say.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fmnist.compare import choosing, confirmation, statistics, sweep_chart
 from fmnist.compare import effects as effects_module
-from fmnist.compare import statistics, sweep_chart
 from fmnist.compare.comparison import Picture
+from fmnist.compare.confirmation import Confirmation, recipe_that_confirms
 from fmnist.compare.pairs import accuracies
-from fmnist.compare.sentences import say_failed_to_learn
+from fmnist.compare.sentences import say_failed_to_learn, say_interval
 from fmnist.compare.statistics import MIN_SEEDS
 from fmnist.compare.summary import ACCURACY
 from fmnist.compare.thinning import spread
@@ -22,7 +29,7 @@ from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import LATER, Recipe
 from fmnist.store.library import Group, Library, identity
-from fmnist.store.run import Run
+from fmnist.store.run import Run, Status
 from fmnist.words import listed
 
 MAX_NAMED = 10
@@ -46,19 +53,41 @@ def is_sweep(groups: Sequence[Group]) -> bool:
     return bool(differing((group.recipe for group in groups), SETTINGS))
 
 
+def find_sweep(library: Library, dataset: str, *sources: str) -> Sweep | None:
+    """The sweep on a data set: of all settings with held-out images, or where they are no sweep of all others."""
+
+    def compute() -> list[Group]:
+        for groups in (library.trials(dataset, *sources), library.groups(dataset, *sources)):
+            found = [(group, tuple(filter(confirmation.chosen_by, group.runs))) for group in groups]
+            chosen_by = [replace(group, runs=runs) for group, runs in found if runs]
+            if is_sweep(chosen_by):
+                return chosen_by
+        return []
+
+    groups = library.remember(("groups of the sweep", dataset, sources), compute)
+    failed = library.own.runs(Status.FAILED) if groups and "own" in sources else ()
+    return Sweep(library, groups, failed) if groups else None
+
+
 class Sweep:
     """All groups of some scope on one data set, and the runs of the same scope that failed.
 
     Args:
-        groups: at least one.
+        groups: at least one; all with held-out images, or all without.
         failed: own runs that ended with an error.
     """
 
     def __init__(self, library: Library, groups: Sequence[Group], failed: Sequence[Run] = ()) -> None:
         self.groups = list(groups)
+        self.held_out = groups[0].recipe.validation > 0
         self._library = library
-        self._failed = [run for run in failed if run.recipe.dataset == groups[0].recipe.dataset]
+        self._failed = [run for run in failed if self._belongs(run)]
         self._identity = identity(groups), tuple(run.id for run in self._failed)
+
+    def _belongs(self, run: Run) -> bool:
+        recipe, of = run.recipe, self.groups[0].recipe
+        alike = (recipe.dataset, recipe.evaluated_on) == (of.dataset, of.evaluated_on)
+        return alike and confirmation.chosen_by(run)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -100,21 +129,69 @@ class Sweep:
 
         return self._library.remember(("effects", self._identity), compute)
 
-    def _unsure(self) -> int:
-        """How many other groups with seeds enough the test can't tell from the best one, allowing for all of them."""
-        by_id = {group.id: accuracies(group) for group in self.groups}
-        first, *others = [by_id[id] for id in self.table["id"] if id]
-        enough = [other for other in others if len(other) >= MIN_SEEDS]
-        found = [statistics.difference(first, other, len(enough)) for other in enough]
-        return sum(difference is None or not difference.seen for difference in found)
+    @cached_property
+    def chosen(self) -> Group:
+        """The best setting."""
+        return self.groups[choosing.best(self._by_setting)]
+
+    @property
+    def not_told_apart(self) -> int:
+        """How many of the others can't be told from it: `choosing.not_told_apart`."""
+        by_setting = self._by_setting
+        return self._library.remember(
+            ("not told apart", self._identity),
+            lambda: choosing.not_told_apart(by_setting, choosing.best(by_setting)),
+        )
+
+    @property
+    def _by_setting(self) -> list[choosing.BySeed]:
+        return [accuracies(group) for group in self.groups]
+
+    # --- Confirmation ---
+
+    @property
+    def recipe_that_confirms(self) -> Recipe:
+        """What is trained with new seeds to confirm the best setting."""
+        return recipe_that_confirms(self.chosen)
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """What it reached with these; None while it is not confirmed."""
+        return confirmation.confirmation(self._library, self.recipe_that_confirms)
 
     # --- In words ---
+
+    @property
+    def images(self) -> str:
+        """The images on which is chosen: "held-out" or "test"."""
+        return "held-out" if self.held_out else "test"
+
+    def _describe(self, row: pd.Series) -> str:
+        """ "Model 2, Adam, lr 0.001, batch 64, 3 epochs"; how many images are held out only where that differs."""
+        usual = LATER | {"validation": self.groups[0].recipe.validation}
+        said = [factor for factor in FACTORS if factor in self.factors or row[factor.field] != usual.get(factor.field)]
+        return ", ".join(factor.name(row[factor.field]) for factor in said)
 
     def answer(self) -> str:
         """The best setting: Markdown."""
         best = self.table.iloc[0]
         over = f" on average over {best['seeds']} runs" if best["seeds"] > 1 else " in its single run"
-        return f"Best of {len(self.table):,}: **{_describe(best)}** with **{best['accuracy_mean']:.1%}**{over}."
+        of = "of the held-out images" if self.held_out else ""
+        figure = f"**{best['accuracy_mean']:.1%}** {of}".strip()
+        interval = say_interval(best) if best["seeds"] >= MIN_SEEDS else ""
+        return f"Best of {len(self.table):,}: **{self._describe(best)}** with {figure}{over}{interval}."
+
+    def standing(self) -> str:
+        """Whether the best setting is confirmed, and what it reaches then: Markdown."""
+        if found := self.confirmation:
+            return found.say()
+        lucky = "even on held-out images, because its seeds were lucky"
+        if not self.held_out:
+            lucky = "by the luck of choosing: the same test images chose it"
+        return (
+            f"**Chosen, not yet confirmed.** The best of {len(self.table):,} looks better than it is, {lucky}. Confirm "
+            f"it with new seeds, trained on all {self.chosen.recipe.info.train:,} images."
+        )
 
     def say_effects(self) -> str:
         """What matters most, beyond chance: sentences, or nothing where no two groups differ in one factor alone."""
@@ -146,11 +223,8 @@ class Sweep:
         """What not to conclude: sentences."""
         table = self.table
         best = table.iloc[0]
-        said = [
-            f"It was chosen as the best of {len(table):,} on the test images, so its accuracy is probably a little too "
-            "good: expect a little less with new seeds and on new images."
-        ]
-        if best["seeds"] >= MIN_SEEDS and (unsure := self._unsure()):
+        said = []
+        if best["seeds"] >= MIN_SEEDS and (unsure := self.not_told_apart):
             said.append(
                 f"{unsure:,} of the others can't be told apart from it: chance may have decided which of them is best."
             )
@@ -179,18 +253,18 @@ class Sweep:
         """Parallel coordinates: a line for each row of the table, or for `MAX_LINES` of them."""
         drawn = self.table.iloc[spread(-self.table["accuracy_mean"].to_numpy(), MAX_LINES)]
         figure = self._library.remember(
-            ("parallel", self._identity), lambda: sweep_chart.coordinates(drawn, self.factors)
+            ("parallel", self._identity), lambda: sweep_chart.coordinates(drawn, self.factors, self.images)
         )
         best = [
-            f"{_describe(row)} {row['accuracy_mean']:.1%}"
+            f"{self._describe(row)} {row['accuracy_mean']:.1%}"
             for _, row in self.table.head(MAX_NAMED).iterrows()
             if row["seeds"]
         ]
         factors = ", ".join(factor.title.lower() for factor in self.factors)
         return Picture(
             figure,
-            f"Parallel coordinates of {len(self.table):,} groups: {factors}, and mean test accuracy. The best ones: "
-            f"{'; '.join(best)}. All of them are in the table below.",
+            f"Parallel coordinates of {len(self.table):,} groups: {factors}, and mean {self.images} accuracy. The best "
+            f"ones: {'; '.join(best)}. All of them are in the table below.",
         )
 
     @property
@@ -209,7 +283,7 @@ class Sweep:
 
 
 def _row(group: Group, failed: int) -> dict[str, Any]:
-    accuracies = [run.finished_result.test_accuracy for run in group.runs]
+    accuracies = [run.finished_result.accuracy_to_choose_by for run in group.runs]
     low, high = statistics.mean_interval(accuracies) or (math.nan, math.nan)
     return _values(group.recipe) | {
         "id": group.id,
@@ -217,7 +291,7 @@ def _row(group: Group, failed: int) -> dict[str, Any]:
         "source": group.source,
         "device": group.where,
         "seeds": len(group.runs),
-        "accuracy_mean": float(np.mean(accuracies)),
+        "accuracy_mean": fmean(accuracies),
         "accuracy_low": low,
         "accuracy_high": high,
         "accuracy_std": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else math.nan,
@@ -236,9 +310,3 @@ def _failed_row(recipe: Recipe, failed: int) -> dict[str, Any]:
 
 def _values(recipe: Recipe) -> dict[str, Any]:
     return {factor.field: getattr(recipe, factor.field) for factor in FACTORS}
-
-
-def _describe(row: pd.Series) -> str:
-    """ "Model 2, Adam, lr 0.001, batch 64, 3 epochs"."""
-    said = [factor for factor in FACTORS if factor.field not in LATER or row[factor.field] != LATER[factor.field]]
-    return ", ".join(factor.name(row[factor.field]) for factor in said)

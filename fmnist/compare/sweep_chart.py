@@ -26,7 +26,7 @@ MAX_TICKS = 12
 LONG = 6  # characters that fit between the lines on a narrow screen
 
 
-def coordinates(table: pd.DataFrame, factors: Sequence[Factor]) -> go.Figure:
+def coordinates(table: pd.DataFrame, factors: Sequence[Factor], images: str) -> go.Figure:
     """A line for each row: through its value of each factor, to its mean accuracy.
 
     The lines through one value lie side by side, the more accurate ones above. Groups of which every run has failed end
@@ -35,6 +35,7 @@ def coordinates(table: pd.DataFrame, factors: Sequence[Factor]) -> go.Figure:
     Args:
         table: `Sweep.table`.
         factors: in what the rows differ.
+        images: on which accuracy was measured: "test" or "held-out".
     """
     figure = blank(460, showlegend=False, hovermode="closest")
     ranked = table.iloc[::-1].reset_index(drop=True)  # The best is drawn last, over the others.
@@ -63,7 +64,7 @@ def coordinates(table: pd.DataFrame, factors: Sequence[Factor]) -> go.Figure:
         hoverinfo="skip",
         cliponaxis=False,
     )
-    _add_axis(figure, len(factors), "Test accuracy", [])
+    _add_axis(figure, len(factors), f"{images.capitalize()} accuracy", [])
     figure.update_xaxes(range=[-0.4, len(factors) + 0.35], visible=False, fixedrange=True)
     figure.update_yaxes(range=[-0.03, 1.14], visible=False, fixedrange=True)
     return figure

@@ -64,7 +64,8 @@ def widen(library: Library, runs: list[Run]) -> list[Run]:
     """The runs with all others that have the same recipe but for the seed, on the same kind of device; each once."""
     found: dict[str, Run] = {}
     for run in runs:
-        for group in library.groups(run.recipe.dataset, run.source):
+        alike = library.trials if run.recipe.validation else library.groups
+        for group in alike(run.recipe.dataset, run.source):
             if (group.recipe, group.where) == (run.recipe.group(), run.where):
                 found |= {other.address: other for other in group.runs}
         found[run.address] = run  # A seed that was trained again stands in its group with its newest run only.

@@ -162,8 +162,20 @@ class Library:
         return self.remember("sources", compute)
 
     def groups(self, dataset: str, *sources: str) -> list[Group]:
-        """The groups of finished runs on a data set, by model, the published recipe and own runs first."""
-        return self.remember(("groups", dataset, sources), lambda: self._groups(dataset, sources))
+        """The groups of finished runs on a data set, by model, the published recipe and own runs first: of runs that
+        are measured on the test images. Those that hold out images are `trials`."""
+        return self._measured(dataset, sources, on="test")
+
+    def trials(self, dataset: str, *sources: str) -> list[Group]:
+        """The groups of runs that hold out images to choose by. What they answer to the test images says how good a
+        choice is, so it is not looked at before the choice is confirmed."""
+        return self._measured(dataset, sources, on="validation")
+
+    def _measured(self, dataset: str, sources: Sequence[str], on: str) -> list[Group]:
+        every = self.remember(("groups", dataset, sources), lambda: self._groups(dataset, sources))
+        if all(group.recipe.evaluated_on == on for group in every):
+            return every
+        return [group for group in every if group.recipe.evaluated_on == on]
 
     def _groups(self, dataset: str, sources: Sequence[str]) -> list[Group]:
         table = self.finished(*sources)
@@ -235,7 +247,7 @@ def as_row(run: Run) -> dict[str, Any]:
         "seed": run.recipe.seed,
         "run": run,
         "finished": run.finished,
-        "accuracy": result.test_accuracy,
+        "accuracy": result.accuracy_to_choose_by,
         "dead": result.dead,
         **{name: _number(getattr(result, name)) for name in TIMES},
         "conditions": run.conditions,

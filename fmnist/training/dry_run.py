@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError
 import pandas as pd
 
 from fmnist.data.files import Dataset
-from fmnist.grid import Grid, worth_showing
+from fmnist.grid import Grid, Several, worth_showing
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -34,7 +34,7 @@ class Plan:
     """A grid, and what of it is trained already."""
 
     library: Library
-    grid: Grid
+    grid: Grid | Several
     data: Dataset
     slots: int  # how many runs are trained side by side
     again: bool = False  # train also what is trained already

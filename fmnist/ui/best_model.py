@@ -14,7 +14,7 @@ from fmnist.ui import resources
 from fmnist.ui.chart_display import draw
 from fmnist.ui.class_pictures import class_pictures
 from fmnist.ui.model_cards import model_cards
-from fmnist.ui.scope import choose_scope, say_where_from
+from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
 from fmnist.words import escape, listed
 
 HEIGHT = 270  # Of the chart, in pixels.
@@ -39,6 +39,8 @@ def show(library: Library) -> None:
             answer += f" {listed(ARCHITECTURES[id].name for id in missing)} {verb} not trained yet."
         with st.container(key="verdict"):
             st.markdown(answer)
+    elif trials := library.trials(dataset, *sources):
+        nothing_trained(trials)
     else:
         st.info("Nothing has been trained yet.", icon=":material/info:")
         if not settings.read_only():

@@ -21,8 +21,12 @@ def show_accuracy(library: Library, compared: Comparison, *, with_images: bool) 
     """
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
-        known = compared.info.id == DEFAULT and st.toggle(
-            "Published results", key="lines", bind="query-params", help="Accuracies that others have published."
+        known = (
+            compared.info.id == DEFAULT
+            and compared.images == "test"
+            and st.toggle(
+                "Published results", key="lines", bind="query-params", help="Accuracies that others have published."
+            )
         )
         download_menu(library, compared, with_images=with_images)
     pale = {group.source for group, look in zip(compared.groups, compared.looks, strict=True) if look.opacity < 1}

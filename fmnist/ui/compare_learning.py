@@ -14,7 +14,7 @@ from fmnist.ui.glossary import explain
 def show_learning(library: Library, compared: Comparison) -> None:
     """Accuracy and loss while the models learn, on the images and along the axis that are chosen."""
     with st.container(horizontal=True, gap="medium"):
-        splits = {"test": compared.measured, "train": "Training images"}
+        splits = {"test": f"{compared.images.capitalize()} images", "train": "Training images"}
         split = st.segmented_control(
             "Measured on",
             list(splits),

@@ -8,29 +8,35 @@ from fmnist.compare.sweep import Sweep
 from fmnist.grid import FACTORS, worth_showing
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS
-from fmnist.store.library import SOURCES, Group
+from fmnist.store.library import SOURCES, Group, Library
+from fmnist.ui import confirm_button
 from fmnist.ui.chart_display import draw
 from fmnist.ui.export_panel import download_table
 from fmnist.ui.scope import key_of_groups
-from fmnist.ui.train_link import MAX_SEEDS, link_to_train
 from fmnist.words import escape
 
 MAX_BEST = 5
 SHARES = {
-    "accuracy_mean": "Test accuracy",
     "accuracy_std": "Standard deviation",
     "accuracy_min": "Lowest",
     "accuracy_max": "Highest",
 }
 
 
-def show_sweep(swept: Sweep) -> None:
-    """All groups of the scope, not only those that are compared above: which setting is the best, and what matters."""
-    st.markdown(f"{swept.answer()} {swept.say_effects()}")
+def show_sweep(library: Library, swept: Sweep, *, is_said: bool) -> None:
+    """All groups of the scope, not only those that are compared above: which setting is the best, and what matters.
+
+    Args:
+        is_said: whether the page says at its top which is the best.
+    """
+    if not is_said:
+        st.markdown(f"{swept.answer()} {swept.standing()}")
+    confirm_button.offer(library, swept)
+    st.markdown(swept.say_effects())
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in swept.caveats()))
     draw(swept.picture(), "sweep")
     st.caption(
-        "Each line is one setting, from left to right, up to its mean test accuracy; the thick one is the best. "
+        "Each line is one setting, from left to right, up to its mean accuracy; the thick one is the best. "
         "Colours show the rank, from blue through grey to orange, the most accurate. Hover over the end of a line to "
         f"see which setting it is. {swept.left_out}"
     )
@@ -43,23 +49,25 @@ def show_sweep(swept: Sweep) -> None:
             args=(swept.groups, best),
             key="compare-best",
         )
-        again = [group for group in swept.groups if group.id == best[0]]
-        seeds = min(MAX_SEEDS, len(again[0].runs) + 5)
-        link_to_train("Train the best with five more seeds", [again[0].recipe], seeds=seeds)
     show_settings(swept)
 
 
 def compare_these(groups: list[Group], ids: list[str]) -> None:
     """Put groups into the comparison above, and show how sure their differences are."""
     st.session_state[key_of_groups(groups)] = ids
-    st.session_state["tab"] = "Differences"
+    if groups[0].recipe.validation:
+        st.session_state["images"] = "held-out"
+        st.session_state["tab"] = "Learning"
+    else:
+        st.session_state["tab"] = "Differences"
 
 
 def show_settings(swept: Sweep) -> None:
     """The table of a sweep: the same as the picture for the keyboard, to sort, and to download."""
     table = swept.table.drop(columns="id")
     shares = [name for name in table.columns if name.startswith("accuracy")]
-    percent = {name: st.column_config.NumberColumn(title, format="%.2f%%") for name, title in SHARES.items()}
+    titles = {"accuracy_mean": f"{swept.images.capitalize()} accuracy"} | SHARES
+    percent = {name: st.column_config.NumberColumn(title, format="%.2f%%") for name, title in titles.items()}
     st.dataframe(
         table.assign(
             **100 * table[shares],

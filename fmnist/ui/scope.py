@@ -69,8 +69,20 @@ def say_where_from(dataset: str, groups: Sequence[Group]) -> None:
         )
 
 
-def nothing_trained() -> None:
-    """Say that there is nothing to show, and where to train."""
+def nothing_trained(trials: Sequence[Group] = ()) -> None:
+    """Say that there is nothing to show, and where to train.
+
+    Args:
+        trials: those that there are.
+    """
+    if trials:
+        st.info(
+            "All runs so far hold out images, to choose a setting by, so they are on Compare alone. Confirm the best "
+            "setting there to see it here.",
+            icon=":material/info:",
+        )
+        st.page_link("pages/2_Compare.py", label="See the settings", icon=":material/balance:")
+        return
     st.info("Nothing has been trained on these data yet.", icon=":material/info:")
     if not settings.read_only():
         st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
@@ -79,15 +91,33 @@ def nothing_trained() -> None:
 def key_of_groups(groups: Sequence[Group]) -> str:
     """Of the widget that chooses from these groups."""
     source = "both" if _of_both(groups) else groups[0].source
-    return f"groups-{groups[0].recipe.dataset}-{source}"
+    return f"groups-{groups[0].recipe.dataset}-{source}" + ("-held-out" if groups[0].recipe.validation else "")
 
 
 def _of_both(groups: Sequence[Group]) -> bool:
     return len({group.source for group in groups}) > 1
 
 
-def choose_groups(groups: list[Group], most: int) -> list[Group]:
-    """The groups to be compared; at first one for each model, of both sources one each, side by side."""
+def choose_images(tested: list[Group], trials: list[Group]) -> list[Group]:
+    """Those of one kind, which alone can be compared: measured on the test images, or on held-out ones. It is asked
+    only where there are both."""
+    if not (tested and trials):
+        return tested or trials
+    known = {"test": ["test"], "held-out": ["held-out"]}
+    settle_one("images", known, "test")
+    names = {"test": "Test images", "held-out": "Held-out images, to choose by"}
+    st.segmented_control("Accuracy on", list(names), format_func=names.__getitem__, required=True, key="images")
+    return trials if st.session_state["images"] == "held-out" else tested
+
+
+def choose_groups(groups: list[Group], most: int, first: Sequence[str] = ()) -> list[Group]:
+    """The groups to be compared.
+
+    Args:
+        most: how many can be.
+        first: the ids of those that are compared before anybody chooses. Default: one for each model, of both sources
+            one each, side by side.
+    """
     if not groups:
         nothing_trained()
         return []
@@ -96,7 +126,7 @@ def choose_groups(groups: list[Group], most: int) -> list[Group]:
     settle_some(
         key_of_groups(groups),
         {id: names_of(group.key, group.title, group.recipe.learning_rate) for id, group in known.items()},
-        [group.id for group in (with_reference(groups) if both else default_groups(groups))][:most],
+        (first or [group.id for group in (with_reference(groups) if both else default_groups(groups))])[:most],
         most,
         former=f"groups-{groups[0].recipe.dataset}-own" if both else "",
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fmnist.compare import next_steps
+from fmnist.compare import confirmation, next_steps
 from fmnist.compare.outcome import outcomes
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
@@ -47,14 +47,15 @@ def show_card(library: Library, progress: TrainingProgress, runs: Sequence[Run])
             labels = resources.test_set(dataset, library.own).test_labels
         except DataError:  # Then Confusion has no images to show.
             return
-        if found := next_steps.to_look_into(library, _groups(library, runs), labels):
+        tested = _groups(library, [run for run in runs if not run.recipe.validation])
+        if tested and (found := next_steps.to_look_into(library, tested, labels)):
             next_step.show_mix_up(found, ["own"], key=f"next-step-{dataset}")
 
 
 def _groups(library: Library, runs: Sequence[Run]) -> list[Group]:
-    """The groups of finished runs on a data set to which these runs belong."""
+    """The groups, measured on the test images, of finished runs on a data set to which these runs belong."""
     trained = {run.id for run in runs}
-    groups = library.groups(runs[0].recipe.dataset, "own")
+    groups = library.groups(runs[0].recipe.dataset, "own") if runs else []
     return [group for group in groups if any(run.id in trained for run in group.runs)]
 
 
@@ -115,6 +116,11 @@ def lead_on(library: Library, progress: TrainingProgress) -> None:
     runs = [run for run in results if run.recipe.dataset == dataset]
     groups = _groups(library, runs)
     chosen: dict[str, str | Sequence[str]] = {"data": dataset, "source": "own"}
-    if groups:
+    if not all(map(confirmation.chosen_by, runs)):
+        next_step.show("Compare", "See how good the chosen setting is.", chosen | {"tab": "Sweep"})
+        return
+    if any(run.recipe.validation for run in runs):
+        chosen["images"] = "held-out"
+    elif groups:
         chosen[key_of_groups(groups)] = [group.key for group in groups[:MAX_COMPARED]]
     next_step.show("Compare", next_steps.after_training(runs), chosen)

@@ -9,7 +9,7 @@ import streamlit as st
 from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
-from fmnist.grid import FACTORS, Grid
+from fmnist.grid import AUTOMATIC, FACTORS, MOST_HELD_OUT, Grid
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, KEPT, MAX_SHIFT, OPTIMIZERS, SCHEDULES, RecipeError
@@ -25,7 +25,8 @@ FURTHER = {
     "Held-out images": (
         "validation",
         "So many training images are kept apart, the same for every seed and model. Curves and remarks are about "
-        "these, and the test images are used only once, at the end.",
+        f"these, and the test images are used only once, at the end. {AUTOMATIC}: {MOST_HELD_OUT:,} in a sweep (at "
+        "most a sixth), to choose a setting by, and otherwise none.",
     ),
     "Weight decay": ("decay", "Draws weights toward zero, so that fewer are large. With Adam, which is AdamW then."),
     "Shift in pixels": ("shift", f"Moves each training image at random by up to so many pixels, {MAX_SHIFT} at most."),

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from fmnist import settings
-from fmnist.grid import Grid, as_text, decimals, is_yes, spanning, whole_numbers, yes_or_no
+from fmnist.grid import Grid, as_text, decimals, held_out_numbers, is_yes, spanning, whole_numbers, yes_or_no
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, RecipeError
 from fmnist.ui import address
@@ -23,13 +23,13 @@ LISTS = {
     "keep": "epoch to keep",
 }
 """The widgets of which at least one value has to be chosen, and what that is."""
-NUMBERS: dict[str, Callable[[str], Sequence[float]]] = {
+NUMBERS: dict[str, Callable[[str], Sequence[float] | None]] = {
     "epochs": whole_numbers,
     "rate": decimals,
     "batch": whole_numbers,
     "decay": decimals,
     "shift": whole_numbers,
-    "validation": whole_numbers,
+    "validation": held_out_numbers,
 }
 ASKED = ("models", "dataset", "seeds", *NUMBERS, "optimizer", "schedule", "mirror", "keep", "device")
 """What an address of Train can fill in: keys of its widgets. All but data, seeds and device may be lists."""
@@ -106,7 +106,7 @@ def _form(grid: Grid) -> dict[str, Any]:
         "schedule": list(grid.schedules),
         "shift": as_text(grid.shifts),
         "mirror": [yes_or_no(on) for on in grid.mirrors],
-        "validation": as_text(grid.validations),
+        "validation": as_text(None if grid.validations == (grid.held_out_usually,) else grid.validations),
         "keep": list(grid.keeps),
         "device": grid.device,
     }
@@ -131,7 +131,7 @@ def _grid(form: Mapping[Any, Any]) -> Grid:
         form["schedule"],
         whole_numbers(form["shift"]),
         [is_yes(word) for word in form["mirror"]],
-        whole_numbers(form["validation"]),
+        held_out_numbers(form["validation"]),
         form["keep"],
     )
     grid.recipes()

@@ -25,7 +25,7 @@ class Preset:
 
     def grid(self, dataset: str) -> Grid:
         grid = replace(published(self.seeds), dataset=dataset)
-        return replace(grid, learning_rates=self.learning_rates) if self.learning_rates else grid
+        return replace(grid, learning_rates=self.learning_rates, validations=None) if self.learning_rates else grid
 
 
 PRESETS = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from fmnist import settings
@@ -91,13 +89,8 @@ def ask_without_data(library: Library, dataset: str, grid: Grid | None, missing:
             help="Computer-drawn clothes: nothing is downloaded.",
         )
     if on_sample and grid:
-        sample = replace(grid, dataset=SAMPLE)
-        train(
-            library,
-            Plan(
-                library, sample, resources.dataset(SAMPLE, library.own), slots(library), cluster=settings.ray_address()
-            ),
-        )
+        sample = resources.dataset(SAMPLE, library.own)
+        train(library, Plan(library, grid.on(SAMPLE), sample, slots(library), cluster=settings.ray_address()))
     if full:
         st.caption(FULL)
     if download.running:

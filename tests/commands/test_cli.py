@@ -32,7 +32,7 @@ from fmnist.store.library import Library
 COMPARED = {
     *("model", "dataset", "source", "recipe", "seeds", "accuracy_mean", "accuracy_std", "accuracy_min", "accuracy_max"),
     *("dead", "train_seconds", "eval_seconds", "image_seconds", "single_seconds"),
-    *("parameters", "device", "conditions"),
+    *("parameters", "device", "conditions", "measured_on"),
 }
 
 

@@ -18,6 +18,7 @@ from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, result, ru
 
 from fmnist import settings
 from fmnist.commands import progress
+from fmnist.compare.confirmation import FIRST_SEED
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Point, Status
@@ -47,6 +48,7 @@ def test_train_and_train_again(fmnist, warm, small_data):
 
 def test_lists_are_a_sweep(fmnist, warm):
     lists = ["--models", "0", "--lr", "0.1, 1e-2", "--batch-size", "32,64", "--optimizer", "adam", "--seeds", "0-1"]
+    lists += ["--validation", "60"]
     dry = fmnist(*TRAIN, *lists, "--dry-run")
     assert dry.code == 0 and warm.runs() == []
     assert dry.err.startswith("fmnist: 2 learning rates × 2 batch sizes × 2 seeds = 8 runs, roughly ")
@@ -59,14 +61,40 @@ def test_lists_are_a_sweep(fmnist, warm):
     assert {(run.recipe.learning_rate, run.recipe.batch_size, run.recipe.seed) for run in done} == {
         (rate, size, seed) for rate in (0.1, 0.01) for size in (32, 64) for seed in (0, 1)
     }
-    assert len(answer.out.splitlines()) == 8
-    assert f"Model 0, seed 1, {Recipe('0', 1, 'sample', 1, 64, 0.01, 'adam').describe()}: " in answer.out
+    *lines, best = answer.out.splitlines()
+    assert len(lines) == 8 and best.startswith("Best of 4: Model 0, Adam, lr ") and "of the held-out images" in best
+    assert "Chosen, not yet confirmed." in best and best.endswith("python -m fmnist confirm --dataset sample")
+    described = Recipe("0", 1, "sample", 1, 64, 0.01, "adam", validation=60).describe()
+    assert f"Model 0, seed 1, {described}: " in answer.out
     # Seeds of a setting were trained one after the other or side by side, never between those of another one.
     began = [run.recipe.group() for run in sorted(done, key=lambda run: (run.started, run.id))]
     assert len([pair for pair in pairwise(began) if pair[0] != pair[1]]) == 3
 
     known = fmnist(*TRAIN, *lists, "--dry-run")
     assert "Everything here is already trained" in known.err
+
+    confirmed = fmnist("confirm", "--dataset", "sample", "--seeds", "1", "--json")
+    assert confirmed.code == 0 and "2 settings, 2 runs" in confirmed.err
+    chosen, published = (run for run in warm.runs("done") if run.recipe.seed == FIRST_SEED)
+    assert published.recipe.published and chosen.recipe.optimizer == "adam" and not chosen.recipe.validation
+    facts = json.loads(confirmed.out)
+    assert facts["chosen_on"] == "held-out" and facts["confirmed_accuracy"] == chosen.result.test_accuracy
+    again = fmnist("confirm", "--dataset", "sample", "--seeds", "1")
+    assert "of the test images with one new seed, trained on all 12,000 images." in again.out and again.err == ""
+
+
+def test_without_a_sweep_there_is_nothing_to_confirm(fmnist, store):
+    check_refused(fmnist("confirm"), "no sweep on FashionMNIST", "python -m fmnist train --lr")
+
+
+def test_a_sweep_holds_out_images_where_nobody_says_how_many(fmnist, store, small_sample):
+    def held_out(*arguments: str) -> set[str]:
+        rows = json.loads(fmnist(*TRAIN, "--dry-run", "-q", "--json", *arguments).out)
+        return {row.get("validation", "0") for row in rows}
+
+    sweep = ("--lr", "0.1,0.01")
+    assert held_out(*sweep) == {"2,000"} and held_out() == {"0"}
+    assert held_out(*sweep, "--validation", "0") == {"0"} and held_out("--validation", "50") == {"50"}
 
 
 def test_a_grid_that_is_too_large_is_refused(fmnist, store):

@@ -152,7 +152,7 @@ def test_the_answer_and_what_not_to_conclude(small):
         "Nothing stands out: the values of learning rate and batch size differ no more"
     )
     said = " ".join(small.caveats())
-    assert "best of 5 on the test images" in said
+    assert "**Chosen, not yet confirmed.**" in small.standing() and "the same test images chose it" in small.standing()
     assert "1 of the settings has a single run" in said
     assert "1 of 7 runs failed to learn (dead: " in said and "2 runs ended with an error" in said
     assert small.best(2) == [small.table["id"][0], small.table["id"][1]] and len(small.best(99)) == 4
@@ -212,7 +212,7 @@ def test_lines_through_one_value_lie_side_by_side_the_better_above(small):
 
 def test_a_thousand_lines_are_a_handful_of_traces():
     table = swept_table(1000)
-    figure = sweep_chart.coordinates(table, [factor for factor in FACTORS if table[factor.field].nunique() > 1])
+    figure = sweep_chart.coordinates(table, [factor for factor in FACTORS if table[factor.field].nunique() > 1], "test")
     assert len(figure.data) <= sweep_chart.SHADES + 3
     assert len(lines(figure)) == 1001
 

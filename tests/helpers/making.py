@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fmnist import metrics
+from fmnist.data import held_out as held_out_module
 from fmnist.data.files import Dataset
-from fmnist.data.held_out import held_out
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.arrays import pack
@@ -85,6 +85,7 @@ def finished_run(
     data: Dataset,
     *,
     accuracy: float = 0.8,
+    held_out: float | None = None,
     never: tuple[int, ...] = (),
     seconds: float = 2.0,
     weights: bool = False,
@@ -94,6 +95,7 @@ def finished_run(
 
     Args:
         accuracy: the share of test images that it recognises, before `never`.
+        held_out: the share of held-out images, where there are any. Default: the same.
         never: classes that it never predicts; nine of them make a dead run.
         weights: give it the initial weights of its model, for predictions (imports torch).
         where: device, machine and multiply_adds, as of `running_run`.
@@ -101,7 +103,9 @@ def finished_run(
     logits = invented_logits(data.test_labels, accuracy, never, seed=recipe.seed)
     predictions = metrics.predict(logits)
     id = running_run(store, recipe, data, epochs=recipe.epochs, seconds=seconds, **where)
-    kept = held_out_answers(recipe, data, accuracy, never) if recipe.validation else {}
+    kept = (
+        held_out_answers(recipe, data, accuracy if held_out is None else held_out, never) if recipe.validation else {}
+    )
     store.finish(
         id,
         Status.DONE,
@@ -130,7 +134,7 @@ def finished_run(
 
 def held_out_answers(recipe: Recipe, data: Dataset, accuracy: float, never: tuple[int, ...]) -> dict[str, np.ndarray]:
     """Invented answers to the held-out images: labels, logits, predictions."""
-    labels = data.train_labels[held_out(data.train_labels, recipe.validation)].astype(np.uint8)
+    labels = data.train_labels[held_out_module.held_out(data.train_labels, recipe.validation)].astype(np.uint8)
     logits = invented_logits(labels, accuracy, never, seed=recipe.seed)
     return {"labels": labels, "logits": logits, "predictions": metrics.predict(logits)}
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 from helpers.making import ended_run, finished_run, running_run, three_models
-from helpers.ui import COMPARE, again, charts, model_colors, says, texts, traces, visit
+from helpers.ui import COMPARE, CONFUSION, HOME, PREDICT, again, charts, model_colors, says, texts, traces, visit
 
+from fmnist.compare.confirmation import FIRST_SEED
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
@@ -71,21 +72,61 @@ def test_a_sweep_is_shown_with_its_best_group_and_what_matters(store, small_data
     at.session_state["tab"] = "Sweep"
     again(at)
     assert says(at, "2 of 4 settings are compared here")
-    assert says(at, "Best of 5: **Model 2, SGD, lr 0.01, batch 32, 3 epochs** with **90.0%** on average over 3 runs.")
+    assert says(at, "Best of 5: **Model 2, SGD, lr 0.01, batch 32, 3 epochs** with **90.0%** on average over 3 runs")
     assert says(at, "The **model** matters most: all else equal, its best and its worst value lie 20.0 points apart")
-    assert says(at, "1 run ended with an error") and says(at, "chosen as the best of 5 on the test images")
+    assert says(at, "1 run ended with an error") and says(at, "the same test images chose it")
     assert "Model 2, SGD, lr 0.01, batch 32, 3 epochs 90.0%" in charts(at)["sweep"].alt
     [table] = [table.value for table in at.dataframe if "failed" in table.value]
     assert table["accuracy_mean"].round().tolist()[:4] == [90, 80, 70, 60]
     assert table["failed"].tolist() == [0, 0, 0, 0, 1]
-    [link] = [link.proto for link in at.get("page_link") if "Train the best" in link.proto.label]
-    assert "models=2" in link.query_string and "rate=0.01" in link.query_string and "seeds=8" in link.query_string
+    assert at.button(key="confirm").label.startswith("Confirm with 5 new seeds")
     at.button(key="compare-best").click()
     again(at)
     assert at.multiselect[0].value == ["10", "7", "4", "1"]  # The most accurate first.
     assert not says(at, "settings are compared here")
     assert says(at, "**Model 2 · SGD, lr 0.01, batch 32, 3 epochs** is ahead")
     assert not says(at, "is the most accurate")
+
+
+def trials(store: Store, small_data: Dataset, tested: float) -> None:
+    """A sweep with held-out images, of which all runs are right on this share of the test images."""
+    for rate, accuracy in ((0.1, 0.6), (0.01, 0.7)):
+        for seed in (0, 1, 2):
+            recipe = Recipe("0", seed, learning_rate=rate, validation=100)
+            finished_run(store, recipe, small_data, accuracy=tested, held_out=accuracy + seed / 100)
+
+
+def test_a_sweep_with_held_out_images_shows_no_test_figure_before_it_is_confirmed(
+    store, small_data, fashion, started, tmp_path, monkeypatch
+):
+    pages = []
+    for tested in (0.9, 0.3):
+        monkeypatch.setenv("FMNIST_RUNS", str(tmp_path / str(tested)))
+        trials(own := Store(tmp_path / str(tested) / "fmnist.db"), small_data, tested)
+        shown = []
+        for tab in ("Sweep", "Learning", "Time and size", "What went wrong", "Table"):
+            at = visit(COMPARE, source="own", tab=tab)
+            tables = [table.value.to_csv() for table in at.dataframe]
+            figures = [json.dumps([*traces(chart)], default=str) + chart.alt for chart in charts(at).values()]
+            shown.append([*texts(at, "markdown", "caption", "success"), *tables, *figures])
+        assert says(at, "of the held-out images on average over 3 runs") and says(at, "**Chosen, not yet confirmed.**")
+        assert "Differences" not in {tab.label for tab in at.tabs}
+        pages.append(shown)
+    assert pages[0] == pages[1]
+    assert not own.runs("queued")
+    at = visit(COMPARE, source="own")
+    at.button(key="confirm").click().run()
+    asked = {(run.recipe.learning_rate, run.recipe.validation, run.recipe.seed) for run in own.runs("queued")}
+    assert asked == {(rate, 0, FIRST_SEED + index) for rate in (0.1, 0.01) for index in range(5)}
+    assert not [button for button in visit(COMPARE, source="own").button if button.key == "confirm"]
+
+
+def test_other_pages_say_where_runs_with_held_out_images_are(store, small_data, fashion):
+    trials(store, small_data, 0.8)
+    for page in (HOME, CONFUSION, PREDICT):
+        assert says(visit(page, source="own"), "All runs so far hold out images"), page
+    finished_run(store, Recipe("0"), small_data)
+    assert says(visit(COMPARE, source="own"), "## **Model 0** recognises **80.0%** of the test images")
 
 
 def test_without_a_sweep_there_is_no_tab_for_it(store, small_data, fashion):

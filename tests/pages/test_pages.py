@@ -302,7 +302,7 @@ def test_a_link_restores_what_is_compared(store, small_data, fashion):
     at = visit(COMPARE, **compared, tab="Learning", split="Training images", axis="Seconds", lines="true")
     assert at.multiselect[0].value == ["1", "3"]
     assert says(at, "People (crowd) 83.5%")
-    assert charts(at)["learning-loss"].alt.startswith("Training loss by seconds")
+    assert charts(at)["learning-loss"].alt.startswith("Training images: loss by seconds")
     at = visit(COMPARE, **compared, tab="Time and size", cost="Multiply-adds")
     assert charts(at)["accuracy-against-cost"].alt.startswith("Test accuracy against multiply-adds")
 

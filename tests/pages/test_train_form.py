@@ -153,8 +153,12 @@ def test_a_preset_fills_in_the_form_and_starts_nothing(name, seeds, rates, small
     at.selectbox(key="device").set_value("cpu")
     again(at)
     button = at.button(key=f"preset-{name}")
+    held_out = 2_000 if len(rates) > 1 else 0
     recipes = [
-        Recipe(model, seed, "sample", learning_rate=rate) for model in "012" for seed in range(seeds) for rate in rates
+        Recipe(model, seed, "sample", learning_rate=rate, validation=held_out)
+        for model in "012"
+        for seed in range(seeds)
+        for rate in rates
     ]
     library, slots = Library(store, None), launcher.slots_of(store, None)
     assert button.label == f"{name} · {duration(estimate_seconds(library, recipes, DATASETS['sample'].train, slots))}"
@@ -162,11 +166,10 @@ def test_a_preset_fills_in_the_form_and_starts_nothing(name, seeds, rates, small
     again(at)
     assert not store.runs("queued")
     assert ("the published recipe" in recipe_line(at)) == (len(rates) == 1)
+    assert ("2,000 held out" in recipe_line(at)) == (len(rates) > 1) and at.text_input(key="validation").value == "auto"
     at.button(key="train").click()
     again(at)
-    assert {run.recipe for run in store.runs("queued")} == {
-        Recipe(model, seed, "sample", learning_rate=rate) for model in "012" for seed in range(seeds) for rate in rates
-    }
+    assert {run.recipe for run in store.runs("queued")} == {*recipes}
 
 
 def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, started, store):
@@ -177,6 +180,7 @@ def test_lists_make_a_sweep_whose_grid_is_shown_before_it_starts(small_sample, s
     at.text_input(key="rate").set_value("0.1, 1e-2, .01")
     at.text_input(key="batch").set_value("32 64")
     at.number_input(key="seeds").set_value(2)
+    at.text_input(key="validation").set_value("0")
     again(at)
     assert says(at, "2 models × 2 learning rates × 2 batch sizes × 2 seeds = 16 runs. 2 of 16 are already trained")
     assert says(at, "14 runs, roughly")

@@ -73,7 +73,7 @@ def test_with_noise_for_test_images_nothing_but_the_test_figures_changes(recipe,
         run = train(store, recipe, data)
         found.append(known(store, run))
         library = Library(store, reference=None)
-        [group] = library.groups("sample")
+        [group] = library.trials("sample")
         compared = Comparison(library, [group], data.test_labels)
         learning = compared.learning("accuracy", "test", "epoch")
         look_into = next_steps.to_look_into(library, [group], data.test_labels)
@@ -128,7 +128,7 @@ def test_the_epoch_that_was_best_is_named_by_the_held_out_images(small_data):
     curves = pd.DataFrame(rows, columns=["split", "step", "epoch", "loss", "accuracy"])
     findings = diagnose(recipe, (), logits, logits.argmax(axis=1).astype(np.uint8), labels, curves)
     [finding] = [one for one in findings if one.kind == "overfitting"]
-    assert finding.remedy == "Train for fewer epochs: 2 were best."
+    assert finding.remedy == "Train for fewer epochs: 2 were best on the held-out images."
     assert "held-out images" in finding.sentence and "held-out loss" in finding.evidence
     kept = diagnose(replace(recipe, keep="best"), (), logits, logits.argmax(axis=1).astype(np.uint8), labels, curves)
     assert not [one for one in kept if one.kind == "overfitting"]
