@@ -22,7 +22,7 @@ from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
 PREVIEW = 280  # Pixels
-TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+TYPES = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "avif", "gif", "bmp", "tif", "tiff"]
 MAX_FILES = 200
 
 
