@@ -22,23 +22,27 @@ from fmnist.ui.predict_pixels import show_pixels
 def warn_if_unfamiliar(library: Library, dataset: str, image: np.ndarray) -> None:
     """A warning with its reason where an image is unlike the training data; nothing where it is like them.
 
-    Nothing is said either where the training data are not at hand, and what they look like does not come with the
-    project.
+    Nothing is said either where it is not known what they look like.
 
     Args:
         image: uint8 (28, 28), light on black, as the models see it.
     """
-    try:
-        known = _shipped(dataset, unfamiliar.shipped_path(dataset)) or _learned(resources.dataset(dataset, library.own))
-    except DataError:
-        return
-    [reason] = known.reasons(image[None])
+    known = familiarity(library, dataset)
+    [reason] = known.reasons(image[None]) if known else [None]
     if reason:
         st.warning(
             f"**This is unlike the training images.** {reason} The models still answer, and may sound confident: "
             "don't trust it.",
             icon=":material/help_center:",
         )
+
+
+def familiarity(library: Library, dataset: str) -> Familiarity | None:
+    """What the training images look like; None where they are not at hand, and it does not come with the project."""
+    try:
+        return _shipped(dataset, unfamiliar.shipped_path(dataset)) or _learned(resources.dataset(dataset, library.own))
+    except DataError:
+        return None
 
 
 @st.cache_resource(max_entries=len(DATASETS), show_spinner=False)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import is_one_sentence
 from helpers.making import finished_run, three_models
-from helpers.ui import DATA, PREDICT, again, says, texts, visit
+from helpers.ui import COMPARE, DATA, PREDICT, again, says, texts, visit
 from PIL import Image
 from scipy.special import softmax
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
@@ -172,6 +174,35 @@ def test_pictures_that_are_too_large_together_are_left_out_and_counted(store, sm
     assert says(at, "2 of 2 pictures classified")
     upload(at, b=pictures["b"], c=pictures["c"])
     assert not says(at, "left out")
+
+
+def test_uploads_stay_over_other_sources_and_pages_until_they_are_removed(store, small_data, monkeypatch):
+    manager = MemoryUploadedFileManager("/upload")  # A server has one; AppTest makes one for each run.
+    monkeypatch.setattr("streamlit.testing.v1.local_script_runner.MemoryUploadedFileManager", lambda endpoint: manager)
+    three_models(store, small_data, weights=True)
+    a, b, c = (to_png(small_data.test_images[place], 8) for place in range(3))
+    at = upload(visit(PREDICT, how="Upload"), a=a)
+    alone = answers(at)
+    assert {*alone} == EVERY_MODEL and not says(at, "Kept from before")
+    for source in ("Draw", "Upload"):
+        at.session_state["how"] = source
+        again(at)
+    assert answers(at) == alone and says(at, "Kept from before: **a.png**")
+    upload(at, b=b)
+    assert says(at, "2 of 2 pictures classified")
+    table = at.dataframe[0].value
+    at.switch_page(COMPARE)
+    again(at)
+    at.switch_page(PREDICT)
+    again(at)
+    assert at.session_state["how"] == "Upload" and says(at, "Kept from before: **a.png**, **b.png**")
+    pd.testing.assert_frame_equal(at.dataframe[0].value, table)
+    upload(at, c=c)
+    assert at.dataframe[0].value["file"].tolist() == ["a.png", "b.png", "c.png"]
+    at.button(key="remove-uploads").click()
+    again(at)
+    assert {*answers(at)} == EVERY_MODEL and not says(at, "Kept from before")
+    assert [file.name for file in manager.file_storage["test session id"].values()] == ["c.png"]
 
 
 def test_an_uploaded_picture_is_answered(store, small_data):
