@@ -28,7 +28,8 @@ def show(library: Library) -> None:
         picked = SOURCES[how](library, dataset, groups, right)
     with right:
         if picked.picture is None:
-            st.markdown("## The models' answers appear here.")
+            if not picked.tabled:
+                st.markdown("## The models' answers appear here.")
             predict_examples.offer(library, dataset, groups)
             if how == "Draw":
                 predict_answers.show_example(library, dataset, groups)

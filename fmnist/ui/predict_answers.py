@@ -52,11 +52,13 @@ class Picked:
         picture: None as long as there is none.
         below: an empty place right under it, for what is to be in view beside it.
         truth: the picture's true class, where it is known.
+        tabled: whether a table answers several pictures, of which none is picked.
     """
 
     picture: Image.Image | None
     below: DeltaGenerator
     truth: int | None = None
+    tabled: bool = False
 
 
 @st.fragment

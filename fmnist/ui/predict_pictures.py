@@ -21,7 +21,7 @@ from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
 PREVIEW = 280  # Pixels
-TYPES = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "avif", "gif", "bmp", "tif", "tiff"]
+TYPES = ["jpg", "jpeg", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "jpe", "jfif"]
 
 
 def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
@@ -50,7 +50,9 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
         st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are classified.")
     with beside:
         chosen = table(library, dataset, groups, files[:MAX_FILES])
-    return Picked(None if chosen is None else opened(files[chosen].data), st.empty())
+    if chosen is None:
+        return Picked(None, st.empty(), tabled=True)
+    return Picked(opened(files[chosen].data), st.empty())
 
 
 def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:

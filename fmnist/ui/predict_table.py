@@ -52,6 +52,11 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
     return chosen
 
 
+def answer_of(group: Group) -> str:
+    """The name of the column that is shown of a model."""
+    return f"{group.title}, answer"
+
+
 def _show(
     rows: pd.DataFrame,
     groups: Sequence[Group],
@@ -60,23 +65,29 @@ def _show(
     thumbnails: Sequence[str | None],
 ) -> int | None:
     shown = rows.copy()
-    shown.insert(0, "picture", thumbnails)
-    seen = [None if picture.image is None else conversion.to_data_url(picture.image, 2) for picture in pictures]
-    shown.insert(1, "seen", seen)
-    percent = st.column_config.NumberColumn("Probability", format="percent", width=88)
+    shown["picture"] = [thumbnail or "" for thumbnail in thumbnails]
+    shown["seen"] = ["" if one.image is None else conversion.to_data_url(one.image, 2) for one in pictures]
+    for group in groups:  # In one column: three models, and what tells the pictures apart, are to be in view.
+        probabilities = rows[answer_table.probability_of(group)]
+        shown[answer_of(group)] = [
+            f"{answer} {probability:.0%}" if pd.notna(answer) else ""
+            for answer, probability in zip(rows[group.title], probabilities, strict=True)
+        ]
     event = st.dataframe(
         shown,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
+        row_height=48,
         key=key_of_rows("many", [file.file_id for file in files]),
         alt=f"What each model makes of {len(files)} pictures",
+        column_order=["picture", "seen", *map(answer_of, groups), "file", "remarks"],
         column_config={
-            "picture": st.column_config.ImageColumn("Picture", width=64),
+            "picture": st.column_config.ImageColumn("Picture", width=56),
             "seen": st.column_config.ImageColumn("Seen as", width=64),
-            "file": "File",
+            "file": st.column_config.TextColumn("File", width=160),
             "remarks": "Remarks",
-            **{answer_table.probability_of(group): percent for group in groups},
+            **{answer_of(group): st.column_config.TextColumn(group.title, width=116) for group in groups},
         },
     )
     return event.selection.rows[0] if event.selection.rows else None

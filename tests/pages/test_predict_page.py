@@ -241,6 +241,10 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     assert {*table["Model 2"].dropna()} <= {*CLOTHES.classes}
     assert table["Model 2, probability"].dropna().between(0.1, 1).all()
     assert is_one_sentence(table["remarks"][1])
+    [shown] = [element.proto.column_order for element in at.dataframe]
+    assert [*shown] == ["picture", "seen", *(f"Model {number}, answer" for number in range(3)), "file", "remarks"]
+    assert table["Model 2, answer"][1] == "" and table["Model 2, answer"][0].startswith(table["Model 2"][0])
+    assert not says(at, "The models' answers appear here.")
     [refused] = texts(at, "error")
     assert refused.startswith("- two.png: ")
     assert not answers(at)
