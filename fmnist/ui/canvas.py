@@ -49,6 +49,7 @@ class Mounted:
         drawn: those that are on it now.
         lassos: the places of lassos, which it shows as lines.
         past, future: for Undo and Redo.
+        done: how many of the buttons that were pressed have been followed, and on which visit of the page.
         tool: with which it was last shown.
         shown: whether it was.
     """
@@ -60,6 +61,7 @@ class Mounted:
     lassos: frozenset[int] = frozenset()
     past: list[Drawn] = field(default_factory=list)
     future: list[Drawn] = field(default_factory=list)
+    done: tuple[object, int] = ("", 0)
     tool: str = ""
     shown: bool = False
 
@@ -75,10 +77,28 @@ class Mounted:
 
     def change(self, drawn: Drawn) -> None:
         if drawn != self.drawn:
-            self.past = [*self.past[1 - MAX_STEPS :], self.drawn]
+            steps = [self.drawn]
+            if drawn[: len(self.drawn)] == self.drawn:  # Strokes that followed each other quickly come in together.
+                steps = [drawn[:count] for count in range(len(self.drawn), len(drawn))]
+            self.past = [*self.past, *steps][-MAX_STEPS:]
             self.drawn, self.future = drawn, []
 
-    def go(self, action: object) -> None:
+    def follow(self, pressed: object) -> None:
+        """Do what was asked for with buttons.
+
+        Args:
+            pressed: a browser's: how many buttons were pressed on this visit of the page, and which were the last.
+                Of presses that follow each other quickly Streamlit tells only the last, which has the others with it.
+        """
+        if not isinstance(pressed, dict) or not isinstance(pressed.get("count"), int):
+            return
+        visit, names = pressed.get("visit"), pressed.get("last")
+        new = pressed["count"] - (self.done[1] if self.done[0] == visit else 0)
+        self.done = visit, pressed["count"]
+        for name in names[-min(new, MAX_STEPS) :] if isinstance(names, list) and new > 0 else ():
+            self._go(name)
+
+    def _go(self, action: object) -> None:
         """Undo, redo or clear, if that is possible."""
         if action not in self.possible:
             return
@@ -174,7 +194,7 @@ def _choice() -> dict[str, Any]:
 def _act() -> None:
     with suppress(DrawingError):  # A stroke may have come in with the click.
         _read(st.session_state["canvas"])
-    st.session_state["canvas"].go(st.session_state["canvas-tools"].get("action"))
+    st.session_state["canvas"].follow(st.session_state["canvas-tools"].get("pressed"))
     st.session_state["drawing"] = st.session_state["canvas"].drawn
 
 
@@ -184,7 +204,7 @@ def _show_tools(mounted: Mounted, choice: dict[str, Any]) -> None:
         data={"canvas": mounted.key, "choice": choice, "strokes": mounted.drawn, "can": mounted.possible},
         default={"choice": choice},
         on_choice_change=lambda: None,
-        on_action_change=_act,
+        on_pressed_change=_act,
     )
 
 
