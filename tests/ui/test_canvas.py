@@ -13,6 +13,8 @@ import pytest
 from conftest import wait_for
 from helpers.ui import Server, Visitor, visited, wait_until_it_rests
 
+from fmnist.ui.canvas import Mounted
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
@@ -235,3 +237,25 @@ def test_the_switch_is_the_first_thing_on_the_keyboards_way_and_is_remembered(an
     with ann.answered():
         page.get_by_role("button", name=PADS[0]).click()
     surface(page).wait_for()
+
+
+def test_presses_that_the_server_learns_of_together_undo_strokes_that_came_in_together_one_by_one():
+    mounted, (a, b, c) = Mounted(), ([{"kind": "brush"}], [{"kind": "box"}], [{"kind": "circle"}])
+    mounted.change(a)
+    mounted.change(a + b + c)
+    mounted.follow({"visit": "1", "count": 2, "last": ["undo", "undo"]})
+    assert mounted.drawn == a
+    mounted.follow({"visit": "1", "count": 3, "last": ["undo", "undo", "redo"]})
+    assert mounted.drawn == a + b
+    mounted.follow({"visit": "2", "count": 1, "last": ["redo"]})  # Another visit of the page counts anew.
+    assert mounted.drawn == a + b + c
+
+
+@pytest.mark.parametrize(
+    "sent", [None, "undo", {"count": "1"}, {"count": 1, "last": 5}, {"count": 1, "last": [{}, "x"]}]
+)
+def test_presses_that_no_button_makes_change_nothing(sent):
+    mounted = Mounted()
+    mounted.change([{"kind": "brush"}])
+    mounted.follow(sent)
+    assert mounted.drawn == [{"kind": "brush"}]
