@@ -20,7 +20,7 @@ from fmnist.ui.predict_table import MAX_FILES, table
 from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
-PREVIEW = 280  # Pixels
+PREVIEW = 280  # Pixels, both ways at most: on a phone the verdict is to be in view below it.
 TYPES = ["jpg", "jpeg", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "jpe", "jfif"]
 
 
@@ -31,9 +31,7 @@ def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
 
 def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """One uploaded picture, or one of many that the table answers."""
-    files, lost = kept_uploads.uploaded(
-        f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background", TYPES, MAX_BYTES // 2**20
-    )
+    files, lost = kept_uploads.uploaded(f"Photos, each of {DATASETS[dataset].subject.photo}", TYPES, MAX_BYTES // 2**20)
     if lost:
         st.warning(
             f"{lost:,} of the {len(files) + lost:,} pictures {'is' if lost == 1 else 'are'} left out: the limit is "
@@ -57,7 +55,7 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
 
 def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """A picture from the camera."""
-    photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
+    photo = st.camera_input(f"A photo of {DATASETS[dataset].subject.photo}", key="camera")
     return Picked(opened(photo.getvalue(), preview=False) if photo else None, st.empty())
 
 
@@ -69,7 +67,10 @@ def opened(file: bytes, preview: bool = True) -> Image.Image | None:
         st.error(escape(str(error)), icon=":material/broken_image:")
         return None
     if preview:
-        st.image(picture, width=PREVIEW, alt="The uploaded picture")
+        width = round(
+            PREVIEW * min(1, picture.width / picture.height)
+        )  # On a phone the verdict is to be in view below.
+        st.image(picture, width=max(width, 1), alt="The uploaded picture")
     return picture
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import random
 import struct
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import textwrap
 import time
 import warnings
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from conftest import is_one_sentence
 from helpers.pictures import BLACK, RED, WHITE, canvas, encode, near
 from PIL import Image, ImageDraw
 
+from bench.campaigns.pictures import hostile_files
 from fmnist.predict import avif_file, conversion, picture_file
 from fmnist.predict.conversion import convert
 from fmnist.predict.picture_file import ImageError, open_image
@@ -334,24 +333,6 @@ def test_the_smallest_side(size, accepted):
         assert open_image(data).size == size
     else:
         assert f"has only {size[0]} x {size[1]} pixels" in refused(data)
-
-
-def hostile_files(count: int) -> Iterator[bytes]:
-    """Files of every kind that is read, each with a few bytes changed, most of them in the header; some cut short."""
-    rng = random.Random(0)
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "maker"
-    image = canvas((30, 40), box=(5, 5, 20, 30))
-    files = [encode(image, kind) for kind in ("GIF", "BMP", "TIFF")]
-    files += [encode(image, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP", "TIFF")]
-    files += [encode(image.convert("P"), "PNG", transparency=0), encode(image.convert("CMYK"), "JPEG")]
-    files += [encode(image.convert("F"), "TIFF"), encode(image, "TIFF", compression="tiff_lzw")]
-    for index in range(count):
-        mutated = bytearray(files[index % len(files)])
-        for _ in range(rng.randint(1, 6)):
-            place = rng.randrange(min(len(mutated), rng.choice([100, 10**6])))
-            mutated[place] = rng.choice([0, 255, rng.randrange(256)])
-        yield bytes(mutated[: rng.randrange(len(mutated))] if rng.random() < 0.1 else mutated)
 
 
 def test_a_thousand_hostile_files_are_answered_or_refused_in_a_sentence(recwarn):
