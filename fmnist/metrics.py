@@ -8,6 +8,8 @@ loss and probabilities come from the rounded logits.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 CLASSES = 10
@@ -51,6 +53,11 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """Counts, int64 (C, C): rows are the true class, columns the predicted one."""
     cells = labels.astype(np.int64) * CLASSES + predictions
     return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+
+
+def confusion_of_all(labels: np.ndarray, predictions: Iterable[np.ndarray]) -> np.ndarray:
+    """The confusion matrices of several runs added up: int64 (10, 10)."""
+    return np.sum([confusion_matrix(labels, said) for said in predictions], axis=0)
 
 
 def row_shares(matrix: np.ndarray) -> np.ndarray:

@@ -24,6 +24,8 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 PATTERNS = ("", ".", "x", "-", "+")  # "/" is for times that can't be compared.
 OPACITIES = (1.0, 0.5)
 GREY = "#808891"  # Readable on the light and on the dark background.
+ABOVE, BELOW = "#2F7FC1", "#C8651B"  # Of 0. Blue and orange: told apart by everybody.
+PAPER = {True: "#1B212B", False: "#FFFFFF"}  # By whether the page is dark: what is 0, between these two.
 
 
 PERCENT = ".2~%"

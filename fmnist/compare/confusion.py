@@ -188,7 +188,7 @@ def answers(library: Library, item: Item, labels: np.ndarray) -> Answers | None:
     if said is None:
         return None
     by_seed, together = said
-    matrix = np.sum([metrics.confusion_matrix(labels, part) for part in by_seed], axis=0)
+    matrix = metrics.confusion_of_all(labels, by_seed)
     return Answers(item, by_seed, together, matrix)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from fmnist.compare.charts import blank
+from fmnist.compare.charts import ABOVE, BELOW, PAPER, blank
 from fmnist.data.catalog import DatasetInfo
 
 
@@ -75,12 +75,11 @@ def confusion_difference(
     """
     figure = _matrix(info, cell)
     limit = max(1, np.abs(change).max())
-    middle = "#1B212B" if dark else "#FFFFFF"
     figure.add_heatmap(
         z=np.sign(change) * np.sqrt(np.abs(change) / limit),
         zmin=-1,
         zmax=1,
-        colorscale=[(0.0, "#C8651B"), (0.5, middle), (1.0, "#2F7FC1")],  # Orange and blue: told apart by everybody.
+        colorscale=[(0.0, BELOW), (0.5, PAPER[dark]), (1.0, ABOVE)],
         **HEATMAP,
     )
     rows, columns = CELLS

@@ -68,7 +68,7 @@ def _worst(library: Library, groups: Sequence[Group], labels: np.ndarray) -> Mix
     name = item.group.title if len(item.runs) == len(item.group.runs) else item.title
 
     def matrix() -> np.ndarray:
-        return np.sum([metrics.confusion_matrix(labels, library.predictions(run)) for run in item.runs], axis=0)
+        return metrics.confusion_of_all(labels, map(library.predictions, item.runs))
 
     cell = metrics.worst_cell(library.remember(("next", item.id), matrix))
     if cell is None:

@@ -50,7 +50,7 @@ def among(library: Library, dataset: str, labels: np.ndarray, classes: Sequence[
 
 def _among(library: Library, group: Group, labels: np.ndarray, classes: Sequence[int], most: int) -> Overlap | None:
     predictions = np.stack([library.predictions(run) for run in group.runs])
-    matrix = np.sum([metrics.confusion_matrix(labels, said) for said in predictions], axis=0)
+    matrix = metrics.confusion_of_all(labels, predictions)
     errors = matrix - np.diag(np.diagonal(matrix))
     inside = np.zeros_like(errors)
     inside[np.ix_(classes, classes)] = errors[np.ix_(classes, classes)]

@@ -12,12 +12,10 @@ from fmnist.data.framing import SIDE
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Group, Library
-from fmnist.ui.diverging import colored, gradient
+from fmnist.ui.diverging import brightest, colored, scale
 from fmnist.ui.page import explained, is_dark
-from fmnist.words import digits
 
 MISSING = 0.05  # Of a logit's difference, and in points: what is worth a remark.
-BRIGHTEST = 99.5  # The percentile of all contributions that gets the full colour: single pixels can be far beyond.
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 CSS = """
 <style>
@@ -25,8 +23,6 @@ CSS = """
 .why figure { margin: 0; font-size: 0.82rem; line-height: 1.4; max-width: 280px; }
 .why img { width: 100%; image-rendering: pixelated; border: 1px solid #80889166; border-radius: 4px; display: block; }
 .why figcaption { padding-top: 4px; }
-.why-scale { display: flex; align-items: center; gap: 8px; font-size: 0.82rem; padding-top: 10px; flex-wrap: wrap; }
-.why-scale i { width: 120px; height: 10px; border: 1px solid #80889166; border-radius: 3px; }
 </style>
 """
 
@@ -52,10 +48,10 @@ def show_pixels(library: Library, groups: list[Group], image: np.ndarray) -> Non
                 found.append(_explained(library, group, image, label))
     if not found:
         return
-    limit = float(np.percentile(np.abs([one.pixels for one in found]), BRIGHTEST)) or 1.0
+    limit = brightest([one.pixels for one in found])
     dark = is_dark()
     figures = "".join(_figure(one, classes[one.label], limit, dark) for one in found)
-    st.html(f'{CSS}<div class="why">{figures}</div>{_scale(limit, dark)}')
+    st.html(f'{CSS}<div class="why">{figures}</div>{scale(limit, dark, "against: ", "for: ", " points per pixel")}')
     seeds = max(len(group.runs) for group in groups)
     st.caption(
         "A model gives each class points (logits); the class with the most is its answer. Blue pixels add points to "
@@ -106,15 +102,6 @@ def _say_regions(pixels: np.ndarray, model: str) -> str:
 
 def _points(value: float, sign: str = "-") -> str:
     return f"{value:{sign}.1f}".replace("-", "−")
-
-
-def _scale(limit: float, dark: bool) -> str:
-    """What the colours mean."""
-    return (
-        f'<div class="why-scale"><span>against: −{digits(limit, 2)}</span>'
-        f'<i style="background: {gradient(dark)}"></i>'
-        f"<span>for: +{digits(limit, 2)} points per pixel</span></div>"
-    )
 
 
 @dataclass(frozen=True)

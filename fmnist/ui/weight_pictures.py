@@ -12,11 +12,10 @@ from fmnist.compare.pixel_weights import PixelWeights, last_epoch, pixel_weights
 from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Library
 from fmnist.store.run import Run
-from fmnist.ui.diverging import colored, gradient
+from fmnist.ui.diverging import brightest, colored, scale
 from fmnist.ui.page import is_dark
-from fmnist.words import digits, escape
+from fmnist.words import escape
 
-BRIGHTEST = 99.5  # The percentile of all weights that gets the full colour: single ones can be far beyond.
 CSS = """
 <style>
 .weights { display: grid; grid-template-columns: repeat(10, 1fr); gap: 10px; }
@@ -26,8 +25,6 @@ CSS = """
   display: block; aspect-ratio: 1; border-radius: 4px; background: var(--weights) 0 / 1000% 100%;
   image-rendering: pixelated; outline: 1px solid #80889166;
 }
-.weights-scale { display: flex; align-items: center; gap: 8px; font-size: 0.82rem; padding-top: 10px; flex-wrap: wrap; }
-.weights-scale i { width: 120px; height: 10px; border: 1px solid #80889166; border-radius: 3px; }
 </style>
 """
 
@@ -46,7 +43,7 @@ def show(library: Library, run: Run | None, name: Callable[[Run], str]) -> None:
         st.caption("The weights appear after the first epoch.")
         return
     classes, dark = run.recipe.info.classes, is_dark()
-    limit = float(np.percentile(np.abs(found.weights), BRIGHTEST)) or 1.0
+    limit = brightest(found.weights)
     picture = to_data_url(colored(np.hstack(list(found.weights)), limit, dark))
     figures = "".join(
         f'<figure><span role="img" aria-label="Weights of {html.escape(label)}: {_where(weights)}" '
@@ -54,11 +51,7 @@ def show(library: Library, run: Run | None, name: Callable[[Run], str]) -> None:
         f"<figcaption>{html.escape(label)}</figcaption></figure>"
         for place, (label, weights) in enumerate(zip(classes, found.weights, strict=True))
     )
-    st.html(
-        f'{CSS}<div class="weights" style="--weights: url({picture})">{figures}</div>'
-        f'<div class="weights-scale"><span>−{digits(limit, 2)}</span>'
-        f'<i style="background: {gradient(dark)}"></i><span>+{digits(limit, 2)}</span></div>'
-    )
+    st.html(f'{CSS}<div class="weights" style="--weights: url({picture})">{figures}</div>{scale(limit, dark)}')
     st.caption(
         f"{escape(name(run))}, after epoch {found.epoch} of {run.recipe.epochs}. Where a picture is blue, light "
         f"pixels count for the class; where it is orange, against it. All ten have the same scale, with 0 in the "
