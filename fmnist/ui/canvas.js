@@ -65,20 +65,23 @@ function start(root, setStateValue, setTriggerValue) {
     if (begins) event.preventDefault();
     if (held || begins) (held ??= []).push(event);
   };
-  const release = (choice, until) => {
+  const release = (choice, mark, until) => {
     if (!isAnswered(choice)) return; // Another one has been asked for meanwhile.
-    if (!surface() && performance.now() < until) {
-      requestAnimationFrame(() => release(choice, until));
+    const hasIt = surface()?.closest(`[style*="max-height: ${mark}px"]`);
+    if (!hasIt && performance.now() < until) {
+      requestAnimationFrame(() => release(choice, mark, until));
       return;
     }
     const events = held ?? [];
     asked = held = null;
     wait(false);
-    for (const { type, clientX, clientY, button, buttons } of events) {
-      const target = type === "mousedown" ? surface() : document;
+    while (events.length && !asked) {
+      const { type, change, clientX, clientY, button, buttons } = events.shift();
       const how = { clientX, clientY, button, buttons, bubbles: true, composed: true, cancelable: true, view: window };
-      target?.dispatchEvent(new MouseEvent(type, how));
+      if (change) ask(change);
+      else (type === "mousedown" ? surface() : document)?.dispatchEvent(new MouseEvent(type, how));
     }
+    if (events.length) held = events; // For the tool that was chosen after the first strokes.
   };
   const isAnswered = (choice) => !asked || Object.keys(asked).every((group) => asked[group] === choice[group]);
 
@@ -108,10 +111,17 @@ function start(root, setStateValue, setTriggerValue) {
   for (const button of buttons) {
     const { group, value } = button.dataset;
     button.onclick = () => {
+      const change = { [group]: group === "tool" ? value : Number(value) };
       if (group === "do") press(value);
-      else choose({ ...shown.choice, [group]: group === "tool" ? value : Number(value) }, true);
+      else if (held) held.push({ change });
+      else ask(change);
     };
   }
+  const ask = (change) => {
+    const choice = { ...shown.choice, ...change };
+    // Of what is chosen already the server would say nothing, and nobody could draw.
+    if (Object.keys(choice).some((group) => choice[group] !== shown.choice[group])) choose(choice, true);
+  };
   const visit = String(Math.random()), presses = [];
   const press = (name) => {
     presses.push(name);
@@ -136,10 +146,9 @@ function start(root, setStateValue, setTriggerValue) {
         sessionStorage.setItem(KEPT, JSON.stringify(data.strokes));
       } catch {} // Then a reload begins with an empty pad.
       if (isAnswered(data.choice)) {
-        const choice = { ...data.choice }, until = performance.now() + PATIENCE;
+        const choice = { ...data.choice };
         choose(choice, false);
-        // The canvas follows in the same run.
-        requestAnimationFrame(() => requestAnimationFrame(() => release(choice, until)));
+        release(choice, data.mark, performance.now() + PATIENCE);
       } else {
         choose(asked, false);
         wait(true); // The canvas may be a new one.

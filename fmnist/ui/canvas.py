@@ -26,6 +26,7 @@ from fmnist.words import escape
 TOOLS_HERE = TOOLS | LINE | MOVE
 MODES = {"polygon": "polygon", "box": "rect", "circle": "circle", "line": "line"}
 """Of streamlit-drawable-canvas, for our tools; the others draw freehand."""
+CHOICES: dict[str, Collection[Any]] = {"tool": TOOLS_HERE, "width": WIDTHS, "shade": SHADES}
 FIRST = {"tool": next(iter(TOOLS_HERE)), "width": 24, "shade": 34}
 MAX_STEPS = 50
 """That can be undone."""
@@ -144,7 +145,7 @@ def strokes(side: int, behind: Callable[[Sequence[Stroke], frozenset[int]], str]
     mounted.tool = choice["tool"]
     st.session_state["drawing"] = mounted.drawn
     paper = behind(found, mounted.lassos)
-    _show_tools(mounted, choice)  # Directly before the canvas: the browser lets nobody draw until it has both.
+    _show_tools(mounted, choice)
     _show_canvas(mounted, choice, paper)
     return found
 
@@ -184,8 +185,7 @@ def _plain(stroke: Stroke) -> dict[str, Any]:
 def _choice() -> dict[str, Any]:
     """The chosen tool, width and shade."""
     sent = st.session_state.get("canvas-tools", {}).get("choice") or st.session_state.get("canvas-choice")
-    known: dict[str, Collection[Any]] = {"tool": TOOLS_HERE, "width": WIDTHS, "shade": SHADES}
-    if not isinstance(sent, dict) or any(sent.get(name) not in list(values) for name, values in known.items()):
+    if not isinstance(sent, dict) or any(sent.get(name) not in list(values) for name, values in CHOICES.items()):
         sent = FIRST
     st.session_state["canvas-choice"] = sent  # It outlives a visit to another page.
     return sent
@@ -201,11 +201,24 @@ def _act() -> None:
 def _show_tools(mounted: Mounted, choice: dict[str, Any]) -> None:
     component("canvas", _html(), CSS, isolated=True)(
         key="canvas-tools",
-        data={"canvas": mounted.key, "choice": choice, "strokes": mounted.drawn, "can": mounted.possible},
+        data={
+            "canvas": mounted.key,
+            "choice": choice,
+            "mark": _mark(choice),
+            "strokes": mounted.drawn,
+            "can": mounted.possible,
+        },
         default={"choice": choice},
         on_choice_change=lambda: None,
         on_pressed_change=_act,
     )
+
+
+def _mark(choice: dict[str, Any]) -> int:
+    """A height of its own for each choice, in pixels, more than any canvas has: it can be seen in the browser, which so
+    knows when the canvas has taken in what was chosen."""
+    places = [list(known).index(choice[name]) for name, known in CHOICES.items()]
+    return 1000 + places[0] * 100 + places[1] * 10 + places[2]
 
 
 def _show_canvas(mounted: Mounted, choice: dict[str, Any], behind: str) -> None:
@@ -222,6 +235,7 @@ def _show_canvas(mounted: Mounted, choice: dict[str, Any], behind: str) -> None:
         width=mounted.side,
         height=mounted.side,
         drawing_mode=MODES.get(tool, "freedraw"),
+        max_display_height=_mark(choice),
         initial_drawing=fabric.write(drawing.read(mounted.begun), mounted.side),
         key=mounted.key,
     )

@@ -61,6 +61,11 @@ def press(ann: Visitor, name: str) -> None:
     ann.page.wait_for_function("!document.querySelector('[class*=st-key-canvas-][style*=none]')")
 
 
+def choose(ann: Visitor, name: str) -> None:
+    """A tool, or what it draws with: a stroke may follow at once."""
+    ann.page.locator(".pad").get_by_role("button", name=name, exact=True).click()
+
+
 def at(page: Page, x: float, y: float) -> Point:
     """Where a point of the canvas, 0 to 280 both ways, lies in the window."""
     box = surface(page).bounding_box()
@@ -171,7 +176,7 @@ def test_a_stroke_right_after_a_change_of_tool_is_made_with_the_tool_that_was_ch
     press(ann, "Brush")
     drag(page, (20, 20), (80, 20))
     for name in ("Circle", "Grey", "Box"):
-        ann.page.locator(".pad").get_by_role("button", name=name, exact=True).click()
+        choose(ann, name)
     drag(page, (100, 100), (160, 140))
     drag(page, (180, 100), (240, 140))
     found = drawn(ann, 3)
