@@ -5,8 +5,9 @@ import streamlit as st
 from fmnist.data.catalog import SAMPLE
 from fmnist.store.library import Library, default_groups
 from fmnist.ui import predict_answers, predict_examples, resources
+from fmnist.ui.address import settle_one
 from fmnist.ui.page import page
-from fmnist.ui.predict_pictures import SOURCES
+from fmnist.ui.predict_pictures import KEPT, SOURCES
 from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
 
 
@@ -18,21 +19,17 @@ def show(library: Library) -> None:
         return
     if dataset == SAMPLE:  # This has to be known before anything else; where the runs come from, has not.
         say_where_from(dataset, groups)
-    how = st.segmented_control(
-        "Image",
-        list(SOURCES),
-        default="Draw",
-        required=True,
-        key="how",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    settle_one("how", {source: [source] for source in SOURCES}, "Draw", kept=st.session_state.get("source-kept"))
+    how = st.segmented_control("Image", list(SOURCES), required=True, key="how", label_visibility="collapsed")
+    assert how is not None  # As one is required.
+    st.session_state["source-kept"] = how if how in KEPT else None  # Who comes back finds what was there.
     left, right = st.columns([2, 3], gap="large")
     with left:
         picked = SOURCES[how](library, dataset, groups, right)
     with right:
         if picked.picture is None:
-            st.markdown("## The models' answers appear here.")
+            if not picked.tabled:
+                st.markdown("## The models' answers appear here.")
             predict_examples.offer(library, dataset, groups)
             if how == "Draw":
                 predict_answers.show_example(library, dataset, groups)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import keep_as_sample
 
-from bench.campaigns import damaged_stores, exports, kills
+from bench.campaigns import damaged_stores, exports, kills, pictures
 from fmnist.store.library import Library
 from fmnist.store.store import Store
 from fmnist.ui import resources
@@ -23,6 +23,13 @@ def test_a_damaged_store_is_shown_as_far_as_it_can_be_read(kind, number, trained
     # Columns from all tables: artifacts come first, runs in the middle.
     done, faults = damaged_stores.attack(trained_once, kind, number * 8, seed=1)
     assert not faults, done
+
+
+def test_damaged_picture_files_are_converted_or_refused_in_a_sentence():
+    files = list(pictures.hostile_files(14, avif=True))[
+        -5:
+    ]  # Three of AVIF; tests/predict has a thousand of the others.
+    assert {pictures.attack(data) for data in files} <= {"converted", "refused"}
 
 
 @pytest.mark.parametrize("model", ["0", "1", "2"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,12 @@ from fmnist.data.files import DataError
 from fmnist.data.framing import Framing
 from fmnist.export.folder import write_file
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict import answer_table
+from fmnist.predict.answer_table import Picture
 from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted, convert_file, to_png
 from fmnist.predict.picture_file import ImageError, pictures_in
-from fmnist.store.library import default_groups
+from fmnist.store.library import Group, default_groups
 
-COLUMNS = (
-    Column("file", lambda answer: answer["file"], shortens=True),
-    Column("model", lambda answer: ARCHITECTURES[answer["model"]].name),
-    Column("label", lambda answer: answer["label"]),
-    Column("probability", lambda answer: f"{max(answer['probabilities']):.1%}", right=True),
-)
 left_out = click.option(
     "--without",
     multiple=True,
@@ -57,6 +52,9 @@ def predict(
 ) -> int:
     """Classify image files, or folders of them, with every model.
 
+    Table and CSV have a row for each file: every model's answer, its probability, and in CSV remarks on what may
+    mislead the models. JSON has the probability of every class.
+
     A model's answer is the average over its runs: your own if there are any, otherwise the reference runs. If the data
     are available, standard error says how often that average is right on the test images. A file that can't be used is
     named there too; the others are classified, and the exit code is 1.
@@ -68,38 +66,70 @@ def predict(
         raise CommandError(
             f"No model has been trained on {info.title}{yet} yet: run python -m fmnist train --dataset {dataset}."
         )
-    usable, complete = _read(images, info.subject.framing, without, item)
-    if not usable:
+    pictures, complete = _read(images, info.subject.framing, without, item)
+    pixels = [picture.image for picture in pictures if picture.image is not None]
+    if not pixels:
         return 1
+    pictures = _with_warnings(places, dataset, pictures)
     from fmnist.predict import prediction  # imports torch
 
-    pixels = np.stack([picture.image for picture in usable])
+    means = [prediction.probabilities(library, group, np.stack(pixels)).mean(axis=0) for group in groups]
     labels = _labels(places, dataset)
-    means = [prediction.probabilities(library, group, pixels).mean(axis=0) for group in groups]
-    answers: list[dict[str, Any]] = []
-    for place, picture in enumerate(usable):
-        for group, mean in zip(groups, means, strict=True):
-            label = info.classes[int(mean[place].argmax())]
-            answer: dict[str, Any] = {"file": str(picture.path), "model": group.recipe.model, "label": label}
-            answer |= {"seeds": len(group.runs), "test_accuracy": None}
-            if labels is not None:
-                answer["test_accuracy"] = ensemble.on_test_images(library, group.runs, labels).accuracy
-            answers.append(answer | {"probabilities": mean[place].tolist()})
-    if format == "json":
-        print_json(answers)
-        return 0 if complete else 1
-    for picture in usable:
-        for remark in picture.remarks:
-            click.echo(printable(f"{picture.path}: {remark}"), err=True)
+    rows = answer_table.rows(pictures, groups, means)
     if format == "csv":
-        rows = [answer | dict(zip(info.classes, answer["probabilities"], strict=True)) for answer in answers]
-        print_rows(rows, ("file", "model", "label", *info.classes, "seeds", "test_accuracy"), format)
+        print_rows(rows, answer_table.columns(groups), format)
+    elif format == "json":
+        accuracies = [_accuracy(places, group, labels) for group in groups]
+        print_json(_every_probability(pictures, groups, means, accuracies))
     else:
-        print(table(answers, COLUMNS, room(), header=False))
+        _print_table(rows, groups)
+        for picture in pictures:
+            for remark in picture.remarks if picture.image is not None else ():
+                click.echo(printable(f"{picture.name}: {remark}"), err=True)
         if labels is not None:
             for group in groups:
                 click.echo(printable(ensemble.say(library, group, labels)), err=True)
     return 0 if complete else 1
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group]) -> None:
+    """A line for each file that can be used."""
+
+    def column(group: Group) -> Column:
+        probability = answer_table.probability_of(group)
+        name = ARCHITECTURES[group.recipe.model].name
+        return Column(name, lambda row: f"{row[group.title]} {row[probability]:.1%}")
+
+    columns = [Column("file", lambda row: row["file"], shortens=True), *map(column, groups)]
+    print(table([row for row in rows if row[groups[0].title] is not None], columns, room()))
+
+
+def _every_probability(
+    pictures: Sequence[Picture],
+    groups: Sequence[Group],
+    means: Sequence[np.ndarray],
+    accuracies: Sequence[float | None],
+) -> list[dict[str, Any]]:
+    """For programs: each file that can be used with each model."""
+    usable = [picture for picture in pictures if picture.image is not None]
+    return [
+        {
+            "file": picture.name,
+            "model": group.recipe.model,
+            "label": group.recipe.info.classes[int(mean[place].argmax())],
+            "seeds": len(group.runs),
+            "test_accuracy": accuracy,
+            "probabilities": mean[place].tolist(),
+            "remarks": list(picture.remarks),
+        }
+        for place, picture in enumerate(usable)
+        for group, mean, accuracy in zip(groups, means, accuracies, strict=True)
+    ]
+
+
+def _accuracy(places: Places, group: Group, labels: np.ndarray | None) -> float | None:
+    """On the test images; None without their labels."""
+    return None if labels is None else ensemble.on_test_images(places.library, group.runs, labels).accuracy
 
 
 def _labels(places: Places, dataset: str) -> np.ndarray | None:
@@ -110,18 +140,21 @@ def _labels(places: Places, dataset: str) -> np.ndarray | None:
         return None
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A file that can be answered: its image, uint8 (28, 28), and what may mislead a model."""
+def _with_warnings(places: Places, dataset: str, pictures: Sequence[Picture]) -> list[Picture]:
+    """With a remark on each that is unlike the training images, where it is known what they look like."""
+    from fmnist.predict import unfamiliar  # imports SciPy
 
-    path: Path
-    image: np.ndarray
-    remarks: tuple[str, ...]
+    known = unfamiliar.shipped(dataset)
+    try:
+        known = known or unfamiliar.learn(places.load(dataset))
+    except DataError:
+        return list(pictures)
+    return answer_table.with_warnings(pictures, known)
 
 
 def _read(paths: Iterable[Path], framing: Framing, without: Collection[str], item: int) -> tuple[list[Picture], bool]:
-    """The pictures that can be used, and whether these are all; of any other it is said what is wrong."""
-    usable, complete = [], True
+    """The picture files, and whether all can be used; of any other it is said what is wrong."""
+    pictures, complete = [], True
     for path in paths:
         try:
             files = pictures_in(path)
@@ -134,9 +167,10 @@ def _read(paths: Iterable[Path], framing: Framing, without: Collection[str], ite
             except ImageError as error:
                 complete = False
                 say(error)
+                pictures.append(Picture(str(file), None, (str(error),)))
             else:  # Without its steps: those of many photos would fill the memory.
-                usable.append(Picture(file, converted.image, converted.remarks))
-    return usable, complete
+                pictures.append(Picture(str(file), converted.image, converted.remarks))
+    return pictures, complete
 
 
 def _convert(path: Path, framing: Framing, without: Collection[str], item: int) -> Converted:

@@ -20,6 +20,7 @@ class Subject:
     thing: str  # one of what is shown
     things: str  # many
     drawing: str  # what to know before drawing one
+    photo: str  # what to take one of
     framing: Framing
     filled: bool = False  # whether it is a shape, so that who draws its outline means what is inside, too
 
@@ -30,6 +31,7 @@ CLOTHES = Subject(
     thing="piece of clothing",
     things="clothes",
     drawing="Draw one piece of clothing, and fill it: the models know clothes, not outlines.",
+    photo="one piece of clothing on a plain background; of shoes only one, from the side",
     framing=HANGING,
     filled=True,
 )
@@ -38,6 +40,7 @@ DIGITS = Subject(
     thing="digit",
     things="digits",
     drawing="Draw one digit, large and with a thick line: the models know handwriting.",
+    photo="one digit on a plain background",
     framing=CENTRED,
 )
 KANA = Subject(  # One for each row of the table of hiragana.
@@ -45,6 +48,7 @@ KANA = Subject(  # One for each row of the table of hiragana.
     thing="character",
     things="characters",
     drawing="Draw one character as a brush would: the models know the cursive hiragana of old Japanese books.",
+    photo="one character on a plain background",
     framing=FILLING,
 )
 

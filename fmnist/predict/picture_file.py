@@ -10,26 +10,28 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fmnist.predict.avif_file import BRANDS as AVIF_BRANDS
+from fmnist.predict.avif_file import AvifError, decoded
+
 MIN_SIDE = 8
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000
 ENDINGS = frozenset(
     [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
 )
-"""Of pictures in a folder. The last three can't be read; who has some shall be told so."""
+"""Of pictures in a folder. HEIC can't be read; who has some shall be told so."""
 MAX_SCANS = 40  # of a JPEG: encoders write ten unless they are told otherwise; 40 of 40 million pixels take a second
 MAX_SEGMENTS = 2000  # of a JPEG: a large profile or map of depths comes in some hundreds
 MAX_FILL = 1000  # bytes between segments of a JPEG
 MAX_CHUNKS = 20_000  # of a PNG: encoders write 8 kB a chunk, and more
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # that Pillow may decode in this process
 
 # Larger pictures are reduced to between one and four million pixels before anything else. One of those is some
 # 1/40 of a pixel of the result if the item fills its picture, and every later step is fast and needs little memory.
 WORKING_PIXELS = 2**20
 
-# The brands of ISO/IEC 23008-12, annex B and C, and of AVIF 1.1, section 6: pictures and their sequences.
+# The brands of ISO/IEC 23008-12, annex B and C: pictures and their sequences.
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1"}
-AVIF_BRANDS = {b"avif", b"avis"}
 MAX_BRANDS = 400  # bytes from the start of a file in which they are looked for
 
 # What begins a segment of a JPEG, and has a length or ends the picture (ITU-T T.81, table B.1).
@@ -81,9 +83,13 @@ def open_image(source: bytes | Path) -> Image.Image:
     if len(data) > MAX_BYTES:
         raise ImageError(f"{name} is larger than {MAX_BYTES // 2**20} MB: save a smaller version.")
     try:
+        if _brands(data) & AVIF_BRANDS:
+            data = decoded(data, MAX_PIXELS, WORKING_PIXELS)
         return _decode(data, name)
     except ImageError:
         raise
+    except AvifError as error:
+        raise ImageError(f"{name} {error}.") from error
     except Image.DecompressionBombError as error:  # Pillow's own limit is above ours, but is asked first
         raise _too_many_pixels(name) from error
     except UnidentifiedImageError as error:
@@ -97,14 +103,17 @@ def open_image(source: bytes | Path) -> Image.Image:
 
 def _what_else(data: bytes) -> str:
     """What a file is that is no picture of the kinds that are read, and what to do; the end of a sentence."""
-    if data[4:8] == b"ftyp":  # ISO/IEC 14496-12, 4.3: its own brand, a version, and others that it conforms to
-        end = min(int.from_bytes(data[:4], "big"), MAX_BRANDS)
-        brands = {data[8:12], *(data[place : place + 4] for place in range(16, end, 4))}
-        if brands & AVIF_BRANDS:
-            return "is an AVIF picture, which can't be read here: save it as JPEG"
-        if brands & HEIC_BRANDS:
-            return "is a HEIC photo, which can't be read here: save it as JPEG"
-    return "is not a picture that can be read: choose a JPEG, PNG, WebP, GIF, BMP or TIFF file"
+    if _brands(data) & HEIC_BRANDS:
+        return "is a HEIC photo, which can't be read here: save it as JPEG"
+    return "is not a picture that can be read: choose a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF file"
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """The brands of a file of the ISO family: its own, and others that it conforms to (ISO/IEC 14496-12, 4.3)."""
+    if data[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(data[:4], "big"), MAX_BRANDS)
+    return {data[8:12], *(data[place : place + 4] for place in range(16, end, 4))}
 
 
 def _read(path: Path, name: str) -> bytes:

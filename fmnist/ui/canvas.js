@@ -6,6 +6,7 @@
 
 const KEPT = "fmnist-drawing"; // As for the own pad: a drawing goes over from one to the other.
 const PATIENCE = 5000; // Milliseconds that the canvas may take to be there.
+const MAX_PRESSES = 50; // Of buttons, that may follow each other before the server answers.
 const LABEL = "Drawing canvas, for the mouse";
 const STYLE = `
 .dc-canvas, .upper-canvas { border-radius: 8px; }
@@ -24,9 +25,10 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 
 function start(root, setStateValue, setTriggerValue) {
   const buttons = [...root.querySelectorAll("button")];
-  let shown = null, pressed = false, watched = null;
+  let shown = null, pressed = false, watched = null, asked = null, held = null;
 
   const canvas = () => document.querySelector(`.st-key-${shown.canvas} [data-testid^=stBidiComponent]`)?.shadowRoot;
+  const surface = () => canvas()?.querySelector("canvas.upper-canvas");
   const edit = () => canvas()?.querySelector('.dc-icon-button[aria-label="Edit"]');
   const agree = () => {
     const button = edit();
@@ -44,18 +46,44 @@ function start(root, setStateValue, setTriggerValue) {
       watcher.disconnect();
       watcher.observe(button, { attributeFilter: ["aria-pressed"] });
       canvas().append(Object.assign(document.createElement("style"), { textContent: STYLE }));
-      const surface = canvas().querySelector("canvas.upper-canvas");
-      surface?.setAttribute("role", "img");
-      surface?.setAttribute("aria-label", LABEL);
+      surface()?.setAttribute("role", "img");
+      surface()?.setAttribute("aria-label", LABEL);
     }
     agree();
   };
 
-  // The canvas has another tool only when the server has said so; a stroke that has begun by then would be lost.
+  // The canvas has another tool only when the server has said so. What the mouse does on it until then is held back,
+  // and done afterwards. `asked` is what the server has not confirmed: an older choice that it still sends is not shown.
   const wait = (busy) => {
     const place = canvas()?.host.closest(`.st-key-${shown.canvas}`);
     if (place) place.style.cssText = busy ? "pointer-events: none; cursor: progress" : "";
   };
+  const hold = (event) => {
+    if (!asked) return;
+    const { clientX: x, clientY: y, type } = event, box = surface()?.getBoundingClientRect();
+    const begins = type === "mousedown" && box && x > box.left && x < box.right && y > box.top && y < box.bottom;
+    if (begins) event.preventDefault();
+    if (held || begins) (held ??= []).push(event);
+  };
+  const release = (choice, mark, until) => {
+    if (!isAnswered(choice)) return; // Another one has been asked for meanwhile.
+    const hasIt = surface()?.closest(`[style*="max-height: ${mark}px"]`);
+    if (!hasIt && performance.now() < until) {
+      requestAnimationFrame(() => release(choice, mark, until));
+      return;
+    }
+    const events = held ?? [];
+    asked = held = null;
+    wait(false);
+    while (events.length && !asked) {
+      const { type, change, clientX, clientY, button, buttons } = events.shift();
+      const how = { clientX, clientY, button, buttons, bubbles: true, composed: true, cancelable: true, view: window };
+      if (change) ask(change);
+      else (type === "mousedown" ? surface() : document)?.dispatchEvent(new MouseEvent(type, how));
+    }
+    if (events.length) held = events; // For the tool that was chosen after the first strokes.
+  };
+  const isAnswered = (choice) => !asked || Object.keys(asked).every((group) => asked[group] === choice[group]);
 
   const down = (event) => {
     pressed = event.button === 0 && event.composedPath().some((part) => part.classList?.contains("upper-canvas"));
@@ -73,17 +101,32 @@ function start(root, setStateValue, setTriggerValue) {
     event.preventDefault();
     root.querySelector(`[data-value="${event.shiftKey ? "redo" : "undo"}"]`).click();
   };
-  addEventListener("mousedown", down, true);
-  addEventListener("mouseup", up, true);
-  addEventListener("keydown", undo);
+  const listened = { mousedown: [hold, down], mousemove: [hold], mouseup: [hold, up] };
+  const listen = (change) => {
+    for (const [type, heard] of Object.entries(listened)) for (const hear of heard) change(type, hear, true);
+    change("keydown", undo);
+  };
+  listen(addEventListener);
 
   for (const button of buttons) {
     const { group, value } = button.dataset;
     button.onclick = () => {
-      if (group === "do") setTriggerValue("action", value);
-      else choose({ ...shown.choice, [group]: group === "tool" ? value : Number(value) }, true);
+      const change = { [group]: group === "tool" ? value : Number(value) };
+      if (group === "do") press(value);
+      else if (held) held.push({ change });
+      else ask(change);
     };
   }
+  const ask = (change) => {
+    const choice = { ...shown.choice, ...change };
+    // Of what is chosen already the server would say nothing, and nobody could draw.
+    if (Object.keys(choice).some((group) => choice[group] !== shown.choice[group])) choose(choice, true);
+  };
+  const visit = String(Math.random()), presses = [];
+  const press = (name) => {
+    presses.push(name);
+    setTriggerValue("pressed", { visit, count: presses.length, last: presses.slice(-MAX_PRESSES) });
+  };
   const choose = (choice, tell) => {
     shown.choice = choice;
     for (const button of buttons) {
@@ -92,6 +135,7 @@ function start(root, setStateValue, setTriggerValue) {
     }
     agree();
     if (!tell) return;
+    asked = choice;
     wait(true);
     setStateValue("choice", choice);
   };
@@ -101,16 +145,20 @@ function start(root, setStateValue, setTriggerValue) {
       try {
         sessionStorage.setItem(KEPT, JSON.stringify(data.strokes));
       } catch {} // Then a reload begins with an empty pad.
-      choose(data.choice, false);
-      requestAnimationFrame(() => requestAnimationFrame(() => wait(false))); // The canvas follows in the same run.
+      if (isAnswered(data.choice)) {
+        const choice = { ...data.choice };
+        choose(choice, false);
+        release(choice, data.mark, performance.now() + PATIENCE);
+      } else {
+        choose(asked, false);
+        wait(true); // The canvas may be a new one.
+      }
       for (const button of buttons) if (button.dataset.group === "do") button.disabled = !data.can.includes(button.dataset.value);
       attend(performance.now() + PATIENCE);
     },
     end() {
       watcher.disconnect();
-      removeEventListener("mousedown", down, true);
-      removeEventListener("mouseup", up, true);
-      removeEventListener("keydown", undo);
+      listen(removeEventListener);
       root.tools = null;
     },
   };

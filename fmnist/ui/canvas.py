@@ -26,6 +26,7 @@ from fmnist.words import escape
 TOOLS_HERE = TOOLS | LINE | MOVE
 MODES = {"polygon": "polygon", "box": "rect", "circle": "circle", "line": "line"}
 """Of streamlit-drawable-canvas, for our tools; the others draw freehand."""
+CHOICES: dict[str, Collection[Any]] = {"tool": TOOLS_HERE, "width": WIDTHS, "shade": SHADES}
 FIRST = {"tool": next(iter(TOOLS_HERE)), "width": 24, "shade": 34}
 MAX_STEPS = 50
 """That can be undone."""
@@ -49,6 +50,7 @@ class Mounted:
         drawn: those that are on it now.
         lassos: the places of lassos, which it shows as lines.
         past, future: for Undo and Redo.
+        done: how many of the buttons that were pressed have been followed, and on which visit of the page.
         tool: with which it was last shown.
         shown: whether it was.
     """
@@ -60,6 +62,7 @@ class Mounted:
     lassos: frozenset[int] = frozenset()
     past: list[Drawn] = field(default_factory=list)
     future: list[Drawn] = field(default_factory=list)
+    done: tuple[object, int] = ("", 0)
     tool: str = ""
     shown: bool = False
 
@@ -75,10 +78,28 @@ class Mounted:
 
     def change(self, drawn: Drawn) -> None:
         if drawn != self.drawn:
-            self.past = [*self.past[1 - MAX_STEPS :], self.drawn]
+            steps = [self.drawn]
+            if drawn[: len(self.drawn)] == self.drawn:  # Strokes that followed each other quickly come in together.
+                steps = [drawn[:count] for count in range(len(self.drawn), len(drawn))]
+            self.past = [*self.past, *steps][-MAX_STEPS:]
             self.drawn, self.future = drawn, []
 
-    def go(self, action: object) -> None:
+    def follow(self, pressed: object) -> None:
+        """Do what was asked for with buttons.
+
+        Args:
+            pressed: a browser's: how many buttons were pressed on this visit of the page, and which were the last.
+                Of presses that follow each other quickly Streamlit tells only the last, which has the others with it.
+        """
+        if not isinstance(pressed, dict) or not isinstance(pressed.get("count"), int):
+            return
+        visit, names = pressed.get("visit"), pressed.get("last")
+        new = pressed["count"] - (self.done[1] if self.done[0] == visit else 0)
+        self.done = visit, pressed["count"]
+        for name in names[-min(new, MAX_STEPS) :] if isinstance(names, list) and new > 0 else ():
+            self._go(name)
+
+    def _go(self, action: object) -> None:
         """Undo, redo or clear, if that is possible."""
         if action not in self.possible:
             return
@@ -124,7 +145,7 @@ def strokes(side: int, behind: Callable[[Sequence[Stroke], frozenset[int]], str]
     mounted.tool = choice["tool"]
     st.session_state["drawing"] = mounted.drawn
     paper = behind(found, mounted.lassos)
-    _show_tools(mounted, choice)  # Directly before the canvas: the browser lets nobody draw until it has both.
+    _show_tools(mounted, choice)
     _show_canvas(mounted, choice, paper)
     return found
 
@@ -164,8 +185,7 @@ def _plain(stroke: Stroke) -> dict[str, Any]:
 def _choice() -> dict[str, Any]:
     """The chosen tool, width and shade."""
     sent = st.session_state.get("canvas-tools", {}).get("choice") or st.session_state.get("canvas-choice")
-    known: dict[str, Collection[Any]] = {"tool": TOOLS_HERE, "width": WIDTHS, "shade": SHADES}
-    if not isinstance(sent, dict) or any(sent.get(name) not in list(values) for name, values in known.items()):
+    if not isinstance(sent, dict) or any(sent.get(name) not in list(values) for name, values in CHOICES.items()):
         sent = FIRST
     st.session_state["canvas-choice"] = sent  # It outlives a visit to another page.
     return sent
@@ -174,18 +194,31 @@ def _choice() -> dict[str, Any]:
 def _act() -> None:
     with suppress(DrawingError):  # A stroke may have come in with the click.
         _read(st.session_state["canvas"])
-    st.session_state["canvas"].go(st.session_state["canvas-tools"].get("action"))
+    st.session_state["canvas"].follow(st.session_state["canvas-tools"].get("pressed"))
     st.session_state["drawing"] = st.session_state["canvas"].drawn
 
 
 def _show_tools(mounted: Mounted, choice: dict[str, Any]) -> None:
     component("canvas", _html(), CSS, isolated=True)(
         key="canvas-tools",
-        data={"canvas": mounted.key, "choice": choice, "strokes": mounted.drawn, "can": mounted.possible},
+        data={
+            "canvas": mounted.key,
+            "choice": choice,
+            "mark": _mark(choice),
+            "strokes": mounted.drawn,
+            "can": mounted.possible,
+        },
         default={"choice": choice},
         on_choice_change=lambda: None,
-        on_action_change=_act,
+        on_pressed_change=_act,
     )
+
+
+def _mark(choice: dict[str, Any]) -> int:
+    """A height of its own for each choice, in pixels, more than any canvas has: it can be seen in the browser, which so
+    knows when the canvas has taken in what was chosen."""
+    places = [list(known).index(choice[name]) for name, known in CHOICES.items()]
+    return 1000 + places[0] * 100 + places[1] * 10 + places[2]
 
 
 def _show_canvas(mounted: Mounted, choice: dict[str, Any], behind: str) -> None:
@@ -202,6 +235,7 @@ def _show_canvas(mounted: Mounted, choice: dict[str, Any], behind: str) -> None:
         width=mounted.side,
         height=mounted.side,
         drawing_mode=MODES.get(tool, "freedraw"),
+        max_display_height=_mark(choice),
         initial_drawing=fabric.write(drawing.read(mounted.begun), mounted.side),
         key=mounted.key,
     )

@@ -53,12 +53,14 @@ class Picked:
         below: an empty place right under it, for what is to be in view beside it.
         truth: the picture's true class, where it is known.
         drawn: whether it is a drawing: then all of it is one item.
+        tabled: whether a table answers several pictures, of which none is picked.
     """
 
     picture: Image.Image | None
     below: DeltaGenerator
     truth: int | None = None
     drawn: bool = False
+    tabled: bool = False
 
 
 @st.fragment

@@ -6,24 +6,22 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.predict import conversion
 from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
-from fmnist.ui import predict_drawing, predict_examples, resources
+from fmnist.ui import kept_uploads, predict_drawing, predict_examples, resources
 from fmnist.ui.address import names_of, settle_one
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_answers import Picked
-from fmnist.ui.predict_table import table
+from fmnist.ui.predict_table import MAX_FILES, table
 from fmnist.ui.upload_limit import MAX_HELD
 from fmnist.words import escape
 
-PREVIEW = 280  # Pixels
-TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
-MAX_FILES = 200
+PREVIEW = 280  # Pixels, both ways at most: on a phone the verdict is to be in view below it.
+TYPES = ["jpg", "jpeg", "png", "webp", "avif", "gif", "bmp", "tif", "tiff", "jpe", "jfif"]
 
 
 def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
@@ -33,14 +31,8 @@ def draw(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
 
 def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """One uploaded picture, or one of many that the table answers."""
-    files = st.file_uploader(
-        f"Photos, each of one {DATASETS[dataset].subject.thing} on a plain background",
-        TYPES,
-        accept_multiple_files=True,
-        max_upload_size=MAX_BYTES // 2**20,
-        key="file",
-    )
-    if lost := len(st.session_state["file"]) - len(files):  # Streamlit's list has what was forgotten, too.
+    files, lost = kept_uploads.uploaded(f"Photos, each of {DATASETS[dataset].subject.photo}", TYPES, MAX_BYTES // 2**20)
+    if lost:
         st.warning(
             f"{lost:,} of the {len(files) + lost:,} pictures {'is' if lost == 1 else 'are'} left out: the limit is "
             f"{MAX_HELD // 2**20} MB for all of them together. Upload fewer at a time, or smaller ones.",
@@ -51,29 +43,34 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
     elif predict_examples.is_photo_asked(dataset):
         return Picked(predict_examples.photo(library, dataset), st.empty())
     if len(files) < 2:
-        return Picked(opened(files[0]) if files else None, st.empty())
+        return Picked(opened(files[0].data) if files else None, st.empty())
     if len(files) > MAX_FILES:
         st.warning(f"Only the first {MAX_FILES} of {len(files):,} pictures are classified.")
     with beside:
         chosen = table(library, dataset, groups, files[:MAX_FILES])
-    return Picked(None if chosen is None else opened(files[chosen]), st.empty())
+    if chosen is None:
+        return Picked(None, st.empty(), tabled=True)
+    return Picked(opened(files[chosen].data), st.empty())
 
 
 def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """A picture from the camera."""
-    photo = st.camera_input(f"A photo of one {DATASETS[dataset].subject.thing} on a plain background", key="camera")
-    return Picked(opened(photo, preview=False) if photo else None, st.empty())
+    photo = st.camera_input(f"A photo of {DATASETS[dataset].subject.photo}", key="camera")
+    return Picked(opened(photo.getvalue(), preview=False) if photo else None, st.empty())
 
 
-def opened(file: UploadedFile, preview: bool = True) -> Image.Image | None:
-    """An uploaded picture, shown; or what is wrong with it, said."""
+def opened(file: bytes, preview: bool = True) -> Image.Image | None:
+    """A picture file, shown; or what is wrong with it, said."""
     try:
-        picture = open_image(file.getvalue())
+        picture = open_image(file)
     except ImageError as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
         return None
     if preview:
-        st.image(picture, width=PREVIEW, alt="The uploaded picture")
+        width = round(
+            PREVIEW * min(1, picture.width / picture.height)
+        )  # On a phone the verdict is to be in view below.
+        st.image(picture, width=max(width, 1), alt="The uploaded picture")
     return picture
 
 
@@ -130,3 +127,5 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
 
 
 SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}
+KEPT = ("Draw", "Upload")
+"""Sources whose picture is still there after a visit to another page."""

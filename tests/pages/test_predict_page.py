@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import is_one_sentence
 from helpers.making import finished_run, three_models
 from helpers.pictures import canvas, carpet, encode, with_shirt
-from helpers.ui import DATA, PREDICT, again, says, texts, visit
+from helpers.ui import COMPARE, DATA, PREDICT, again, says, texts, visit
 from PIL import Image
 from scipy.special import softmax
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
@@ -175,6 +177,35 @@ def test_pictures_that_are_too_large_together_are_left_out_and_counted(store, sm
     assert not says(at, "left out")
 
 
+def test_uploads_stay_over_other_sources_and_pages_until_they_are_removed(store, small_data, monkeypatch):
+    manager = MemoryUploadedFileManager("/upload")  # A server has one; AppTest makes one for each run.
+    monkeypatch.setattr("streamlit.testing.v1.local_script_runner.MemoryUploadedFileManager", lambda endpoint: manager)
+    three_models(store, small_data, weights=True)
+    a, b, c = (to_png(small_data.test_images[place], 8) for place in range(3))
+    at = upload(visit(PREDICT, how="Upload"), a=a)
+    alone = answers(at)
+    assert {*alone} == EVERY_MODEL and not says(at, "Kept from before")
+    for source in ("Draw", "Upload"):
+        at.session_state["how"] = source
+        again(at)
+    assert answers(at) == alone and says(at, "Kept from before: **a.png**")
+    upload(at, b=b)
+    assert says(at, "2 of 2 pictures classified")
+    table = at.dataframe[0].value
+    at.switch_page(COMPARE)
+    again(at)
+    at.switch_page(PREDICT)
+    again(at)
+    assert at.session_state["how"] == "Upload" and says(at, "Kept from before: **a.png**, **b.png**")
+    pd.testing.assert_frame_equal(at.dataframe[0].value, table)
+    upload(at, c=c)
+    assert at.dataframe[0].value["file"].tolist() == ["a.png", "b.png", "c.png"]
+    at.button(key="remove-uploads").click()
+    again(at)
+    assert {*answers(at)} == EVERY_MODEL and not says(at, "Kept from before")
+    assert [file.name for file in manager.file_storage["test session id"].values()] == ["c.png"]
+
+
 def test_an_uploaded_picture_is_answered(store, small_data):
     three_models(store, small_data, weights=True)
     at = visit(PREDICT, how="Upload")
@@ -239,6 +270,10 @@ def test_many_pictures_are_answered_in_a_table(store, small_data):
     assert {*table["Model 2"].dropna()} <= {*CLOTHES.classes}
     assert table["Model 2, probability"].dropna().between(0.1, 1).all()
     assert is_one_sentence(table["remarks"][1])
+    [shown] = [element.proto.column_order for element in at.dataframe]
+    assert [*shown] == ["picture", "seen", *(f"Model {number}, answer" for number in range(3)), "file", "remarks"]
+    assert table["Model 2, answer"][1] == "" and table["Model 2, answer"][0].startswith(table["Model 2"][0])
+    assert not says(at, "The models' answers appear here.")
     [refused] = texts(at, "error")
     assert refused.startswith("- two.png: ")
     assert not answers(at)

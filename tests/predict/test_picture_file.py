@@ -2,7 +2,6 @@
 
 import io
 import os
-import random
 import struct
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import textwrap
 import time
 import warnings
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,8 @@ from conftest import is_one_sentence
 from helpers.pictures import BLACK, RED, WHITE, canvas, encode, near
 from PIL import Image, ImageDraw
 
-from fmnist.predict import isolation, items, picture_file
+from bench.campaigns.pictures import hostile_files
+from fmnist.predict import avif_file, isolation, items, picture_file
 from fmnist.predict.conversion import convert
 from fmnist.predict.picture_file import ImageError, open_image
 
@@ -193,8 +192,51 @@ def test_a_heic_photo_is_named(brands):
     assert "is a HEIC photo" in refused(data) and "save it as JPEG" in refused(data)
 
 
-def test_an_avif_picture_is_not_called_heic():
-    assert "is an AVIF picture" in refused(ftyp(b"mif1", b"avif", b"miaf") + bytes(100))
+def avif(size: tuple[int, int] = (60, 80), **options) -> bytes:
+    return encode(canvas(size), "AVIF", **options)
+
+
+def test_an_avif_picture():
+    image = open_image(avif())
+    assert (image.mode, image.size) == ("RGB", (60, 80))
+    assert near(image, (30, 40), RED) and near(image, (3, 3), WHITE)
+
+
+def test_an_avif_picture_is_turned_upright_its_background_painted_and_a_large_one_reduced():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    item = canvas((2064, 2048), box=(0, 0, 1000, 1000)).transpose(Image.Transpose.ROTATE_90).convert("RGBA")
+    item.paste((0, 0, 0, 0), (1100, 1100, 2048, 2064))
+    image = open_image(encode(item, "AVIF", exif=exif, speed=10))
+    assert image.size == (1032, 1024)
+    assert near(image, (100, 100), RED) and all(near(image, p, WHITE) for p in [(1000, 50), (50, 1000), (1000, 1000)])
+
+
+@pytest.mark.parametrize("data", [ftyp(b"mif1", b"avif", b"miaf") + bytes(100), avif()[:-40]])
+def test_a_damaged_avif_picture_is_not_called_heic(data):
+    assert "is damaged or incomplete" in refused(data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process's memory may not be bounded")
+def test_an_avif_picture_takes_no_more_memory_than_its_process_may_have(monkeypatch):
+    """It says that it has 100 x 100 pixels, and holds a frame of nine million."""
+    side, said = ((b"ispe" + bytes(4) + 2 * side.to_bytes(4, "big")) for side in (3000, 100))
+    lying = avif((3000, 3000), speed=10, quality=30, subsampling="4:4:4").replace(side, said)
+    assert open_image(lying).size == (100, 100)
+    monkeypatch.setattr(avif_file, "MAX_MEMORY", 55 * 2**20)
+    assert open_image(avif()).size == (60, 80)
+    assert refused(lying)
+
+
+@pytest.mark.parametrize("bound, value", [("picture_file.MAX_PIXELS", 4000), ("avif_file.MAX_WAIT", 0.001)])
+def test_an_avif_picture_that_takes_too_much_is_refused(bound, value, monkeypatch):
+    monkeypatch.setattr(f"fmnist.predict.{bound}", value)
+    assert "takes too much memory or time to decode" in refused(avif())
+
+
+def test_where_pillow_has_no_avif_that_is_said(monkeypatch):
+    monkeypatch.setattr(avif_file.features, "check", lambda name: False)
+    assert "needs Pillow 11.3 or newer: update Pillow, or save it as JPEG" in refused(avif())
 
 
 @pytest.mark.parametrize(
@@ -205,7 +247,7 @@ def test_a_film_is_no_photo(data):
 
 
 def test_formats_that_are_not_asked_for_are_not_decoded():
-    assert "choose a JPEG, PNG, WebP, GIF, BMP or TIFF file" in refused(encode(canvas(), "PPM"))
+    assert "choose a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF file" in refused(encode(canvas(), "PPM"))
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -291,24 +333,6 @@ def test_the_smallest_side(size, accepted):
         assert open_image(data).size == size
     else:
         assert f"has only {size[0]} x {size[1]} pixels" in refused(data)
-
-
-def hostile_files(count: int) -> Iterator[bytes]:
-    """Files of every kind that is read, each with a few bytes changed, most of them in the header; some cut short."""
-    rng = random.Random(0)
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "maker"
-    image = canvas((30, 40), box=(5, 5, 20, 30))
-    files = [encode(image, kind) for kind in ("GIF", "BMP", "TIFF")]
-    files += [encode(image, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP", "TIFF")]
-    files += [encode(image.convert("P"), "PNG", transparency=0), encode(image.convert("CMYK"), "JPEG")]
-    files += [encode(image.convert("F"), "TIFF"), encode(image, "TIFF", compression="tiff_lzw")]
-    for index in range(count):
-        mutated = bytearray(files[index % len(files)])
-        for _ in range(rng.randint(1, 6)):
-            place = rng.randrange(min(len(mutated), rng.choice([100, 10**6])))
-            mutated[place] = rng.choice([0, 255, rng.randrange(256)])
-        yield bytes(mutated[: rng.randrange(len(mutated))] if rng.random() < 0.1 else mutated)
 
 
 def test_a_thousand_hostile_files_are_answered_or_refused_in_a_sentence(recwarn):

@@ -13,6 +13,8 @@ import pytest
 from conftest import wait_for
 from helpers.ui import Server, Visitor, visited, wait_until_it_rests
 
+from fmnist.ui.canvas import Mounted
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
@@ -57,6 +59,11 @@ def press(ann: Visitor, name: str) -> None:
         with ann.answered():
             button.click()
     ann.page.wait_for_function("!document.querySelector('[class*=st-key-canvas-][style*=none]')")
+
+
+def choose(ann: Visitor, name: str) -> None:
+    """A tool, or what it draws with: a stroke may follow at once."""
+    ann.page.locator(".pad").get_by_role("button", name=name, exact=True).click()
 
 
 def at(page: Page, x: float, y: float) -> Point:
@@ -129,31 +136,54 @@ def test_each_tool_leaves_a_stroke_and_the_same_strokes_get_the_same_answers_on_
     assert drawn(ann, 6) == found and (seen(page), answers(page)) == on_canvas
 
 
-def test_what_was_drawn_is_moved_and_resized_and_that_can_be_undone(ann, page):
+def test_what_was_drawn_is_moved_resized_and_turned_and_that_can_be_undone(ann, page):
     press(ann, "Box")
     drag(page, (60, 60), (120, 100))
     [box] = drawn(ann, 1)
     before = seen(page)
     press(ann, "Move: drag, turn or resize what you drew")
-    drag(page, (90, 80), (150, 180))
-    wait_for(lambda: strokes(page) != [box], timeout=60)
-    ann.settled()
-    [moved] = strokes(page)
+
+    def changed_by(*points: Point) -> dict:
+        was = strokes(page)
+        drag(page, *points)
+        wait_for(lambda: strokes(page) != was, timeout=60)
+        ann.settled()
+        [stroke] = strokes(page)
+        return stroke
+
+    moved = changed_by((90, 80), (150, 180))
     assert box_of(moved) == pytest.approx(
         [number + by for number, by in zip(box_of(box), (60, 100) * 2, strict=True)], abs=3
     )
     left, top, right, bottom = box_of(moved)
-    drag(page, (right, bottom), (right + 40, bottom + 40))  # The handle at its corner.
-    wait_for(lambda: strokes(page) != [moved], timeout=60)
-    ann.settled()
-    [larger] = strokes(page)
+    larger = changed_by((right, bottom), (right + 40, bottom + 40))  # The handle at its corner.
     assert box_of(larger)[:2] == pytest.approx((left, top), abs=3) and box_of(larger)[2] > right + 20
+    left, top, right, bottom = box_of(larger)
+    middle, centre = (left + right) / 2, (top + bottom) / 2
+    above = top - 40 * 280 / surface(page).bounding_box()["width"]  # Where the handle for turning is.
+    turned = changed_by((middle, above), (middle + 60, above), (middle + centre - above, centre))  # By a right angle.
+    wide, high = (right - left) / 2, (bottom - top) / 2
+    assert box_of(turned) == pytest.approx((middle - high, centre - wide, middle + high, centre + wide), abs=3)
     assert seen(page) != before
-    for _ in range(2):
+    for _ in range(3):
         press(ann, "Undo")
     assert drawn(ann, 1) == [box] and seen(page) == before
     press(ann, "Redo")
     assert drawn(ann, 1) == [moved]
+
+
+def test_a_stroke_right_after_a_change_of_tool_is_made_with_the_tool_that_was_chosen_last(ann, page):
+    press(ann, "Brush")
+    drag(page, (20, 20), (80, 20))
+    for name in ("Circle", "Grey", "Box"):
+        choose(ann, name)
+    drag(page, (100, 100), (160, 140))
+    drag(page, (180, 100), (240, 140))
+    found = drawn(ann, 3)
+    assert [(stroke["kind"], stroke["shade"]) for stroke in found] == [("brush", 34), ("box", 102), ("box", 102)]
+    assert box_of(found[1]) == pytest.approx((100, 100, 160, 140), abs=3)
+    assert ann.page.locator(".pad button[aria-pressed=true][data-group=tool]").get_attribute("data-value") == "box"
+    press(ann, "Dark")
 
 
 def test_a_fast_series_of_strokes_is_kept_over_another_page_and_a_reload(ann, page):
@@ -178,19 +208,17 @@ def test_a_fast_series_of_strokes_is_kept_over_another_page_and_a_reload(ann, pa
     assert drawn(ann, 9) == longer
 
 
-def test_clear_can_be_undone_and_strokes_too_by_keyboard(ann, page):
+def test_clear_can_be_undone_and_each_of_many_quick_strokes_by_quick_strokes_on_the_keyboard(ann, page):
     press(ann, "Brush")
-    drag(page, (60, 60), (60, 200))
-    [line] = drawn(ann, 1)
+    for place in range(6):
+        drag(page, (60 + 20 * place, 60), (60 + 20 * place, 200))
+    lines = drawn(ann, 6)
     press(ann, "Clear")
     drawn(ann, 0)
     page.get_by_text("The models' answers appear here.").wait_for()
-    with ann.answered():
+    for _ in range(5):  # The first brings back what was cleared.
         page.keyboard.press("Control+z")
-    assert drawn(ann, 1) == [line]
-    with ann.answered():
-        page.keyboard.press("Control+z")
-    drawn(ann, 0)
+    assert drawn(ann, 2) == lines[:2]
 
 
 def test_the_canvas_own_toolbar_lies_over_no_part_of_the_drawing(ann, page):
@@ -214,3 +242,25 @@ def test_the_switch_is_the_first_thing_on_the_keyboards_way_and_is_remembered(an
     with ann.answered():
         page.get_by_role("button", name=PADS[0]).click()
     surface(page).wait_for()
+
+
+def test_presses_that_the_server_learns_of_together_undo_strokes_that_came_in_together_one_by_one():
+    mounted, (a, b, c) = Mounted(), ([{"kind": "brush"}], [{"kind": "box"}], [{"kind": "circle"}])
+    mounted.change(a)
+    mounted.change(a + b + c)
+    mounted.follow({"visit": "1", "count": 2, "last": ["undo", "undo"]})
+    assert mounted.drawn == a
+    mounted.follow({"visit": "1", "count": 3, "last": ["undo", "undo", "redo"]})
+    assert mounted.drawn == a + b
+    mounted.follow({"visit": "2", "count": 1, "last": ["redo"]})  # Another visit of the page counts anew.
+    assert mounted.drawn == a + b + c
+
+
+@pytest.mark.parametrize(
+    "sent", [None, "undo", {"count": "1"}, {"count": 1, "last": 5}, {"count": 1, "last": [{}, "x"]}]
+)
+def test_presses_that_no_button_makes_change_nothing(sent):
+    mounted = Mounted()
+    mounted.change([{"kind": "brush"}])
+    mounted.follow(sent)
+    assert mounted.drawn == [{"kind": "brush"}]
