@@ -92,7 +92,8 @@ def test_a_cluster_of_another_version_says_which_would_help(monkeypatch):
 
 def test_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
     nodes.add("node-b")
-    recipes = [Recipe(model, seed, **LONG) for model, seeds in (("0", 2), ("2", 3)) for seed in range(seeds)]
+    # One more than there is room for.
+    recipes = [Recipe(model, seed, **LONG) for model, seed in (("2", 0), ("2", 1), ("0", 0))]
     ids = queue(store, *recipes)
     launcher.start(store)
 
