@@ -2,10 +2,11 @@
 
 Two seeds are trained, once undisturbed and then again and again in a new store: by a command, or by a press on the
 Train page. At a random moment one of the processes that take part is killed (kill -9): the command, the server, the
-scheduler, a worker, or the process from which the workers are forked; half of the commands with all of these. Then the
-same command is called again, or the same button pressed, once: nothing else. It has to go on, and to end with weights
-and logits that are those of the undisturbed runs bit for bit, each run once, and `verify` finds nothing. A worker or a
-forking process that is killed does not even need a second call. Linux alone.
+scheduler, a worker, or the process from which the workers are forked; half of the commands with all of these. Half of
+the moments are while something is trained, the others may be while all is still being loaded. Then the same command is
+called again, or the same button pressed, once: nothing else. It has to go on, and to end with weights and logits that
+are those of the undisturbed runs bit for bit, each run once, and `verify` finds nothing. A worker or a forking process
+that is killed does not even need a second call. Linux alone.
 """
 
 from __future__ import annotations
@@ -162,18 +163,26 @@ def attack(what: Undisturbed, kind: str, number: int, seed: int = 0) -> tuple[st
 
 
 def strike(
-    kind: str, path: Path, process: subprocess.Popen[str], delay: float, chance: random.Random, whole: bool = False
+    kind: str,
+    path: Path,
+    process: subprocess.Popen[str],
+    delay: float,
+    chance: random.Random,
+    late: bool = False,
+    whole: bool = False,
 ) -> str | None:
     """Kill a process of a kind, so long after the first one has appeared; who that was, or None if all was over.
 
     Args:
+        late: not before there is a worker, which has loaded torch: most of what comes before is loading.
         whole: all others that take part, too.
     """
+    awaited = "worker" if late else kind
 
     def is_there_or_over() -> bool:
-        return bool(victims(kind, path, process)) or process.poll() is not None
+        return bool(victims(awaited, path, process)) or process.poll() is not None
 
-    wait(is_there_or_over, f"a {kind}", LONGEST)
+    wait(is_there_or_over, f"a {awaited}", LONGEST)
     time.sleep(delay)
     found = victims(kind, path, process)
     with closing(Store(path)) as store:
@@ -195,7 +204,8 @@ def through_command(
     """Have the command train; kill; call it again, but where it has to get over it by itself."""
     process = call(what, path)
     try:
-        said = strike(kind, path, process, delay, chance, whole=kind == "command" and number % 2 == 1)
+        odd = number % 2 == 1
+        said = strike(kind, path, process, delay, chance, late=odd, whole=odd and kind == "command")
     except BaseException:
         process.kill()
         raise
@@ -225,7 +235,7 @@ def through_page(
             if attempt:
                 with closing(Store(path)) as store:
                     wait(lambda: not store.runs(*ACTIVE), "the trainer: see its log", LONGEST)
-            elif (said := strike(kind, path, server.process, delay, chance)) is None:
+            elif (said := strike(kind, path, server.process, delay, chance, late=number % 2 == 1)) is None:
                 return None
     assert said
     return said, []

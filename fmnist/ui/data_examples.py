@@ -20,6 +20,8 @@ def show_examples(splits: Mapping[str, tuple[np.ndarray, np.ndarray]], classes: 
     Args:
         splits: images uint8 (N, 28, 28) and their labels, by what is told them apart: "Training", "Test".
     """
+    if st.session_state.get("class") is None:  # On Predict, where that means any, by somebody who goes back from there.
+        st.session_state.pop("class", None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Class", [ALL, *classes], key="class", bind="query-params", width=200)
         split = next(iter(splits))

@@ -14,6 +14,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import kill_trainers, wait_for
+from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 
@@ -28,6 +30,9 @@ from fmnist.models.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket
+
+# AppTest reads of each installed package, for each page anew, whether it has components: nine tenths of a page's time.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -293,6 +298,13 @@ def visited(browser: Browser, server: Server, **context: Any) -> BrowserContext:
     return place
 
 
+DRAWN = """() =>
+    [...document.querySelectorAll("[data-testid=stPlotlyChart]")].every(chart => chart.querySelector(".main-svg")) &&
+    !document.querySelector("[data-stale=true], [data-testid=stSkeleton]") &&
+    document.getAnimations().every(animation => animation.playState !== "running")"""
+"""Whether a page stands as it will stay."""
+
+
 class Visitor:
     """Somebody with a browser window, who notes what goes wrong in it.
 
@@ -328,6 +340,16 @@ class Visitor:
     def open(self, path: str = "") -> Page:
         """Go to a page of the dashboard and wait until it is drawn."""
         self.page.goto(f"{self.server.url}/{path}")
+        self.page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
+        return self.settled()
+
+    def turn_to(self, path: str) -> Page:
+        """Go to another address of the dashboard that is open, as Back does: the program is not loaded again."""
+        with self.answered():
+            self.page.evaluate(
+                "address => { history.pushState({}, '', address); dispatchEvent(new Event('popstate')); }",
+                f"{self.server.url}/{path}",
+            )
         self.page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
         return self.settled()
 

@@ -209,17 +209,11 @@ def test_what_two_files_call_the_same_is_had_once(use):
 # The process in which they are tried
 
 
-def test_the_process_tells_models_from_what_the_file_prints(monkeypatch):
-    text = TINY + '\nprint("hello")\nprint(input() if False else "{}")\n' + forward("import os", "os._exit(3)")
-    good, bad = custom.check(source(text))
-    assert (good["id"], good["layers"]) == ("tiny", "Flatten, Linear(784, 10)")
-    assert (bad["id"], bad["fault"]) == ("odd", "It ended the process (exit code 3) when it was tried.")
-
-
-def test_the_models_after_one_that_ends_the_process_are_tried_too():
+def test_the_process_tells_models_from_what_the_file_prints_and_tries_those_after_one_that_ends_it():
     crashes = forward("import os, signal", "os.kill(os.getpid(), signal.SIGSEGV)")
     wrong = forward("return [x]").replace('"odd", "Odd"', '"list", "List"')
-    first, second, good = custom.check(source(crashes + (wrong + TINY).replace(HEAD, "")))
+    prints = '\nprint("hello")\nprint(input() if False else "{}")\n'
+    first, second, good = custom.check(source(crashes + (wrong + TINY).replace(HEAD, "") + prints))
     assert (first["id"], first["fault"]) == ("odd", "It ended the process (exit code -11) when it was tried.")
     assert second["id"] == "list" and second["fault"].startswith("It gives a list")
     assert (good["id"], good["layers"]) == ("tiny", "Flatten, Linear(784, 10)")
@@ -625,10 +619,10 @@ def test_every_page_shows_the_example(their_place, page):
 def test_the_example_is_exported_in_every_format(their_place, tmp_path, form):
     if FORMATS[form].missing:
         pytest.skip(FORMATS[form].missing)
-    library = Library(Store(their_place / "fmnist.db"))
-    for group in library.groups("sample", "own"):
-        place = tmp_path / group.id
-        assert cli.main(["export", group.id, "--group", "--to", form, "--out", str(place)]) == 0
+    runs = Library(Store(their_place / "fmnist.db")).own.runs()
+    for run in [run for run in runs if ARCHITECTURES[run.recipe.model].custom and run.recipe.seed == 0]:
+        place = tmp_path / run.recipe.model
+        assert cli.main(["export", str(run.id), "--to", form, "--out", str(place)]) == 0
         assert any(place.rglob("*"))
 
 
@@ -636,6 +630,8 @@ def test_the_exported_example_answers_without_us_as_it_does_with_us(their_place,
     library = Library(Store(their_place / "fmnist.db"))
     images = write_idx(tmp_path / "images", small_data.test_images)
     for group in library.groups("sample", "own"):
+        if group.title.startswith("Model 0"):
+            continue
         place = tmp_path / group.id
         assert cli.main(["export", group.id, "--group", "--to", "script", "--out", str(place)]) == 0
         answers = pd.read_csv(io.StringIO(alone(place, "predict.py", images, "--csv")))

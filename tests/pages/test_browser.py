@@ -13,15 +13,18 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
-from helpers.ui import Server, Visitor, points_drawn, served, visited, wait_until_it_rests
+from helpers.making import finished_run
+from helpers.ui import DRAWN, Server, Visitor, points_drawn, served, visited, wait_until_it_rests
 
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import to_png
+from fmnist.recipe import Recipe
 from fmnist.store.run import Run
 from fmnist.store.store import REFERENCE, Store
+from fmnist.training import launcher
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
@@ -123,6 +126,19 @@ def trained(server: Server, anns_browser: BrowserContext, bens_browser: BrowserC
     return finished
 
 
+def test_no_page_is_wider_than_a_phone_before_and_after_the_first_training(server, runs, small_data, browser):
+    """The first test here: nothing has been trained yet."""
+    visitor = Visitor(browser, server, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    visitor.open()
+    with launcher.held(launcher.lock(runs.path)):  # A visit of Train starts no trainer, which would take the run.
+        check_looks(visitor, PAGES, "dark")
+        run = finished_run(runs, Recipe("0", dataset="sample"), small_data, weights=True)
+        check_looks(visitor, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES], "dark")
+    visitor.check()
+    visitor.close()
+    runs.delete(run.id, for_good=True)
+
+
 def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
     page = ann.open(f"?{SAMPLE}")
     best = max(trained, key=lambda run: run.result.test_accuracy)
@@ -136,11 +152,11 @@ def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
         return all(any(abs(number - accuracy) < 0.01 for number in numbers) for accuracy in accuracies)
 
     wait_for(has_all)
-    page = ann.open(f"Compare?{SAMPLE}")
+    page = ann.turn_to(f"Compare?{SAMPLE}")
     for run in trained:
         accuracy = run.result.test_accuracy
         page.locator(".js-plotly-plot").get_by_text(f"{accuracy:.1%}", exact=True).first.wait_for()
-    page = ann.open(confusion_of(trained))
+    page = ann.turn_to(confusion_of(trained))
     for run in trained:
         page.get_by_text(f"{run.result.test_accuracy:.2%} right").first.wait_for()
     ann.check()
@@ -511,10 +527,6 @@ def starts_in_view(part: Locator) -> bool:
     return 60 <= top <= part.page.viewport_size["height"] - 60
 
 
-def test_no_page_is_wider_than_a_phone(trained, server, browser):
-    check_looks(browser, server, 390, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES])
-
-
 @pytest.fixture(scope="module")
 def reference_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of somebody who has the real data, and has not trained anything yet."""
@@ -526,24 +538,27 @@ def reference_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_the_reference_runs_on_the_real_data(real_data, reference_server, browser):
-    check_looks(browser, reference_server, 1400, PAGES)
+    visitor = Visitor(browser, reference_server, viewport={"width": 1400, "height": 900}, color_scheme="light")
+    visitor.open()
+    check_looks(visitor, PAGES, "dark", "light")
+    visitor.check()
+    visitor.close()
 
 
-def check_looks(browser: Browser, server: Server, width: int, pages: list[str] | tuple[str, ...]) -> None:
-    """Nothing overflows, and nothing is wrong, in the light and in the dark."""
-    visitor = Visitor(browser, server, viewport={"width": width, "height": 900}, color_scheme="dark")
+def check_looks(visitor: Visitor, pages: list[str] | tuple[str, ...], *schemes: str) -> None:
+    """Nothing overflows, and nothing is wrong, in any of these themes."""
+    page = visitor.page
     for path in pages:
-        page = visitor.open(path)
-        for scheme in ("dark", "light"):
+        visitor.turn_to(path)
+        for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
             visitor.settled()
+            page.wait_for_function(DRAWN)
             for kind in ("stException", "stAlertContentError"):
                 assert page.get_by_test_id(kind).count() == 0, (path, page.get_by_test_id(kind).first.inner_text())
             widths = "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
             assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= innerWidth)"), f"/{path} in {scheme}"
             assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= part.clientWidth)"), f"/{path}"
-    visitor.check()
-    visitor.close()
 
 
 # --- What a visitor does ---

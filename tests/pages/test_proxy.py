@@ -21,7 +21,7 @@ from conftest import keep_as_sample, wait_for
 from filelock import FileLock
 from helpers.client import PRESSED, Client
 from helpers.making import running_run, three_models
-from helpers.ui import PROJECT, Visitor, free_port, points_drawn, served
+from helpers.ui import PROJECT, Visitor, free_port, points_drawn, served, visited
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -32,7 +32,7 @@ from fmnist.store.run import Point
 from fmnist.store.store import Store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 OPENSSL = shutil.which("openssl")
@@ -154,9 +154,14 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iter
             nginx.stderr.close()
 
 
+@pytest.fixture(scope="module")
+def anns_browser(browser: Browser, proxy: Proxy) -> BrowserContext:
+    return visited(browser, proxy, viewport={"width": 1400, "height": 1100}, ignore_https_errors=True)
+
+
 @pytest.fixture
-def visitor(browser: Browser, proxy: Proxy) -> Iterator[Visitor]:
-    somebody = Visitor(browser, proxy, viewport={"width": 1400, "height": 1100}, ignore_https_errors=True)
+def visitor(anns_browser: BrowserContext, proxy: Proxy) -> Iterator[Visitor]:
+    somebody = Visitor(anns_browser, proxy)
     yield somebody
     somebody.close()
 

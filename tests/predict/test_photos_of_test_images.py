@@ -14,7 +14,7 @@ from fmnist.models import inference
 from fmnist.recipe import Recipe
 from fmnist.training import loop
 
-COUNT = 200
+COUNT = 100
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from fmnist.predict.picture_file import ImageError
 from fmnist.predict.unfamiliar import Familiarity
 
 LETTERS = string.ascii_letters + string.digits
-SIZES = (20, 28, 40, 80, 160)  # Of letters on a sheet of paper.
+SIZES = (20, 40, 160)  # Of letters on a sheet of paper.
 SMALL = (14, 18, 22, 26)  # Of letters that are written into the 28 x 28 pixels.
 KINDS = ("noise", "blank", "inverted", "letters", "small letters", "photos", "photos as they are")
 SHAPES = ("boxes", "ellipses", "stars")
@@ -94,14 +94,14 @@ def _small_letter(sign: str, size: int) -> np.ndarray:
 
 
 def _crops() -> list[Image.Image]:
-    """Parts of the two photos that come with scikit-learn, a temple and a flower: 240 of each."""
+    """Parts of the two photos that come with scikit-learn, a temple and a flower: 80 of each."""
     datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
     rng = np.random.default_rng(1)
     crops = []
     for photo in map(Image.fromarray, datasets.load_sample_images().images):
         for side in (64, 128, 256, 400):
             for left, top in zip(
-                rng.integers(0, photo.width - side, 60), rng.integers(0, photo.height - side, 60), strict=True
+                rng.integers(0, photo.width - side, 20), rng.integers(0, photo.height - side, 20), strict=True
             ):
                 crops.append(photo.crop((int(left), int(top), int(left) + side, int(top) + side)))
     return crops

@@ -1,4 +1,7 @@
-"""The drawing pad in a real browser: by mouse, by touch and by keyboard; untrained models answer."""
+"""The drawing pad in a real browser: by mouse, by touch and by keyboard; untrained models answer.
+
+All tests of a hand share a window; each begins with a new pad.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import wait_for
-from helpers.ui import Server, Visitor, visited, wait_until_it_rests
+from helpers.ui import Server, Visitor, wait_until_it_rests
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
-SAMPLE = "data=Sample+data"
+PREDICT = "Predict?data=Sample+data"
+LAPTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 WAITING = "The models' answers appear here."
 OWN_PAD = "localStorage.setItem('fmnist-pad', '\"pad\"')"
 ANSWERED = "What the models see"
@@ -22,38 +26,45 @@ Point = tuple[float, float]
 
 
 @pytest.fixture(scope="module")
-def anns_browser(browser: Browser, untrained_server: Server) -> BrowserContext:
+def anns_window(browser: Browser, untrained_server: Server) -> Iterator[Visitor]:
     """Of somebody who prefers this pad to the one for a mouse."""
-    context = visited(browser, untrained_server, viewport={"width": 1400, "height": 900})
-    context.add_init_script(OWN_PAD)
-    return context
-
-
-@pytest.fixture(scope="module")
-def phones_browser(browser: Browser, untrained_server: Server) -> BrowserContext:
-    return visited(browser, untrained_server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-
-
-@pytest.fixture
-def ann(anns_browser: BrowserContext, untrained_server: Server) -> Iterator[Visitor]:
-    yield from visitor_in(anns_browser, untrained_server)
-
-
-@pytest.fixture
-def phone(phones_browser: BrowserContext, untrained_server: Server) -> Iterator[Visitor]:
-    yield from visitor_in(phones_browser, untrained_server)
-
-
-def visitor_in(context: BrowserContext, server: Server) -> Iterator[Visitor]:
-    """In a window of one's own: what is drawn is kept for a window."""
-    visitor = Visitor(context, server)
+    visitor = Visitor(browser, untrained_server, viewport=LAPTOP)
+    visitor.context.add_init_script(OWN_PAD)
+    visitor.open(PREDICT)
     yield visitor
-    visitor.check()
     visitor.close()
 
 
+@pytest.fixture(scope="module")
+def phones_window(browser: Browser, untrained_server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(browser, untrained_server, viewport=PHONE, has_touch=True, is_mobile=True)
+    visitor.open(PREDICT)
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def ann(anns_window: Visitor) -> Iterator[Visitor]:
+    anns_window.page.set_viewport_size(LAPTOP)
+    yield anns_window
+    anns_window.check()
+
+
+@pytest.fixture
+def phone(phones_window: Visitor) -> Iterator[Visitor]:
+    yield phones_window
+    phones_window.check()
+
+
 def open_pad(visitor: Visitor, tool: str = "Brush") -> Page:
-    page = visitor.open(f"Predict?{SAMPLE}")
+    """A new pad with nothing on it."""
+    page = visitor.page
+    canvas(page).wait_for()
+    if strokes(page):
+        press(page, "Clear")
+        page.get_by_text(WAITING).wait_for()
+    visitor.turn_to("Data")
+    visitor.turn_to(PREDICT)
     canvas(page).wait_for()
     page.get_by_text(WAITING).wait_for()
     visitor.settled()
@@ -187,7 +198,7 @@ def test_the_pad_neither_moves_nor_is_built_anew_when_answers_come(ann):
             const look = () => {
                 const box = canvas.getBoundingClientRect();
                 window.places.add([canvas.isConnected, box.left, box.top, box.width, box.height].join());
-                requestAnimationFrame(look);
+                if (canvas.isConnected) requestAnimationFrame(look);
             };
             look();
         }""",
