@@ -38,15 +38,15 @@ from fmnist.store.arrays import rounded
 from fmnist.store.run import Result
 from fmnist.training.augmentation import Augmentation
 from fmnist.training.checkpoint import BestEpoch, Checkpoint, restore, state
-from fmnist.training.gradients import Gradients, can_compile, gradients
+from fmnist.training.gradients import can_compile, gradients
 from fmnist.training.images import Images, Measured, images_of, on_device
-from fmnist.training.optimizers import Optimizer, learning_rate, optimizer_of
+from fmnist.training.optimizers import learning_rate, optimizer_of
 from fmnist.training.randomness import Draws, order
 from fmnist.training.watch import Watch
 from fmnist.words import exact
 
 if TYPE_CHECKING:
-    from fmnist.training.compiled import CompiledGradients
+    pass
 
 REPORTS_PER_EPOCH = 75
 WARM_UP_STEPS = 5
@@ -161,87 +161,141 @@ def _train(
     may_compile: bool,
     watched: Sequence[int],
 ) -> Iterator[Event]:
-    device = _device(recipe.device)
-    parts = ARCHITECTURES[recipe.model].parts if device.type == "cpu" else 1
-    threads = min(parts, threads or parts)
-    compiled = may_compile and device.type == "cpu" and ARCHITECTURES[recipe.model].compiled and can_compile()
-    torch.set_num_threads(1)  # Of each operation: steps are split as a whole, by Gradients.
+    run = _Run(recipe, data, checkpoint, threads, may_compile)
+    yield run.started()
+    run.load_libraries()
+    watch = Watch(run.model, run.gradients, run.images.test.images[list(watched)])
+    for epoch in range(run.epochs_done + 1, recipe.epochs + 1):
+        yield from run.learn(epoch, watch)
+        yield run.measure(epoch)
+    yield run.finish()
 
-    model = build(recipe.model, recipe.seed, device)
-    optimizer = optimizer_of(recipe, model)
-    images = images_of(data, _held_out_count(recipe, data), device)
-    evaluated, count = images.evaluated_on, len(images.trained_on)
-    steps_per_epoch = recipe.steps_per_epoch(len(images.training))
-    report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
 
-    done = checkpoint or Checkpoint(0, 0.0, 0.0, {})
-    step, steps = done.epoch * steps_per_epoch, recipe.epochs * steps_per_epoch
-    train_seconds, eval_seconds, best = done.train_seconds, done.eval_seconds, BestEpoch(done)
-    yield Started(
-        device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        threads=threads,
-        compiled=compiled,
-        parameters=parameter_count(model),
-        multiply_adds=multiply_adds(model, images.test.images[:1]),
-        steps=steps,
-        step=step,
-    )
-    draws = Draws(device)
-    with draws:
-        _warm_up(model, recipe, parts, threads, compiled, images)
-    computed = gradients(model, parts, threads, compiled)
-    if checkpoint:  # After that: it may have laid the weights out anew.
-        restore(checkpoint, model, optimizer)
-    watch = Watch(model, computed, images.test.images[list(watched)])
+class _Run:
+    """A model while it is trained, with all that its steps and evaluations need."""
 
-    augment = Augmentation(recipe, len(images.training), device)
+    def __init__(
+        self, recipe: Recipe, data: Dataset, checkpoint: Checkpoint | None, threads: int | None, may_compile: bool
+    ) -> None:
+        self.recipe, self.checkpoint = recipe, checkpoint
+        self.device = _device(recipe.device)
+        cpu = self.device.type == "cpu"
+        self.parts = ARCHITECTURES[recipe.model].parts if cpu else 1
+        self.threads = min(self.parts, threads or self.parts)
+        self.compiled = may_compile and cpu and ARCHITECTURES[recipe.model].compiled and can_compile()
+        torch.set_num_threads(1)  # Of each operation: steps are split as a whole, by Gradients.
 
-    measured: _Answers | None = None
-    for epoch in range(done.epoch + 1, recipe.epochs + 1):
-        places = images.trained_on[order(recipe.seed, epoch, count).to(device)]
-        batches = places.split(recipe.batch_size)
-        draws.begin(recipe.seed, epoch)
-        augment.begin(epoch)
-        for first in range(0, len(batches), report_every):
-            some = batches[first : first + report_every]
-            rates = [learning_rate(recipe, step + index, steps) for index in range(len(some))]
-            began = now(device)
-            with draws, _enough_memory(recipe):
-                loss, accuracy = _take_steps(some, rates, images, augment, computed, optimizer)
-            seconds = now(device) - began
-            step += len(some)
-            train_seconds += seconds
-            _check(loss, step, epoch, recipe)
-            yield Progress(step, epoch, loss, accuracy, train_seconds, sum(map(len, some)) / seconds, watch.look())
+        self.model = build(recipe.model, recipe.seed, self.device)
+        self.optimizer = optimizer_of(recipe, self.model)
+        self.images = images_of(data, _held_out_count(recipe, data), self.device)
+        self.augment = Augmentation(recipe, len(self.images.training), self.device)
+        self.draws = Draws(self.device)
 
-        began = now(device)
-        if epoch == recipe.epochs:  # What stays is PyTorch's answer, which anybody can compute again.
-            measured = _answers(model, recipe, evaluated, threads)
-        elif recipe.keep == "best" and compiled:  # It may stay. A copy is laid out anew: the kernels have the model.
-            measured = _answers(copy.deepcopy(model), recipe, evaluated, threads)
-        else:
-            measured = _Answers(computed.logits(evaluated.images), evaluated.labels)
-        _check(measured.loss, step, epoch, recipe)
-        eval_seconds += now(device) - began
-        if recipe.keep == "best":
-            best.see(epoch, measured.accuracy, model)
-        tensors = state(model, optimizer, best)
-        saved = Checkpoint(epoch, train_seconds, eval_seconds, tensors, best.epoch, best.accuracy)
-        yield EpochEnd(
-            step, epoch, measured.loss, measured.accuracy, measured.predictions, train_seconds, eval_seconds, saved
+        done = checkpoint or Checkpoint(0, 0.0, 0.0, {})
+        steps_per_epoch = recipe.steps_per_epoch(len(self.images.training))
+        self.report_every = max(1, steps_per_epoch // REPORTS_PER_EPOCH)
+        self.epochs_done, self.step = done.epoch, done.epoch * steps_per_epoch
+        self.steps = recipe.epochs * steps_per_epoch
+        self.train_seconds, self.eval_seconds = done.train_seconds, done.eval_seconds
+        self.best = BestEpoch(done)
+        self.measured: _Answers | None = None
+
+    def started(self) -> Started:
+        return Started(
+            device=torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            threads=self.threads,
+            compiled=self.compiled,
+            parameters=parameter_count(self.model),
+            multiply_adds=multiply_adds(self.model, self.images.test.images[:1]),
+            steps=self.steps,
+            step=self.step,
         )
 
-    if best.weights:
-        model.load_state_dict(best.weights)
-    if measured is None or best.weights:  # It was interrupted between the last epoch and the result, or not the best.
-        measured = _answers(model, recipe, evaluated, threads)
-    test = measured
-    if images.held_out:  # Only now does anything look at the test images.
-        began = now(device)
-        test = _answers(model, recipe, images.test, threads)
-        eval_seconds += now(device) - began
-    finished = _finished(laid_out(model, recipe.model), measured, test, images, train_seconds, eval_seconds)
-    yield replace(finished, result=replace(finished.result, kept_epoch=best.epoch or None))
+    def load_libraries(self) -> None:
+        """What takes time but once, and belongs to no step."""
+        with self.draws:
+            _warm_up(self.model, self.recipe, self.parts, self.threads, self.compiled, self.images)
+        self.gradients = gradients(self.model, self.parts, self.threads, self.compiled)
+        if self.checkpoint:  # After that: it may have laid the weights out anew.
+            restore(self.checkpoint, self.model, self.optimizer)
+
+    def learn(self, epoch: int, watch: Watch) -> Iterator[Progress]:
+        """The steps of an epoch."""
+        count = len(self.images.trained_on)
+        places = self.images.trained_on[order(self.recipe.seed, epoch, count).to(self.device)]
+        batches = places.split(self.recipe.batch_size)
+        self.draws.begin(self.recipe.seed, epoch)
+        self.augment.begin(epoch)
+        for first in range(0, len(batches), self.report_every):
+            some = batches[first : first + self.report_every]
+            began = now(self.device)
+            with self.draws, _enough_memory(self.recipe):
+                loss, accuracy = self._take_steps(some)
+            seconds = now(self.device) - began
+            self.train_seconds += seconds
+            _check(loss, self.step, epoch, self.recipe)
+            speed = sum(map(len, some)) / seconds
+            yield Progress(self.step, epoch, loss, accuracy, self.train_seconds, speed, watch.look())
+
+    def _take_steps(self, batches: Sequence[torch.Tensor]) -> tuple[float, float]:
+        """Train on batches, each the int64 places of its images; their mean loss and accuracy before each step."""
+        images, answers = self.images, []
+        for batch in batches:
+            learnt = self.augment(images.training.index_select(0, batch), batch)
+            answers.append(self.gradients(learnt, images.labels.index_select(0, batch)))
+            self.optimizer.param_groups[0]["lr"] = learning_rate(self.recipe, self.step, self.steps)
+            self.optimizer.step()
+            self.step += 1
+        logits, labels = torch.cat(answers), images.labels[torch.cat(list(batches))]
+        correct = (logits.argmax(dim=1) == labels).float().mean()
+        return cross_entropy(logits, labels).item(), correct.item()  # Here alone training waits for the device.
+
+    def measure(self, epoch: int) -> EpochEnd:
+        """How good the model is after an epoch, and what is needed to go on from here."""
+        began = now(self.device)
+        measured = self.measured = self._answers_after(epoch)
+        _check(measured.loss, self.step, epoch, self.recipe)
+        self.eval_seconds += now(self.device) - began
+        if self.recipe.keep == "best":
+            self.best.see(epoch, measured.accuracy, self.model)
+        times, best = (self.train_seconds, self.eval_seconds), self.best
+        tensors = state(self.model, self.optimizer, best)
+        return EpochEnd(
+            self.step,
+            epoch,
+            measured.loss,
+            measured.accuracy,
+            measured.predictions,
+            *times,
+            Checkpoint(epoch, *times, tensors, best.epoch, best.accuracy),
+        )
+
+    def _answers_after(self, epoch: int) -> _Answers:
+        if epoch == self.recipe.epochs:  # What stays is PyTorch's answer, which anybody can compute again.
+            return self._answers(self.model, self.images.evaluated_on)
+        if self.recipe.keep == "best" and self.compiled:  # It may stay. A copy is laid out anew: the kernels have ours.
+            return self._answers(copy.deepcopy(self.model), self.images.evaluated_on)
+        return _Answers(self.gradients.logits(self.images.evaluated_on.images), self.images.evaluated_on.labels)
+
+    def _answers(self, model: nn.Module, measured: Measured) -> _Answers:
+        """What PyTorch makes of the weights."""
+        return _Answers(evaluate(laid_out(model, self.recipe.model), measured.images, self.threads), measured.labels)
+
+    def finish(self) -> Finished:
+        """The weights that stay, and what they answer."""
+        if self.best.weights:
+            self.model.load_state_dict(self.best.weights)
+        measured = self.measured
+        if measured is None or self.best.weights:  # Interrupted between the last epoch and the result, or not the best.
+            measured = self._answers(self.model, self.images.evaluated_on)
+        test = measured
+        if self.images.held_out:  # Only now does anything look at the test images.
+            began = now(self.device)
+            test = self._answers(self.model, self.images.test)
+            self.eval_seconds += now(self.device) - began
+        model = laid_out(self.model, self.recipe.model)
+        finished = _finished(model, measured, test, self.images, self.train_seconds, self.eval_seconds)
+        return replace(finished, result=replace(finished.result, kept_epoch=self.best.epoch or None))
 
 
 def _held_out_count(recipe: Recipe, data: Dataset) -> int:
@@ -251,27 +305,6 @@ def _held_out_count(recipe: Recipe, data: Dataset) -> int:
             "train on."
         )
     return recipe.validation
-
-
-def _take_steps(
-    batches: tuple[torch.Tensor, ...],
-    rates: Sequence[float],
-    images: Images,
-    augment: Augmentation,
-    gradients: Gradients | CompiledGradients,
-    optimizer: Optimizer,
-) -> tuple[float, float]:
-    """Train on batches, each the int64 places of its images, with a learning rate each; their mean loss and accuracy
-    before each step."""
-    answers = []
-    for batch, rate in zip(batches, rates, strict=True):
-        learnt = augment(images.training.index_select(0, batch), batch)
-        answers.append(gradients(learnt, images.labels.index_select(0, batch)))
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
-    logits, labels = torch.cat(answers), images.labels[torch.cat(batches)]
-    correct = (logits.argmax(dim=1) == labels).float().mean()
-    return cross_entropy(logits, labels).item(), correct.item()  # Here alone training waits for the device.
 
 
 class _Answers:
@@ -284,11 +317,6 @@ class _Answers:
         self.logits = rounded(logits)
         self.loss = metrics.cross_entropy(self.logits, labels)
         self.accuracy = metrics.accuracy(self.predictions, labels)
-
-
-def _answers(model: nn.Module, recipe: Recipe, measured: Measured, threads: int) -> _Answers:
-    """What PyTorch makes of the weights, which anybody can compute again."""
-    return _Answers(evaluate(laid_out(model, recipe.model), measured.images, threads), measured.labels)
 
 
 def _finished(
