@@ -28,6 +28,7 @@ from fmnist.data import files
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.training import loop
+from fmnist.training.events import EpochEnd
 
 IMAGES = 12_800
 EPOCHS = {"2": 2}
@@ -48,10 +49,10 @@ def train(recipe: Recipe, root: Path, threads: int, ready: Barrier, times: Simpl
     )
     began = 0.0
     for event in loop.train(recipe, data, threads=threads):
-        if isinstance(event, loop.EpochEnd) and event.epoch == 1:
+        if isinstance(event, EpochEnd) and event.epoch == 1:
             ready.wait()
             began = time.monotonic()  # The same clock in all processes.
-        elif isinstance(event, loop.EpochEnd) and event.epoch == recipe.epochs:
+        elif isinstance(event, EpochEnd) and event.epoch == recipe.epochs:
             times.put((began, time.monotonic()))
 
 

@@ -36,6 +36,7 @@ from fmnist.models.inference import build
 from fmnist.recipe import Recipe
 from fmnist.training import kernels, loop
 from fmnist.training.compiled import CompiledGradients
+from fmnist.training.events import Finished
 from fmnist.training.gradients import Gradients
 from fmnist.training.images import on_device
 from fmnist.training.kernels import LANES
@@ -246,7 +247,7 @@ def first(data: files.Dataset, steps: int) -> files.Dataset:
 def accuracy(data: files.Dataset, seed: int, epochs: int, compiled: bool) -> float:
     recipe = Recipe("2", dataset=data.name, seed=seed, epochs=epochs, device="cpu")
     *_, finished = loop.train(recipe, data, compiled=compiled)
-    assert isinstance(finished, loop.Finished)
+    assert isinstance(finished, Finished)
     return finished.result.test_accuracy
 
 

@@ -77,16 +77,17 @@ def turns(recipes: Sequence[Recipe], data: Dataset, steps: int = STEPS, rounds: 
 def _turn(recipe: Recipe, data: Dataset, steps: int) -> tuple[str, int, float]:
     """Device, threads and seconds per step of a piece of training, from its first report to the one that is enough."""
     from fmnist.training import loop
+    from fmnist.training.events import Progress, Started
 
     long_enough = replace(recipe, epochs=1000)
     device, threads, done, seconds = "", 0, 0, 0.0
-    first: loop.Progress | None = None
+    first: Progress | None = None
     with closing(loop.train(long_enough, data, threads=slots())) as events:
         for event in events:
             match event:
-                case loop.Started():
+                case Started():
                     device, threads = event.device, event.threads
-                case loop.Progress():
+                case Progress():
                     if first is None:
                         first = event  # The steps up to here are the turn's own warm-up.
                         continue

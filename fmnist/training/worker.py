@@ -37,7 +37,7 @@ from fmnist.training.messages import EndReport, Message, Order, Prepare, Progres
 from fmnist.words import LOG_LINE, LOG_TIME, reason
 
 if TYPE_CHECKING:
-    from fmnist.training import loop
+    from fmnist.training.events import Finished
 
 REPORT_SECONDS = 0.2  # Between two reports of a run, which are also the looks for a wish to stop.
 
@@ -161,9 +161,7 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
                 return
 
 
-def _end(
-    event: loop.Finished, recipe: Recipe, steps: int, points: list[Point], artifacts: dict[str, bytes]
-) -> EndReport:
+def _end(event: Finished, recipe: Recipe, steps: int, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:
     from safetensors.torch import save
 
     predicted = {predictions_name("test", recipe.epochs): pack(event.predictions)}

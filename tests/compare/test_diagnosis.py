@@ -17,6 +17,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.store import REFERENCE, Store
 from fmnist.training import loop
+from fmnist.training.events import EpochEnd, Finished, Progress
 
 LABELS = np.repeat(np.arange(10), 100)
 
@@ -94,11 +95,11 @@ def test_a_dead_run_as_training_leaves_it(small_data: Dataset):
     rows, end = [], None
     for event in loop.train(recipe, small_data):
         match event:
-            case loop.Progress():
+            case Progress():
                 rows.append(("train", event.step, event.epoch, event.loss, event.accuracy))
-            case loop.EpochEnd():
+            case EpochEnd():
                 rows.append(("test", event.step, event.epoch, event.loss, event.accuracy))
-            case loop.Finished():
+            case Finished():
                 end = event
     history = pd.DataFrame(rows, columns=HEALTHY.columns)
     if not end.result.dead:  # Rounding may decide otherwise on another machine.

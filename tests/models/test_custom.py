@@ -39,7 +39,8 @@ from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
 from fmnist.training import launcher, loop
 from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
-from fmnist.training.loop import EpochEnd, Progress, TrainingError
+from fmnist.training.events import EpochEnd, Finished, Progress
+from fmnist.training.loop import TrainingError
 
 EXAMPLE = PROJECT / "docs" / "my_models.py"
 NAMES = {"norm-cnn": "Norm CNN", "mlp": "MLP"}
@@ -384,12 +385,12 @@ def test_a_module_may_import_what_stands_beside_it_in_its_package(tmp_path, monk
 # Training
 
 
-def finish(recipe: Recipe, data: Dataset, checkpoint: loop.Checkpoint | None = None) -> loop.Finished:
+def finish(recipe: Recipe, data: Dataset, checkpoint: loop.Checkpoint | None = None) -> Finished:
     *_, last = loop.train(recipe, data, checkpoint)
     return last
 
 
-def same_weights(one: loop.Finished, other: loop.Finished) -> bool:
+def same_weights(one: Finished, other: Finished) -> bool:
     return all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
 
 

@@ -18,6 +18,7 @@ from fmnist.recipe import OPTIMIZERS, Recipe
 from fmnist.training import gradients, kernel_cache, loop
 from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 from fmnist.training.compiled import CompiledGradients
+from fmnist.training.events import EpochEnd, Progress
 from fmnist.training.kernels import LANES
 
 
@@ -94,16 +95,14 @@ def recipe(optimizer: str = "sgd", **changes: object) -> Recipe:
 def test_a_training_is_the_one_by_autograd_but_for_rounding(optimizer, small_data):
     ways = [list(loop.train(recipe(optimizer), small_data, compiled=way)) for way in (True, False)]
     assert [events[0].compiled for events in ways] == [True, False]
-    ours, theirs = ([event.loss for event in events if isinstance(event, loop.Progress)][:8] for events in ways)
+    ours, theirs = ([event.loss for event in events if isinstance(event, Progress)][:8] for events in ways)
     assert ours == pytest.approx(theirs, rel=1e-4)
 
 
 def test_a_run_goes_on_as_it_began(small_data):
     for way in (True, False):
         *_, whole = loop.train(recipe(), small_data, compiled=way)
-        end = next(
-            event for event in loop.train(recipe(), small_data, compiled=way) if isinstance(event, loop.EpochEnd)
-        )
+        end = next(event for event in loop.train(recipe(), small_data, compiled=way) if isinstance(event, EpochEnd))
         *_, resumed = loop.train(
             recipe(), small_data, load_checkpoint(save_checkpoint(end.checkpoint)), threads=1, compiled=way
         )

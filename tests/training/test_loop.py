@@ -21,7 +21,8 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
 from fmnist.training import loop, watch
 from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
-from fmnist.training.loop import EpochEnd, Finished, Progress, Started, TrainingError
+from fmnist.training.events import EpochEnd, Finished, Progress, Started
+from fmnist.training.loop import TrainingError
 from fmnist.training.randomness import order
 
 CPU = torch.device("cpu")
@@ -172,7 +173,7 @@ def test_the_result_is_counted_over_the_classes_that_the_weights_give(model, sma
     assert np.array_equal(end.predictions, predictions)
 
 
-def answers(model: str, finished: loop.Finished, data: Dataset) -> np.ndarray:
+def answers(model: str, finished: Finished, data: Dataset) -> np.ndarray:
     """What the weights of a run give for the test images, float32 (N, 10)."""
     module = inference.build(model, 99, CPU)
     module.load_state_dict(finished.weights)

@@ -35,6 +35,7 @@ from fmnist.store.run import ACTIVE, Run
 from fmnist.store.store import Store, StoreError
 from fmnist.training import launcher, loop, scheduler, socket_folder, worker_handle
 from fmnist.training.checkpoint import load_checkpoint
+from fmnist.training.events import Progress
 
 SMALL = {"dataset": "sample", "device": "cpu"}
 ENDLESS = Recipe("0", epochs=1000, batch_size=1, **SMALL)
@@ -99,7 +100,7 @@ def test_the_queue_is_trained_as_training_alone_would(warm, small_data):
     ids = queue(warm, *recipes)
     for recipe, run in zip(recipes, finish(warm, *ids), strict=True):
         events = list(loop.train(recipe, small_data))
-        last, reports = events[-1], [event for event in events if isinstance(event, loop.Progress)]
+        last, reports = events[-1], [event for event in events if isinstance(event, Progress)]
         assert (run.status, run.error, run.step, run.steps) == ("done", None, 22, 22)
         assert run.result.test_accuracy == last.result.test_accuracy
         assert run.result.test_loss == last.result.test_loss

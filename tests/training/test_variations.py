@@ -18,7 +18,7 @@ from fmnist.recipe import Recipe
 from fmnist.training import loop
 from fmnist.training.augmentation import Augmentation
 from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
-from fmnist.training.loop import EpochEnd, Finished, Progress
+from fmnist.training.events import EpochEnd, Finished, Progress
 from fmnist.training.optimizers import learning_rate
 from fmnist.training.randomness import order
 
