@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, PERCENT, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
+from fmnist.compare.charts import GREY, PERCENT, Look, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
 from fmnist.compare.summary import frontier
 from fmnist.store.run import TIMES
 
@@ -85,46 +85,56 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost, image
     for look, apart, (_, group) in zip(looks_of(groups), ~compared, groups.iterrows(), strict=True):
         seeds = runs[(runs["group"] == group["id"]) & runs[cost.column].notna()]
         other = cost.timed & (apart | (seeds["conditions"] != group["conditions"]))
-        symbols = np.where(other, f"{look.symbol}-open", look.symbol)
-        figure.add_scatter(
-            x=seeds[cost.column] * cost.factor,
-            y=seeds["accuracy"],
-            mode="markers",
-            showlegend=False,
-            marker={
-                "color": faded(look.color, alpha_of_seeds(len(seeds)) * look.opacity),
-                "symbol": symbols.tolist(),
-                "size": 9,
-            },
-            customdata=[
-                [seed, cost.say(value), f", {ELSEWHERE}" * apart]
-                for seed, value, apart in zip(seeds["seed"], seeds[cost.column], other, strict=True)
-            ],
-            name=look.name,
-            hovertemplate="seed %{customdata[0]}" + HOVER,
-        )
-        figure.add_scatter(
-            x=[group[cost.column] * cost.factor],
-            y=[group["accuracy_mean"]],
-            mode="markers+text",
-            name=look.name,
-            marker={
-                "color": look.ink,
-                "symbol": f"{look.symbol}-open" if apart else look.symbol,
-                "size": 18,
-                "line": {"width": 2, "color": look.ink if apart else "white"},
-            },
-            text=[look.name],
-            textposition="top center" if look.opacity == 1 else "bottom center",  # Beside it, they often lie close.
-            showlegend=False,
-            customdata=[[len(group["seeds"]), cost.say(group[cost.column]), f", {ELSEWHERE}" * apart]],
-            hovertemplate="mean of %{customdata[0]}" + HOVER,
-        )
+        _add_seeds(figure, cost, look, seeds, other)
+        _add_mean(figure, cost, look, group, apart)
     _scale(figure, cost, runs.loc[runs["group"].isin(groups["id"]), cost.column].dropna() * cost.factor)
     figure.update_yaxes(
         title=f"{images.capitalize()} accuracy", tickformat=PERCENT, range=accuracy_range(runs["accuracy"])
     )
     return figure
+
+
+def _add_seeds(figure: go.Figure, cost: Cost, look: Look, seeds: pd.DataFrame, apart: pd.Series) -> None:
+    """A mark for each seed of a group; `apart` says which of them were timed under different conditions."""
+    symbols = np.where(apart, f"{look.symbol}-open", look.symbol)
+    figure.add_scatter(
+        x=seeds[cost.column] * cost.factor,
+        y=seeds["accuracy"],
+        mode="markers",
+        showlegend=False,
+        marker={
+            "color": faded(look.color, alpha_of_seeds(len(seeds)) * look.opacity),
+            "symbol": symbols.tolist(),
+            "size": 9,
+        },
+        customdata=[
+            [seed, cost.say(value), f", {ELSEWHERE}" * elsewhere]
+            for seed, value, elsewhere in zip(seeds["seed"], seeds[cost.column], apart, strict=True)
+        ],
+        name=look.name,
+        hovertemplate="seed %{customdata[0]}" + HOVER,
+    )
+
+
+def _add_mean(figure: go.Figure, cost: Cost, look: Look, group: pd.Series, apart: bool) -> None:
+    """A large mark for a group, hollow where it was timed under different conditions."""
+    figure.add_scatter(
+        x=[group[cost.column] * cost.factor],
+        y=[group["accuracy_mean"]],
+        mode="markers+text",
+        name=look.name,
+        marker={
+            "color": look.ink,
+            "symbol": f"{look.symbol}-open" if apart else look.symbol,
+            "size": 18,
+            "line": {"width": 2, "color": look.ink if apart else "white"},
+        },
+        text=[look.name],
+        textposition="top center" if look.opacity == 1 else "bottom center",  # Beside it, they often lie close.
+        showlegend=False,
+        customdata=[[len(group["seeds"]), cost.say(group[cost.column]), f", {ELSEWHERE}" * apart]],
+        hovertemplate="mean of %{customdata[0]}" + HOVER,
+    )
 
 
 def _scale(figure: go.Figure, cost: Cost, values: pd.Series) -> None:
