@@ -17,10 +17,11 @@ with page("Train", "How do the models learn?" if settings.read_only() else "Trai
     live_chart.prepare()
     st.session_state["full"] = train_start.is_full(library)
     progress = train_progress.current(library)
+    st.session_state["active"] = progress.active
     with st.container(key=train_start.TRAINING):
-        st.fragment(train_progress.follow, key=train_progress.PACE)(library)
+        st.fragment(train_progress.follow, run_every=train_progress.IDLE_SECONDS)(library)
     bring(train_start.TRAINING, images=False)
-    st.fragment(run_table.show_all, key=train_progress.ALL_RUNS)(library)
+    st.fragment(run_table.show_all)(library)
     train_end.lead_on(library, progress)
     if not settings.read_only():
         launcher.start(library.own)  # So that it has loaded what it needs when somebody presses Train.

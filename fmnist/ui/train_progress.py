@@ -20,16 +20,17 @@ from fmnist.ui.scope import say_where_from
 FIRST_SECONDS, LIVE_SECONDS, WATCHING_SECONDS, IDLE_SECONDS = 0.15, 0.5, 0.7, 4.0
 
 
-PACE, ALL_RUNS = "pace", "all-runs"
-"""Names of fragments: what sets how often the training is looked at, and the table below it."""
-
-
 @explained()
 def follow(library: Library) -> None:
-    """What is being trained, looked at as often as that asks for."""
+    """What is being trained, looked at as often as that asks for.
+
+    A fragment that itself runs every `IDLE_SECONDS`: when somebody begins to train, others need another pace, but not
+    the whole page anew.
+    """
     progress = current(library)
-    st.session_state["pace"], st.session_state["active"] = pace(progress), progress.active
-    st.fragment(watch, run_every=st.session_state["pace"])(library)
+    st.session_state["active"] |= progress.active
+    st.session_state["pace"] = pace(progress)
+    st.fragment(watch, run_every=st.session_state["pace"] if progress.active else None)(library)
 
 
 @explained()
@@ -39,10 +40,9 @@ def watch(library: Library) -> None:
     show_training(library, progress)
     # Only now, for a click that comes in with this run must not be lost.
     ended = st.session_state["active"] and not progress.active
-    if ended or train_start.is_full(library) != st.session_state["full"]:
-        st.rerun()  # The whole page: what is trained already or may be asked for has changed.
-    if pace(progress) != st.session_state["pace"]:
-        st.rerun(scope=[PACE, ALL_RUNS])  # Of twenty who watch, none needs a new form because somebody trains.
+    begun = progress.active and st.session_state.get("pressed") and pace(progress) != st.session_state["pace"]
+    if ended or begun or train_start.is_full(library) != st.session_state["full"]:
+        st.rerun()  # The whole page: its pace, and what is trained already or may be asked for, have changed.
 
 
 def current(library: Library) -> TrainingProgress:

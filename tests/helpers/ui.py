@@ -247,11 +247,14 @@ def open_results(at: AppTest, dataset: str = "sample") -> pd.DataFrame:
 
 @contextmanager
 def served(runs: Path, data: Path, **environment: str | None) -> Iterator[Server]:
-    """A server for the time of a test or a file of tests; with it go its trainers."""
+    """A server for the time of a test or a file of tests; with it go its trainers. No page raised anything in it."""
     server = Server(runs, data, **environment)
     try:
         server.start()
         yield server
+        server.kill()  # Before its log is read to the end.
+        log = server.log.read_text(errors="replace")
+        assert "Traceback" not in log, log[log.index("Traceback") :][:3000]
     finally:
         server.kill()
         kill_trainers(runs)

@@ -414,6 +414,11 @@ def one_epoch(store: Store, *statuses: str) -> list[Run]:
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
     choose_recipe(ann, epochs=20, models=("Model 2",))
+    rate = ann.page.get_by_label("Learning rate", exact=True)
+    rate.fill("0.05")  # With 0.1 it would go on from the run of the test before, and have a checkpoint at once.
+    rate.press("Enter")
+    ann.page.get_by_text("SGD, learning rate 0.05, batches of 32, 20 epochs · Change").wait_for()
+    ann.settled()
     press(ann.page, "Train")
     wait_for(lambda: runs.runs("running"))
     [run] = runs.runs("running")
