@@ -42,17 +42,15 @@ def test_no_two_groups_have_one_title(swept):
     assert len({group.title for group in told_apart(twins)}) == 3
 
 
-def test_the_best_of_a_sweep_are_compared_and_trained_on_with_all_digits(swept, monkeypatch, store):
-    links = []
-    monkeypatch.setattr("streamlit.page_link", lambda *_, **options: links.append(options.get("query_params")))
+def test_the_best_of_a_sweep_are_compared_and_confirmed_with_all_digits(swept, store):
     at = visit(COMPARE, **SAMPLE, tab="Sweep")
     at.button(key="compare-best").click()
     again(at)
     chosen = at.multiselect[0].value
     assert chosen == [group.id for group in sorted(swept, key=lambda group: -group.runs[0].result.test_accuracy)]
-    again(at)
-    [rate] = {link["rate"] for link in links if link and link.get("seeds") == "6"}
-    assert float(rate) == RATES[0]
+    visit(COMPARE, **SAMPLE, tab="Sweep").button(key="confirm").click().run()
+    published = Recipe("0", dataset="sample").learning_rate
+    assert {run.recipe.learning_rate for run in store.runs("queued")} == {RATES[0], published}
 
 
 @pytest.mark.parametrize("page", [COMPARE, CONFUSION])
