@@ -35,7 +35,7 @@ from fmnist.store.run import ACTIVE, Run, Status
 from fmnist.store.store import Store, store_path
 
 SLOWER, GROWTH = 0.10, 60  # Bounds; the latter in MB.
-MIN_UPDATES = 1.0  # The curves that a viewer must have got in a second; the page looks twice.
+MIN_UPDATES = 0.4  # The curves that a viewer must have got in a second; of 20, each looks every 2 s.
 LONGEST = 600.0  # Seconds that viewers stay at most, and that a training may take.
 
 

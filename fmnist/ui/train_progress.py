@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
+import uuid
+
 import streamlit as st
 
 from fmnist import settings
@@ -15,9 +19,11 @@ from fmnist.ui import cluster_panel, live_chart, train_curves, train_end, train_
 from fmnist.ui.page import explained
 from fmnist.ui.scope import say_where_from
 
-# Between two looks into the store: of somebody who waits for the first point of a training, while it goes on, of those
-# who only watch, of whom there may be many, and while nothing is trained.
-FIRST_SECONDS, LIVE_SECONDS, WATCHING_SECONDS, IDLE_SECONDS = 0.15, 0.5, 0.7, 4.0
+# Between two looks into the store: of somebody who waits for the first point of a training, while it goes on, and while
+# nothing is trained.
+FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.15, 0.5, 4.0
+LOOKS_PER_SECOND = 10
+"""Of all who only watch, about: each look takes a core some 10 ms, which a training on two cores feels."""
 
 
 @explained()
@@ -51,12 +57,29 @@ def current(library: Library) -> TrainingProgress:
 
 
 def pace(progress: TrainingProgress) -> float:
-    """Seconds between two looks into the store."""
+    """Seconds between two looks into the store: the longer, the more people only watch."""
+    watching = visitors()
     if not progress.active:
         return IDLE_SECONDS
-    if not st.session_state.get("pressed"):
-        return WATCHING_SECONDS
-    return LIVE_SECONDS if progress.begun else FIRST_SECONDS
+    if st.session_state.get("pressed"):
+        return LIVE_SECONDS if progress.begun else FIRST_SECONDS
+    return min(max(LIVE_SECONDS, math.ceil(2 * watching / LOOKS_PER_SECOND) / 2), IDLE_SECONDS)
+
+
+def visitors() -> int:
+    """How many browsers show the page, this one included."""
+    looks, now = _last_looks(), time.monotonic()
+    looks[st.session_state.setdefault("visitor", uuid.uuid4().hex)] = now
+    for visitor, when in looks.copy().items():
+        if now - when > 2 * IDLE_SECONDS:
+            looks.pop(visitor, None)
+    return len(looks)
+
+
+@st.cache_resource(show_spinner=False)
+def _last_looks() -> dict[str, float]:
+    """When each visitor of this server has looked last."""
+    return {}
 
 
 def show_training(library: Library, progress: TrainingProgress) -> None:

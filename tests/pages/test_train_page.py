@@ -35,6 +35,7 @@ from fmnist.store.database import DamagedStore
 from fmnist.store.run import Point
 from fmnist.store.store import Store
 from fmnist.training import launcher
+from fmnist.ui import train_progress
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 
@@ -53,6 +54,18 @@ def test_running_and_queued_runs_are_shown_with_progress(store, small_data, at_w
     assert len(drawn["train"]["step"]) == making.STEPS_PER_EPOCH
     assert drawn["test"]["accuracy"] == [0.5]
     assert texts(at, "header") == ["Training now"]
+
+
+def test_the_more_people_watch_a_training_the_more_seldom_each_of_them_looks(store, small_data, at_work):
+    """So that it is hardly slower for them: bench/viewers.py."""
+    train_progress._last_looks.clear()
+    running_run(store, Recipe("0"), small_data)
+    first = visit(TRAIN)
+    assert first.session_state["pace"] == 0.5
+    for _ in range(12):
+        last = visit(TRAIN)
+    assert last.session_state["pace"] == 1.5  # Ten looks a second in all, in steps of half a second.
+    assert again(first).session_state["pace"] == 1.5
 
 
 def test_the_time_that_is_left_of_all_runs_is_said(store, small_data, at_work):
