@@ -5,12 +5,15 @@ from collections.abc import Callable
 import streamlit as st
 
 from fmnist.compare import next_steps
+from fmnist.compare.best_recipes import BEST
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.sweep import find_sweep
+from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import DataError
 from fmnist.store.library import Library
 from fmnist.ui import next_step, resources
 from fmnist.ui.compare_accuracy import show_accuracy
+from fmnist.ui.compare_best import show_best
 from fmnist.ui.compare_certainty import show_certainty
 from fmnist.ui.compare_confidence import show_confidence
 from fmnist.ui.compare_cost import show_cost
@@ -19,6 +22,7 @@ from fmnist.ui.compare_learning import show_learning
 from fmnist.ui.compare_sweep import MAX_BEST, show_sweep
 from fmnist.ui.compare_tables import show_classes, show_table
 from fmnist.ui.data_download import offer_data
+from fmnist.ui.mirrored_shoes import TAB
 from fmnist.ui.page import explained, page
 from fmnist.ui.scope import MAX_COMPARED, choose_groups, choose_images, choose_scope, say_where_from
 
@@ -60,6 +64,8 @@ def show(library: Library) -> None:
         "What went wrong": (show_ill, not held_out),
         "Table": (show_table, False),
     }
+    if compared.info.id == DEFAULT and not held_out and BEST.exists():
+        tabs[TAB] = (lambda library, _: show_best(library), False)
     if swept:
         tabs["Sweep"] = (lambda library, _: show_sweep(library, swept, is_said=held_out), False)
     if held_out:  # The sweep first: it is what they were trained for.

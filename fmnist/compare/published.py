@@ -24,3 +24,8 @@ PUBLISHED_RESULTS = (
     PublishedResult("Two convolutions with pooling", 0.876, *README),
     PublishedResult("Best known (WRN-40-4)", 0.967, *README),
 )
+
+
+def sources() -> str:
+    """What each result is, and where it was published: Markdown."""
+    return " · ".join(f"{one.name} {one.accuracy:.1%}: [{one.source}]({one.link})" for one in PUBLISHED_RESULTS)

@@ -70,9 +70,10 @@ def _was_outline(before: Image, after: Image) -> bool:
     return bool((after > DRAWN).sum() >= OUTLINE * (before > DRAWN).sum())
 
 
+MIRRORED = "Mirrored"
 CHANGES = (
     Change(
-        "Mirrored",
+        MIRRORED,
         lambda image: image[:, ::-1].copy(),
         "in the {split} images, {share} of shoes point left",
         _comes_to_point_left,

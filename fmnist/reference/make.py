@@ -9,10 +9,13 @@ look like (`unfamiliar.Familiarity`). With --keep-runs only what shows them, in 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,17 +84,22 @@ def accompany(root: Path) -> None:
     unfamiliar.save(unfamiliar.learn(data), unfamiliar.shipped_path(DEFAULT))
 
 
-def condense(source: Path, target: Path) -> None:
-    """Copy a store into one file that can be opened read-only, without what belongs to the machine it was made on."""
+def condense(source: Path, target: Path, only: Sequence[int] | None = None) -> None:
+    """Copy a store into one file that can be opened read-only, without what belongs to the machine it was made on.
+
+    Args:
+        only: the ids of the runs that are wanted. Default: all.
+    """
     target.unlink(missing_ok=True)
-    with sqlite3.connect(source) as db:
-        db.execute("UPDATE runs SET data_root = ''")
-        db.commit()
+    with closing(sqlite3.connect(source)) as db:
         db.execute("VACUUM INTO ?", (str(target),))
-    db.close()
-    with sqlite3.connect(target) as db:
+    with closing(sqlite3.connect(target, isolation_level=None)) as db:
+        db.execute("PRAGMA foreign_keys = ON")  # With a run go its curves and weights.
+        db.execute("UPDATE runs SET data_root = ''")
+        if only is not None:
+            db.execute("DELETE FROM runs WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(only)),))
         db.execute("PRAGMA journal_mode = DELETE")  # WAL would make files beside it at each opening.
-    db.close()
+        db.execute("VACUUM")
 
 
 def describe(path: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from fmnist.compare import published
 from fmnist.compare.comparison import Comparison
-from fmnist.compare.published import PUBLISHED_RESULTS
 from fmnist.data.catalog import DEFAULT
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import draw
@@ -39,6 +39,4 @@ def show_accuracy(library: Library, compared: Comparison, *, with_images: bool) 
             help=explain("Test accuracy", "Seed", "95% interval"),
         )
     if known:
-        st.caption(
-            " · ".join(f"{line.name} {line.accuracy:.1%}: [{line.source}]({line.link})" for line in PUBLISHED_RESULTS)
-        )
+        st.caption(published.sources())

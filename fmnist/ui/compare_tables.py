@@ -5,10 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist.compare.comparison import Comparison
+from fmnist.data.catalog import DEFAULT
 from fmnist.store.library import SOURCES, Library
+from fmnist.ui import resources
 from fmnist.ui.chart_display import draw
 from fmnist.ui.export_panel import download_table
 from fmnist.ui.glossary import explain
+from fmnist.ui.mirrored_shoes import show_shoes
 
 SHARES = {
     "accuracy_mean": "Mean accuracy",
@@ -34,6 +37,8 @@ def show_classes(library: Library, compared: Comparison) -> None:
         help=explain("Recall", "Precision", "F1"),
     )
     download_table("classes", compared.class_table())
+    if compared.info.id == DEFAULT and any(group.recipe.mirror for group in compared.groups):
+        show_shoes(library, compared.groups, resources.test_set(DEFAULT, library.own))
 
 
 def show_table(library: Library, compared: Comparison) -> None:

@@ -199,7 +199,7 @@ def _show_answers(
                 picture = conversion.to_data_url(change.of(image), 4)
                 suggested.image(picture, width=112, alt=f"The same {change.name.lower()}")
                 classes = answers[0].info.classes
-                predict_suggestion.show(library, dataset, change, classes[label], len(answers))
+                predict_suggestion.show(library, dataset, image, change, classes[label], len(answers))
     predict_reasons.show_why(library, [answer.answering for answer in answers], image)
     return answers
 

@@ -10,12 +10,13 @@ import streamlit as st
 from fmnist.data.files import DataError
 from fmnist.data.framing import SIDE
 from fmnist.predict import suggestion
-from fmnist.predict.suggestion import Change, Seen
+from fmnist.predict.suggestion import MIRRORED, Change, Seen
 from fmnist.predict.unfamiliar import Familiarity
 from fmnist.predict.verdict import Answer
 from fmnist.store.library import Library
 from fmnist.ui import resources, what_if
 from fmnist.ui.data_peculiarities import pointing_left
+from fmnist.ui.mirrored_shoes import say_trained_with_mirroring
 
 
 def look(answers: Sequence[Answer], known: Familiarity, image: np.ndarray) -> Seen:
@@ -42,16 +43,20 @@ def find(library: Library, seen: Seen, known: Familiarity, image: np.ndarray) ->
     return _found(str(library.own.path), addresses, image.tobytes(), library, seen, known)
 
 
-def show(library: Library, dataset: str, change: Change, said: str, models: int) -> None:
-    """Say what would help, with a button that does it.
+def show(library: Library, dataset: str, image: np.ndarray, change: Change, said: str, models: int) -> None:
+    """Say what would help, with a button that does it; where that is mirroring, also what a model says that has learnt
+    from mirrored images.
 
     Args:
+        image: uint8 (28, 28), as it is.
         said: the name of the class that it leads to.
         models: how many say that.
     """
     everyone = "all models say" if models > 1 else "the model says"
     st.markdown(f"{change.name}, {everyone} **{said}**: {_why(library, dataset, change)}.")
     st.button(f"Use the {change.name.lower()} picture", on_click=what_if.take, args=(change.name,), key="take")
+    if change.name == MIRRORED:
+        say_trained_with_mirroring(library, dataset, image)
 
 
 def _familiar(known: Familiarity, images: np.ndarray) -> list[tuple[str | None, float]]:

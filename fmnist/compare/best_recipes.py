@@ -1,0 +1,179 @@
+"""How far the three models can go: the best recipes that were found for them, and the runs that confirm these.
+
+They come with the project as a second set of reference runs, made by `reference/make_best.py`, and stand apart from all
+others: in a library of their own. No torch, no Streamlit.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from statistics import fmean
+
+from fmnist.compare import pairs, statistics
+from fmnist.compare.comparison import Comparison, Picture
+from fmnist.compare.sentences import say_difference
+from fmnist.data.catalog import DEFAULT
+from fmnist.models.registry import ARCHITECTURES
+from fmnist.recipe import Recipe
+from fmnist.store.library import Group, Library
+from fmnist.store.store import REFERENCE, Store
+from fmnist.words import as_number, digits, listed
+
+BEST, FOUND = REFERENCE.with_name("best.db"), REFERENCE.with_name("best.json")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A setting that was chosen on held-out images.
+
+    Attributes:
+        recipe: what confirms it, on all training images.
+        accuracy: on the held-out images, a share of 1: the mean over the seeds that chose it.
+        settings: how many it was chosen from.
+        not_told_apart: how many of the others the test can't tell from it.
+    """
+
+    recipe: Recipe
+    accuracy: float
+    settings: int
+    not_told_apart: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was tried: so many settings, each with so many seeds and held-out images, in so many seconds of training."""
+
+    settings: int
+    seeds: int
+    held_out: int
+    seconds: float
+    found: tuple[Found, ...]
+
+    def to_json(self) -> str:
+        """As it is kept in `FOUND`."""
+        found = [asdict(one) | {"recipe": json.loads(one.recipe.to_json())} for one in self.found]
+        return json.dumps(asdict(self) | {"found": found}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Search:
+        fields = json.loads(text)
+        found = [Found(**one | {"recipe": Recipe(**one["recipe"])}) for one in fields["found"]]
+        return cls(**fields | {"found": tuple(found)})
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A model by a recipe that was found for it, and by the published one.
+
+    Attributes:
+        comparisons: how many such differences are looked at, this one among them.
+    """
+
+    found: Found
+    best: Group
+    published: Group
+    comparisons: int
+
+    @property
+    def seconds(self) -> tuple[float, float] | None:
+        """How long a run of each is trained, on average; None where they were not timed under the same conditions."""
+        runs = [*self.best.runs, *self.published.runs]
+        if len({run.conditions for run in runs}) > 1:
+            return None
+        best, published = (
+            fmean(run.finished_result.train_seconds for run in group.runs) for group in (self.best, self.published)
+        )
+        return best, published
+
+    def say(self) -> str:
+        """What it costs and what it gains: Markdown."""
+        recipe, name = self.found.recipe, ARCHITECTURES[self.found.recipe.model].name
+        best, published = map(pairs.accuracies, (self.best, self.published))
+        difference = statistics.difference(best, published, self.comparisons)
+        gained = say_difference("this recipe", "the published one", difference, None)
+        if self.seconds:
+            took, took_before = map(digits, self.seconds)
+            ratio = as_number(took) / as_number(took_before)
+            times = f"{ratio:.{1 if ratio < 10 else 0}f} times as long"
+            cost = f"It takes {times} to train: {took} s instead of {took_before} s."
+        else:
+            cost = f"It takes {recipe.epochs} epochs instead of {self.published.recipe.epochs}."
+        return (
+            f"**{name}: {pairs.mean_accuracy(self.best):.1%}** by {recipe.describe()}. "
+            f"{gained[0].upper()}{gained[1:]} {cost}"
+        )
+
+
+class BestRecipes:
+    """The best recipes, each with its runs and those of the published recipe.
+
+    Args:
+        library: with the runs that confirm as its own, and the reference runs.
+    """
+
+    def __init__(self, library: Library, search: Search) -> None:
+        self.library, self.search = library, search
+        own, reference = (library.groups(DEFAULT, source) for source in ("own", "reference"))
+        published = {group.recipe.model: _named(group, "published") for group in reference}
+        by_recipe = {group.recipe: group for group in own}
+        seen: set[str] = set()
+        self.gains = []
+        for found in search.found:
+            model = found.recipe.model
+            group = _named(by_recipe[found.recipe], "best that mirrors" if model in seen else "best")
+            self.gains.append(Gain(found, group, published[model], len(search.found)))
+            seen.add(model)
+
+    @classmethod
+    def shipped(cls) -> BestRecipes:
+        """Those that come with the project.
+
+        Raises:
+            StoreError: the file can't be read.
+        """
+        return cls(Library(Store(BEST, read_only=True)), Search.from_json(FOUND.read_text(encoding="utf-8")))
+
+    @property
+    def groups(self) -> list[Group]:
+        """All groups, by model: what was found, then the published recipe."""
+        models = dict.fromkeys(gain.found.recipe.model for gain in self.gains)
+        return [
+            group
+            for model in models
+            for gains in [[gain for gain in self.gains if gain.found.recipe.model == model]]
+            for group in [*(gain.best for gain in gains), gains[0].published]
+        ]
+
+    def picture(self) -> Picture:
+        """All of them beside what others have published."""
+        return Comparison(self.library, self.groups).accuracy(with_lines=True)
+
+    def answer(self) -> str:
+        """How far the models get: a sentence of Markdown."""
+        best: dict[str, float] = {}
+        for gain in self.gains:
+            best.setdefault(ARCHITECTURES[gain.found.recipe.model].name, pairs.mean_accuracy(gain.best))
+        ranked = sorted(best.items(), key=lambda each: -each[1])
+        reached = listed(f"{name} **{accuracy:.1%}**" for name, accuracy in ranked)
+        return f"Trained by the best recipes that sweeps have found, the models recognise more test images: {reached}."
+
+    def say_search(self) -> str:
+        """How they were found: sentences."""
+        search = self.search
+        alike = listed(
+            f"{one.not_told_apart} of {one.settings - 1} for {ARCHITECTURES[one.recipe.model].name}"
+            + (" with mirroring" if one.recipe.mirror else "")
+            for one in search.found
+        )
+        return (
+            f"{search.settings} settings were tried with {search.seeds} seeds each, {search.seconds / 3600:.1f} hours "
+            f"of training in all, and the best were chosen on {search.held_out:,} training images that were held out. "
+            f"What was chosen was trained on all {search.found[0].recipe.info.train:,} images with "
+            f"{len(self.gains[0].best.runs)} new seeds; only these runs were tested. Some of the other settings can't "
+            f"be told from the best: {alike}."
+        )
+
+
+def _named(group: Group, what: str) -> Group:
+    return replace(group, title=f"{ARCHITECTURES[group.recipe.model].name} · {what}")

@@ -1,0 +1,44 @@
+"""The tab "How far can they go" of the Compare page: the best recipes that were found, apart from all other runs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fmnist.compare import published
+from fmnist.data.catalog import DEFAULT
+from fmnist.data.files import DataError
+from fmnist.store.database import StoreError
+from fmnist.store.library import Library
+from fmnist.ui import resources
+from fmnist.ui.chart_display import draw
+from fmnist.ui.mirrored_shoes import best_recipes, show_shoes
+from fmnist.ui.train_link import link_to_train
+from fmnist.words import escape
+
+SEEDS = 3
+"""That a link to Train asks for: fewer give no verdict."""
+
+
+def show_best(library: Library) -> None:
+    """What each model reaches by its best recipe, what that costs, and what mirroring is good for."""
+    try:
+        best = best_recipes()
+    except StoreError as error:
+        st.warning(escape(str(error)), icon=":material/front_hand:")
+        return
+    st.markdown(best.answer())
+    draw(best.picture(), "best-recipes")
+    st.caption(
+        "Each mark is one training run. Pale: by the published recipe, the reference runs. Grey: what others have "
+        f"published. {published.sources()}"
+    )
+    for gain in best.gains:
+        st.markdown(gain.say())
+        link_to_train(f"Train {gain.best.title} yourself", [gain.found.recipe], SEEDS)
+    st.caption(best.say_search())
+    mirrored = [group for gain in best.gains if gain.found.recipe.mirror for group in (gain.published, gain.best)]
+    if mirrored:
+        try:
+            show_shoes(best.library, mirrored, resources.test_set(DEFAULT, library.own))
+        except DataError as error:
+            st.warning(escape(str(error)), icon=":material/front_hand:")
