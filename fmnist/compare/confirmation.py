@@ -14,7 +14,7 @@ from statistics import fmean, median_high
 
 from fmnist.compare import statistics
 from fmnist.compare.choosing import BySeed
-from fmnist.compare.sentences import say_difference
+from fmnist.compare.sentences import say_difference, say_failed_to_learn
 from fmnist.compare.statistics import Difference
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library
@@ -69,6 +69,7 @@ class Confirmation:
     recipe: Recipe
     chosen: BySeed  # not empty
     published: BySeed  # of the published recipe, with the same seeds; the same where that was chosen
+    dead: int = 0  # how many of the chosen one's runs failed to learn; they count
 
     @property
     def accuracy(self) -> float:
@@ -98,6 +99,7 @@ class Confirmation:
         return (
             f"**Confirmed figure: {self.accuracy:.1%}** of the test images {runs}{interval}, trained on all "
             f"{self.recipe.info.train:,} images. {self._say_compared()}"
+            f"{f' {say_failed_to_learn(self.dead, count)}' if self.dead else ''}"
         )
 
     def _say_compared(self) -> str:
@@ -115,12 +117,16 @@ def confirmation(library: Library, recipe: Recipe) -> Confirmation | None:
     Args:
         recipe: `recipe_that_confirms`.
     """
-    chosen = _by_seed(library, recipe)
-    beside = {seed: value for seed, value in _by_seed(library, published(recipe)).items() if seed in chosen}
-    return Confirmation(recipe, chosen, beside) if chosen else None
+    chosen, compared = _by_seed(library, recipe), _by_seed(library, published(recipe))
+    beside = {seed: value for seed, value in compared.items() if seed in chosen}
+    dead = sum(run.finished_result.dead for run in _confirming(library, recipe))
+    return Confirmation(recipe, chosen, beside, dead) if chosen else None
 
 
 def _by_seed(library: Library, recipe: Recipe) -> BySeed:
+    return {run.recipe.seed: run.finished_result.test_accuracy for run in _confirming(library, recipe)}
+
+
+def _confirming(library: Library, recipe: Recipe) -> list[Run]:
     groups = [group for group in library.groups(recipe.dataset, "own") if group.recipe == recipe]
-    runs = [run for group in groups for run in group.runs if not chosen_by(run)]
-    return {run.recipe.seed: run.finished_result.test_accuracy for run in runs}
+    return [run for group in groups for run in group.runs if not chosen_by(run)]

@@ -92,7 +92,7 @@ def _describe(model: onnx.ModelProto, chosen: Chosen, run: Run, path: Path) -> N
         "dataset": dataset_title(run),
         "recipe": run.recipe.describe(),
         "key": run.key,
-        "test_accuracy": repr(run.finished_result.test_accuracy),
+        f"{run.recipe.evaluated_on}_accuracy": repr(run.finished_result.accuracy_to_choose_by),
         "classes": "\n".join(classes(run)),
         "input": "float32 (N, 1, 28, 28), grey values from 0 (background) to 1",
     }

@@ -13,6 +13,7 @@ from fmnist.export.source import copies, source
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import convert
 from fmnist.predict.picture_file import open_image
+from fmnist.recipe import measured_on
 from fmnist.store.run import Run
 
 PLAIN = Path(plain.__file__).parent
@@ -35,7 +36,7 @@ python check_pictures.py                                 # are pictures still re
 - `predict.py`: reads pictures, scales the grey values to [0, 1], and gives the softmax of the logits{mean}.
 - `picture_code/`: how a picture becomes 28 × 28 grey values, with `check_pictures.py`, which tests it.
 
-Data: {dataset}. Recipe: {recipe}. Test accuracy: {accuracy}.
+Data: {dataset}. Recipe: {recipe}. {images} accuracy: {accuracy}.
 
 A picture of 28 × 28 pixels is taken as it is, and inverted if its border is light. Any other is treated as the images
 of the data set were: what is around the thing is cut off, it is scaled, put on black and made grey, and its contrast is
@@ -76,7 +77,10 @@ def _write_group(chosen: Chosen, group: list[Run], folder: Path) -> None:
         mean=", the mean over the seeds" if several else "",
         dataset=dataset_title(run),
         recipe=run.recipe.describe(),
-        accuracy=", ".join(f"{one.finished_result.test_accuracy:.2%} (seed {one.recipe.seed})" for one in group),
+        images=measured_on([run.recipe]).capitalize(),
+        accuracy=", ".join(
+            f"{one.finished_result.accuracy_to_choose_by:.2%} (seed {one.recipe.seed})" for one in group
+        ),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
 

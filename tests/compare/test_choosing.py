@@ -102,6 +102,23 @@ def test_confirmed_is_what_was_trained_with_new_seeds_on_all_images(store, small
     assert not library.groups("fashion-mnist", "own")[0].recipe.validation
 
 
+def test_a_run_that_failed_to_learn_counts_in_what_is_confirmed_and_is_named(store, small_data):
+    library = sweep_of(store, small_data, tested=0.1)
+    confirm(store, small_data, BEST, (0.84, 0.83))
+    assert "failed to learn" not in found(library).standing()
+    dead = Recipe("0", FIRST_SEED + 2, learning_rate=BEST)
+    run = finished_run(store, dead, small_data, never=tuple(range(1, 10)))
+    known = found(library).confirmation
+    assert known and known.accuracy == pytest.approx((0.84 + 0.83 + run.finished_result.test_accuracy) / 3)
+    assert (
+        found(library)
+        .standing()
+        .endswith(
+            "1 of 3 runs failed to learn (dead: it answers the same class for every image) and is included in the means."
+        )
+    )
+
+
 def test_where_nothing_was_held_out_the_choice_is_said_to_be_lucky_and_confirmed_alike(store, small_data):
     library = Library(store, None)
     for rate, accuracy in ((BEST, 0.9), (PUBLISHED, 0.8)):
