@@ -20,11 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from fmnist import settings
+from fmnist.compare.best_recipes import BEST, BestRecipes
+from fmnist.compare.pairs import mean_accuracy as mean_of
 from fmnist.compare.summary import comparison
 from fmnist.data import files
 from fmnist.data.catalog import CLOTHES, DEFAULT
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.reference import make
+from fmnist.reference import make, make_best
 from fmnist.store.library import Library, default_groups
 from fmnist.store.store import REFERENCE, Store, store_path
 
@@ -68,6 +70,28 @@ def mean_accuracy(model: str, seeds: int | None = None) -> str:
     """The mean test accuracy of the reference runs of a model, of all seeds or of the first ones: "88.0%"."""
     table = comparison(Library(Store(REFERENCE, read_only=True), reference=None), "own").set_index("model")
     return f"{np.mean([run.result.test_accuracy for run in table.loc[model, 'runs'][:seeds]]):.1%}"
+
+
+def best_accuracy(model: str) -> str:
+    """The mean test accuracy of a model by its best recipe: "90.9%"."""
+    [gain, *_] = [gain for gain in best().gains if gain.found.recipe.model == model]
+    return f"{mean_of(gain.best):.1%}"
+
+
+def mirrored_shoes(*, published: bool) -> str:
+    """The share of mirrored shoes that Model 2 answers rightly, by the published recipe or the best that mirrors."""
+    from fmnist.predict.mirrored import shoes_right
+
+    [gain] = [gain for gain in best().gains if gain.found.recipe.model == "2" and gain.found.recipe.mirror]
+    with tempfile.TemporaryDirectory() as folder:
+        data = files.load_test_set(DEFAULT, Path(folder), Path(folder))
+    return f"{shoes_right(best().library, gain.published if published else gain.best, data).mirrored:.0%}"
+
+
+@cache
+def best() -> BestRecipes:
+    """The best recipes that come with the project."""
+    return BestRecipes.shipped()
 
 
 def drawings_named() -> str:
@@ -133,6 +157,10 @@ FIGURES: dict[str, Callable[[], str]] = {
     **{f"accuracy-{model}": lambda model=model: mean_accuracy(model) for model in ARCHITECTURES.project},
     "accuracy-2-of-three-seeds": lambda: mean_accuracy("2", 3),
     "reference-runs": lambda: make.table(REFERENCE),
+    **{f"best-{model}": lambda model=model: best_accuracy(model) for model in ARCHITECTURES.project},
+    "best-runs": lambda: make.table(BEST),
+    "mirrored-shoes": lambda: mirrored_shoes(published=False),
+    "mirrored-shoes-published": lambda: mirrored_shoes(published=True),
     "drawings": drawings_named,
     "first-drawings": first_drawings_named,
     "first-drawings-helped": first_drawings_helped,
@@ -147,7 +175,11 @@ def main() -> int:
     parser.add_argument("--data", type=files.data_root, default=files.data_root())
     parser.add_argument("--text-only", action="store_true", help="leave the screenshots as they are")
     options = parser.parse_args()
-    texts = {make.README: lambda _: make.describe(REFERENCE), **dict.fromkeys(DOCUMENTS, brought_up_to_date)}
+    texts = {
+        make.README: lambda _: make.describe(REFERENCE),
+        make_best.README: lambda _: make_best.describe(),
+        **dict.fromkeys(DOCUMENTS, brought_up_to_date),
+    }
     try:
         for path, write in texts.items():
             before = path.read_text(encoding="utf-8")

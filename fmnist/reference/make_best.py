@@ -30,8 +30,12 @@ from fmnist.store.store import Store, store_path
 from fmnist.words import exact
 
 README = BEST.with_name("BEST.md")
-SHARED = "--optimizer adam --schedule cosine --weight-decay 0.01 --epochs 20 --mirror no,yes --shift 0,1 --seeds 0-2"
-SEARCHES = (f"--models 0,1 --lr 0.0003,0.001,0.003 {SHARED}", f"--models 2 --lr 0.001,0.003 {SHARED}")
+SHARED = "--optimizer adam --schedule cosine --weight-decay 0.01 --epochs 20 --mirror no,yes --seeds 0-2"
+SEARCHES = (
+    f"--models 0,1 --lr 0.0003,0.001,0.003 --shift 0,1 {SHARED}",
+    f"--models 2 --lr 0.003 --shift 0,1 {SHARED}",
+    f"--models 2 --lr 0.001 {SHARED} --validation 10000",
+)
 """What is trained to choose from, as `python -m fmnist train` takes it."""
 MIRRORED = "2"
 """The model of which the best recipe that mirrors is wanted, too: mirrored shoes are tried on it."""

@@ -50,6 +50,14 @@ def test_every_tab_of_compare_holds_with_a_dead_seed_a_lonely_one_and_other_devi
         assert says(at, "1 of 4 runs")
 
 
+def test_of_models_that_were_trained_with_mirrored_images_it_is_said_what_that_is_good_for(store, fashion, small_data):
+    finished_run(store, Recipe("0", mirror=True), small_data, weights=True)
+    finished_run(store, Recipe("1"), small_data, weights=True)
+    at = visit(COMPARE, tab="Classes")
+    [said] = [text for text in texts(at, "markdown") if text.startswith("**Shoes that point right:**")]
+    assert "mirrored **" in said and "Model 1 **" in said
+
+
 def test_a_single_seed_is_said_to_show_little_and_more_are_offered(store, small_data, fashion):
     three_models(store, small_data)
     at = visit(COMPARE)

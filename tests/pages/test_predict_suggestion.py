@@ -33,6 +33,9 @@ def test_a_boot_that_points_right_is_mirrored_only_when_the_user_wants_it():
     [said] = [text for text in texts(at, "markdown") if text.startswith("Mirrored, all models say **Ankle boot**: ")]
     assert re.search(r": in the (training|test) images, 9\d% of shoes point left\.$", said)
     assert [text for text in texts(at, "warning") if "don't trust the answers" in text]
+    assert says(at, "As it is, Model 2 says **Ankle boot** if it was trained with mirrored images")
+    [link] = [link.proto for link in at.get("page_link") if link.proto.label == "What mirroring is good for"]
+    assert link.query_string == "tab=How+far+can+they+go"
     at.button(key="take").click()
     again(at)
     assert says(at, "All models say **Ankle boot** (all 15 training runs agree)")
