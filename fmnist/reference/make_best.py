@@ -34,7 +34,7 @@ SHARED = "--optimizer adam --schedule cosine --weight-decay 0.01 --epochs 20 --m
 SEARCHES = (
     f"--models 0,1 --lr 0.0003,0.001,0.003 --shift 0,1 {SHARED}",
     f"--models 2 --lr 0.003 --shift 0,1 {SHARED}",
-    f"--models 2 --lr 0.001 {SHARED} --validation 10000",
+    f"--models 2 --lr 0.001 {SHARED}",
 )
 """What is trained to choose from, as `python -m fmnist train` takes it."""
 MIRRORED = "2"
