@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The tests start some hundred processes: each would compile the same modules again, and every pytest all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LONGEST = ("browser", "ray_cluster", "scheduler", "drawing_pad", "custom", "loop", "proxy", "export")
 """Files of few but long tests: begun last, one of the two processes would work on them alone."""
