@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The tests start some hundred processes: each would compile the same modules again, and every pytest all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LONGEST = ("browser", "ray_cluster", "scheduler", "drawing_pad", "custom", "loop", "proxy", "export")
 """Files of few but long tests: begun last, one of the two processes would work on them alone."""
@@ -68,7 +71,7 @@ def wait_for(condition: Callable[[], T], timeout: float = 120) -> T:
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, f"waited {timeout} s in vain for {condition.__qualname__}"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return value
 
 
@@ -174,7 +177,11 @@ def descendants(pid: int) -> list[int]:
 
 def state_of(pid: int) -> str:
     """What a process does: R runs, S sleeps, T stands still, Z is dead and was not taken note of; "" if it is gone."""
-    return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()[:1]
+    if not Path("/proc/self/stat").exists():
+        return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()[:1]
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    return ""
 
 
 @pytest.fixture(autouse=True)

@@ -154,7 +154,7 @@ def look_at(visitor: Visitor, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function(f"({IS_LIGHT})() === {str(scheme == 'light').lower()}")
     visitor.settled()
-    page.wait_for_function(DRAWN)
+    page.wait_for_function(DRAWN, polling=100)
     with suppress(AssertionError):
         wait_for(lambda: not page.evaluate(FAINT), timeout=10)
 

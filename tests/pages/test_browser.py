@@ -558,7 +558,7 @@ def check_looks(visitor: Visitor, pages: list[str] | tuple[str, ...], *schemes: 
         for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
             visitor.settled()
-            page.wait_for_function(DRAWN)
+            page.wait_for_function(DRAWN, polling=100)
             for kind in ("stException", "stAlertContentError"):
                 assert page.get_by_test_id(kind).count() == 0, (path, page.get_by_test_id(kind).first.inner_text())
             widths = "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
