@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 
 from fmnist.export import ExportError, mlflow_model, weights
 from fmnist.export.chosen import Chosen, classes, dataset_title
-from fmnist.models.registry import ARCHITECTURES
+from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.store import checksums
 from fmnist.store.run import TIMES, Run
 from fmnist.words import reason
@@ -79,7 +79,7 @@ def _log_once(client: MlflowClient, experiment: str, chosen: Chosen, run: Run) -
     )
     try:
         version, is_new = mlflow_model.add(client, logged, chosen, run)
-    except (ExportError, MlflowException) as error:  # The rest is worth having.
+    except (ExportError, ModelError, MlflowException) as error:  # The rest is worth having.
         version, is_new = "", False
         lacks.append(f"without its model: {_why(error)}")
     said = f"{run.name}: logged {'before, ' if before else ''}as run {logged.info.run_id}"
