@@ -83,13 +83,15 @@ def _answer_with_probabilities(network: onnx.ModelProto) -> None:
 
 
 def _save(network: onnx.ModelProto, described: Model, place: str, chosen: Chosen, run: Run) -> None:
-    answers = [TensorSpec(np.dtype(np.float32), (-1, len(classes(run))), name) for name in (LOGITS, PROBABILITIES)]
     images = TensorSpec(np.dtype(np.float32), (-1, 1, 28, 28), INPUT)
+    logits, probabilities = (
+        TensorSpec(np.dtype(np.float32), (-1, len(classes(run))), name) for name in (LOGITS, PROBABILITIES)
+    )
     mlflow.onnx.save_model(
         network,
         place,
         mlflow_model=described,
-        signature=ModelSignature(Schema([images]), Schema(answers)),
+        signature=ModelSignature(Schema([images]), Schema([logits, probabilities])),
         input_example={INPUT: inference.as_input(onnx_model.images_to_check(chosen, run)[:1]).numpy()},
         # Otherwise it would be found out by running it once more, in another process.
         pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"],

@@ -14,6 +14,7 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.numpy_dataset import from_numpy
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, RunStatus
 from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
@@ -112,7 +113,7 @@ def _add_data(client: MlflowClient, logged: Logged, chosen: Chosen, run: Run) ->
         return False
     training, held_out, test = len(data.train_images), run.recipe.validation, len(data.test_images)
     made_by = f"torchvision.datasets.{data.info.torchvision}" if data.info.torchvision else "fmnist.data.sample"
-    dataset = mlflow.data.from_numpy(
+    dataset = from_numpy(
         data.train_images,
         CodeDatasetSource({"mlflow.source.name": made_by}),
         targets=data.train_labels,
@@ -194,8 +195,6 @@ def _connected(tracking_uri: str) -> Iterator[None]:
         yield
     except (MlflowException, OSError, ImportError) as error:
         raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {_why(error)}.") from None
-    finally:
-        mlflow.set_tracking_uri(None)
 
 
 def _why(error: BaseException) -> str:
