@@ -104,9 +104,10 @@ FORMATS: dict[str, Format] = {
         Format(
             "mlflow",
             "MLflow",
-            "Logged through MLflow's client: parameters, metrics, tags, and the weights with a model card.",
+            "Logged through MLflow's client: parameters, metrics, tags, data set, weights with a card, and the model, "
+            "registered so that MLflow can serve it.",
             "tracking:log",
-            needs=("mlflow",),
+            needs=("mlflow", "onnx", "onnxscript", "onnxruntime"),
             environment=MLFLOW,
             tracking=True,
         ),

@@ -102,18 +102,23 @@ def _describe(model: onnx.ModelProto, chosen: Chosen, run: Run, path: Path) -> N
     onnx.save(model, path)
 
 
-def _check(model: nn.Module, chosen: Chosen, run: Run, path: Path) -> str:
-    """What came out of the comparison with onnxruntime, in a sentence."""
+def images_to_check(chosen: Chosen, run: Run) -> np.ndarray:
+    """The first test images, uint8 (N, 28, 28); generated ones where they are not at hand."""
     data = chosen.data(run)
     images = data.test_images if data else np.asarray(sample.draw(CHECKED_IMAGES, seed=3)[0], np.uint8)
-    inputs = inference.as_input(images[:CHECKED_IMAGES])
+    return images[:CHECKED_IMAGES]
+
+
+def _check(model: nn.Module, chosen: Chosen, run: Run, path: Path) -> str:
+    """What came out of the comparison with onnxruntime, in a sentence."""
+    inputs = inference.as_input(images_to_check(chosen, run))
     with torch.inference_mode():
         ours = model(inputs).numpy()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # Errors.
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     [theirs] = session.run(["logits"], {"images": inputs.numpy()})
-    which = "test images" if data else "generated images (the test images are not at hand)"
+    which = "test images" if chosen.data(run) else "generated images (the test images are not at hand)"
     return compare(run.name, ours, theirs, which)
 
 

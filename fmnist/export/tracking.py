@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import tempfile
@@ -10,13 +11,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LifecycleStage, Metric, Param, RunStatus
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.numpy_dataset import from_numpy
+from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, RunStatus
+from mlflow.entities import Run as Logged
 from mlflow.exceptions import MlflowException
 
-from fmnist.export import ExportError, weights
-from fmnist.export.chosen import Chosen, dataset_title
-from fmnist.models.registry import ARCHITECTURES
+from fmnist.export import ExportError, mlflow_model, weights
+from fmnist.export.chosen import Chosen, classes, dataset_title
+from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.store import checksums
 from fmnist.store.run import TIMES, Run
 from fmnist.words import reason
@@ -25,6 +30,8 @@ IDENTITY = "fmnist.identity"
 """The tag with the sum over all of a run, by which one that was logged before is found."""
 MAX_METRICS = 1000
 """That MLflow takes at once (MLflow REST API, "Log Batch")."""
+MAX_DIGEST = 36
+"""Characters that MLflow's databases have for a data set's checksum; all 64 stand in its profile."""
 
 
 def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
@@ -43,8 +50,8 @@ def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
     """
     for noisy in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    with _explained(tracking_uri):
-        client = MlflowClient(tracking_uri=tracking_uri)
+    with _connected(tracking_uri):
+        client = MlflowClient()
         found = client.get_experiment_by_name(experiment)
         if found and found.lifecycle_stage == LifecycleStage.DELETED:
             raise ExportError(
@@ -56,12 +63,34 @@ def log(chosen: Chosen, tracking_uri: str, experiment: str) -> list[str]:
 
 
 def _log_once(client: MlflowClient, experiment: str, chosen: Chosen, run: Run) -> str:
+    """Log what MLflow does not have of a run, and say so: an earlier version logged neither data set nor model."""
     contents, _ = chosen.library.stores[run.source].contents(run.id)
     identity = checksums.identity(contents)
+    logged, before = None, False
     for earlier in client.search_runs([experiment], f"tags.`{IDENTITY}` = '{identity}'"):
         if earlier.info.status == RunStatus.to_string(RunStatus.FINISHED):
-            return f"{run.name}: logged before, as run {earlier.info.run_id}."
-        client.delete_run(earlier.info.run_id)  # It broke off.
+            logged, before = earlier, True
+        else:  # It broke off.
+            client.delete_run(earlier.info.run_id)
+    logged = logged or _log_run(client, experiment, chosen, run, identity)
+    lacks = (
+        []
+        if _add_data(client, logged, chosen, run)
+        else ["without its data set (those that its key names are not at hand)"]
+    )
+    try:
+        version, is_new = mlflow_model.add(client, logged, chosen, run)
+    except (ExportError, ModelError, MlflowException) as error:  # The rest is worth having.
+        version, is_new = "", False
+        lacks.append(f"without its model: {_why(error)}")
+    said = f"{run.name}: logged {'before, ' if before else ''}as run {logged.info.run_id}"
+    if version:
+        said += f"{', now' if before and is_new else ''} with its model ({version})"
+    return f"{said}{', but ' if lacks else ''}{', and '.join(lacks)}."
+
+
+def _log_run(client: MlflowClient, experiment: str, chosen: Chosen, run: Run, identity: str) -> Logged:
+    """A run with everything but its data set and its model."""
     tags = _tags(run) | {IDENTITY: identity}
     began = run.started or run.created
     logged = client.create_run(experiment, _milliseconds(began), tags, run.name).info.run_id
@@ -72,7 +101,42 @@ def _log_once(client: MlflowClient, experiment: str, chosen: Chosen, run: Run) -
             client.delete_run(logged)
         raise
     client.set_terminated(logged, end_time=_milliseconds(run.finished or began))
-    return f"{run.name}: logged as run {logged}."
+    return client.get_run(logged)
+
+
+def _add_data(client: MlflowClient, logged: Logged, chosen: Chosen, run: Run) -> bool:
+    """Log the data set as the input of a run, once; whether MLflow has it then."""
+    if logged.inputs and logged.inputs.dataset_inputs:
+        return True
+    data = chosen.data(run)
+    if data is None or run.recipe.key(data.fingerprint) != run.key:
+        return False
+    training, held_out, test = len(data.train_images), run.recipe.validation, len(data.test_images)
+    made_by = f"torchvision.datasets.{data.info.torchvision}" if data.info.torchvision else "fmnist.data.sample"
+    dataset = from_numpy(
+        data.train_images,
+        CodeDatasetSource({"mlflow.source.name": made_by}),
+        targets=data.train_labels,
+        name=dataset_title(run),
+        digest=data.fingerprint[:MAX_DIGEST],
+    )
+    described = dataset.to_dict()
+    profile = {
+        "num_rows": training + test,
+        "training_images": training,
+        "test_images": test,
+        "classes": len(classes(run)),
+        "sha256": data.fingerprint,
+    }
+    uses = {
+        "mlflow.data.context": "training",
+        "fmnist.trained_on": training - held_out,
+        "fmnist.held_out": held_out,
+        "fmnist.tested_on": test,
+    }
+    tags = [InputTag(name, str(value)) for name, value in uses.items()]
+    client.log_inputs(logged.info.run_id, [DatasetInput(Dataset(**described | {"profile": json.dumps(profile)}), tags)])
+    return True
 
 
 def _log(client: MlflowClient, logged: str, chosen: Chosen, run: Run) -> None:
@@ -125,11 +189,17 @@ def shown(tracking_uri: str) -> str:
 
 
 @contextmanager
-def _explained(tracking_uri: str) -> Iterator[None]:
+def _connected(tracking_uri: str) -> Iterator[None]:
     try:
+        mlflow.set_tracking_uri(tracking_uri)  # Not the client's alone: registering a model asks for it by itself.
         yield
     except (MlflowException, OSError, ImportError) as error:
-        why = reason(error, 300).partition(". ")[0]
-        if "Max retries exceeded" in why or "Connection" in why:
-            why = "nothing answers there"
-        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {shown(why)}.") from None
+        raise ExportError(f"MLflow can't log to {shown(tracking_uri)}: {_why(error)}.") from None
+
+
+def _why(error: BaseException) -> str:
+    """For the end of a sentence."""
+    why = reason(error, 300).partition(". ")[0]
+    if "Max retries exceeded" in why or "Connection" in why:
+        why = "nothing answers there"
+    return shown(why)
