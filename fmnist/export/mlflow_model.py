@@ -67,7 +67,7 @@ def add(client: MlflowClient, logged: Logged, chosen: Chosen, run: Run) -> tuple
         place = str(Path(folder) / "mlflow")
         _save(network, described, place, chosen, run)
         client.log_model_artifacts(model.model_id, place)
-    _link(client, logged, model.model_id)
+    _link(client, logged, model.model_id, run)
     return _title(_register(client, id, model.model_id, run)), True
 
 
@@ -101,10 +101,10 @@ def _save(network: onnx.ModelProto, described: Model, place: str, chosen: Chosen
     )
 
 
-def _link(client: MlflowClient, logged: Logged, model: str) -> None:
+def _link(client: MlflowClient, logged: Logged, model: str, run: Run) -> None:
     """Have MLflow show a model with its run, and the run's accuracy with the model."""
     client.log_outputs(logged.info.run_id, [LoggedModelOutput(model, step=0)])
-    for figure in ("test_accuracy", "test_loss"):
+    for figure in (f"{run.recipe.evaluated_on}_accuracy", f"{run.recipe.evaluated_on}_loss"):
         last = client.get_metric_history(logged.info.run_id, figure)[-1]
         client.log_batch(logged.info.run_id, [Metric(figure, last.value, last.timestamp, last.step, model_id=model)])
     client.finalize_logged_model(model, LoggedModelStatus.READY)
@@ -123,7 +123,10 @@ def _register(client: MlflowClient, logged: str, model: str, run: Run) -> ModelV
         name,
         f"models:/{model}",
         logged,
-        tags={"fmnist.run": run.address, "test_accuracy": repr(run.finished_result.test_accuracy)},
+        tags={
+            "fmnist.run": run.address,
+            f"{run.recipe.evaluated_on}_accuracy": repr(run.finished_result.accuracy_to_choose_by),
+        },
         description=f"{run.recipe.describe()}, seed {run.recipe.seed}",
         model_id=model,
     )
