@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fmnist.predict.light import ring
+
 SIDE = 200  # pixels: what the longer edge is reduced to; enough for 28, and GrabCut takes a tenth of a second
 RING = 0.03  # of the shorter edge: so thick is the border whose colours are the background's
 COLOURS = 4  # that a border is taken to have
@@ -93,10 +95,7 @@ def _block(picture: np.ndarray, share: float) -> np.ndarray:
 def _ring(picture: np.ndarray, share: float) -> np.ndarray:
     """The border of a picture (height, width, ...): bool (height, width), that share of the shorter edge thick."""
     height, width = picture.shape[:2]
-    thick = max(1, round(min(height, width) * share))
-    ring = np.ones((height, width), bool)
-    ring[thick:-thick, thick:-thick] = False
-    return ring
+    return ring(height, width, max(1, round(min(height, width) * share)))
 
 
 def _background(picture: np.ndarray) -> np.ndarray:

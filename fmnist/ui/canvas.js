@@ -25,7 +25,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 
 function start(root, setStateValue, setTriggerValue) {
   const buttons = [...root.querySelectorAll("button")];
-  let shown = null, pressed = false, watched = null, asked = null, held = null;
+  let shown = null, pressed = false, watched = null, asked = null;
 
   const canvas = () => document.querySelector(`.st-key-${shown.canvas} [data-testid^=stBidiComponent]`)?.shadowRoot;
   const surface = () => canvas()?.querySelector("canvas.upper-canvas");
@@ -52,36 +52,19 @@ function start(root, setStateValue, setTriggerValue) {
     agree();
   };
 
-  // The canvas has another tool only when the server has said so. What the mouse does on it until then is held back,
-  // and done afterwards. `asked` is what the server has not confirmed: an older choice that it still sends is not shown.
+  // The canvas has another tool only when the server has said so. Until then it takes no strokes: they would be made with
+  // the former one, or be lost half-way. `asked` is what the server has not confirmed: an older choice that it still
+  // sends is not shown.
   const wait = (busy) => {
     const place = canvas()?.host.closest(`.st-key-${shown.canvas}`);
-    if (place) place.style.cssText = busy ? "pointer-events: none; cursor: progress" : "";
-  };
-  const hold = (event) => {
-    if (!asked) return;
-    const { clientX: x, clientY: y, type } = event, box = surface()?.getBoundingClientRect();
-    const begins = type === "mousedown" && box && x > box.left && x < box.right && y > box.top && y < box.bottom;
-    if (begins) event.preventDefault();
-    if (held || begins) (held ??= []).push(event);
+    if (place) place.style.pointerEvents = busy ? "none" : "";
   };
   const release = (choice, mark, until) => {
     if (!isAnswered(choice)) return; // Another one has been asked for meanwhile.
-    const hasIt = surface()?.closest(`[style*="max-height: ${mark}px"]`);
-    if (!hasIt && performance.now() < until) {
-      requestAnimationFrame(() => release(choice, mark, until));
-      return;
-    }
-    const events = held ?? [];
-    asked = held = null;
-    wait(false);
-    while (events.length && !asked) {
-      const { type, change, clientX, clientY, button, buttons } = events.shift();
-      const how = { clientX, clientY, button, buttons, bubbles: true, composed: true, cancelable: true, view: window };
-      if (change) ask(change);
-      else (type === "mousedown" ? surface() : document)?.dispatchEvent(new MouseEvent(type, how));
-    }
-    if (events.length) held = events; // For the tool that was chosen after the first strokes.
+    if (surface()?.closest(`[style*="max-height: ${mark}px"]`) || performance.now() > until) {
+      asked = null;
+      wait(false);
+    } else requestAnimationFrame(() => release(choice, mark, until));
   };
   const isAnswered = (choice) => !asked || Object.keys(asked).every((group) => asked[group] === choice[group]);
 
@@ -101,9 +84,9 @@ function start(root, setStateValue, setTriggerValue) {
     event.preventDefault();
     root.querySelector(`[data-value="${event.shiftKey ? "redo" : "undo"}"]`).click();
   };
-  const listened = { mousedown: [hold, down], mousemove: [hold], mouseup: [hold, up] };
   const listen = (change) => {
-    for (const [type, heard] of Object.entries(listened)) for (const hear of heard) change(type, hear, true);
+    change("mousedown", down, true);
+    change("mouseup", up, true);
     change("keydown", undo);
   };
   listen(addEventListener);
@@ -113,7 +96,6 @@ function start(root, setStateValue, setTriggerValue) {
     button.onclick = () => {
       const change = { [group]: group === "tool" ? value : Number(value) };
       if (group === "do") press(value);
-      else if (held) held.push({ change });
       else ask(change);
     };
   }

@@ -216,7 +216,7 @@ def _show_tools(mounted: Mounted, choice: dict[str, Any]) -> None:
 
 def _mark(choice: dict[str, Any]) -> int:
     """A height of its own for each choice, in pixels, more than any canvas has: it can be seen in the browser, which so
-    knows when the canvas has taken in what was chosen."""
+    knows when the canvas has what was chosen."""
     places = [list(known).index(choice[name]) for name, known in CHOICES.items()]
     return 1000 + places[0] * 100 + places[1] * 10 + places[2]
 

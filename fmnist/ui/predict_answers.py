@@ -191,8 +191,9 @@ def _show_answers(
     # Only now: at first this has to read the data and learn from them, and the answers are there already.
     if familiarity := predict_reasons.familiarity(library, dataset):
         with warning, explained():
-            found = None if changed else predict_suggestion.find(library, answers, familiarity, image)
-            predict_reasons.warn_if_unfamiliar(familiarity, image, brief=found is not None)
+            seen = predict_suggestion.look(answers, familiarity, image)
+            found = None if changed else predict_suggestion.find(library, seen, familiarity, image)
+            predict_reasons.warn_if_unfamiliar(seen.strange, brief=found is not None)
             if found:
                 change, label = found
                 picture = conversion.to_data_url(change.of(image), 4)

@@ -27,14 +27,13 @@ def familiarity(library: Library, dataset: str) -> Familiarity | None:
         return None
 
 
-def warn_if_unfamiliar(known: Familiarity, image: np.ndarray, brief: bool = False) -> None:
-    """A warning with its reason where an image is unlike the training data; nothing where it is like them.
+def warn_if_unfamiliar(reason: str | None, brief: bool = False) -> None:
+    """A warning where an image is unlike the training data.
 
     Args:
-        image: uint8 (28, 28), light on black, as the models see it.
+        reason: why it is, of `Familiarity.reasons`; None where it is like them.
         brief: leave the reason out, where something else is said beside it.
     """
-    [reason] = known.reasons(image[None])
     if reason and brief:
         st.warning("**This is unlike the training images:** don't trust the answers.", icon=":material/help_center:")
     elif reason:

@@ -18,20 +18,27 @@ from fmnist.ui import resources, what_if
 from fmnist.ui.data_peculiarities import pointing_left
 
 
-def find(
-    library: Library, answers: Sequence[Answer], known: Familiarity, image: np.ndarray
-) -> tuple[Change, int] | None:
-    """What to suggest, and the class that it leads to; None if nothing would help.
+def look(answers: Sequence[Answer], known: Familiarity, image: np.ndarray) -> Seen:
+    """What there is to say of an image as it is.
 
     Args:
-        answers: of all models, to the image as it is.
+        answers: of all models.
         known: what the training images look like.
         image: uint8 (28, 28), as the models see it.
     """
-    seen = Seen(answers, *_familiar(known, image[None])[0])
+    return Seen(answers, *_familiar(known, image[None])[0])
+
+
+def find(library: Library, seen: Seen, known: Familiarity, image: np.ndarray) -> tuple[Change, int] | None:
+    """What to suggest, and the class that it leads to; None if nothing would help.
+
+    Args:
+        seen: of the image as it is.
+        known, image: as for `look`.
+    """
     if seen.settled:
         return None
-    addresses = tuple(run.address for answer in answers for run in answer.answering.runs)
+    addresses = tuple(run.address for answer in seen.answers for run in answer.answering.runs)
     return _found(str(library.own.path), addresses, image.tobytes(), library, seen, known)
 
 

@@ -60,7 +60,7 @@ def _groups(library: Library, runs: Sequence[Run]) -> list[Group]:
 
 
 def show_results(progress: TrainingProgress, dataset: str) -> None:
-    """What came out of the finished runs: their accuracies while others are trained, all figures for who asks for them,
+    """The results of the finished runs: their accuracies while others are trained, all figures for who asks for them,
     since each viewer of a training has this drawn twice a second."""
     newest = progress.results(MAX_NAMED, dataset)
     if not newest:

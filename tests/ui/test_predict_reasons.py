@@ -81,7 +81,7 @@ def page(root: str, dataset: str, image: list) -> None:
 
     library = Library(Store(Path(root) / "fmnist.db"), None)
     if known := predict_reasons.familiarity(library, dataset):
-        predict_reasons.warn_if_unfamiliar(known, np.array(image, np.uint8))
+        predict_reasons.warn_if_unfamiliar(*known.reasons(np.array([image], np.uint8)))
 
 
 def warnings(store: Store, image: np.ndarray, dataset: str = "sample") -> list[str]:
