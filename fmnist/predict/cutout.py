@@ -14,6 +14,8 @@ MIDDLE = 0.5  # share of each edge: what lies in the middle of the picture, wher
 BEFORE = 0.72  # share of each edge: where the item is supposed to be when colours do not tell
 FOUND = 0.3  # share of the middle that an item covers, at least
 ALL = 0.9  # share of the picture that an item covers, at most
+ASIDE = 0.15  # share of each edge, added up: how far from the middle of the picture the middle of an item is, at most
+APART = 1.2  # of the spread of both: how far the mean colours of an item and of its background are apart, at least
 PART = 0.2  # of the area of the largest part: a smaller one is none of the item's
 
 
@@ -28,7 +30,8 @@ def cut_out(rgb: np.ndarray) -> np.ndarray | None:
         rgb: uint8 (height, width, 3).
 
     Returns:
-        bool (height, width); None if nothing can be told apart.
+        bool (height, width); None if nothing can be told apart, or what was found is none that somebody photographed:
+        a part of a landscape lies somewhere, and has about the colours of the rest.
 
     Raises:
         ImportError: OpenCV is not installed.
@@ -55,7 +58,31 @@ def cut_out(rgb: np.ndarray) -> np.ndarray | None:
         return None
     areas = figures[1:, cv2.CC_STAT_AREA]
     kept = np.isin(parts, np.flatnonzero(areas >= PART * areas.max()) + 1)
+    if _aside(kept) > ASIDE or _apart(small, kept) < APART:
+        return None
     return cv2.resize(kept.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def _aside(item: np.ndarray) -> float:
+    """How far an item's centre of mass is from the middle of the picture, bool (height, width).
+
+    In shares of the edges, across and down, added up.
+    """
+    places = zip(np.nonzero(item), item.shape, strict=True)
+    return float(sum(abs(along.mean() / edge - 0.5) for along, edge in places))
+
+
+def _apart(picture: np.ndarray, item: np.ndarray) -> float:
+    """How far apart the mean colours, in CIELAB, of an item, bool (height, width), and of the rest of its picture are.
+
+    In units of how much colours spread within the two. The picture is uint8 (height, width, 3).
+    """
+    import cv2
+
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    sides = lab[item], lab[~item]
+    spread = np.sqrt(np.mean([side.var(axis=0).sum() for side in sides]))
+    return float(np.linalg.norm(sides[0].mean(axis=0) - sides[1].mean(axis=0)) / max(1, spread))
 
 
 def _block(picture: np.ndarray, share: float) -> np.ndarray:

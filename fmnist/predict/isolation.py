@@ -13,7 +13,9 @@ from fmnist.predict.light import even, ring
 TOLERANCE = 0.05 * 255  # the paper: a colour within 5% of full scale of the background's is background
 BUSY = 0.3  # share of the border that is not background; an item cut along one whole edge reaches .25
 
-BUSY_BACKGROUND = "The background is busy: a plain white one, evenly lit, gives a better answer."
+BUSY_BACKGROUND = (
+    "The background is busy: a plain white one, evenly lit, with the item in the middle, gives a better answer."
+)
 BUSY_WITHOUT_OPENCV = (
     "The background is busy, and was not cut away, as OpenCV is missing (pip install opencv-python-headless): a plain "
     "white one, evenly lit, gives a better answer."

@@ -7,7 +7,7 @@ FashionMNIST comes with the project (`shipped`), so that the warning needs no do
 
 Checked (tests/predict/test_unfamiliar.py) with images of which nothing here has learned. It is silent for 95.1% of
 FashionMNIST's test images: from 92.3% of the bags to 97.9% of the sneakers. It speaks for all noise, blank and inverted
-images, for 98% of crops of photos (78% where the conversion cut something out of them), for 97% of letters that were
+images, for 98% of crops of photos without the cut-out (92% with it: docs/measurements.md), for 97% of letters that were
 converted as drawings are, for all letters that are small in the image, and for all drawn boxes, ellipses and stars.
 Clothes under noise with a deviation of 20 grey levels: 80%; of 40: 99%. On other data sets: docs/datasets.md.
 """

@@ -13,6 +13,7 @@ from fmnist.store.library import Group
 from fmnist.words import escape, listed
 
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five")
+SURE = 0.5  # A model that gives its answer less is not sure of it: something else is likelier than that.
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,12 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
             return f"{everyone} are right: {name}{agreement}."
         everyone = "All models say" if len(answers) > 1 else f"{escape(answers[0].name)} says"
         return f"{everyone} {name}{agreement}.{known}"
+    doubt = " None is sure." if all(answer.mean[answer.top] < SURE for answer in answers) else ""
     if most == 1:
         said = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers)
-        return f"They disagree: {listed(said)}.{known}"
+        return f"They disagree: {listed(said)}.{doubt}{known}"
     odd = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers if answer.top != favourite)
-    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {listed(odd)}.{known}"
+    return f"{_count(most)} of {_count(len(answers)).lower()} say {name}, but {listed(odd)}.{doubt}{known}"
 
 
 def _agreement(answers: Sequence[Answer]) -> str:

@@ -80,6 +80,19 @@ def test_the_cut_out_is_the_same_each_time_and_as_large_as_the_picture():
     assert (first & item).sum() / (first | item).sum() > 0.93
 
 
+@pytest.mark.parametrize("left, found", [(70, True), (5, False)])
+def test_what_lies_aside_is_not_taken_for_an_item(left, found):
+    photo = with_shirt(carpet(300, 220), (left, 30), 150)
+    assert (cut_out(np.asarray(photo)) is not None) == found
+    assert ("Cut out" in dict(convert(photo).steps)) == found
+
+
+@pytest.mark.parametrize("colour, found", [((30, 60, 150), True), ((150, 115, 75), False)])
+def test_what_has_the_colours_of_its_background_is_not_taken_for_an_item(colour, found):
+    photo = with_shirt(carpet(300, 220), (70, 30), 150, colour)
+    assert (cut_out(np.asarray(photo)) is not None) == found
+
+
 @pytest.mark.parametrize("size", [(8, 8), (8, 900), (900, 8), (60, 60)])
 def test_what_can_not_be_told_apart_raises_nothing(size):
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)

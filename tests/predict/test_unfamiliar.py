@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fmnist.data import files
 from fmnist.data.files import Dataset
 from fmnist.predict import conversion, drawing, outlines, unfamiliar
+from fmnist.predict.conversion import USUALLY_WITHOUT
 from fmnist.predict.drawing import Stroke
 from fmnist.predict.picture_file import ImageError
 from fmnist.predict.unfamiliar import Familiarity
@@ -23,7 +25,8 @@ from fmnist.predict.unfamiliar import Familiarity
 LETTERS = string.ascii_letters + string.digits
 SIZES = (20, 40, 160)  # Of letters on a sheet of paper.
 SMALL = (14, 18, 22, 26)  # Of letters that are written into the 28 x 28 pixels.
-KINDS = ("noise", "blank", "inverted", "letters", "small letters", "photos", "photos as they are")
+KINDS = ("noise", "blank", "inverted", "letters", "small letters", "photos", "cut-out photos", "photos as they are")
+EACH = 6  # Of the photos so many are cut out: a third of a second each.
 SHAPES = ("boxes", "ellipses", "stars")
 
 
@@ -45,7 +48,8 @@ def strange(real_data: Dataset) -> dict[str, np.ndarray]:
         "inverted": 255 - real_data.test_images[:2000],
         "letters": np.stack([conversion.convert(_letter(sign, size)).image for size in SIZES for sign in LETTERS]),
         "small letters": np.stack([_small_letter(sign, size) for size in SMALL for sign in LETTERS]),
-        "photos": _converted(_crops()),
+        "photos": _converted(_crops(), {"sharpen", "cut-out"}),
+        "cut-out photos": _converted(_crops()[::EACH], USUALLY_WITHOUT),
         "photos as they are": np.stack([np.asarray(crop.convert("L").resize((28, 28))) for crop in _crops()]),
         **{kind: _shapes(kind) for kind in SHAPES},
     }
@@ -107,15 +111,12 @@ def _crops() -> list[Image.Image]:
     return crops
 
 
-def _converted(pictures: list[Image.Image]) -> np.ndarray:
-    """As the Predict page does it where nothing is cut out; parts in which there is nothing but sky are refused there.
-
-    The cut-out takes a third of a second each, and makes items of some of them: docs/measurements.md.
-    """
+def _converted(pictures: list[Image.Image], without: Collection[str]) -> np.ndarray:
+    """As the Predict page does it, but for steps that are left out; parts with nothing but sky are refused there."""
     found = []
     for picture in pictures:
         try:
-            found.append(conversion.convert(picture, without={"sharpen", "cut-out"}).image)
+            found.append(conversion.convert(picture, without=without).image)
         except ImageError:
             continue
     return np.stack(found)

@@ -56,6 +56,12 @@ def test_all_say_it_only_if_most_seeds_of_each_do():
     assert "All" not in verdict(given, 1)
 
 
+@pytest.mark.parametrize("tops", [([1], [1], [2]), ([1], [2])])
+def test_that_no_model_is_sure_is_said_where_they_disagree(tops):
+    assert verdict(answers(*tops, first=0.45), 8).endswith("**Pullover**. None is sure. The label is **Bag**.")
+    assert "sure" not in verdict(answers(*tops, first=0.5))
+
+
 def test_that_all_are_right_is_said_once():
     assert verdict(answers([1], [1], [1]), 1) == "All three are right: **Trouser**."
     assert verdict(answers([1, 1], [1, 1]), 1) == "Both are right: **Trouser** (all 4 training runs agree)."
