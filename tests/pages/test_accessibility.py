@@ -33,6 +33,7 @@ VIEWS = (
     f"?{DATA}",
     f"Train?{DATA}",
     *(f"Compare?{DATA}&tab={tab}" for tab in TABS_OF_COMPARE),
+    "Compare?data=FashionMNIST&tab=How far can they go",
     f"Confusion?{DATA}&true=Coat",
     f"Confusion?{DATA}&cells=Difference&true=Shirt&predicted=Shirt",
     f"Confusion?{DATA}&view=Who is right&image=%233",
