@@ -155,8 +155,10 @@ class BestRecipes:
         for gain in self.gains:
             best.setdefault(ARCHITECTURES[gain.found.recipe.model].name, pairs.mean_accuracy(gain.best))
         ranked = sorted(best.items(), key=lambda each: -each[1])
-        reached = listed(f"{name} **{accuracy:.1%}**" for name, accuracy in ranked)
-        return f"Trained by the best recipes that sweeps have found, the models recognise more test images: {reached}."
+        reached = listed(
+            f"{name} {'recognises ' * (place == 0)}**{accuracy:.1%}**" for place, (name, accuracy) in enumerate(ranked)
+        )
+        return f"By the best recipe that sweeps have found for each, {reached} of the test images."
 
     def say_search(self) -> str:
         """How they were found: sentences."""

@@ -35,6 +35,7 @@ SEARCHES = (
     f"--models 0,1 --lr 0.0003,0.001,0.003 --shift 0,1 {SHARED}",
     f"--models 2 --lr 0.003 --shift 0,1 {SHARED}",
     f"--models 2 --lr 0.001 {SHARED}",
+    "--models 1 --optimizer sgd --lr 0.01,0.03,0.1 --schedule cosine --epochs 20 --mirror no,yes --seeds 0-2",
 )
 """What is trained to choose from, as `python -m fmnist train` takes it."""
 MIRRORED = "2"

@@ -90,7 +90,7 @@ def best(library, small_data, tmp_path) -> BestRecipes:
 def test_what_a_recipe_costs_and_gains_is_said(best):
     [gain] = best.gains
     mean = fmean(accuracies(gain.best).values())
-    assert best.answer().endswith(f"Model 0 **{mean:.1%}**.")
+    assert best.answer().endswith(f", Model 0 recognises **{mean:.1%}** of the test images.")
     said = gain.say()
     assert said.startswith(f"**Model 0: {mean:.1%}** by Adam, lr 0.001, batch 32, 20 epochs. This recipe beats the")
     assert said.endswith("It takes 4.0 times as long to train: 12.0 s instead of 3.00 s.")
