@@ -13,6 +13,10 @@ from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
 
 
+# As for most people: what is started here need not compile the same modules each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def show(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a Markdown table."""
     print("| " + " | ".join(header) + " |")
