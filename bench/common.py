@@ -12,7 +12,6 @@ from pathlib import Path
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
 
-
 # As for most people: what is started here need not compile the same modules each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

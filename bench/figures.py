@@ -158,7 +158,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "accuracy-2-of-three-seeds": lambda: mean_accuracy("2", 3),
     "reference-runs": lambda: make.table(REFERENCE),
     **{f"best-{model}": lambda model=model: best_accuracy(model) for model in ARCHITECTURES.project},
-    "best-runs": lambda: make.table(BEST),
+    "best-runs": lambda: make.table(BEST, with_recipes=True),
     "mirrored-shoes": lambda: mirrored_shoes(published=False),
     "mirrored-shoes-published": lambda: mirrored_shoes(published=True),
     "drawings": drawings_named,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from statistics import fmean
 
-from fmnist.compare import pairs, statistics
+from fmnist.compare import confirmation, pairs, statistics
 from fmnist.compare.comparison import Comparison, Picture
-from fmnist.compare.sentences import say_difference
+from fmnist.compare.sentences import say_points
+from fmnist.compare.statistics import Difference
 from fmnist.data.catalog import DEFAULT
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
@@ -76,6 +78,14 @@ class Gain:
     comparisons: int
 
     @property
+    def difference(self) -> Difference:
+        """How much more it reaches."""
+        best, published = map(pairs.accuracies, (self.best, self.published))
+        found = statistics.difference(best, published, self.comparisons)
+        assert found, "there are several runs of each"
+        return found
+
+    @property
     def seconds(self) -> tuple[float, float] | None:
         """How long a run of each is trained, on average; None where they were not timed under the same conditions."""
         runs = [*self.best.runs, *self.published.runs]
@@ -87,43 +97,42 @@ class Gain:
         return best, published
 
     def say(self) -> str:
-        """What it costs and what it gains: Markdown."""
-        recipe, name = self.found.recipe, ARCHITECTURES[self.found.recipe.model].name
-        best, published = map(pairs.accuracies, (self.best, self.published))
-        difference = statistics.difference(best, published, self.comparisons)
-        gained = say_difference("this recipe", "the published one", difference, None)
+        """What it gains and what it costs: a sentence of Markdown."""
+        recipe, difference = self.found.recipe, self.difference
+        points = f"{say_points(abs(difference.mean))} points {'more' if difference.mean > 0 else 'less'}"
+        gained = f"{points} than by the published recipe{'' if difference.seen else ', which may be chance'}"
+        interval = f"95% interval {say_points(difference.low)} to {say_points(difference.high)}"
+        cost = f"{recipe.epochs} epochs instead of {self.published.recipe.epochs}"
         if self.seconds:
             took, took_before = map(digits, self.seconds)
             ratio = as_number(took) / as_number(took_before)
-            times = f"{ratio:.{1 if ratio < 10 else 0}f} times as long"
-            cost = f"It takes {times} to train: {took} s instead of {took_before} s."
-        else:
-            cost = f"It takes {recipe.epochs} epochs instead of {self.published.recipe.epochs}."
-        return (
-            f"**{name}: {pairs.mean_accuracy(self.best):.1%}** by {recipe.describe()}. "
-            f"{gained[0].upper()}{gained[1:]} {cost}"
-        )
+            times = f"{ratio:.{1 if ratio < 10 else 0}f} times the training time"
+            cost = f"{times} ({took} s instead of {took_before} s)"
+        reached = f"**{self.best.title}: {pairs.mean_accuracy(self.best):.1%}**"
+        return f"{reached}, {gained} ({interval}), for {cost}: {recipe.describe()}."
 
 
 class BestRecipes:
     """The best recipes, each with its runs and those of the published recipe.
 
     Args:
-        library: with the runs that confirm as its own, and the reference runs.
+        library: with the runs that confirm as its own: of what was found, and of the published recipe.
     """
 
     def __init__(self, library: Library, search: Search) -> None:
         self.library, self.search = library, search
-        own, reference = (library.groups(DEFAULT, source) for source in ("own", "reference"))
-        published = {group.recipe.model: _named(group, "published") for group in reference}
-        by_recipe = {group.recipe: group for group in own}
+        by_recipe = {group.recipe: group for group in library.groups(DEFAULT, "own")}
         seen: set[str] = set()
         self.gains = []
         for found in search.found:
-            model = found.recipe.model
-            group = _named(by_recipe[found.recipe], "best that mirrors" if model in seen else "best")
-            self.gains.append(Gain(found, group, published[model], len(search.found)))
+            model, compared = found.recipe.model, confirmation.published(found.recipe)
+            if not {found.recipe, compared} <= by_recipe.keys():
+                continue  # Its runs are damaged, and left out.
+            best = _named(by_recipe[found.recipe], "best that mirrors" if model in seen else "best")
+            self.gains.append(Gain(found, best, _named(by_recipe[compared], "published"), len(search.found)))
             seen.add(model)
+        models = list(dict.fromkeys(found.recipe.model for found in search.found))
+        self.gains.sort(key=lambda gain: models.index(gain.found.recipe.model))
 
     @classmethod
     def shipped(cls) -> BestRecipes:
@@ -132,18 +141,18 @@ class BestRecipes:
         Raises:
             StoreError: the file can't be read.
         """
-        return cls(Library(Store(BEST, read_only=True)), Search.from_json(FOUND.read_text(encoding="utf-8")))
+        library = Library(Store(BEST, read_only=True), reference=None)
+        return cls(library, Search.from_json(FOUND.read_text(encoding="utf-8")))
 
     @property
     def groups(self) -> list[Group]:
-        """All groups, by model: what was found, then the published recipe."""
-        models = dict.fromkeys(gain.found.recipe.model for gain in self.gains)
-        return [
-            group
-            for model in models
-            for gains in [[gain for gain in self.gains if gain.found.recipe.model == model]]
-            for group in [*(gain.best for gain in gains), gains[0].published]
-        ]
+        """All groups: what was found for a model, then its published recipe."""
+        shown = []
+        for gain, following in zip_longest(self.gains, self.gains[1:]):
+            shown.append(gain.best)
+            if following is None or following.found.recipe.model != gain.found.recipe.model:
+                shown.append(gain.published)
+        return shown
 
     def picture(self) -> Picture:
         """All of them beside what others have published."""
@@ -162,7 +171,7 @@ class BestRecipes:
 
     def say_search(self) -> str:
         """How they were found: sentences."""
-        search = self.search
+        search, seeds = self.search, len(self.gains[0].best.runs)
         alike = listed(
             f"{one.not_told_apart} of {one.settings - 1} for {ARCHITECTURES[one.recipe.model].name}"
             + (" with mirroring" if one.recipe.mirror else "")
@@ -171,9 +180,10 @@ class BestRecipes:
         return (
             f"{search.settings} settings were tried with {search.seeds} seeds each, {search.seconds / 3600:.1f} hours "
             f"of training in all, and the best were chosen on {search.held_out:,} training images that were held out. "
-            f"What was chosen was trained on all {search.found[0].recipe.info.train:,} images with "
-            f"{len(self.gains[0].best.runs)} new seeds; only these runs were tested. Some of the other settings can't "
-            f"be told from the best: {alike}."
+            "What was chosen, and the published recipe, were then trained on all "
+            f"{search.found[0].recipe.info.train:,} images with {seeds} new seeds; only these runs were tested. Of the "
+            f"other settings, some can't be told from the best: {alike}. The intervals of what is gained allow for "
+            f"{len(self.gains)} comparisons."
         )
 
 

@@ -116,15 +116,16 @@ def describe(path: Path) -> str:
     )
 
 
-def table(path: Path) -> str:
-    """What came out, a row for each model: Markdown."""
+def table(path: Path, *, with_recipes: bool = False) -> str:
+    """What came out, a row for each model, or for each of its recipes: Markdown."""
     found = comparison(Library(Store(path, read_only=True), reference=None), "own")
     lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
     for _, row in found.iterrows():
         threads = row["runs"][0].threads
         shares = [f"{row[f'accuracy_{name}']:.2%}" for name in ("mean", "std", "min", "max")]
         where = f"{row['device']}, {threads} thread{'s' if threads > 1 else ''}"
-        cells = [row["name"], str(len(row["seeds"])), *shares, f"{row['train_seconds']:.1f} s ({where})"]
+        name = f"{row['name']}, {row['described']}" if with_recipes else row["name"]
+        cells = [name, str(len(row["seeds"])), *shares, f"{row['train_seconds']:.1f} s ({where})"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

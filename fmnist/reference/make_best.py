@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 
 from fmnist import __main__ as command_line
+from fmnist.compare import confirmation
 from fmnist.compare.best_recipes import BEST, FOUND, BestRecipes, Found, Search
-from fmnist.compare.confirmation import FIRST_SEED, USUAL_SEEDS
+from fmnist.compare.confirmation import USUAL_SEEDS
 from fmnist.compare.sweep import Sweep
 from fmnist.data import files
 from fmnist.data.catalog import DEFAULT
@@ -40,14 +44,16 @@ SEARCHES = (
 """What is trained to choose from, as `python -m fmnist train` takes it."""
 MIRRORED = "2"
 """The model of which the best recipe that mirrors is wanted, too: mirrored shoes are tried on it."""
+HOW_FAR = "How far each of the three models gets by other recipes than the published one."
 TEXT = """# The best recipes
 
-How far each of the three models gets by other recipes than the published one. {search}
+{search}
 
 {recipes}
 
-`best.db` is a store like your own, with the runs that confirm the choice alone; `best.json` says what was chosen, and
-from how many. Made on {date} on {machine}, {versions}, with
+The published recipe was trained with the same seeds, for comparison. `best.db` has these runs alone: their recipes,
+results, weights (safetensors), and what they answer to the test images; `best.json` says what was chosen, and from how
+many settings. Made on {date} on {machine}, {versions}, with
 
     python -m fmnist.reference.make_best --data PATH
 
@@ -69,13 +75,16 @@ def main() -> int:
         for sweep in SEARCHES:
             if code := _train(shlex.split(sweep), path, options.data):
                 return code
-        search = searched(Library(Store(path), reference=None))
+        library = Library(Store(path), reference=None)
+        search = searched(library)
         for found in search.found:
-            for seed in range(FIRST_SEED, FIRST_SEED + USUAL_SEEDS):  # One at a time: they are timed.
-                if code := _train(["--seeds", str(seed), *as_options(found.recipe)], path, options.data):
+            for recipe in confirmation.to_train(library, found.recipe, USUAL_SEEDS):  # One at a time: they are timed.
+                if code := _train(["--seeds", str(recipe.seed), *as_options(recipe)], path, options.data):
                     return code
-        recipes = {found.recipe for found in search.found}
-        condense(path, BEST, [run.id for run in Store(path).finished() if run.recipe.group() in recipes])
+        recipes = {one for found in search.found for one in (found.recipe, confirmation.published(found.recipe))}
+        confirming = [run for run in library.own.finished() if not confirmation.chosen_by(run)]
+        condense(path, BEST, [run.id for run in confirming if run.recipe.group() in recipes])
+    leave_what_is_shown(BEST)
     FOUND.write_text(search.to_json(), encoding="utf-8")
     README.write_text(describe(), encoding="utf-8")
     return 0
@@ -101,6 +110,18 @@ def searched(library: Library) -> Search:
         seconds=sum(run.finished_result.train_seconds + run.finished_result.eval_seconds for run in runs),
         found=tuple(found.values()),
     )
+
+
+def leave_what_is_shown(path: Path) -> None:
+    """Take out of a store's file what takes most of its room: logits, and what was measured within epochs. Runs keep
+    their weights, by which all of it can be computed again, and the test accuracy after each epoch."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(
+            "DELETE FROM artifacts WHERE name != 'weights' AND name != 'predictions/' || "
+            "(SELECT json_extract(recipe, '$.epochs') FROM runs WHERE id = artifacts.run)"
+        )
+        db.execute("DELETE FROM history WHERE split = 'train'")
+        db.execute("VACUUM")
 
 
 def _found(library: Library, groups: Sequence[Group]) -> Found:
@@ -133,13 +154,13 @@ def describe() -> str:
     run = best.gains[0].best.runs[-1]
     assert run.finished
     return TEXT.format(
-        search=best.say_search(),
+        search=fill(f"{HOW_FAR} {best.say_search()}", 120),
         recipes="\n".join(f"- {gain.say()}" for gain in best.gains),
         date=datetime.fromtimestamp(run.finished, UTC).date().isoformat(),
         machine=run.machine,
         versions=", ".join(f"{name} {version}" for name, version in run.versions.items()),
         searches="\n".join(f"    python -m fmnist train {sweep}" for sweep in SEARCHES),
-        table=table(BEST),
+        table=table(BEST, with_recipes=True),
     )
 
 

@@ -26,15 +26,18 @@ def show_best(library: Library) -> None:
     except StoreError as error:
         st.warning(escape(str(error)), icon=":material/front_hand:")
         return
+    if not best.gains:
+        st.warning("The runs of the best recipes are damaged: install the project again.", icon=":material/front_hand:")
+        return
     st.markdown(best.answer())
     draw(best.picture(), "best-recipes")
     st.caption(
-        "Each mark is one training run. Pale: by the published recipe, the reference runs. Grey: what others have "
+        "Each mark is one training run. Pale: by the published recipe, with the same seeds. Grey: what others have "
         f"published. {published.sources()}"
     )
     for gain in best.gains:
         st.markdown(gain.say())
-        link_to_train(f"Train {gain.best.title} yourself", [gain.found.recipe], SEEDS)
+        link_to_train("Train it yourself", [gain.found.recipe], SEEDS)
     st.caption(best.say_search())
     mirrored = [group for gain in best.gains if gain.found.recipe.mirror for group in (gain.published, gain.best)]
     if mirrored:

@@ -12,6 +12,7 @@ from fmnist.compare.best_recipes import BEST, BestRecipes
 from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import TestSet
 from fmnist.data.peculiarities import SHOES
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.database import StoreError
 from fmnist.store.library import Group, Library
 from fmnist.words import escape, listed
@@ -61,9 +62,8 @@ def say_trained_with_mirroring(library: Library, dataset: str, image: np.ndarray
         home, group = found
         mean = prediction.probabilities(home, group, image[None])[:, 0].mean(axis=0)
         said = escape(group.recipe.info.classes[int(mean.argmax())])
-        st.markdown(
-            f"{escape(group.title)}, trained with mirrored images, says **{said}** as it is ({mean.max():.0%})."
-        )
+        name = escape(ARCHITECTURES[group.recipe.model].name)
+        st.markdown(f"As it is, {name} says **{said}** if it was trained with mirrored images ({mean.max():.0%} sure).")
         if dataset == DEFAULT:
             st.page_link("pages/2_Compare.py", label="What mirroring is good for", query_params={"tab": TAB})
 

@@ -17,10 +17,14 @@ pytestmark = [
 
 def test_how_far_the_models_can_go_is_said_beside_what_others_have_published():
     at = visit(COMPARE, tab="How far can they go")
-    assert [text for text in texts(at, "markdown") if re.match(r"\*\*Model 2: 9\d\.\d%\*\* by Adam", text)]
+    assert [
+        text
+        for text in texts(at, "markdown")
+        if re.match(r"\*\*Model 2 · best: 9\d\.\d%\*\*, \d\.\d points more", text)
+    ]
     assert "Model 2 · best 9" in charts(at)["best-recipes"].alt and "WRN-40-4" in charts(at)["best-recipes"].alt
     [said] = [text for text in texts(at, "markdown") if text.startswith("**Shoes that point right:**")]
     published, mirrored = (int(share) for share in re.findall(r"\*\*(\d+)%\*\*", said))
     assert published < 30 and mirrored >= 93
     links = [link.proto.query_string for link in at.get("page_link") if "yourself" in link.proto.label]
-    assert len(links) >= 3 and all("optimizer=adam" in link and "epochs=20" in link for link in links)
+    assert len(links) >= 3 and all("schedule=cosine" in link and "epochs=20" in link for link in links)
