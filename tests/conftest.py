@@ -46,8 +46,11 @@ T = TypeVar("T")
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-LONGEST = ("browser", "ray_cluster", "scheduler", "drawing_pad", "custom", "loop", "proxy", "export")
-"""Files of few but long tests: begun last, one of the two processes would work on them alone."""
+LONGEST = (
+    *("browser", "ray_cluster", "campaigns", "export", "accessibility"),
+    *("scheduler", "custom", "drawing_pad", "canvas", "proxy"),
+)
+"""Files of few but long tests: begun last, one of the processes would work on them alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -274,6 +274,10 @@ CHROMIUM_FLAGS = [
 ]
 
 
+CALM: dict[str, Any] = {"reduced_motion": "reduce"}
+"""Of everybody's browser: nobody looks at the animations, which would be drawn by the processor."""
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The system's Chromium; without one, or without Playwright, the tests are skipped."""
@@ -296,7 +300,7 @@ def visited(browser: Browser, server: Server, **context: Any) -> BrowserContext:
     Args:
         context: Playwright's options.
     """
-    place = browser.new_context(**context)
+    place = browser.new_context(**CALM | context)
     place.new_page().goto(f"{server.url}/_stcore/health")
     return place
 
@@ -321,7 +325,7 @@ class Visitor:
     def __init__(self, place: Browser | BrowserContext, server: Server, **context: Any) -> None:
         self.server = server
         self._returns = hasattr(place, "browser")
-        self.context = place if self._returns else place.new_context(**context)
+        self.context = place if self._returns else place.new_context(**CALM | context)
         self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.faults: list[str] = []

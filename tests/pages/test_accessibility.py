@@ -122,7 +122,7 @@ def fill(runs: Path, data: Dataset) -> None:
 def ann(browser: Browser, server: Server) -> Iterator[Visitor]:
     """Somebody who goes through all of it in one window."""
     axe = pytest.importorskip("axe_playwright_python.base", reason="axe-core is not installed")
-    visitor = Visitor(browser, server, color_scheme="dark", reduced_motion="reduce")
+    visitor = Visitor(browser, server, color_scheme="dark")
     visitor.open(VIEWS[0]).evaluate(axe.AXE_SCRIPT)
     yield visitor
     visitor.close()
