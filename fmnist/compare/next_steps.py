@@ -105,7 +105,8 @@ def after_answers(said: Sequence[tuple[Item, int]], truth: int | None) -> MixUp:
         if label == expected:
             continue
         if truth is None:
-            sentence = f"says {classes[label]}, not {classes[expected]}: see what it mixes up."
+            others = "others say" if labels.count(expected) > 1 else "another says"
+            sentence = f"says {classes[label]}, {others} {classes[expected]}: see what it mixes up."
         else:
             sentence = f"mistakes this {classes[truth]} for {classes[label]}: see which others."
         return MixUp(f"{item.group.title} {sentence}", item, expected, label)

@@ -31,7 +31,7 @@ CLOTHES = Subject(
     thing="piece of clothing",
     things="clothes",
     drawing="Draw one piece of clothing, and fill it: the models know clothes, not outlines.",
-    photo="one piece of clothing on a plain background; of shoes only one, from the side",
+    photo="one piece of clothing on a plain background; one shoe, not a pair, seen from the side",
     framing=HANGING,
     filled=True,
 )

@@ -99,7 +99,8 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
             for answer in answers
             if not answer.backed
         )
-        return f"On average the answer is {name}, but only {listed(doubts)} say so.{known}"
+        each = "each model" if len(answers) > 1 else escape(answers[0].name)
+        return f"On average over its runs, {each} says {name}, but only {listed(doubts)} do.{known}"
     if not others:
         agreement = _agreement(answers)
         if len(answers) > 1 and favourite == truth:

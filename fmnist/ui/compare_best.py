@@ -32,8 +32,8 @@ def show_best(library: Library) -> None:
     st.markdown(best.answer())
     draw(best.picture(), "best-recipes")
     st.caption(
-        "Each mark is one training run. Pale: by the published recipe, with the same seeds. Grey: what others have "
-        f"published. {published.sources()}"
+        "Each mark is one training run. “Published” is the published recipe, trained with the same new seeds; the "
+        "reference runs above have others, and other means. Grey: results of other people. " + published.sources()
     )
     for gain in best.gains:
         st.markdown(gain.say())

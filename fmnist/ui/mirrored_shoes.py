@@ -42,10 +42,11 @@ def show_shoes(library: Library, groups: Sequence[Group], data: TestSet) -> None
     with st.spinner("Mirroring shoes …"):
         shares = [(escape(group.title), shoes_right(library, group, data)) for group in groups]
     kinds = listed(f"{name.lower()}s" for name in SHOES)
-    said = "; ".join(f"{title} **{right.mirrored:.0%}** ({right.as_they_are:.0%})" for title, right in shares)
+    mirrored = listed(f"{title} recognises **{right.mirrored:.0%}**" for title, right in shares)
+    as_they_are = listed(f"{right.as_they_are:.0%}" for _, right in shares)
     st.markdown(
-        f"**Shoes that point right:** nearly all shoes of FashionMNIST point left. Of the test images of {kinds}, "
-        f"mirrored, these shares are answered rightly, and in brackets of the images as they are: {said}."
+        f"**Shoes that point right:** nearly all shoes of FashionMNIST point left. Of the test images of {kinds}, once "
+        f"they are mirrored, {mirrored}; of the images as they are, {as_they_are}."
     )
 
 
@@ -63,7 +64,7 @@ def say_trained_with_mirroring(library: Library, dataset: str, image: np.ndarray
         mean = prediction.probabilities(home, group, image[None])[:, 0].mean(axis=0)
         said = escape(group.recipe.info.classes[int(mean.argmax())])
         name = escape(ARCHITECTURES[group.recipe.model].name)
-        st.markdown(f"As it is, {name} says **{said}** if it was trained with mirrored images ({mean.max():.0%} sure).")
+        st.markdown(f"Trained with mirrored images, {name} says **{said}** of the picture as it is ({mean.max():.0%}).")
         if dataset == DEFAULT:
             st.page_link("pages/2_Compare.py", label="What mirroring is good for", query_params={"tab": TAB})
 

@@ -20,4 +20,6 @@ def say_how_good(library: Library, dataset: str, answering: Sequence[Group]) -> 
     except DataError:
         return
     said = [f"- {escape(ensemble.say(library, group, labels))}" for group in answering]
-    st.caption("\n".join(["How good these answers are:\n", *said]))
+    together = any(len(group.runs) > 1 for group in answering)
+    how = "; the runs of a model answer together here, and one by one on Compare" if together else ""
+    st.caption("\n".join([f"How good these answers are{how}:\n", *said]))

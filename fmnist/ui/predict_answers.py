@@ -38,7 +38,11 @@ MAX_SEEDS = 12
 VERDICT_CSS = """
 <style>
 .st-key-verdict-below { display: none; }
-@media (max-width: 640px) { .st-key-verdict-below { display: flex; } .st-key-verdict-beside { display: none; } }
+@media (max-width: 640px) {
+  .st-key-verdict-below { display: flex; }
+  .st-key-verdict-beside { display: none; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-said-beside) { min-width: 100%; }
+}
 </style>
 """
 """Streamlit puts columns below one another in windows of at most 640 pixels."""
@@ -169,7 +173,7 @@ def _show_answers(
                 st.image(cut, width=112, alt="What was cut out of the picture")
         # Beside the image there is room for a warning and a suggestion, so that the bars stay where they are.
         suggested = st.empty()
-        with st.container(gap="small"):
+        with st.container(gap="small", key="said-beside"):
             warning = st.container()
             if changed:
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -53,7 +53,7 @@ def show(library: Library, dataset: str, image: np.ndarray, change: Change, said
         models: how many say that.
     """
     everyone = "all models say" if models > 1 else "the model says"
-    st.markdown(f"{change.name}, {everyone} **{said}**: {_why(library, dataset, change)}.")
+    st.markdown(f"{change.name}, {everyone} **{said}**, because {_why(library, dataset, change)}.")
     st.button(f"Use the {change.name.lower()} picture", on_click=what_if.take, args=(change.name,), key="take")
     if change.name == MIRRORED:
         say_trained_with_mirroring(library, dataset, image)

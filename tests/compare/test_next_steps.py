@@ -69,7 +69,7 @@ def test_an_answer_unlike_the_truth_or_the_others_leads_to_its_cell(library, sto
     assert wrong.sentence == "Model 1 mistakes this Shirt for Coat: see which others."
     assert (wrong.item, wrong.true, wrong.predicted) == (items[1], SHIRT, COAT)
     odd = found(SHIRT, BAG, SHIRT)
-    assert odd.sentence == "Model 1 says Bag, not Shirt: see what it mixes up."
+    assert odd.sentence == "Model 1 says Bag, others say Shirt: see what it mixes up."
     alike = found(COAT, COAT, COAT)
     assert alike.sentence == "See what else Model 1 mistakes for Coat."
     assert (alike.item, alike.true, alike.predicted) == (items[1], None, COAT)

@@ -55,7 +55,7 @@ def test_of_models_that_were_trained_with_mirrored_images_it_is_said_what_that_i
     finished_run(store, Recipe("1"), small_data, weights=True)
     at = visit(COMPARE, tab="Classes")
     [said] = [text for text in texts(at, "markdown") if text.startswith("**Shoes that point right:**")]
-    assert "mirrored **" in said and "Model 1 **" in said
+    assert "mirrored recognises **" in said and "Model 1 recognises **" in said
 
 
 def test_a_single_seed_is_said_to_show_little_and_more_are_offered(store, small_data, fashion):

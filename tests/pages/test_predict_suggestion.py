@@ -30,10 +30,10 @@ def drawn(label: str) -> AppTest:
 def test_a_boot_that_points_right_is_mirrored_only_when_the_user_wants_it():
     at = drawn("Ankle boot")
     assert says(at, "All models say **Bag**")
-    [said] = [text for text in texts(at, "markdown") if text.startswith("Mirrored, all models say **Ankle boot**: ")]
-    assert re.search(r": in the (training|test) images, 9\d% of shoes point left\.$", said)
+    [said] = [text for text in texts(at, "markdown") if text.startswith("Mirrored, all models say **Ankle boot**, ")]
+    assert re.search(r", because in the (training|test) images, 9\d% of shoes point left\.$", said)
     assert [text for text in texts(at, "warning") if "don't trust the answers" in text]
-    assert says(at, "As it is, Model 2 says **Ankle boot** if it was trained with mirrored images")
+    assert says(at, "Trained with mirrored images, Model 2 says **Ankle boot** of the picture as it is")
     [link] = [link.proto for link in at.get("page_link") if link.proto.label == "What mirroring is good for"]
     assert link.query_string == "tab=How+far+can+they+go"
     at.button(key="take").click()
