@@ -167,9 +167,11 @@ def test_what_was_drawn_is_moved_resized_and_turned_and_that_can_be_undone(ann, 
     assert seen(page) != before
     for _ in range(3):
         press(ann, "Undo")
-    assert drawn(ann, 1) == [box] and seen(page) == before
+    wait_for(lambda: strokes(page) == [box], timeout=60)  # There is one stroke all the time.
+    ann.settled()
+    assert seen(page) == before
     press(ann, "Redo")
-    assert drawn(ann, 1) == [moved]
+    wait_for(lambda: strokes(page) == [moved], timeout=60)
 
 
 def test_of_quick_choices_of_tools_the_last_counts(ann, page):

@@ -398,6 +398,7 @@ def test_a_stroke_that_the_system_cancels_is_kept(phone):
 def test_a_polygon_by_touch(phone):
     page = open_pad(phone)
     page.get_by_role("button", name="Polygon: a tap sets a corner").tap()
+    wait_until_it_rests(canvas(page))
     for place in on_screen(page, [(60, 60), (200, 60), (200, 200), (75, 70)]):  # A finger is not precise.
         page.touchscreen.tap(*place)
     [polygon] = wait_for_strokes(page, 1)
