@@ -35,7 +35,7 @@ def test_no_page_gives_the_text_of_an_error_to_markdown():
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
-def test_a_data_root_is_no_markdown(tmp_path, monkeypatch):
+def test_a_data_root_is_no_markdown(tmp_path, monkeypatch, started):
     root = tmp_path / "![x](http:" / "127.0.0.1" / "x.png) **_a_** :red[b] \x1b[31m"
     monkeypatch.setenv("FMNIST_DATA", str(root))
     at = visit(DATA, data="mnist")
