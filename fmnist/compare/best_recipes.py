@@ -18,9 +18,10 @@ from fmnist.compare.statistics import Difference
 from fmnist.data.catalog import DEFAULT
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.database import StoreError
 from fmnist.store.library import Group, Library
 from fmnist.store.store import REFERENCE, Store
-from fmnist.words import as_number, digits, listed
+from fmnist.words import as_number, digits, listed, reason
 
 BEST, FOUND = REFERENCE.with_name("best.db"), REFERENCE.with_name("best.json")
 
@@ -139,10 +140,14 @@ class BestRecipes:
         """Those that come with the project.
 
         Raises:
-            StoreError: the file can't be read.
+            StoreError: a file of theirs can't be read.
         """
         library = Library(Store(BEST, read_only=True), reference=None)
-        return cls(library, Search.from_json(FOUND.read_text(encoding="utf-8")))
+        try:
+            search = Search.from_json(FOUND.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError, KeyError) as error:  # RecipeError is a ValueError.
+            raise StoreError(f"{FOUND} can't be read ({reason(error)}): install the project again.") from error
+        return cls(library, search)
 
     @property
     def groups(self) -> list[Group]:

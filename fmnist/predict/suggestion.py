@@ -18,8 +18,6 @@ from fmnist.data.peculiarities import SHOES, point_left
 from fmnist.predict import conversion
 from fmnist.predict.verdict import Answer
 
-SURE = 0.6
-"""The probability that each model gives the answer at least, as the mean over its seeds."""
 NEARER = 0.8
 """Of its distance from the training images, so much is left where an image has come clearly nearer."""
 DRAWN = 64
@@ -117,7 +115,7 @@ class Seen:
 
     @property
     def is_sure(self) -> bool:
-        return self.said is not None and min(answer.mean.max() for answer in self.answers) >= SURE
+        return self.said is not None and all(answer.is_sure for answer in self.answers)
 
 
 def tries(image: Image, info: DatasetInfo) -> dict[str, Image]:

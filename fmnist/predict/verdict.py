@@ -13,7 +13,8 @@ from fmnist.store.library import Group
 from fmnist.words import escape, listed
 
 COUNTS = ("No", "One", "Two", "Three", "Four", "Five")
-SURE = 0.5  # A model that gives its answer less is not sure of it: something else is likelier than that.
+SURE = 0.6
+"""The probability that a model gives its answer at least, as the mean over its seeds, if it is sure of it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class Answer:
     @property
     def top(self) -> int:
         return int(self.mean.argmax())
+
+    @property
+    def is_sure(self) -> bool:
+        return bool(self.mean[self.top] >= SURE)
 
     @property
     def said(self) -> str:
@@ -108,7 +113,7 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
             return f"{everyone} are right: {name}{agreement}."
         everyone = "All models say" if len(answers) > 1 else f"{escape(answers[0].name)} says"
         return f"{everyone} {name}{agreement}.{known}"
-    doubt = " None is sure." if all(answer.mean[answer.top] < SURE for answer in answers) else ""
+    doubt = "" if any(answer.is_sure for answer in answers) else " None is sure."
     if most == 1:
         said = (f"{escape(answer.name)} says **{answer.said}**" for answer in answers)
         return f"They disagree: {listed(said)}.{doubt}{known}"

@@ -60,8 +60,8 @@ def _groups(library: Library, runs: Sequence[Run]) -> list[Group]:
 
 
 def show_results(progress: TrainingProgress, dataset: str) -> None:
-    """The results of the finished runs: their accuracies while others are trained, all figures for who asks for them,
-    since each viewer of a training has this drawn twice a second."""
+    """The results of the finished runs: while others are trained their accuracies, then all figures in an expander that
+    opens on demand, since this is drawn anew for each viewer of a training, up to twice a second."""
     newest = progress.results(MAX_NAMED, dataset)
     if not newest:
         return

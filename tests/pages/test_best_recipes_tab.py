@@ -7,7 +7,9 @@ import re
 import pytest
 from helpers.ui import COMPARE, charts, texts, visit
 
+from fmnist.compare import best_recipes
 from fmnist.compare.best_recipes import BEST
+from fmnist.ui import mirrored_shoes
 
 pytestmark = [
     pytest.mark.skipif(not BEST.exists(), reason="the best recipes are not there"),
@@ -28,3 +30,15 @@ def test_how_far_the_models_can_go_is_said_beside_what_others_have_published():
     assert published < 30 and mirrored >= 93
     links = [link.proto.query_string for link in at.get("page_link") if "yourself" in link.proto.label]
     assert len(links) >= 3 and all("schedule=cosine" in link and "epochs=20" in link for link in links)
+
+
+@pytest.mark.parametrize("file", ["BEST", "FOUND"])
+def test_where_a_file_of_theirs_is_broken_the_tab_says_so_and_the_page_stays(file, tmp_path, monkeypatch):
+    broken = tmp_path / "broken"
+    broken.write_text("{")
+    monkeypatch.setattr(best_recipes, file, broken)
+    mirrored_shoes.best_recipes.clear()
+    at = visit(COMPARE, tab="How far can they go")
+    assert [text for text in texts(at, "warning") if "broken" in text]
+    assert charts(at)["accuracy"] and "best-recipes" not in charts(at)
+    mirrored_shoes.best_recipes.clear()

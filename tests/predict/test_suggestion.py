@@ -9,8 +9,8 @@ from bench import figures, suggestions
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS
 from fmnist.predict import suggestion, unfamiliar
-from fmnist.predict.suggestion import SURE, Seen, choose, tries
-from fmnist.predict.verdict import Answer
+from fmnist.predict.suggestion import Seen, choose, tries
+from fmnist.predict.verdict import SURE, Answer
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library, default_groups
 from fmnist.store.store import REFERENCE, Store
