@@ -102,4 +102,3 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     width = room() or MAX_WIDTH
     shown = table(rows, fitting(rows, columns, width), width)
     return "\n".join([shown, *(f"{name}: {value}" for name, value in common.items())])
-

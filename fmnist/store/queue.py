@@ -204,8 +204,8 @@ class RunQueue(StoreReader):
         """
         with self._write() as db:
             while row := db.execute(
-                f"UPDATE runs SET status = '{Status.RUNNING}', stop = 0, started = coalesce(started, :now), updated = :now "
-                f"WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS :cluster "
+                f"UPDATE runs SET status = '{Status.RUNNING}', stop = 0, started = coalesce(started, :now), "
+                f"updated = :now WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS :cluster "
                 f"AND (:beside IS NULL OR {without('seed')} = {without('seed', ':beside')}) "
                 "ORDER BY priority, id LIMIT 1) RETURNING *",
                 {
