@@ -41,7 +41,7 @@ def show(library: Library) -> None:
     model_cards(compared)
     say_where_from(dataset, groups)
     if compared:
-        picture, numbers = st.tabs(["Accuracy and time", "All numbers"], key="shown", on_change="rerun")
+        picture, numbers = st.tabs(["Accuracy and time", "All numbers"], key="show", bind="query-params")
         with picture:
             show_picture(compared)
         if numbers.open:  # What draws a table takes a browser longer to load than the rest of the page but Plotly.
