@@ -70,7 +70,7 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost, image
         runs: columns group (an id), seed, accuracy, conditions, and the cost's.
         images: on which accuracy was measured: "test" or "held-out".
     """
-    figure = blank(380)
+    figure = blank(380, showlegend=False)
     compared = cost.compared(groups)
     alike = groups[compared]
     best = alike[frontier(alike[cost.column], alike["accuracy_mean"])].sort_values(cost.column)
@@ -131,6 +131,7 @@ def _add_mean(figure: go.Figure, cost: Cost, look: Look, group: pd.Series, apart
         },
         text=[look.name],
         textposition="top center" if look.opacity == 1 else "bottom center",  # Beside it, they often lie close.
+        cliponaxis=False,  # The name of the best one may stand above the axis.
         showlegend=False,
         customdata=[[len(group["seeds"]), cost.say(group[cost.column]), f", {ELSEWHERE}" * apart]],
         hovertemplate="mean of %{customdata[0]}" + HOVER,

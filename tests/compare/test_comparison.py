@@ -151,6 +151,7 @@ def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_t
     picture = partly_timed.cost(cost)
     assert "Model 2 80.0% for 3.0 s (timed under different conditions)" in picture.alt
     large = {trace.name: trace for trace in picture.figure.data if trace.mode == "markers+text"}
+    assert all(trace.cliponaxis is False for trace in large.values()), "the name of the best is cut off"
     hollow = {name: trace.marker.symbol.endswith("-open") for name, trace in large.items()}
     assert hollow == {"Model 0": False, "Model 1": False, "Model 2": True}
     small = {trace.name: trace.marker.symbol for trace in picture.figure.data if trace.mode == "markers"}
