@@ -36,7 +36,8 @@ CSS = """
 [class*="st-key-next-step"] :is(a, a *) { white-space: normal; overflow: visible; }
 .st-key-how-often { flex-wrap: nowrap; }
 .st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
-[data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; text-wrap: balance; }
+[data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; }
+[data-testid="stMain"] h2 { text-wrap: balance; }
 @media (max-width: 640px) { [data-testid="stHeading"] h1 { font-size: 2rem; } }
 /* Streamlit's own are too pale to be read by everybody: less than 4.5 to 1. */
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
