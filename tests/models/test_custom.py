@@ -605,7 +605,7 @@ def test_the_example_answers_on_the_command_line(their_place, capsys, small_data
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_shows_the_example(their_place, page):
+def test_every_page_shows_the_example(their_place, started, page):
     at = visit(page, data="Sample data", **({"how": "Test image"} if "Predict" in page else {}))
     everything = " ".join([str(at), *(chart.spec for chart in ui.charts(at).values())])
     for name in NAMES.values() if "Data" not in page else ():
@@ -649,14 +649,14 @@ def test_the_example_is_explained(their_place):
         assert f"{name}" in shown
 
 
-def test_train_offers_the_example_and_leaves_the_three_as_they_are(their_place):
+def test_train_offers_the_example_and_leaves_the_three_as_they_are(their_place, started):
     at, three = visit("pages/1_Train.py"), [ARCHITECTURES[id] for id in ARCHITECTURES.project]
     [pills] = [group for group in at.get("button_group") if group.label == "Models"]
     assert pills.options == [*(model.full_name for model in three), "Norm CNN", "MLP"]
     assert pills.value == ["0", "1", "2"]
 
 
-def test_train_tells_what_cannot_be_used_and_forgets_what_is_gone(use, store, small_sample):
+def test_train_tells_what_cannot_be_used_and_forgets_what_is_gone(use, store, small_sample, started):
     path = use(TINY + forward("return x"))
     at = visit("pages/1_Train.py")
     assert says(at, "Odd \\(models\\_0.py\\)\\: It gives \\(2, 1, 28, 28\\) where \\(2, 10\\) is needed")
@@ -719,7 +719,9 @@ def test_a_model_that_learns_badly_by_its_last_layer_is_told_so_when_it_is_tried
     assert (said in answer["remark"] and is_one_sentence(answer["remark"])) if said else answer["remark"] == ""
 
 
-def test_what_makes_a_model_learn_badly_stands_on_train_and_on_the_command_line(use, store, small_sample, capsys):
+def test_what_makes_a_model_learn_badly_stands_on_train_and_on_the_command_line(
+    use, store, small_sample, started, capsys
+):
     use(TINY.replace(LAYERS, f"{LAYERS}, nn.Softmax(1)"))
     said = "Tiny: It gives probabilities, which sum to 1, as after a softmax, and so learns badly"
     assert cli.main(["train", "--models", "tiny", "--dataset", "sample", "--dry-run"]) == 0
