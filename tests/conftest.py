@@ -52,8 +52,8 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LONGEST = (
-    *("browser", "ray_cluster", "campaigns", "export", "accessibility"),
-    *("scheduler", "custom", "drawing_pad", "canvas", "proxy"),
+    *("browser", "ray_cluster", "campaigns", "mlflow", "script", "accessibility"),
+    *("scheduler", "custom_example", "custom_training", "drawing_pad", "canvas", "proxy"),
 )
 """Files of few but long tests: begun last, one of the processes would work on them alone."""
 
