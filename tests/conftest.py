@@ -20,6 +20,11 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
+# Two files are tested at once: threads of torch and NumPy that wait for work would take the other's processor. Read
+# when these are loaded, here and in the processes that tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 
@@ -47,8 +52,8 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LONGEST = (
-    *("browser", "ray_cluster", "campaigns", "export", "accessibility"),
-    *("scheduler", "custom", "drawing_pad", "canvas", "proxy"),
+    *("browser", "ray_cluster", "campaigns", "mlflow", "script", "accessibility"),
+    *("scheduler", "custom_example", "custom_training", "drawing_pad", "canvas", "proxy"),
 )
 """Files of few but long tests: begun last, one of the processes would work on them alone."""
 

@@ -71,8 +71,7 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in PACKAGE.items():
         (theirs / name).parent.mkdir(exist_ok=True)
         (theirs / name).write_text(text)
-    pip("install", wheel, "--target", folder)
-    pip("install", theirs, "--target", folder)
+    pip("install", wheel, theirs, "--target", folder)
     return folder
 
 

@@ -19,10 +19,11 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from fmnist import __main__ as cli
@@ -31,6 +32,9 @@ from fmnist.store.library import Library
 from fmnist.store.schema import NEEDED
 from fmnist.training import launcher
 from fmnist.ui import resources
+
+# AppTest reads of each installed package, for each dashboard anew, whether it has components.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 PAGES = ("1_Train", "2_Compare", "3_Confusion", "4_Predict", "5_Data")
 VALUES: Sequence[object] = (
@@ -107,7 +111,7 @@ def look(path: Path, shown: set[int] | None) -> Iterator[str]:
     """
     before = path.read_bytes()
     picture = path.with_name("picture.png")
-    Image.linear_gradient("L").save(picture)
+    Image.linear_gradient("L").resize((28, 28)).save(picture)  # Larger, its item would be looked for: half a second.
     commands = (
         *(("runs", "list", "--json"), ("runs", "show", "1"), ("compare", "--json"), ("verify", "1"), ("verify", "2")),
         ("predict", picture, "--dataset", "sample", "--json"),

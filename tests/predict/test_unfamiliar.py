@@ -183,8 +183,8 @@ def test_it_learns_from_any_data_set(small_data):
 def test_what_comes_with_the_project_is_what_is_learned(known, strange, reasons, real_data):
     brought = unfamiliar.shipped("fashion-mnist")
     assert brought and brought.images == known.images
-    for kind, pictures in {"clothes": real_data.test_images, **strange}.items():
-        said = zip(brought.reasons(pictures), reasons[kind], strict=True)
+    for kind, pictures in {"clothes": real_data.test_images[:2000], **strange}.items():
+        said = zip(brought.reasons(pictures), reasons[kind][: len(pictures)], strict=True)
         assert np.mean([one != other for one, other in said]) < 0.001
 
 

@@ -65,7 +65,7 @@ def test_the_commands_name_it_and_show_the_others(name, two_seeds, fmnist, tmp_p
     picture = tmp_path / "picture.png"
     from PIL import Image
 
-    Image.linear_gradient("L").save(picture)
+    Image.linear_gradient("L").resize((28, 28)).save(picture)  # Larger, its item would be looked for: half a second.
     told = ""
     for command in (
         ("runs", "list"),

@@ -91,44 +91,44 @@ def test_a_cluster_of_another_version_says_which_would_help(monkeypatch):
     assert "pip install 'ray==2.9.0'" in str(refused.value)
 
 
-def test_runs_are_trained_on_two_nodes_one_of_which_is_killed(store, small_sample, nodes):
+def test_runs_are_trained_on_two_nodes_one_of_which_is_killed(warm, small_data, nodes):
     nodes.add("node-b")
     # One more than there is room for, and none so short that it is over before the other node has begun.
     recipes = [Recipe("2", 0, **LONG | EVERYTHING), Recipe("2", 1, **LONG | EVERYTHING), Recipe("2", 2, **LONG)]
-    ids = queue(store, *recipes)
-    launcher.start(store)
+    ids = queue(warm, *recipes)
+    launcher.start(warm)
 
     def midway() -> bool:
         """Both nodes train, and node-b has just finished the first epoch of a run."""
-        running = {run.node: run for run in store.runs("running")}
+        running = {run.node: run for run in warm.runs("running")}
         if not running.keys() >= {"node-a", "node-b"}:
             return False
         run = running["node-b"]
-        return store.history([run.id], run.recipe.evaluated_on)["epoch"].tolist() == [1]
+        return warm.history([run.id], run.recipe.evaluated_on)["epoch"].tolist() == [1]
 
     wait_for(midway, timeout=200)
     nodes.kill("node-b")
-    runs = ended(store, *ids)
+    runs = ended(warm, *ids)
     assert {run.status for run in runs} == {"done"}
-    assert "queued again: The node of the cluster that trained it is gone" in launcher.log_path(store.path).read_text()
+    assert "queued again: The node of the cluster that trained it is gone" in launcher.log_path(warm.path).read_text()
     for recipe, run in zip(recipes, runs, strict=True):
-        *_, alone = loop.train(recipe, small_sample, threads=run.threads)
-        assert same_weights(store.weights(run.id), alone.weights)
-        assert (store.logits(run.id) == alone.logits).all()
-        assert (store.predicted_classes(run) == alone.predictions).all()
-        assert store.history([run.id], recipe.evaluated_on)["epoch"].tolist() == [1, 2, 3]
-    wait_for(lambda: "node-b" not in {node.name for node in launcher.cluster_state(store, nodes.address).nodes})
+        *_, alone = loop.train(recipe, small_data, threads=run.threads)
+        assert same_weights(warm.weights(run.id), alone.weights)
+        assert (warm.logits(run.id) == alone.logits).all()
+        assert (warm.predicted_classes(run) == alone.predictions).all()
+        assert warm.history([run.id], recipe.evaluated_on)["epoch"].tolist() == [1, 2, 3]
+    wait_for(lambda: "node-b" not in {node.name for node in launcher.cluster_state(warm, nodes.address).nodes})
 
 
-def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(store, small_sample, nodes):
-    (endless,) = queue(store, ENDLESS)
-    launcher.start(store)
-    wait_for(lambda: store.artifact(endless, "checkpoint"), timeout=120)
-    (other,) = queue(store, Recipe("0", 1, epochs=1, **SMALL))
-    store.request_stop([endless])
-    stopped, trained = ended(store, endless, other)
+def test_a_run_on_a_cluster_can_be_stopped_and_the_queue_goes_on(warm, small_data, nodes):
+    (endless,) = queue(warm, ENDLESS)
+    launcher.start(warm)
+    wait_for(lambda: warm.artifact(endless, "checkpoint"), timeout=120)
+    (other,) = queue(warm, Recipe("0", 1, epochs=1, **SMALL))
+    warm.request_stop([endless])
+    stopped, trained = ended(warm, endless, other)
     assert (stopped.status, trained.status) == ("cancelled", "done")
-    assert len(store.history([endless])) > 0 and store.artifact(endless, "checkpoint")
+    assert len(warm.history([endless])) > 0 and warm.artifact(endless, "checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -148,24 +148,25 @@ def test_an_address_without_a_cluster_is_told_in_a_sentence(address, words):
     assert is_one_sentence(refused.value)
 
 
-def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(store, small_sample, monkeypatch):
+def test_runs_wait_for_a_cluster_that_is_not_there_and_can_be_brought_home(warm, small_data, monkeypatch):
     monkeypatch.setenv("FMNIST_RAY_ADDRESS", CLOSED)
-    (id,) = queue(store, Recipe("0", epochs=1, **SMALL))
-    launcher.start(store)
+    (id,) = queue(warm, Recipe("0", epochs=1, **SMALL))
+    launcher.start(warm)
     address = os.environ["FMNIST_RAY_ADDRESS"]
-    assert "does not answer" in wait_for(lambda: launcher.cluster_state(store, address).problem)
-    assert store.run(id).status == "queued"
-    store.move_to_local(address)
-    assert ended(store, id)[0].status == "done"
+    assert "does not answer" in wait_for(lambda: launcher.cluster_state(warm, address).problem)
+    assert warm.run(id).status == "queued"
+    warm.move_to_local(address)
+    assert ended(warm, id)[0].status == "done"
 
 
-def test_the_command_line_says_that_a_cluster_is_not_there_and_waits(store, small_sample):
-    command = [sys.executable, "-m", "fmnist", "train", "--ray", CLOSED, "--runs", str(store.path)]
+def test_the_command_line_says_that_a_cluster_is_not_there_and_waits(warm, small_data):
+    address = "127.0.0.1:2"  # Nobody listens there either, and the trainer has not said so before.
+    command = [sys.executable, "-m", "fmnist", "train", "--ray", address, "--runs", str(warm.path)]
     command += ["--models", "0", "--dataset", "sample", "--epochs", "1", "--device", "cpu"]
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said = next(line for line in process.stderr if "does not answer" in line)
     assert "wait until it is back" in said
-    store.move_to_local(CLOSED)
+    warm.move_to_local(address)
     output, rest = process.communicate(timeout=120)
     assert process.returncode == 0 and output.startswith("Model 0, seed 0: ") and "Traceback" not in rest
 
@@ -192,22 +193,22 @@ def test_a_run_that_is_lost_again_and_again_is_interrupted(store, small_sample, 
 # Last, for the cluster is gone then.
 
 
-def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(store, small_sample, nodes):
+def test_a_cluster_that_is_pulled_away_is_told_and_nothing_is_lost(warm, small_data, nodes):
     recipe = Recipe("0", 4, **LONG | {"epochs": 30, "batch_size": 2})
-    (id,) = queue(store, recipe)
-    launcher.start(store)
-    wait_for(lambda: store.artifact(id, "checkpoint"), timeout=120)
+    (id,) = queue(warm, recipe)
+    launcher.start(warm)
+    wait_for(lambda: warm.artifact(id, "checkpoint"), timeout=120)
     nodes.pull_away()
-    wait_for(lambda: store.run(id).status == "queued", timeout=120)
-    problem = wait_for(lambda: launcher.cluster_state(store, nodes.address).problem)
+    wait_for(lambda: warm.run(id).status == "queued", timeout=120)
+    problem = wait_for(lambda: launcher.cluster_state(warm, nodes.address).problem)
     assert is_one_sentence(problem) and nodes.address in problem
-    epoch = load_checkpoint(store.artifact(id, "checkpoint")).epoch
-    assert 0 < epoch < 30 and len(store.history([id])) > 0
-    assert launcher.is_alive(store)  # and looks whether it comes back
+    epoch = load_checkpoint(warm.artifact(id, "checkpoint")).epoch
+    assert 0 < epoch < 30 and len(warm.history([id])) > 0
+    assert launcher.is_alive(warm)  # and looks whether it comes back
 
-    store.move_to_local(nodes.address)
-    (run,) = ended(store, id)
+    warm.move_to_local(nodes.address)
+    (run,) = ended(warm, id)
     assert (run.status, run.node) == ("done", None)
-    *_, alone = loop.train(recipe, small_sample)
-    assert same_weights(store.weights(id), alone.weights)
-    assert store.history([id], "test")["epoch"].tolist() == list(range(1, 31))
+    *_, alone = loop.train(recipe, small_data)
+    assert same_weights(warm.weights(id), alone.weights)
+    assert warm.history([id], "test")["epoch"].tolist() == list(range(1, 31))
