@@ -271,6 +271,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
     # Windows of one visitor share a process, which needs to compile Streamlit's and Plotly's code only once.
     "--process-per-site",
+    # No page is open for long enough that code would win back by running faster what it takes to be optimized.
+    "--js-flags=--no-opt --no-maglev",
 ]
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 REAL_DATA = files.data_root()
 SAMPLE = "data=Sample+data"
 MAIN = "[data-testid=stMain]"
+LAPTOP, PHONE = {"width": 1400, "height": 1100}, {"width": 390, "height": 844}
 PAGES = ("", "Train", "Compare", "Confusion", "Predict", "Predict?how=Test+image", "Data")
 
 pytestmark = pytest.mark.timeout(600)
@@ -56,19 +57,33 @@ def runs(server: Server) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def anns_browser(browser: Browser, server: Server) -> BrowserContext:
-    return visited(browser, server, viewport={"width": 1400, "height": 1100})
+    return visited(browser, server, viewport=LAPTOP)
 
 
 @pytest.fixture(scope="module")
 def bens_browser(browser: Browser, server: Server) -> BrowserContext:
-    return visited(browser, server, viewport={"width": 1400, "height": 1100})
+    return visited(browser, server, viewport=LAPTOP)
 
 
-@pytest.fixture
-def ann(anns_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
+@pytest.fixture(scope="module")
+def phones_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport=PHONE, has_touch=True, is_mobile=True)
+
+
+@pytest.fixture(scope="module")
+def anns_window(anns_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
     visitor = Visitor(anns_browser, server)
     yield visitor
     visitor.close()
+
+
+@pytest.fixture
+def ann(anns_window: Visitor) -> Visitor:
+    """Ann, who has one window all the time."""
+    anns_window.page.set_viewport_size(LAPTOP)
+    anns_window.page.emulate_media(color_scheme="light")
+    anns_window.faults.clear()
+    return anns_window
 
 
 @pytest.fixture
@@ -79,10 +94,10 @@ def ben(bens_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
 
 
 @pytest.fixture(scope="module")
-def trained(server: Server, anns_browser: BrowserContext, bens_browser: BrowserContext) -> list[Run]:
+def trained(server: Server, anns_window: Visitor, bens_browser: BrowserContext) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
-    ann, ben = Visitor(anns_browser, server), Visitor(bens_browser, server)
-    choose_recipe(ann, epochs=15)
+    ann, ben = anns_window, Visitor(bens_browser, server)
+    choose_recipe(ann, epochs=10)
     press(ann.page, "Train")
     store = Store(server.runs / "fmnist.db")
     watchers = {ann: [], ben: []}
@@ -119,28 +134,28 @@ def trained(server: Server, anns_browser: BrowserContext, bens_browser: BrowserC
         assert all(total >= earlier.get(name, 0) for earlier, later in pairwise(seen) for name, total in later.items())
         assert {*points_drawn(visitor.page)} == {model.name for model in ARCHITECTURES.values()}
         visitor.check()
-        visitor.close()
+    ben.close()
     finished = store.runs("done")
     store.close()
     assert [run.recipe.model for run in finished] == sorted(ARCHITECTURES)
     return finished
 
 
-def test_no_page_is_wider_than_a_phone_before_and_after_the_first_training(server, runs, small_data, browser):
+def test_no_page_is_wider_than_a_phone_before_and_after_the_first_training(runs, small_data, ann):
     """The first test here: nothing has been trained yet."""
-    visitor = Visitor(browser, server, viewport={"width": 390, "height": 844}, color_scheme="dark")
-    visitor.open()
+    ann.page.set_viewport_size(PHONE)
+    ann.page.emulate_media(color_scheme="dark")
+    ann.open()
     with launcher.held(launcher.lock(runs.path)):  # A visit of Train starts no trainer, which would take the run.
-        check_looks(visitor, PAGES, "dark")
+        check_looks(ann, PAGES, "dark")
         run = finished_run(runs, Recipe("0", dataset="sample"), small_data, weights=True)
-        check_looks(visitor, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES], "dark")
-    visitor.check()
-    visitor.close()
+        check_looks(ann, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES], "dark")
+    ann.check()
     runs.delete(run.id, for_good=True)
 
 
 def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
-    page = ann.open(f"?{SAMPLE}")
+    page = ann.turn_to(f"?{SAMPLE}")
     best = max(trained, key=lambda run: run.result.test_accuracy)
     page.get_by_text(f"{best.result.test_accuracy:.1%}").first.wait_for()
     page.get_by_role("tab", name="All numbers").click()
@@ -281,9 +296,9 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     ann.check()
 
 
-def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, small_data, server, browser):
+def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, small_data, server, phones_browser):
     row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
-    visitor = Visitor(browser, server, viewport={"width": 390, "height": 844}, has_touch=True)
+    visitor = Visitor(phones_browser, server)
     page = visitor.open(f"Confusion?{SAMPLE}&{runs_of(trained[:1])}&true=Bag&predicted=Bag")
     visitor.settled()
     page.touchscreen.tap(*place_of_cell(page, 0, row, column))
@@ -361,7 +376,7 @@ def tab_to(page: Page, label: str) -> None:
 
 
 def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
-    page = ann.open(f"Predict?{SAMPLE}")
+    page = ann.turn_to(f"Predict?{SAMPLE}")
     page.get_by_text("The models' answers appear here.").wait_for()
     pad = page.locator("canvas.upper-canvas")
     pad.wait_for()
@@ -387,7 +402,7 @@ def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
 
 
 def test_an_uploaded_picture_is_answered_by_all_models(trained, small_data, ann):
-    page = ann.open(f"Predict?{SAMPLE}&how=Upload")
+    page = ann.turn_to(f"Predict?{SAMPLE}&how=Upload")
     picture = to_png(small_data.test_images[0], 10)
     page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
     assert_all_answer(ann)
@@ -396,7 +411,7 @@ def test_an_uploaded_picture_is_answered_by_all_models(trained, small_data, ann)
 
 def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, runs, ann, ben):
     for visitor in (ann, ben):
-        choose_recipe(visitor, epochs=1)
+        ready_to_train(visitor, train_link("0,1,2", epochs=1))
     for visitor in (ann, ben):
         press(visitor.page, "Train")
     wait_for(lambda: len(one_epoch(runs, "done")) == len(ARCHITECTURES), timeout=300)
@@ -413,12 +428,9 @@ def one_epoch(store: Store, *statuses: str) -> list[Run]:
 
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
-    choose_recipe(ann, epochs=20, models=("Model 2",))
-    rate = ann.page.get_by_label("Learning rate", exact=True)
-    rate.fill("0.05")  # With 0.1 it would go on from the run of the test before, and have a checkpoint at once.
-    rate.press("Enter")
+    # With a rate of 0.1 it would go on from the run of the test before, and have a checkpoint at once.
+    ready_to_train(ann, train_link("2", epochs=20, rate=0.05))
     ann.page.get_by_text("SGD, learning rate 0.05, batches of 32, 20 epochs · Change").wait_for()
-    ann.settled()
     press(ann.page, "Train")
     wait_for(lambda: runs.runs("running"))
     [run] = runs.runs("running")
@@ -487,13 +499,15 @@ class Hand:
 
 
 @pytest.mark.parametrize("touch, epochs", [(False, 4), (True, 5)], ids=["by keyboard", "by touch on a phone"])
-def test_the_main_job_and_each_answer_comes_into_view(touch, epochs, server, runs, small_data, browser):
+def test_the_main_job_and_each_answer_comes_into_view(
+    touch, epochs, server, runs, small_data, anns_browser, phones_browser
+):
     """Train, compare, open a mix-up and one of its images, and see what the models say of it. That one draws by touch
     and by keyboard, too, is tested in tests/ui/test_drawing_pad.py."""
-    size = {"width": 390, "height": 844} if touch else {"width": 1400, "height": 900}
-    visitor = Visitor(browser, server, viewport=size, has_touch=touch, is_mobile=touch)
-    recipe = {"models": "0", "dataset": "sample", "seeds": 1, "epochs": epochs, "rate": 0.1, "batch": 32}
-    page = visitor.open(f"Train?{urlencode(recipe | {'optimizer': 'sgd'})}")
+    visitor = Visitor(phones_browser if touch else anns_browser, server)
+    if not touch:
+        visitor.page.set_viewport_size({"width": 1400, "height": 900})
+    page = visitor.open(train_link("0", epochs))
     hand, main = Hand(page, touch), page.get_by_test_id("stMain")
 
     def comes_into_view(part: Locator) -> None:
@@ -545,7 +559,8 @@ def reference_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory)
 def test_the_reference_runs_on_the_real_data(real_data, reference_server, browser):
     visitor = Visitor(browser, reference_server, viewport={"width": 1400, "height": 900}, color_scheme="light")
     visitor.open()
-    check_looks(visitor, PAGES, "dark", "light")
+    with launcher.held(launcher.lock(reference_server.runs / "fmnist.db")):  # Nothing is trained here.
+        check_looks(visitor, PAGES, "dark", "light")
     visitor.check()
     visitor.close()
 
@@ -569,22 +584,30 @@ def check_looks(visitor: Visitor, pages: list[str] | tuple[str, ...], *schemes: 
 # --- What a visitor does ---
 
 
-def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -> None:
-    """On the page Train: the sample data, so many epochs, and these models (all, if none is named)."""
+def train_link(models: str, epochs: int, rate: float = 0.1) -> str:
+    """The address of Train with a recipe on sample data."""
+    recipe = {"models": models, "dataset": "sample", "seeds": 1, "epochs": epochs, "rate": rate, "batch": 32}
+    return f"Train?{urlencode(recipe | {'optimizer': 'sgd'})}"
+
+
+def ready_to_train(visitor: Visitor, link: str) -> None:
+    """The page Train, once its button can be pressed."""
+    page = visitor.open(link)
+    page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")).wait_for()
+    visitor.settled()
+
+
+def choose_recipe(visitor: Visitor, epochs: int) -> None:
+    """On the page Train: the sample data, and so many epochs."""
     page = visitor.open("Train")
     page.get_by_test_id("stMain").get_by_text("Sample data", exact=True).click()
     page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")).wait_for()
     visitor.settled()
-    for model in ARCHITECTURES.values():
-        if models and model.name not in models:
-            page.get_by_role("button", name=model.full_name, exact=True).click()
-            visitor.settled()
     page.get_by_text("Recipe", exact=True).click()
     field = page.get_by_label("Epochs")
     field.fill(str(epochs))
     field.press("Enter")
-    ending = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {ending} · Change").wait_for()
+    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {epochs} epochs · Change").wait_for()
     visitor.settled()
 
 
