@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
+from helpers.confusion import (
+    SAMPLE,
+    click_cell,
+    confusion_of,
+    is_in_view,
+    place_of_cell,
+    runs_of,
+    shown_images,
+    title,
+    worst_cell,
+)
+from helpers.hands import (
+    PAGES,
+    Hand,
+    check_looks,
+    choose,
+    press,
+    ready_to_train,
+    starts_in_view,
+    tab_to,
+    train_link,
+    train_while_both_watch,
+)
 from helpers.making import finished_run
-from helpers.ui import DRAWN, Server, Visitor, points_drawn, served, visited, wait_until_it_rests
+from helpers.ui import Server, Visitor, served, visited, wait_until_it_rests
 
-from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.run import Run
-from fmnist.store.store import REFERENCE, Store
+from fmnist.store.store import Store
 from fmnist.training import launcher
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-REAL_DATA = files.data_root()
-SAMPLE = "data=Sample+data"
 MAIN = "[data-testid=stMain]"
 LAPTOP, PHONE = {"width": 1400, "height": 1100}, {"width": 390, "height": 844}
-PAGES = ("", "Train", "Compare", "Confusion", "Predict", "Predict?how=Test+image", "Data")
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -96,44 +112,9 @@ def ben(bens_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
 @pytest.fixture(scope="module")
 def trained(server: Server, anns_window: Visitor, bens_browser: BrowserContext) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
-    ann, ben = anns_window, Visitor(bens_browser, server)
-    choose_recipe(ann, epochs=10)
-    press(ann.page, "Train")
+    ben = Visitor(bens_browser, server)
     store = Store(server.runs / "fmnist.db")
-    watchers = {ann: [], ben: []}
-
-    def look() -> None:
-        for visitor, seen in watchers.items():
-            if (points := points_drawn(visitor.page)) and points not in seen:
-                seen.append(points)
-
-    def all_is_drawn(*visitors: Visitor) -> bool:
-        look()
-        return all(sum(points_drawn(visitor.page).values()) == stored_points(store) for visitor in visitors)
-
-    def watched_to_the_end() -> bool:
-        ann.page.wait_for_timeout(200)  # To look all the time would cost the training its processor.
-        look()
-        return all(visitor.page.get_by_text("Last training").is_visible() for visitor in watchers)
-
-    wait_for(lambda: stored_points(store))
-    with standing_still(store):
-        ann.page.get_by_text("Training now").wait_for()
-        wait_for(lambda: all_is_drawn(ann))
-        before = stored_points(store)
-    wait_for(lambda: stored_points(store) > before)
-    with standing_still(store):
-        ben.open("Train")
-        ben.page.get_by_text("Training now").wait_for()
-        wait_for(lambda: all_is_drawn(ann, ben))
-    wait_for(watched_to_the_end, timeout=300)
-    wait_for(lambda: all_is_drawn(ann, ben))
-    assert len(watchers[ann]) > 2 and len(watchers[ben]) > 1, "the curves appeared, but did not grow"
-    for visitor, seen in watchers.items():
-        visitor.settled()
-        assert all(total >= earlier.get(name, 0) for earlier, later in pairwise(seen) for name, total in later.items())
-        assert {*points_drawn(visitor.page)} == {model.name for model in ARCHITECTURES.values()}
-        visitor.check()
+    train_while_both_watch(anns_window, ben, store)
     ben.close()
     finished = store.runs("done")
     store.close()
@@ -310,71 +291,6 @@ def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, s
     visitor.close()
 
 
-def runs_of(runs: list[Run]) -> str:
-    """The part of an address of Confusion that chooses these."""
-    return urlencode([("runs-sample-own", str(run.id)) for run in runs])
-
-
-def confusion_of(runs: list[Run]) -> str:
-    return f"Confusion?{SAMPLE}&{runs_of(runs)}"
-
-
-def is_in_view(page: Page, selector: str) -> bool:
-    """Whether the first of these is wholly in the window, below what covers its top."""
-    return page.locator(selector).first.evaluate(
-        """(part) => {
-            const {top, bottom} = part.getBoundingClientRect();
-            return top >= 60 && bottom <= innerHeight && bottom > top;
-        }"""
-    )
-
-
-def stored_points(store: Store) -> int:
-    """How many points the curves on the page Train have by now."""
-    return len(store.history([run.id for run in store.runs()], "train"))
-
-
-def title(run: Run) -> str:
-    """What the page Confusion calls a run that is not of the published recipe."""
-    return f"{ARCHITECTURES[run.recipe.model].name} · {run.recipe.describe()}, seed {run.recipe.seed}"
-
-
-def worst_cell(logits: np.ndarray, data: Dataset) -> tuple[int, int, list[int]]:
-    """The largest cell beside the diagonal, and its images as they are promised: the surest first."""
-    cells: dict[tuple[int, int], list[tuple[float, int]]] = {}
-    for image, (true, row) in enumerate(zip(data.test_labels.tolist(), logits.astype(float).tolist(), strict=True)):
-        said = row.index(max(row))
-        if said != true:
-            sureness = 1 / sum(math.exp(value - row[said]) for value in row)
-            cells.setdefault((true, said), []).append((-sureness, image))
-    (true, said), images = max(cells.items(), key=lambda cell: len(cell[1]))
-    return true, said, [image for _, image in sorted(images)]
-
-
-def shown_images(page: Page) -> list[int]:
-    """The test images on the page, in their order."""
-    return [int(re.match(r"#(\d+)", text)[1]) for text in page.locator("figcaption").all_inner_texts()]
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    box = page.get_by_role("combobox", name=label)
-    box.scroll_into_view_if_needed()
-    wait_until_it_rests(box)  # Scrolling would close the list again.
-    box.click()
-    page.get_by_role("option", name=option, exact=True).click()
-
-
-def tab_to(page: Page, label: str) -> None:
-    """Press Tab until a widget has the focus."""
-    page.get_by_role("combobox", name=label).wait_for()  # Tab goes round in what is drawn so far.
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        focused = page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")
-        if label in focused:
-            return
-    raise AssertionError(f"{label} is not reached by Tab")
-
-
 def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
     page = ann.turn_to(f"Predict?{SAMPLE}")
     page.get_by_text("The models' answers appear here.").wait_for()
@@ -467,37 +383,6 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     ann.page.get_by_text("Last training").wait_for()
 
 
-@dataclass
-class Hand:
-    """How somebody uses a page: by the keyboard alone, or by touch."""
-
-    page: Page
-    touch: bool
-
-    def press(self, part: Locator, key: str = "Enter") -> None:
-        """Press a button or a link."""
-        part.wait_for()
-        if self.touch:
-            part.scroll_into_view_if_needed()
-            wait_until_it_rests(part)
-            part.tap()
-            return
-        for _ in range(150):
-            if part.evaluate("part => part.contains(part.getRootNode().activeElement)"):
-                return self.page.keyboard.press(key)
-            self.page.keyboard.press("Tab")
-        raise AssertionError(f"{part} is not reached by Tab")
-
-    def open_cell(self, row: int, column: int) -> None:
-        if self.touch:
-            self.page.touchscreen.tap(*place_of_cell(self.page, 0, row, column))
-            return
-        for label, choice in {"True class": CLOTHES.classes[row], "Predicted class": CLOTHES.classes[column]}.items():
-            tab_to(self.page, label)
-            self.page.keyboard.type(choice)
-            self.page.keyboard.press("Enter")
-
-
 @pytest.mark.parametrize("touch, epochs", [(False, 4), (True, 5)], ids=["by keyboard", "by touch on a phone"])
 def test_the_main_job_and_each_answer_comes_into_view(
     touch, epochs, server, runs, small_data, anns_browser, phones_browser
@@ -538,112 +423,6 @@ def test_the_main_job_and_each_answer_comes_into_view(
     comes_into_view(verdict)
     visitor.check()
     visitor.close()
-
-
-def starts_in_view(part: Locator) -> bool:
-    """Whether the upper end of something can be seen: below what covers the window's top, and not at its very end."""
-    top = part.evaluate("part => part.getBoundingClientRect().top")
-    return 60 <= top <= part.page.viewport_size["height"] - 60
-
-
-@pytest.fixture(scope="module")
-def reference_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of somebody who has the real data, and has not trained anything yet."""
-    if not REFERENCE.exists():
-        pytest.skip(f"the reference runs are not there: {REFERENCE}")
-    folder = tmp_path_factory.mktemp("reference")
-    with served(folder / "runs", REAL_DATA) as started:
-        yield started
-
-
-def test_the_reference_runs_on_the_real_data(real_data, reference_server, browser):
-    visitor = Visitor(browser, reference_server, viewport={"width": 1400, "height": 900}, color_scheme="light")
-    visitor.open()
-    with launcher.held(launcher.lock(reference_server.runs / "fmnist.db")):  # Nothing is trained here.
-        check_looks(visitor, PAGES, "dark", "light")
-    visitor.check()
-    visitor.close()
-
-
-def check_looks(visitor: Visitor, pages: list[str] | tuple[str, ...], *schemes: str) -> None:
-    """Nothing overflows, and nothing is wrong, in any of these themes."""
-    page = visitor.page
-    for path in pages:
-        visitor.turn_to(path)
-        for scheme in schemes:
-            page.emulate_media(color_scheme=scheme)
-            visitor.settled()
-            page.wait_for_function(DRAWN, polling=100)
-            for kind in ("stException", "stAlertContentError"):
-                assert page.get_by_test_id(kind).count() == 0, (path, page.get_by_test_id(kind).first.inner_text())
-            widths = "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
-            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= innerWidth)"), f"/{path} in {scheme}"
-            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= part.clientWidth)"), f"/{path}"
-
-
-# --- What a visitor does ---
-
-
-def train_link(models: str, epochs: int, rate: float = 0.1) -> str:
-    """The address of Train with a recipe on sample data."""
-    recipe = {"models": models, "dataset": "sample", "seeds": 1, "epochs": epochs, "rate": rate, "batch": 32}
-    return f"Train?{urlencode(recipe | {'optimizer': 'sgd'})}"
-
-
-def ready_to_train(visitor: Visitor, link: str) -> None:
-    """The page Train, once its button can be pressed."""
-    page = visitor.open(link)
-    page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")).wait_for()
-    visitor.settled()
-
-
-def choose_recipe(visitor: Visitor, epochs: int) -> None:
-    """On the page Train: the sample data, and so many epochs."""
-    page = visitor.open("Train")
-    page.get_by_test_id("stMain").get_by_text("Sample data", exact=True).click()
-    page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")).wait_for()
-    visitor.settled()
-    page.get_by_text("Recipe", exact=True).click()
-    field = page.get_by_label("Epochs")
-    field.fill(str(epochs))
-    field.press("Enter")
-    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {epochs} epochs · Change").wait_for()
-    visitor.settled()
-
-
-def press(page: Page, button: str) -> None:
-    page.get_by_role("button", name=button, exact=True).click()
-
-
-def click_cell(page: Page, plot: int, row: int, column: int) -> None:
-    """Click a cell of a confusion matrix."""
-    x, y = place_of_cell(page, plot, row, column)
-    hovered = page.locator(".js-plotly-plot").nth(plot).locator(".hoverlayer .hovertext")
-
-    def responds() -> bool:
-        page.mouse.move(x - 2, y)
-        page.mouse.move(x, y)
-        return hovered.count() > 0
-
-    wait_for(responds)  # Drawn is not yet ready: nobody clicks before the chart tells what is under the pointer.
-    page.mouse.down()
-    page.mouse.up()
-
-
-def place_of_cell(page: Page, plot: int, row: int, column: int) -> tuple[float, float]:
-    """Where in the window Plotly has drawn a cell."""
-    drawn = page.locator(".js-plotly-plot").nth(plot)
-    drawn.locator(".heatmaplayer").wait_for(state="attached")
-    drawn.scroll_into_view_if_needed()
-    wait_until_it_rests(drawn)
-    x, y = drawn.evaluate(
-        """(plot, [row, column]) => {
-            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
-            return [box.left + xaxis._offset + xaxis.d2p(column), box.top + yaxis._offset + yaxis.d2p(row)];
-        }""",
-        [row, column],
-    )
-    return x, y
 
 
 def query(page: Page) -> list[str]:
