@@ -34,12 +34,11 @@ from helpers.hands import (
     train_while_both_watch,
 )
 from helpers.making import finished_run
-from helpers.ui import Server, Visitor, served, visited, wait_until_it_rests
+from helpers.ui import Server, Visitor, served, visited
 
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.run import Run
 from fmnist.store.store import Store
@@ -291,40 +290,6 @@ def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, s
     visitor.close()
 
 
-def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
-    page = ann.turn_to(f"Predict?{SAMPLE}")
-    page.get_by_text("The models' answers appear here.").wait_for()
-    pad = page.locator("canvas.upper-canvas")
-    pad.wait_for()
-    with ann.answered():
-        press(page, "Brush")
-    pad.scroll_into_view_if_needed()
-    wait_until_it_rests(pad)
-    box = pad.bounding_box()
-    for x in range(80, 220, 20):
-        page.mouse.move(box["x"] + x, box["y"] + 60)
-        page.mouse.down()
-        page.mouse.move(box["x"] + x, box["y"] + 220, steps=5)
-        page.mouse.up()
-    assert_all_answer(ann)
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
-    page.get_by_text("What do the models learn from?").wait_for()
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
-    page.get_by_text("Try it: what do the models see?").wait_for()
-    assert_all_answer(ann)
-    press(page, "Clear")
-    page.get_by_text("The models' answers appear here.").wait_for()
-    ann.check()
-
-
-def test_an_uploaded_picture_is_answered_by_all_models(trained, small_data, ann):
-    page = ann.turn_to(f"Predict?{SAMPLE}&how=Upload")
-    picture = to_png(small_data.test_images[0], 10)
-    page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
-    assert_all_answer(ann)
-    ann.check()
-
-
 def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, runs, ann, ben):
     for visitor in (ann, ben):
         ready_to_train(visitor, train_link("0,1,2", epochs=1))
@@ -427,13 +392,3 @@ def test_the_main_job_and_each_answer_comes_into_view(
 
 def query(page: Page) -> list[str]:
     return [f"{name}={value}" for name, value in parse_qsl(urlsplit(page.url).query)]
-
-
-def assert_all_answer(visitor: Visitor) -> None:
-    page = visitor.page
-    page.get_by_text("What the models see").wait_for()
-    for index, model in enumerate(ARCHITECTURES.values()):
-        bars = page.locator("table.bars").nth(index)
-        bars.wait_for()
-        assert bars.get_attribute("aria-label").startswith(model.name)
-    visitor.settled()
