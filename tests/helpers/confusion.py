@@ -67,11 +67,17 @@ def click_cell(page: Page, plot: int, row: int, column: int) -> None:
     x, y = place_of_cell(page, plot, row, column)
     hovered = page.locator(".js-plotly-plot").nth(plot).locator(".hoverlayer .hovertext")
 
+    def lets_go() -> bool:
+        page.mouse.move(x, y)
+        page.mouse.move(0, 0)
+        return hovered.count() == 0
+
     def responds() -> bool:
         page.mouse.move(x - 2, y)
         page.mouse.move(x, y)
         return hovered.count() > 0
 
+    wait_for(lets_go)  # What it told of an earlier click does not say that it listens now.
     wait_for(responds)  # Drawn is not yet ready: nobody clicks before the chart tells what is under the pointer.
     page.mouse.down()
     page.mouse.up()
