@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from fmnist.ui import plotly_ahead
 from fmnist.ui.page import page
 
 WHAT = (
@@ -20,13 +19,10 @@ PAGES = (
 
 with page("Dashboard", "Which model recognises clothes best?"):
     st.markdown(WHAT)
-    with plotly_ahead.loading():
-        # Here, for the first visitor after a start shall not look at an empty page while pandas is imported.
-        from fmnist.ui import best_model, live_chart
+    # Here, for the first visitor after a start shall not look at an empty page while pandas is imported.
+    from fmnist.ui import best_model, resources
 
-        library = best_model.read()
-    best_model.show(library)
+    best_model.show(resources.open_library())
     with st.container(horizontal=True, gap="medium"):
         for path, icon, name, what in PAGES:
             st.page_link(path, label=name, icon=icon, help=what, width="content")
-    live_chart.prepare(soon=True)  # Most people go on to Train.

@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmnist import settings
 from fmnist.training import launcher
-from fmnist.ui import live_chart, resources, run_table, train_end, train_form, train_progress, train_start
+from fmnist.ui import resources, run_table, train_end, train_form, train_progress, train_start
 from fmnist.ui.into_view import bring
 from fmnist.ui.page import page
 
@@ -14,7 +14,6 @@ with page("Train", "How do the models learn?" if settings.read_only() else "Trai
         train_form.say_read_only()
     else:
         train_form.ask(library)
-    live_chart.prepare()
     st.session_state["full"] = train_start.is_full(library)
     progress = train_progress.current(library)
     st.session_state["active"] = progress.active

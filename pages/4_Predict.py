@@ -39,5 +39,5 @@ def show(library: Library) -> None:
             predict_examples.offer(library, dataset, groups)
 
 
-with page("Predict", "Try it: what do the models see?"):
+with page("Predict", "Try it: what do the models see?", charts=False):
     show(resources.open_library())

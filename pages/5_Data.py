@@ -129,5 +129,5 @@ def show_counts(counts: dict[str, np.ndarray], classes: tuple[str, ...]) -> None
     )
 
 
-with page("Data", "What do the models learn from?"):
+with page("Data", "What do the models learn from?", charts=False):
     show()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -55,7 +56,7 @@ COLUMNS = (
     _number("evaluation", "eval_seconds", "{:.2f} s"),
     _number("per image", "image_seconds", lambda seconds: f"{digits(1e6 * seconds)} µs"),
     _number("one image", "single_seconds", lambda seconds: f"{digits(1e3 * seconds)} ms"),
-    _text("device", optional=True),
+    _text("device", shortens=True, optional=True),
     _text("conditions", optional=True),
 )
 """Of the table, the most important first."""
@@ -94,7 +95,10 @@ def compare(places: Places, reference: bool, format: str) -> None:
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
     common = {name: str(rows[0][name]) for name in COMMON if len({row[name] for row in rows}) == 1}
+    kinds = [(row["model"], row["source"], row["recipe"]) for row in rows]
     columns = [column for column in COLUMNS if column.title not in common]
+    if len(set(kinds)) < len(kinds):  # Trained on a CPU and on a GPU: without the device the rows would look the same.
+        columns = [replace(column, optional=column.optional and column.title != "device") for column in columns]
     width = room() or MAX_WIDTH
     shown = table(rows, fitting(rows, columns, width), width)
     return "\n".join([shown, *(f"{name}: {value}" for name, value in common.items())])

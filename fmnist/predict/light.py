@@ -47,9 +47,10 @@ def even(rgb: np.ndarray, tolerance: float) -> np.ndarray | None:
     return evened
 
 
-def ring(height: int, width: int, thick: int = 0) -> np.ndarray:
-    """The border of a picture, bool (height, width): so many pixels thick; 0: 2% of the shorter edge, at least one."""
-    thick = thick or max(1, min(height, width) // 50)
+def ring(height: int, width: int, thick: int | None = None) -> np.ndarray:
+    """The border of a picture, bool (height, width): so many pixels thick, or 2% of the shorter edge, at least one."""
+    if thick is None:
+        thick = max(1, min(height, width) // 50)
     edge = np.ones((height, width), bool)
     edge[thick:-thick, thick:-thick] = False
     return edge

@@ -21,8 +21,9 @@ from fmnist.store.schema import ASKERS
 KEPT = (*ACTIVE, Status.INTERRUPTED, Status.DONE)
 """A recipe with a run that stands so is not asked for twice."""
 
-TRAINABLE = f"status = '{Status.QUEUED}' AND {MODEL} IN (SELECT value FROM json_each(?1))"
-"""In SQL: queued, and of a model that this program has, of which ?1 is a JSON list. Others wait for one that has it."""
+TRAINABLE = f"status = '{Status.QUEUED}' AND {MODEL} IN (SELECT value FROM json_each(:models))"
+"""In SQL: queued, and of a model that this program has; :models is a JSON list of them. Others wait for one that has
+it."""
 
 
 class TooManyRuns(StoreError):
@@ -179,9 +180,9 @@ class RunQueue(StoreReader):
         with self._read() as db:
             return db.execute(
                 f"SELECT count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NULL AND {without('seed')} = "
-                f"coalesce({without('seed', '?2')}, (SELECT {without('seed')} FROM runs WHERE {TRAINABLE} "
+                f"coalesce({without('seed', ':beside')}, (SELECT {without('seed')} FROM runs WHERE {TRAINABLE} "
                 "AND cluster IS NULL ORDER BY priority, id LIMIT 1))",
-                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json()),
+                {"models": json.dumps(list(ARCHITECTURES)), "beside": beside and beside.recipe.to_json()},
             ).fetchone()[0]
 
     def waiting_for_clusters(self) -> dict[str, int]:
@@ -190,7 +191,7 @@ class RunQueue(StoreReader):
             return dict(
                 db.execute(
                     f"SELECT cluster, count(*) FROM runs WHERE {TRAINABLE} AND cluster IS NOT NULL GROUP BY cluster",
-                    (json.dumps(list(ARCHITECTURES)),),
+                    {"models": json.dumps(list(ARCHITECTURES))},
                 ).fetchall()
             )
 
@@ -203,11 +204,16 @@ class RunQueue(StoreReader):
         """
         with self._write() as db:
             while row := db.execute(
-                f"UPDATE runs SET status = '{Status.RUNNING}', stop = 0, started = coalesce(started, ?3), updated = ?3 "
-                f"WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS ?4 "
-                f"AND (?2 IS NULL OR {without('seed')} = {without('seed', '?2')}) "
+                f"UPDATE runs SET status = '{Status.RUNNING}', stop = 0, started = coalesce(started, :now), "
+                f"updated = :now WHERE id = (SELECT id FROM runs WHERE {TRAINABLE} AND cluster IS :cluster "
+                f"AND (:beside IS NULL OR {without('seed')} = {without('seed', ':beside')}) "
                 "ORDER BY priority, id LIMIT 1) RETURNING *",
-                (json.dumps(list(ARCHITECTURES)), beside and beside.recipe.to_json(), time.time(), cluster),
+                {
+                    "models": json.dumps(list(ARCHITECTURES)),
+                    "beside": beside and beside.recipe.to_json(),
+                    "now": time.time(),
+                    "cluster": cluster,
+                },
             ).fetchall():
                 if run := self._run(row[0]):
                     return run

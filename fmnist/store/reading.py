@@ -145,7 +145,7 @@ class StoreReader(Database):
         """Those of these runs that are there, or only those with a status; in training order."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?1)) AND status = coalesce(?2, status) "
+                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?)) AND status = coalesce(?, status) "
                 "ORDER BY priority, id",
                 (as_json(ids), status),
             ).fetchall()
@@ -184,8 +184,8 @@ class StoreReader(Database):
             rows = db.execute(
                 f"SELECT id, status, step, finished FROM runs WHERE (status IN {listed(ACTIVE)} OR id > coalesce(("
                 "SELECT id FROM runs WHERE created < (SELECT created FROM runs ORDER BY id DESC LIMIT 1) "
-                f"ORDER BY id DESC LIMIT 1), 0) OR id IN (SELECT value FROM json_each(?1))) AND {STANDING} "
-                f"AND {MODEL} IN (SELECT value FROM json_each(?2)) ORDER BY priority, id",
+                f"ORDER BY id DESC LIMIT 1), 0) OR id IN (SELECT value FROM json_each(?))) AND {STANDING} "
+                f"AND {MODEL} IN (SELECT value FROM json_each(?)) ORDER BY priority, id",
                 (as_json(also), json.dumps(list(ARCHITECTURES))),
             ).fetchall()
         return [RunState(id, Status(status), step, finished) for id, status, step, finished in rows]
@@ -286,7 +286,7 @@ class StoreReader(Database):
         Args:
             split: only this one of `SPLITS`.
         """
-        which = f"run IN ({HERE} IN (SELECT value FROM json_each(?1))) AND split IN (SELECT value FROM json_each(?2))"
+        which = f"run IN ({HERE} IN (SELECT value FROM json_each(?))) AND split IN (SELECT value FROM json_each(?))"
         try:
             points = self._points(which, (as_json(ids), json.dumps([split] if split else SPLITS)))
         except DamagedStore:
@@ -301,7 +301,7 @@ class StoreReader(Database):
     def curve(self, id: int, split: str, first: int = 0) -> np.ndarray:
         """One curve from a step on, in order of the steps: float64 (N, 4), step, seconds, loss, accuracy."""
         try:
-            points = self._points(f"run = ({HERE} = ?1) AND split = ?2 AND step >= ?3", (id, split, first))
+            points = self._points(f"run = ({HERE} = ?) AND split = ? AND step >= ?", (id, split, first))
         except DamagedStore:
             self.put_down(id, "its curves can't be read")
             return np.empty((0, 4))

@@ -123,10 +123,12 @@ def is_time(value: object) -> bool:
     return is_number(value, 0, LATEST)
 
 
+STATUSES = frozenset(Status)
+
 COLUMNS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("key", "recipe", "data_root"), _is_text),
     **dict.fromkeys(("device", "machine", "versions", "result", "error", "cluster", "node"), _or_nothing(_is_text)),
-    "status": lambda value: isinstance(value, str) and value in [*Status],
+    "status": lambda value: isinstance(value, str) and value in STATUSES,
     "stop": _whole(0),
     "created": is_time,
     **dict.fromkeys(("started", "updated", "finished"), _or_nothing(is_time)),

@@ -10,7 +10,6 @@ from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Library, default_groups
-from fmnist.ui import resources
 from fmnist.ui.chart_display import draw
 from fmnist.ui.class_pictures import class_pictures
 from fmnist.ui.model_cards import model_cards
@@ -18,13 +17,6 @@ from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
 from fmnist.words import escape, listed
 
 HEIGHT = 270  # Of the chart, in pixels.
-
-
-def read() -> Library:
-    """The results, read: what takes longest for the first visitor, and with thousands of runs."""
-    library = resources.open_library()
-    library.sources()
-    return library
 
 
 def show(library: Library) -> None:
@@ -49,11 +41,12 @@ def show(library: Library) -> None:
     model_cards(compared)
     say_where_from(dataset, groups)
     if compared:
-        picture, numbers = st.tabs(["Accuracy and time", "All numbers"])
+        picture, numbers = st.tabs(["Accuracy and time", "All numbers"], key="show", bind="query-params")
         with picture:
             show_picture(compared)
-        with numbers:
-            show_numbers(compared)
+        if numbers.open:  # What draws a table takes a browser longer to load than the rest of the page but Plotly.
+            with numbers:
+                show_numbers(compared)
 
 
 def show_picture(compared: Comparison) -> None:

@@ -2,7 +2,7 @@
 
 `st.plotly_chart` is taken down and built anew whenever its data change: it blinks, and loses zoom and hidden
 lines. This component keeps its chart in the page and only hands it new points (live_chart.js): the page says which it
-has (`live_lines`). plotly_loader.js brings plotly.js.
+has (`live_lines`). `plotly_loader` brings plotly.js.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import streamlit as st
-from streamlit import runtime
 
 from fmnist.compare import charts, live_lines
 from fmnist.compare.live_lines import Line
@@ -63,23 +61,6 @@ CSS = """
 .live .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 8px 16px; }
 .live .panels > div { min-height: 300px; min-width: 0; }
 """
-
-
-def prepare(*, soon: bool = False) -> None:
-    """Bring plotly.js into the page. Called once a page, outside of what is drawn again and again.
-
-    Args:
-        soon: when the browser has nothing else to do, for a page that comes after this one: it takes half a second.
-    """
-    component("plotly_loader")(key="plotly-loader", data={"path": _plotly_path(), "soon": soon}, height=1)
-
-
-def _plotly_path() -> str:
-    """Where below this server's address its plotly.js is, that of the plotly package, while a page uses it."""
-    if not runtime.exists():  # A test of the page alone.
-        return ""
-    path = str(files("plotly").joinpath("package_data/plotly.min.js"))
-    return runtime.get_instance().media_file_mgr.add(path, "text/javascript", "fmnist-plotly").lstrip("/")
 
 
 def curves(

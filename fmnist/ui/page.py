@@ -11,7 +11,7 @@ from fmnist.data.files import DataError
 from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
-from fmnist.ui import login
+from fmnist.ui import login, plotly_loader
 from fmnist.ui.address import drop_what_is_gone
 from fmnist.ui.component import component
 from fmnist.ui.upload_limit import limit_uploads
@@ -23,7 +23,7 @@ CSS = """
 .block-container, [data-testid="stMainBlockContainer"] {
   padding-top: 3.2rem; padding-bottom: 3.2rem; max-width: 1400px;
 }
-.st-key-page-top { position: absolute; width: 1px !important; overflow: hidden; }
+:is(.st-key-page-top, .st-key-plotly-loader) { position: absolute; width: 1px !important; overflow: hidden; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px 12px; }
 .tiles.ten { grid-template-columns: repeat(10, 1fr); }
 @media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
@@ -48,7 +48,7 @@ CSS = """
 
 
 @contextmanager
-def page(title: str, question: str) -> Iterator[None]:
+def page(title: str, question: str, *, charts: bool = True) -> Iterator[None]:
     """Everything around a page: who may look, its title, and a sentence where the store or the data can't be used.
 
     Where a login is configured, whoever has not logged in gets no further than here.
@@ -56,6 +56,7 @@ def page(title: str, question: str) -> Iterator[None]:
     Args:
         title: for the browser's tab.
         question: the question that the page answers, as its heading.
+        charts: whether it begins with some.
     """
     st.set_page_config(page_title=f"{title} · fmnist", page_icon="👟", layout="wide")
     st.html(CSS)
@@ -67,6 +68,7 @@ def page(title: str, question: str) -> Iterator[None]:
     limit_uploads()
     st.title(question, anchor=False)
     component("page_top")(key="page-top", data={"page": title}, height=1)
+    plotly_loader.load(soon=not charts)
     place = st.container()
     with explained():
         yield

@@ -1,18 +1,26 @@
-// Brings plotly.js into the page for the live chart (fmnist/ui/live_chart.py).
+// Brings plotly.js into the page: the browser's half of fmnist/ui/plotly_loader.py.
 //
 // The browser fetches it once, over HTTP: through the session's own connection it would be sent to each viewer anew,
 // 5 MB that the server would hold several times over.
 
-const LATER = 1000; // Milliseconds, in a browser that does not tell when it has nothing else to do: Safari.
-
 export default function ({ data }) {
-  if (!data.soon) load(data.path);
-  else if (window.requestIdleCallback) window.requestIdleCallback(() => load(data.path), { timeout: 5000 });
-  else setTimeout(() => load(data.path), LATER);
+  if (window.fmnistPlotly || document.querySelector("script[data-fmnist]")) return;
+  if (data.soon) fetchAhead(data);
+  else load(data);
 }
 
-function load(path) {
-  if (window.fmnistPlotly || document.querySelector("script[data-fmnist]")) return;
+// It is not run yet: that would hold up whoever draws a line meanwhile.
+function fetchAhead({ path, module }) {
+  if (document.querySelector("link[data-fmnist]")) return;
+  const link = document.createElement("link");
+  link.dataset.fmnist = "plotly";
+  link.rel = module ? "modulepreload" : "prefetch";
+  link.fetchPriority = "low";
+  link.href = address(path);
+  document.head.append(link);
+}
+
+function load({ path, module }) {
   const script = document.createElement("script");
   const end = (failed) => {
     window.fmnistPlotly = failed ? undefined : window.Plotly;
@@ -20,6 +28,7 @@ function load(path) {
     window.dispatchEvent(new Event("fmnist-plotly"));
   };
   script.dataset.fmnist = "plotly";
+  if (module) script.type = "module";
   script.src = address(path);
   script.onerror = () => {
     script.remove(); // The next visit tries again.

@@ -42,7 +42,7 @@ def draw(library: Library, dataset: str) -> Picked:
         with notes:
             _say_filled(len(found), fill)
     if not strokes or (subject.filled and not (found and fill) and not any(map(outlines.is_filled, strokes))):
-        how = "By keyboard: arrow keys, space, Enter."
+        how = "With a keyboard: arrow keys, space, Enter."
         if choice and choice.canvas:
             how = "Use Move to drag, turn and resize what you drew."
         st.caption(f"{subject.drawing} The lasso fills what you circle; a polygon closes at its first corner. {how}")

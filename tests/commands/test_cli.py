@@ -113,6 +113,15 @@ def test_the_table_fits_the_terminal(fmnist, trained, small_data, monkeypatch, c
     assert recipe in wide if columns >= 120 else f"{recipe[:8]}" in wide and "…" in wide
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_device_stays_where_it_alone_tells_rows_apart(fmnist, trained, small_data, monkeypatch, columns):
+    finished_run(trained, Recipe("0", dataset="sample", epochs=1), small_data, device="NVIDIA H100 80GB HBM3")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = fmnist("compare").out.splitlines()
+    assert max(map(len, lines)) <= columns and "device" in lines[1].split()
+    assert {line.split()[-1] for line in lines if line.startswith("Model 0")} != {"CPU"}
+
+
 def test_each_data_set_has_a_table_of_its_own(fmnist, store, small_data):
     for name in ("mnist", "fashion-mnist", "kmnist"):
         finished_run(store, Recipe("0", dataset=name), small_data)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import streamlit as st
 from helpers.making import finished_run, three_models
 from helpers.ui import HOME, SAMPLE, charts, shown, visit
 from streamlit.testing.v1 import AppTest
@@ -17,7 +16,7 @@ from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.models.source import Source
 from fmnist.recipe import Recipe
-from fmnist.ui import plotly_ahead
+from fmnist.ui import plotly_loader, resources
 
 pytestmark = pytest.mark.usefixtures("bare_pages")
 SHIPPED = files.SHIPPED  # Before a test puts another place there.
@@ -50,25 +49,14 @@ def test_it_says_what_it_is_before_it_names_a_model(store, small_data):
     assert "as long to train as Model 0 (" in verdict  # Its full name is needed once.
 
 
-def test_the_first_visitors_browser_loads_plotly_while_the_server_imports(store, small_data, monkeypatch):
+def test_the_browser_is_told_to_load_plotly_before_anything_is_read(store, small_data, monkeypatch):
     three_models(store, small_data)
-    announced = []
-    monkeypatch.setattr(plotly_ahead, "has_imported", lambda: False)
-    monkeypatch.setattr(st.delta_generator.DeltaGenerator, "plotly_chart", noted(announced), raising=True)
-    at = visit(HOME)
-    assert announced == ["awaited"]
-    assert "awaited" not in charts(at) and "accuracy-against-time" in charts(at)
-
-
-def noted(announced: list[str]) -> Callable[..., object]:
-    """Streamlit's way to draw a chart in a chosen place, which notes the key of each."""
-    draw = st.delta_generator.DeltaGenerator.plotly_chart
-
-    def chart(place: object, figure: object, *, key: str, **options: object) -> object:
-        announced.append(key)
-        return draw(place, figure, key=key, **options)
-
-    return chart
+    done = []
+    load, read = plotly_loader.load, resources.open_library
+    monkeypatch.setattr(plotly_loader, "load", lambda *, soon: done.append(f"load, soon={soon}") or load(soon=soon))
+    monkeypatch.setattr(resources, "open_library", lambda: done.append("read") or read())
+    assert "accuracy-against-time" in charts(visit(HOME))
+    assert done[:2] == ["load, soon=False", "read"]
 
 
 def test_another_recipe_is_named_with_its_model(store, small_data):

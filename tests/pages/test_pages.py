@@ -210,7 +210,7 @@ def test_recipes_and_seeds_are_compared_with_their_spread(store, small_data, fas
         finished_run(store, Recipe("0", seed), small_data, accuracy=accuracy)
     finished_run(store, Recipe("0", epochs=5), small_data, accuracy=0.9)
     finished_run(store, Recipe("2", 0), small_data, accuracy=0.9)
-    home = visit(HOME).dataframe[0].value.set_index("model")
+    home = visit(HOME, show="All numbers").dataframe[0].value.set_index("model")
     assert home.loc["0", "spread"] == "70.0 to 80.0%, σ 5.0 (3 runs)"
     assert home.loc["0", "accuracy"] == pytest.approx(75)
 

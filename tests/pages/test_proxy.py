@@ -93,8 +93,13 @@ class Proxy:
 
 
 def trusting() -> ssl.SSLContext:
-    """For a certificate that nobody has signed."""
+    """For a certificate that nobody has signed.
+
+    TLS 1.2: with 1.3 the server's session tickets arrive while the first request is sent, and websockets' client, which
+    reads in one thread and writes in another, then loses it now and then: OpenSSL allows that to no two threads.
+    """
     context = ssl.create_default_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
@@ -285,12 +290,12 @@ def test_pages_work_below_a_stripped_prefix_and_in_a_browser_without_idle_callba
 def test_what_can_not_be_loaded_is_said_in_the_place_of_the_curves(proxy, visitor, small_data):
     with closing(Store(proxy.runs / "fmnist.db")) as store:
         id = running_run(store, Recipe("2", 9, "sample", 50), small_data, alone=True)
-        files = re.compile(r"(?<!static)/media/")
+        files = re.compile(r"/PlotlyChart\.")
         visitor.page.route(files, lambda route: route.abort())
         page = visitor.open("Train")
         said = page.get_by_role("alert").filter(has_text="The curves can't be drawn")
         said.wait_for()
-        assert re.search(r"drawn: https://\S+/media/\S+ could not be loaded\. Reload the page", said.inner_text())
+        assert re.search(r"drawn: https://\S+/static/js/\S+ could not be loaded\. Reload the page", said.inner_text())
         visitor.page.unroute(files)
         page = visitor.open("Train")
         wait_for(lambda: page.wait_for_timeout(100) or points_drawn(page).get("Model 2"))
