@@ -209,9 +209,9 @@ def short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    from helpers.ui import chromium
+    from helpers.ui import BRIEF, chromium
 
-    with chromium() as started:
+    with chromium(BRIEF) as started:
         yield started
 
 

@@ -272,6 +272,8 @@ CHROMIUM_FLAGS = [
     # Windows of one visitor share a process, which needs to compile Streamlit's and Plotly's code only once.
     "--process-per-site",
 ]
+BRIEF = "--js-flags=--no-opt --no-maglev"
+"""Of a browser in which nothing runs for long: optimized code would not win back what it takes to optimize it."""
 
 
 CALM: dict[str, Any] = {"reduced_motion": "reduce"}
@@ -279,8 +281,8 @@ CALM: dict[str, Any] = {"reduced_motion": "reduce"}
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium; without one, or without Playwright, the tests are skipped."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """The system's Chromium, with further flags; without one, or without Playwright, the tests are skipped."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     # The shell is the same engine without the windows of a desktop, for a third less of the processor.
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -288,7 +290,7 @@ def chromium() -> Iterator[Browser]:
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(names)} is installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        browser = driver.chromium.launch(executable_path=path, args=[*CHROMIUM_FLAGS, *flags])
         yield browser
         browser.close()
 

@@ -11,12 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import keep_as_sample, wait_for
 from helpers.making import finished_run, three_models
-from helpers.ui import DRAWN, Server, Visitor, served
+from helpers.ui import DRAWN, Server, Visitor, chromium, served
 
 from fmnist.data.files import Dataset
 from fmnist.models import custom
 from fmnist.recipe import Recipe
 from fmnist.store.store import Store
+from fmnist.training import launcher
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -91,6 +92,13 @@ FAINT = """() => {
 
 
 @pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One whose code is optimized: axe-core runs for long."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_data: Dataset) -> Iterator[Server]:
     """A server with fifty runs: three seeds of each model, a dead one, a sweep, a custom model with a long name."""
     folder = tmp_path_factory.mktemp("accessibility")
@@ -102,7 +110,10 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_dat
         custom.refresh(folder / "runs")
         fill(folder / "runs", small_data)
     custom.refresh(folder / "runs")
-    with served(folder / "runs", folder / "no-data", FMNIST_MODELS=str(models)) as started:
+    with (
+        launcher.held(launcher.lock(folder / "runs" / "fmnist.db")),  # A visit of Train starts no trainer.
+        served(folder / "runs", folder / "no-data", FMNIST_MODELS=str(models)) as started,
+    ):
         yield started
 
 

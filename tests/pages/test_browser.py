@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import numpy as np
 import pytest
 from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
+from helpers.confusion import (
+    SAMPLE,
+    click_cell,
+    confusion_of,
+    is_in_view,
+    place_of_cell,
+    runs_of,
+    shown_images,
+    title,
+    worst_cell,
+)
+from helpers.hands import (
+    PAGES,
+    Hand,
+    check_looks,
+    choose,
+    press,
+    ready_to_train,
+    starts_in_view,
+    tab_to,
+    train_link,
+    train_while_both_watch,
+)
 from helpers.making import finished_run
-from helpers.ui import DRAWN, Server, Visitor, points_drawn, served, visited, wait_until_it_rests
+from helpers.ui import Server, Visitor, served, visited
 
-from fmnist.data import files
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.run import Run
-from fmnist.store.store import REFERENCE, Store
+from fmnist.store.store import Store
 from fmnist.training import launcher
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-REAL_DATA = files.data_root()
-SAMPLE = "data=Sample+data"
 MAIN = "[data-testid=stMain]"
-PAGES = ("", "Train", "Compare", "Confusion", "Predict", "Predict?how=Test+image", "Data")
+LAPTOP, PHONE = {"width": 1400, "height": 1100}, {"width": 390, "height": 844}
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -56,19 +72,33 @@ def runs(server: Server) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def anns_browser(browser: Browser, server: Server) -> BrowserContext:
-    return visited(browser, server, viewport={"width": 1400, "height": 1100})
+    return visited(browser, server, viewport=LAPTOP)
 
 
 @pytest.fixture(scope="module")
 def bens_browser(browser: Browser, server: Server) -> BrowserContext:
-    return visited(browser, server, viewport={"width": 1400, "height": 1100})
+    return visited(browser, server, viewport=LAPTOP)
 
 
-@pytest.fixture
-def ann(anns_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
+@pytest.fixture(scope="module")
+def phones_browser(browser: Browser, server: Server) -> BrowserContext:
+    return visited(browser, server, viewport=PHONE, has_touch=True, is_mobile=True)
+
+
+@pytest.fixture(scope="module")
+def anns_window(anns_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
     visitor = Visitor(anns_browser, server)
     yield visitor
     visitor.close()
+
+
+@pytest.fixture
+def ann(anns_window: Visitor) -> Visitor:
+    """Ann, who has one window all the time."""
+    anns_window.page.set_viewport_size(LAPTOP)
+    anns_window.page.emulate_media(color_scheme="light")
+    anns_window.faults.clear()
+    return anns_window
 
 
 @pytest.fixture
@@ -79,68 +109,33 @@ def ben(bens_browser: BrowserContext, server: Server) -> Iterator[Visitor]:
 
 
 @pytest.fixture(scope="module")
-def trained(server: Server, anns_browser: BrowserContext, bens_browser: BrowserContext) -> list[Run]:
+def trained(server: Server, anns_window: Visitor, bens_browser: BrowserContext) -> list[Run]:
     """Ann presses Train for all three models, and Ben, who came later, watches the same training."""
-    ann, ben = Visitor(anns_browser, server), Visitor(bens_browser, server)
-    choose_recipe(ann, epochs=15)
-    press(ann.page, "Train")
+    ben = Visitor(bens_browser, server)
     store = Store(server.runs / "fmnist.db")
-    watchers = {ann: [], ben: []}
-
-    def look() -> None:
-        for visitor, seen in watchers.items():
-            if (points := points_drawn(visitor.page)) and points not in seen:
-                seen.append(points)
-
-    def all_is_drawn(*visitors: Visitor) -> bool:
-        look()
-        return all(sum(points_drawn(visitor.page).values()) == stored_points(store) for visitor in visitors)
-
-    def watched_to_the_end() -> bool:
-        ann.page.wait_for_timeout(200)  # To look all the time would cost the training its processor.
-        look()
-        return all(visitor.page.get_by_text("Last training").is_visible() for visitor in watchers)
-
-    wait_for(lambda: stored_points(store))
-    with standing_still(store):
-        ann.page.get_by_text("Training now").wait_for()
-        wait_for(lambda: all_is_drawn(ann))
-        before = stored_points(store)
-    wait_for(lambda: stored_points(store) > before)
-    with standing_still(store):
-        ben.open("Train")
-        ben.page.get_by_text("Training now").wait_for()
-        wait_for(lambda: all_is_drawn(ann, ben))
-    wait_for(watched_to_the_end, timeout=300)
-    wait_for(lambda: all_is_drawn(ann, ben))
-    assert len(watchers[ann]) > 2 and len(watchers[ben]) > 1, "the curves appeared, but did not grow"
-    for visitor, seen in watchers.items():
-        visitor.settled()
-        assert all(total >= earlier.get(name, 0) for earlier, later in pairwise(seen) for name, total in later.items())
-        assert {*points_drawn(visitor.page)} == {model.name for model in ARCHITECTURES.values()}
-        visitor.check()
-        visitor.close()
+    train_while_both_watch(anns_window, ben, store)
+    ben.close()
     finished = store.runs("done")
     store.close()
     assert [run.recipe.model for run in finished] == sorted(ARCHITECTURES)
     return finished
 
 
-def test_no_page_is_wider_than_a_phone_before_and_after_the_first_training(server, runs, small_data, browser):
+def test_no_page_is_wider_than_a_phone_before_and_after_the_first_training(runs, small_data, ann):
     """The first test here: nothing has been trained yet."""
-    visitor = Visitor(browser, server, viewport={"width": 390, "height": 844}, color_scheme="dark")
-    visitor.open()
+    ann.page.set_viewport_size(PHONE)
+    ann.page.emulate_media(color_scheme="dark")
+    ann.open()
     with launcher.held(launcher.lock(runs.path)):  # A visit of Train starts no trainer, which would take the run.
-        check_looks(visitor, PAGES, "dark")
+        check_looks(ann, PAGES, "dark")
         run = finished_run(runs, Recipe("0", dataset="sample"), small_data, weights=True)
-        check_looks(visitor, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES], "dark")
-    visitor.check()
-    visitor.close()
+        check_looks(ann, [page + ("&" if "?" in page else "?") + SAMPLE for page in PAGES], "dark")
+    ann.check()
     runs.delete(run.id, for_good=True)
 
 
 def test_the_accuracies_stand_on_every_page_of_results(trained, ann):
-    page = ann.open(f"?{SAMPLE}")
+    page = ann.turn_to(f"?{SAMPLE}")
     best = max(trained, key=lambda run: run.result.test_accuracy)
     page.get_by_text(f"{best.result.test_accuracy:.1%}").first.wait_for()
     page.get_by_role("tab", name="All numbers").click()
@@ -281,9 +276,9 @@ def test_a_click_on_the_difference_shows_what_changed(trained, runs, small_data,
     ann.check()
 
 
-def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, small_data, server, browser):
+def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, small_data, server, phones_browser):
     row, column, images = worst_cell(runs.logits(trained[0].id), small_data)
-    visitor = Visitor(browser, server, viewport={"width": 390, "height": 844}, has_touch=True)
+    visitor = Visitor(phones_browser, server)
     page = visitor.open(f"Confusion?{SAMPLE}&{runs_of(trained[:1])}&true=Bag&predicted=Bag")
     visitor.settled()
     page.touchscreen.tap(*place_of_cell(page, 0, row, column))
@@ -295,108 +290,9 @@ def test_a_tap_on_a_cell_brings_its_images_into_view_on_a_phone(trained, runs, s
     visitor.close()
 
 
-def runs_of(runs: list[Run]) -> str:
-    """The part of an address of Confusion that chooses these."""
-    return urlencode([("runs-sample-own", str(run.id)) for run in runs])
-
-
-def confusion_of(runs: list[Run]) -> str:
-    return f"Confusion?{SAMPLE}&{runs_of(runs)}"
-
-
-def is_in_view(page: Page, selector: str) -> bool:
-    """Whether the first of these is wholly in the window, below what covers its top."""
-    return page.locator(selector).first.evaluate(
-        """(part) => {
-            const {top, bottom} = part.getBoundingClientRect();
-            return top >= 60 && bottom <= innerHeight && bottom > top;
-        }"""
-    )
-
-
-def stored_points(store: Store) -> int:
-    """How many points the curves on the page Train have by now."""
-    return len(store.history([run.id for run in store.runs()], "train"))
-
-
-def title(run: Run) -> str:
-    """What the page Confusion calls a run that is not of the published recipe."""
-    return f"{ARCHITECTURES[run.recipe.model].name} · {run.recipe.describe()}, seed {run.recipe.seed}"
-
-
-def worst_cell(logits: np.ndarray, data: Dataset) -> tuple[int, int, list[int]]:
-    """The largest cell beside the diagonal, and its images as they are promised: the surest first."""
-    cells: dict[tuple[int, int], list[tuple[float, int]]] = {}
-    for image, (true, row) in enumerate(zip(data.test_labels.tolist(), logits.astype(float).tolist(), strict=True)):
-        said = row.index(max(row))
-        if said != true:
-            sureness = 1 / sum(math.exp(value - row[said]) for value in row)
-            cells.setdefault((true, said), []).append((-sureness, image))
-    (true, said), images = max(cells.items(), key=lambda cell: len(cell[1]))
-    return true, said, [image for _, image in sorted(images)]
-
-
-def shown_images(page: Page) -> list[int]:
-    """The test images on the page, in their order."""
-    return [int(re.match(r"#(\d+)", text)[1]) for text in page.locator("figcaption").all_inner_texts()]
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    box = page.get_by_role("combobox", name=label)
-    box.scroll_into_view_if_needed()
-    wait_until_it_rests(box)  # Scrolling would close the list again.
-    box.click()
-    page.get_by_role("option", name=option, exact=True).click()
-
-
-def tab_to(page: Page, label: str) -> None:
-    """Press Tab until a widget has the focus."""
-    page.get_by_role("combobox", name=label).wait_for()  # Tab goes round in what is drawn so far.
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        focused = page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")
-        if label in focused:
-            return
-    raise AssertionError(f"{label} is not reached by Tab")
-
-
-def test_a_drawing_is_answered_by_all_models_and_kept(trained, ann):
-    page = ann.open(f"Predict?{SAMPLE}")
-    page.get_by_text("The models' answers appear here.").wait_for()
-    pad = page.locator("canvas.upper-canvas")
-    pad.wait_for()
-    with ann.answered():
-        press(page, "Brush")
-    pad.scroll_into_view_if_needed()
-    wait_until_it_rests(pad)
-    box = pad.bounding_box()
-    for x in range(80, 220, 20):
-        page.mouse.move(box["x"] + x, box["y"] + 60)
-        page.mouse.down()
-        page.mouse.move(box["x"] + x, box["y"] + 220, steps=5)
-        page.mouse.up()
-    assert_all_answer(ann)
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Data").click()
-    page.get_by_text("What do the models learn from?").wait_for()
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
-    page.get_by_text("Try it: what do the models see?").wait_for()
-    assert_all_answer(ann)
-    press(page, "Clear")
-    page.get_by_text("The models' answers appear here.").wait_for()
-    ann.check()
-
-
-def test_an_uploaded_picture_is_answered_by_all_models(trained, small_data, ann):
-    page = ann.open(f"Predict?{SAMPLE}&how=Upload")
-    picture = to_png(small_data.test_images[0], 10)
-    page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
-    assert_all_answer(ann)
-    ann.check()
-
-
 def test_two_browsers_that_press_train_at_once_train_each_recipe_once(server, runs, ann, ben):
     for visitor in (ann, ben):
-        choose_recipe(visitor, epochs=1)
+        ready_to_train(visitor, train_link("0,1,2", epochs=1))
     for visitor in (ann, ben):
         press(visitor.page, "Train")
     wait_for(lambda: len(one_epoch(runs, "done")) == len(ARCHITECTURES), timeout=300)
@@ -413,12 +309,9 @@ def one_epoch(store: Store, *statuses: str) -> list[Run]:
 
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
-    choose_recipe(ann, epochs=20, models=("Model 2",))
-    rate = ann.page.get_by_label("Learning rate", exact=True)
-    rate.fill("0.05")  # With 0.1 it would go on from the run of the test before, and have a checkpoint at once.
-    rate.press("Enter")
+    # With a rate of 0.1 it would go on from the run of the test before, and have a checkpoint at once.
+    ready_to_train(ann, train_link("2", epochs=20, rate=0.05))
     ann.page.get_by_text("SGD, learning rate 0.05, batches of 32, 20 epochs · Change").wait_for()
-    ann.settled()
     press(ann.page, "Train")
     wait_for(lambda: runs.runs("running"))
     [run] = runs.runs("running")
@@ -455,45 +348,16 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     ann.page.get_by_text("Last training").wait_for()
 
 
-@dataclass
-class Hand:
-    """How somebody uses a page: by the keyboard alone, or by touch."""
-
-    page: Page
-    touch: bool
-
-    def press(self, part: Locator, key: str = "Enter") -> None:
-        """Press a button or a link."""
-        part.wait_for()
-        if self.touch:
-            part.scroll_into_view_if_needed()
-            wait_until_it_rests(part)
-            part.tap()
-            return
-        for _ in range(150):
-            if part.evaluate("part => part.contains(part.getRootNode().activeElement)"):
-                return self.page.keyboard.press(key)
-            self.page.keyboard.press("Tab")
-        raise AssertionError(f"{part} is not reached by Tab")
-
-    def open_cell(self, row: int, column: int) -> None:
-        if self.touch:
-            self.page.touchscreen.tap(*place_of_cell(self.page, 0, row, column))
-            return
-        for label, choice in {"True class": CLOTHES.classes[row], "Predicted class": CLOTHES.classes[column]}.items():
-            tab_to(self.page, label)
-            self.page.keyboard.type(choice)
-            self.page.keyboard.press("Enter")
-
-
 @pytest.mark.parametrize("touch, epochs", [(False, 4), (True, 5)], ids=["by keyboard", "by touch on a phone"])
-def test_the_main_job_and_each_answer_comes_into_view(touch, epochs, server, runs, small_data, browser):
+def test_the_main_job_and_each_answer_comes_into_view(
+    touch, epochs, server, runs, small_data, anns_browser, phones_browser
+):
     """Train, compare, open a mix-up and one of its images, and see what the models say of it. That one draws by touch
     and by keyboard, too, is tested in tests/ui/test_drawing_pad.py."""
-    size = {"width": 390, "height": 844} if touch else {"width": 1400, "height": 900}
-    visitor = Visitor(browser, server, viewport=size, has_touch=touch, is_mobile=touch)
-    recipe = {"models": "0", "dataset": "sample", "seeds": 1, "epochs": epochs, "rate": 0.1, "batch": 32}
-    page = visitor.open(f"Train?{urlencode(recipe | {'optimizer': 'sgd'})}")
+    visitor = Visitor(phones_browser if touch else anns_browser, server)
+    if not touch:
+        visitor.page.set_viewport_size({"width": 1400, "height": 900})
+    page = visitor.open(train_link("0", epochs))
     hand, main = Hand(page, touch), page.get_by_test_id("stMain")
 
     def comes_into_view(part: Locator) -> None:
@@ -526,112 +390,5 @@ def test_the_main_job_and_each_answer_comes_into_view(touch, epochs, server, run
     visitor.close()
 
 
-def starts_in_view(part: Locator) -> bool:
-    """Whether the upper end of something can be seen: below what covers the window's top, and not at its very end."""
-    top = part.evaluate("part => part.getBoundingClientRect().top")
-    return 60 <= top <= part.page.viewport_size["height"] - 60
-
-
-@pytest.fixture(scope="module")
-def reference_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of somebody who has the real data, and has not trained anything yet."""
-    if not REFERENCE.exists():
-        pytest.skip(f"the reference runs are not there: {REFERENCE}")
-    folder = tmp_path_factory.mktemp("reference")
-    with served(folder / "runs", REAL_DATA) as started:
-        yield started
-
-
-def test_the_reference_runs_on_the_real_data(real_data, reference_server, browser):
-    visitor = Visitor(browser, reference_server, viewport={"width": 1400, "height": 900}, color_scheme="light")
-    visitor.open()
-    check_looks(visitor, PAGES, "dark", "light")
-    visitor.check()
-    visitor.close()
-
-
-def check_looks(visitor: Visitor, pages: list[str] | tuple[str, ...], *schemes: str) -> None:
-    """Nothing overflows, and nothing is wrong, in any of these themes."""
-    page = visitor.page
-    for path in pages:
-        visitor.turn_to(path)
-        for scheme in schemes:
-            page.emulate_media(color_scheme=scheme)
-            visitor.settled()
-            page.wait_for_function(DRAWN, polling=100)
-            for kind in ("stException", "stAlertContentError"):
-                assert page.get_by_test_id(kind).count() == 0, (path, page.get_by_test_id(kind).first.inner_text())
-            widths = "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
-            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= innerWidth)"), f"/{path} in {scheme}"
-            assert page.evaluate(f"{widths}.every(part => part.scrollWidth <= part.clientWidth)"), f"/{path}"
-
-
-# --- What a visitor does ---
-
-
-def choose_recipe(visitor: Visitor, epochs: int, models: tuple[str, ...] = ()) -> None:
-    """On the page Train: the sample data, so many epochs, and these models (all, if none is named)."""
-    page = visitor.open("Train")
-    page.get_by_test_id("stMain").get_by_text("Sample data", exact=True).click()
-    page.get_by_role("button", name="Train", exact=True).and_(page.locator(":enabled")).wait_for()
-    visitor.settled()
-    for model in ARCHITECTURES.values():
-        if models and model.name not in models:
-            page.get_by_role("button", name=model.full_name, exact=True).click()
-            visitor.settled()
-    page.get_by_text("Recipe", exact=True).click()
-    field = page.get_by_label("Epochs")
-    field.fill(str(epochs))
-    field.press("Enter")
-    ending = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    page.get_by_text(f"SGD, learning rate 0.1, batches of 32, {ending} · Change").wait_for()
-    visitor.settled()
-
-
-def press(page: Page, button: str) -> None:
-    page.get_by_role("button", name=button, exact=True).click()
-
-
-def click_cell(page: Page, plot: int, row: int, column: int) -> None:
-    """Click a cell of a confusion matrix."""
-    x, y = place_of_cell(page, plot, row, column)
-    hovered = page.locator(".js-plotly-plot").nth(plot).locator(".hoverlayer .hovertext")
-
-    def responds() -> bool:
-        page.mouse.move(x - 2, y)
-        page.mouse.move(x, y)
-        return hovered.count() > 0
-
-    wait_for(responds)  # Drawn is not yet ready: nobody clicks before the chart tells what is under the pointer.
-    page.mouse.down()
-    page.mouse.up()
-
-
-def place_of_cell(page: Page, plot: int, row: int, column: int) -> tuple[float, float]:
-    """Where in the window Plotly has drawn a cell."""
-    drawn = page.locator(".js-plotly-plot").nth(plot)
-    drawn.locator(".heatmaplayer").wait_for(state="attached")
-    drawn.scroll_into_view_if_needed()
-    wait_until_it_rests(drawn)
-    x, y = drawn.evaluate(
-        """(plot, [row, column]) => {
-            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
-            return [box.left + xaxis._offset + xaxis.d2p(column), box.top + yaxis._offset + yaxis.d2p(row)];
-        }""",
-        [row, column],
-    )
-    return x, y
-
-
 def query(page: Page) -> list[str]:
     return [f"{name}={value}" for name, value in parse_qsl(urlsplit(page.url).query)]
-
-
-def assert_all_answer(visitor: Visitor) -> None:
-    page = visitor.page
-    page.get_by_text("What the models see").wait_for()
-    for index, model in enumerate(ARCHITECTURES.values()):
-        bars = page.locator("table.bars").nth(index)
-        bars.wait_for()
-        assert bars.get_attribute("aria-label").startswith(model.name)
-    visitor.settled()

@@ -26,6 +26,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from fmnist.data.files import Dataset
+from fmnist.models.registry import ARCHITECTURES
 from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
 from fmnist.store.run import Point
@@ -307,6 +308,10 @@ def test_a_picture_is_uploaded_and_answered(visitor, small_data):
     picture = to_png(small_data.test_images[0], 10)
     page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
     page.get_by_text("What the models see").wait_for()
+    bars = page.locator("table.bars")
+    for index, model in enumerate(ARCHITECTURES.values()):
+        bars.nth(index).wait_for()
+        assert bars.nth(index).get_attribute("aria-label").startswith(model.name)
     visitor.check()
 
 
