@@ -26,18 +26,16 @@ def shoes_right(library: Library, group: Group, data: TestSet) -> ShoesRight:
     """How many of the test images of shoes a group answers rightly. Worked out once for all viewers.
 
     Raises:
-        DamagedRun, ModelError: as `prediction.load_model`.
+        DamagedRun, ModelError: as `Library.predictions` and `prediction.load_model`.
     """
     return library.remember(("shoes right", group.id, data.fingerprint), lambda: _shoes_right(library, group, data))
 
 
 def _shoes_right(library: Library, group: Group, data: TestSet) -> ShoesRight:
     shoes = np.isin(data.test_labels, [group.recipe.info.classes.index(name) for name in SHOES])
-    images, labels = data.test_images[shoes], data.test_labels[shoes]
+    labels = data.test_labels[shoes]
+    inputs = inference.as_input(np.ascontiguousarray(data.test_images[shoes][:, :, ::-1]))
     models = [prediction.load_model(library, run) for run in group.runs]
-
-    def right(images: np.ndarray) -> float:
-        inputs = inference.as_input(images)
-        return fmean(metrics.accuracy(metrics.predict(inference.evaluate(model, inputs)), labels) for model in models)
-
-    return ShoesRight(right(images), right(np.ascontiguousarray(images[:, :, ::-1])))
+    as_they_are = (metrics.accuracy(library.predictions(run)[shoes], labels) for run in group.runs)
+    mirrored = (metrics.accuracy(metrics.predict(inference.evaluate(model, inputs)), labels) for model in models)
+    return ShoesRight(fmean(as_they_are), fmean(mirrored))
