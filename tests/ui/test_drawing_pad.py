@@ -14,7 +14,7 @@ from conftest import wait_for
 from helpers.ui import Server, Visitor, wait_until_it_rests
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
 
 PREDICT = "Predict?data=Sample+data"
 LAPTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
@@ -283,6 +283,37 @@ def test_a_drawing_outlives_another_page_and_a_reload(ann):
     assert strokes(page) == []
 
 
+def test_who_leaves_another_page_while_it_works_finds_the_pad_again(browser, untrained_server):
+    """Streamlit lets a browser forget what several runs did not need. If it forgets something while it asks for it, the
+    page stands still: so it forgets late (.streamlit/config.toml)."""
+    visitor = Visitor(browser, untrained_server, viewport=LAPTOP)
+    visitor.context.add_init_script(OWN_PAD)
+    lines: list[WebSocketRoute] = []
+    held: list[str | bytes] | None = None  # What the server has sent while the line was slow.
+
+    def connect(line: WebSocketRoute) -> None:
+        there = line.connect_to_server()
+        there.on_message(lambda message: line.send(message) if held is None else held.append(message))
+        lines.append(line)
+
+    visitor.page.route_web_socket("**/_stcore/stream", connect)
+    page = visitor.open(PREDICT)
+    canvas(page).wait_for()
+    visitor.turn_to("Data?data=Sample+data")
+    held = []
+    page.get_by_role("tab", name="Counts").click()
+    wait_for(lambda: page.wait_for_timeout(50) or held)
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
+    page.wait_for_timeout(50)
+    messages, held = held, None
+    for message in messages:
+        lines[-1].send(message)
+    canvas(page).wait_for()
+    visitor.settled()
+    visitor.check()
+    visitor.close()
+
+
 def test_a_polygon_that_is_left_half_way_is_not_lost(ann):
     page = open_pad(ann)
     press(page, "Polygon: a tap sets a corner")
@@ -397,7 +428,13 @@ def test_a_stroke_that_the_system_cancels_is_kept(phone):
 
 def test_a_polygon_by_touch(phone):
     page = open_pad(phone)
-    page.get_by_role("button", name="Polygon: a tap sets a corner").tap()
+    button = page.get_by_role("button", name="Polygon: a tap sets a corner")
+
+    def is_chosen() -> bool:
+        button.tap()  # Chromium makes no click of one touch in ten or so, if it comes right after another page.
+        return button.get_attribute("aria-pressed") == "true"
+
+    wait_for(is_chosen)
     wait_until_it_rests(canvas(page))
     for place in on_screen(page, [(60, 60), (200, 60), (200, 200), (75, 70)]):  # A finger is not precise.
         page.touchscreen.tap(*place)
