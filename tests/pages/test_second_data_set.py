@@ -65,7 +65,7 @@ def test_it_is_trained_by_a_real_trainer_and_seen_on_every_page(small_mnist, sto
         assert at.button_group(key="data").value == "mnist"
         assert not says(at, "Nothing has been trained")
     assert len(visit("dashboard.py", show="All numbers").dataframe[0].value) == 3  # FashionMNIST's
-    at = visit("dashboard.py")
+    at = visit("dashboard.py", show="All numbers")
     at.button_group(key="data").set_value("mnist").run()
     assert at.dataframe[0].value["accuracy"].tolist() == [100 * run.result.test_accuracy]
 
