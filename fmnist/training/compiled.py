@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fmnist.models.chain import Layer, chain
-from fmnist.training import kernels
+from fmnist.training import kernel_cache, kernels
 from fmnist.training.kernels import LANES
 
 KINDS: dict[type[nn.Module], int] = {
@@ -103,6 +103,7 @@ def load() -> None:
     assert layers
     gradients = CompiledGradients(layers, 1, 1)
     gradients(torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.int64))
+    kernel_cache.mark_filled()
 
 
 def _table(layers: list[Layer]) -> tuple[np.ndarray, int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from contextlib import suppress
 from pathlib import Path
 
 CODE = Path(__file__).with_name("kernels.py")
@@ -21,14 +22,23 @@ def keep_beside(store: Path) -> None:
 
 def is_filled() -> bool:
     """Whether this code has been compiled: whoever needs it need not wait, unless the processor has changed."""
+    written = CODE.stat().st_mtime
+    return any(index.stat().st_mtime >= written for index in _indices())
+
+
+def mark_filled() -> None:
+    """Note that the kernels of this code are there now. Numba itself goes by what the code says: where that was only
+    copied, or checked out again, it takes what it has, which then looks older than the code."""
+    if not is_filled():
+        with suppress(OSError):  # Compiled by somebody else, or gone.
+            for index in _indices():
+                index.touch()
+
+
+def _indices() -> list[Path]:
     folder = os.environ.get("NUMBA_CACHE_DIR")
     places = Path(folder).glob("*") if folder else [CODE.parent / "__pycache__"]
-    written = CODE.stat().st_mtime
-    return any(
-        index.stat().st_mtime >= written
-        for place in places
-        for index in place.glob("kernels.forwards_and_backwards-*.nbi")
-    )
+    return [index for place in places for index in place.glob("kernels.forwards_and_backwards-*.nbi")]
 
 
 def is_awaited() -> bool:

@@ -63,24 +63,25 @@ def is_in_view(page: Page, selector: str) -> bool:
 
 
 def click_cell(page: Page, plot: int, row: int, column: int) -> None:
-    """Click a cell of a confusion matrix."""
+    """Click a cell of a confusion matrix: again where Plotly has not noticed, which it does not while it draws anew."""
     x, y = place_of_cell(page, plot, row, column)
-    hovered = page.locator(".js-plotly-plot").nth(plot).locator(".hoverlayer .hovertext")
-
-    def lets_go() -> bool:
-        page.mouse.move(x, y)
-        page.mouse.move(0, 0)
-        return hovered.count() == 0
+    drawn = page.locator(".js-plotly-plot").nth(plot)
+    hovered = drawn.locator(".hoverlayer .hovertext")
 
     def responds() -> bool:
         page.mouse.move(x - 2, y)
         page.mouse.move(x, y)
         return hovered.count() > 0
 
-    wait_for(lets_go)  # What it told of an earlier click does not say that it listens now.
-    wait_for(responds)  # Drawn is not yet ready: nobody clicks before the chart tells what is under the pointer.
-    page.mouse.down()
-    page.mouse.up()
+    def is_noticed() -> bool:
+        page.mouse.move(0, 0)
+        wait_for(responds)  # Drawn is not yet ready: nobody clicks before the chart tells what is under the pointer.
+        drawn.evaluate("plot => plot.once('plotly_click', () => (plot.noticed = true))")
+        page.mouse.down()
+        page.mouse.up()
+        return drawn.evaluate("plot => plot.noticed === true && delete plot.noticed")
+
+    wait_for(is_noticed)
 
 
 def place_of_cell(page: Page, plot: int, row: int, column: int) -> tuple[float, float]:

@@ -126,6 +126,17 @@ def test_the_cache_is_filled_once_kernels_were_compiled():
     assert kernel_cache.is_filled() and not kernel_cache.is_awaited()
 
 
+def test_kernels_that_are_older_than_a_copy_of_their_code_are_not_awaited_for_ever(tmp_path, monkeypatch):
+    index = tmp_path / "x" / "kernels.forwards_and_backwards-1.py311.nbi"
+    index.parent.mkdir()
+    index.touch()
+    os.utime(index, (0, 0))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert kernel_cache.is_awaited()
+    loop.load_kernels()
+    assert not kernel_cache.is_awaited()
+
+
 def test_where_the_package_cannot_be_written_kernels_are_kept_beside_the_store(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"})
     monkeypatch.setattr(kernel_cache.os, "access", lambda *_: False)
