@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import http.server
 import os
 import shutil
-import signal
-import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 # Two files are tested at once: threads of torch and NumPy that wait for work would take the other's processor. Read
 # when these are loaded, here and in the processes that tests start.
@@ -27,12 +20,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from helpers.answers import Answer
+from helpers.data_files import keep_as_sample, publish
+from helpers.processes import kill_trainers, wait_for
 
 from fmnist import __main__ as cli
-from fmnist import settings
 from fmnist.data import files as data_files
 from fmnist.data import sample
-from fmnist.data.catalog import DATASETS, DatasetInfo
+from fmnist.data.catalog import DatasetInfo
 from fmnist.data.files import DataMissing, Dataset
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
@@ -44,8 +39,6 @@ from fmnist.training.scheduler import Scheduler
 if TYPE_CHECKING:
     from helpers.ui import Server
     from playwright.sync_api import Browser
-
-T = TypeVar("T")
 
 # The tests start some hundred processes: each would compile the same modules again, and every pytest all tests.
 sys.dont_write_bytecode = False
@@ -72,124 +65,6 @@ def pytest_runtest_teardown() -> None:
     """A page that AppTest has run stays in place of the main module, which multiprocessing has each process run that it
     spawns: a trainer in a later test would have its workers run the page, and they would end."""
     sys.modules["__main__"] = MAIN
-
-
-def wait_for(condition: Callable[[], T], timeout: float = 120) -> T:
-    """Look until the condition holds, and give its value; a test that waits in vain fails with its name."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout} s in vain for {condition.__qualname__}"
-        time.sleep(0.05)
-    return value
-
-
-def is_one_sentence(error: BaseException | str) -> bool:
-    """Whether a message can be shown to a user: one line of several words."""
-    text = str(error)
-    return "\n" not in text and "Traceback" not in text and len(text.split()) > 3
-
-
-def commands() -> dict[int, tuple[int, str]]:
-    """All processes: the parent's process id and the command line, by process id."""
-    if not Path("/proc/self/cmdline").exists():
-        lines = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True).stdout
-        rows = [line.split(maxsplit=2) for line in lines.splitlines()]
-        return {int(pid): (int(parent), command) for pid, parent, command in rows}
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # It has ended in the meantime.
-            command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
-            found[int(path.name)] = int(parent), command
-    return found
-
-
-def trainer_processes(folder: Path) -> list[int]:
-    """The process ids of the trainers that work on a store somewhere in a folder, or are about to find that one does.
-
-    One that starts a process seems to be two for a moment, until the new one runs what it shall: its parent tells.
-    """
-    found = {
-        pid: parent
-        for pid, (parent, command) in commands().items()
-        if "-m fmnist.training.scheduler" in command and str(folder) in command
-    }
-    return [pid for pid, parent in found.items() if parent not in found]
-
-
-def trainer_at_work(folder: Path) -> int:
-    """The process id of the trainer that holds the lock of the store in a folder, once there is one."""
-    return wait_for(lambda: next((pid for pid in trainer_processes(folder) if pid in _lock_holders(folder)), None))
-
-
-def only_trainer(folder: Path) -> int:
-    """The same, once it is the only one. Each visit of the Train page starts one, which ends when it has found another;
-    a second one that stayed would be waited for in vain."""
-    at_work = trainer_at_work(folder)
-    wait_for(lambda: trainer_processes(folder) == [at_work])
-    return at_work
-
-
-def _lock_holders(folder: Path) -> list[int]:
-    """The process ids of those who hold a trainer's lock in a folder. Who only looks holds it too, for a moment."""
-    if not Path("/proc/locks").exists():
-        trainers = trainer_processes(folder)
-        return trainers if len(trainers) == 1 else []
-    locks = {str(path.stat().st_ino) for path in folder.rglob("*.trainer.lock")}
-    # "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF"; one that waits has "->" behind its number.
-    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    return [int(line[4]) for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] in locks]
-
-
-def kill_trainers(folder: Path) -> None:
-    """End them at once, as a power cut would, and wait until they are gone; those too that were just being started."""
-
-    def are_gone() -> bool:
-        trainers = trainer_processes(folder)
-        for pid in trainers:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return not trainers
-
-    wait_for(are_gone)
-
-
-@contextmanager
-def standing_still(store: Store) -> Iterator[int]:
-    """Trainer and workers of a store do nothing for a while: however fast the machine, no training is over before we
-    have looked. They do not stop half-way through writing: others could not write meanwhile. Gives the trainer's
-    process id."""
-    trainer = trainer_at_work(store.path.parent)
-    family = [trainer, *descendants(trainer)]
-    with store._write():
-        for pid in family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        wait_for(lambda: all(state_of(pid) in ("T", "Z", "") for pid in family))
-    try:
-        yield trainer
-    finally:
-        for pid in family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and those that they have started."""
-    known = commands()
-    found = [pid]
-    for parent in found:
-        found += [child for child, (its_parent, _) in known.items() if its_parent == parent]
-    return found[1:]
-
-
-def state_of(pid: int) -> str:
-    """What a process does: R runs, S sleeps, T stands still, Z is dead and was not taken note of; "" if it is gone."""
-    if not Path("/proc/self/stat").exists():
-        return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()[:1]
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    return ""
 
 
 @pytest.fixture(autouse=True)
@@ -335,70 +210,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         server.shutdown()
 
 
-def publish(name: str, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
-    """Put data into a data root as the packed files of a data set; what the program then knows of them."""
-    info = DATASETS[name]
-    folder = data_files.raw_folder(name, root)
-    folder.mkdir(parents=True)
-    files = []
-    for file, array in zip(info.files, _bytes_of(dataset).values(), strict=True):
-        kind = 8
-        if file.name.endswith("labels-idx2-int"):  # QMNIST's: the class, and seven numbers more, of 32 bits.
-            kind, array = 12, np.column_stack([array, np.tile(np.arange(10, 17), (len(array), 1))]).astype(">i4")
-        content = bytes([0, 0, kind, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-        packed = gzip.compress(content)
-        (folder / f"{file.name}.gz").write_bytes(packed)
-        md5 = hashlib.md5(packed, usedforsecurity=False).hexdigest()
-        files.append(replace(file, md5=md5, sha256=file.sha256 and hashlib.sha256(content).hexdigest()))
-    monkeypatch.setitem(DATASETS, name, replace(info, files=tuple(files)))
-    return DATASETS[name]
-
-
-def tell_processes(
-    infos: Iterable[DatasetInfo], folder: Path, monkeypatch: pytest.MonkeyPatch, download: str = ""
-) -> None:
-    """Have the processes that are started from here on - trainers, workers, servers - know data sets as we do.
-
-    Args:
-        download: a script in place of the one that downloads.
-
-    Python runs a file called sitecustomize.py when it starts.
-    """
-    folder.mkdir(parents=True)
-    lines = ["from dataclasses import replace", "from fmnist.data.catalog import DATASETS, File"]
-    lines += [f"DATASETS[{info.id!r}] = replace(DATASETS[{info.id!r}], files={info.files})" for info in infos]
-    if download:
-        lines += ["from fmnist.data import files", f"files._TORCHVISION = {download!r}"]
-    (folder / "sitecustomize.py").write_text("\n".join(lines))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(settings.PROJECT)]))
-
-
-def keep_as_sample(dataset: Dataset, folder: Path) -> None:
-    """Put data where the program keeps its generated sample data."""
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / f"sample-{sample.VERSION}.npz", **_bytes_of(dataset))
-
-
-def unpack_all(root: Path) -> None:
-    """Replace the packed files of a data root by what is in them."""
-    for path in root.glob("*/raw/*.gz"):
-        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
-        path.unlink()
-
-
-def _bytes_of(dataset: Dataset) -> dict[str, np.ndarray]:
-    names = ("train_images", "train_labels", "test_images", "test_labels")
-    return {name: getattr(dataset, name).astype(np.uint8) for name in names}
-
-
 # --- The command line ---
-
-
-class Answer:
-    """What a command wrote, and how it ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
 
 
 @pytest.fixture
@@ -432,15 +244,6 @@ def trained(trained_once: Path, runs_path: Path, small_sample) -> Store:
     """A store of one's own with these runs."""
     shutil.copy(trained_once, runs_path)
     return Store(runs_path)
-
-
-def check_refused(answer: Answer, *named: object) -> None:
-    """Exit code 1 and one sentence on standard error, that names what it is about."""
-    assert (answer.code, answer.out) == (1, "")
-    assert answer.err.startswith("fmnist: ") and answer.err.endswith("\n") and answer.err.count("\n") == 1
-    assert is_one_sentence(answer.err.removeprefix("fmnist: ").rstrip())
-    for name in named:
-        assert str(name) in answer.err
 
 
 # --- Pages by AppTest ---

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.ui import PAGES, again, says, shown, visit
 
 from fmnist import settings

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import wait_for
+from helpers.processes import wait_for
 
 from fmnist import settings
 from fmnist.background import BackgroundProcess, detach

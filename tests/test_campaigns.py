@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import keep_as_sample
+from helpers.data_files import keep_as_sample
 
 from bench.campaigns import damaged_stores, exports, kills, pictures
 from fmnist.store.library import Library

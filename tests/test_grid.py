@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 
 from fmnist.grid import (
     FACTORS,

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import keep_as_sample, kill_trainers
+from helpers.data_files import keep_as_sample
+from helpers.processes import kill_trainers
 from helpers.ui import Server, Visitor
 
 import fmnist

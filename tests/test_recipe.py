@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 
 from fmnist import recipe as recipe_module
 from fmnist.models.registry import ARCHITECTURES

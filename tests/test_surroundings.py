@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 
 from fmnist import settings
 from fmnist.training import launcher

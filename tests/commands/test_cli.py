@@ -14,7 +14,8 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import Answer, check_refused, unpack_all
+from helpers.answers import Answer, check_refused
+from helpers.data_files import unpack_all
 from helpers.making import finished_run
 
 import fmnist as fmnist_package

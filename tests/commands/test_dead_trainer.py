@@ -11,8 +11,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from conftest import Answer, is_one_sentence, keep_as_sample, standing_still, trainer_processes, wait_for
+from helpers.answers import Answer, is_one_sentence
+from helpers.data_files import keep_as_sample
 from helpers.making import STEPS_PER_EPOCH, running_run
+from helpers.processes import standing_still, trainer_processes, wait_for
 from helpers.ui import PAGES, visit
 
 from fmnist import settings

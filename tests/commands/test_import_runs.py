@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import ended_run, finished_run, queued_run, running_run
 
 from fmnist import __main__ as cli

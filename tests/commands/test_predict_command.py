@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Answer, check_refused
+from helpers.answers import Answer, check_refused
 from helpers.pictures import canvas, with_shirt
 from PIL import Image
 

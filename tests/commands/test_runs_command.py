@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import check_refused, wait_for
+from helpers.answers import check_refused
 from helpers.making import ended_run, finished_run, queued_run, running_run
+from helpers.processes import wait_for
 
 from fmnist import settings
 from fmnist.recipe import Recipe

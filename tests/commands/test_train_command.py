@@ -13,8 +13,9 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from conftest import check_refused, only_trainer, wait_for
+from helpers.answers import check_refused
 from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, result, running_run
+from helpers.processes import only_trainer, wait_for
 
 from fmnist import settings
 from fmnist.commands import progress

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import is_one_sentence, keep_as_sample
+from helpers.answers import is_one_sentence
+from helpers.data_files import keep_as_sample
 from helpers.making import ended_run, result, running_run
 from safetensors.torch import load, save
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import is_one_sentence, publish
 from data.test_files import FASHION, IMAGES, same
+from helpers.answers import is_one_sentence
+from helpers.data_files import publish
 
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS

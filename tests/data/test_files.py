@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence, publish, unpack_all
+from helpers.answers import is_one_sentence
+from helpers.data_files import publish, unpack_all
 
 from fmnist import settings
 from fmnist.data import files, sample

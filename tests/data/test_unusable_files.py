@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from conftest import is_one_sentence, publish, unpack_all
 from data.test_files import IMAGES, LABELS, listing, refusal
+from helpers.answers import is_one_sentence
+from helpers.data_files import publish, unpack_all
 
 from fmnist.data import files
 from fmnist.data.files import DataError, DataMissing

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import keep_as_sample, wait_for
+from helpers.data_files import keep_as_sample
+from helpers.processes import wait_for
 
 from fmnist import settings
 from fmnist.data.files import DataMissing

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 
 from export.conftest import PROJECT, write
 from fmnist import __main__ as cli

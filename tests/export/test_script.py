@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.pictures import carpet, with_shirt
 from PIL import Image
 

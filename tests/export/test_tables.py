@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 
 from export.conftest import write
 from fmnist import metrics

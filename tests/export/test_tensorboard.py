@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import wait_for
+from helpers.processes import wait_for
 from helpers.ui import free_port
 
 from export.conftest import serving, write

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import numpy as np
-from conftest import wait_for
+from helpers.processes import wait_for
 from helpers.ui import wait_until_it_rests
 
 from fmnist.data.files import Dataset

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import keep_as_sample, kill_trainers
 from export.conftest import alone, write_idx
 from helpers import ui
+from helpers.data_files import keep_as_sample
+from helpers.processes import kill_trainers
 from helpers.ui import PAGES, PROJECT, again, visit
 
 from fmnist import __main__ as cli

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import finished_run
 from helpers.ui import again, says, shown, texts, visit
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import is_one_sentence, only_trainer, wait_for
+from helpers.answers import is_one_sentence
+from helpers.processes import only_trainer, wait_for
 
 from fmnist.data.files import Dataset
 from fmnist.models import custom, inference

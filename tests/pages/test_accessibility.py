@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import keep_as_sample, wait_for
+from helpers.data_files import keep_as_sample
 from helpers.making import finished_run, three_models
+from helpers.processes import wait_for
 from helpers.ui import DRAWN, Server, Visitor, chromium, served
 
 from fmnist.data.files import Dataset

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import numpy as np
 import pytest
-from conftest import keep_as_sample, kill_trainers, only_trainer, standing_still, wait_for
 from helpers.confusion import (
     SAMPLE,
     click_cell,
@@ -21,6 +20,7 @@ from helpers.confusion import (
     title,
     worst_cell,
 )
+from helpers.data_files import keep_as_sample
 from helpers.hands import (
     PAGES,
     Hand,
@@ -34,6 +34,7 @@ from helpers.hands import (
     train_while_both_watch,
 )
 from helpers.making import finished_run
+from helpers.processes import kill_trainers, only_trainer, standing_still, wait_for
 from helpers.ui import Server, Visitor, served, visited
 
 from fmnist.data.catalog import CLOTHES

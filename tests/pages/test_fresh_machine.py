@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence, publish, tell_processes, wait_for
+from helpers.answers import is_one_sentence
+from helpers.data_files import publish, tell_processes
+from helpers.processes import wait_for
 from helpers.ui import (
     COMPARE,
     CONFUSION,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import ended_run, finished_run, three_models
 from helpers.ui import (
     COMPARE,

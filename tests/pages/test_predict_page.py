@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import finished_run, three_models
 from helpers.pictures import canvas, carpet, encode, with_shirt
 from helpers.ui import COMPARE, DATA, PREDICT, again, says, texts, visit

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import commands, is_one_sentence, keep_as_sample, trainer_processes
 from filelock import FileLock
+from helpers.answers import is_one_sentence
 from helpers.client import PRESSED, Client, selected_rows
+from helpers.data_files import keep_as_sample
 from helpers.making import ended_run, finished_run, queued_run, running_run
+from helpers.processes import commands, trainer_processes
 from helpers.ui import PAGES, again, labels, live_curves, open_all_runs, says, served, visit
 
 from fmnist import __main__ as cli

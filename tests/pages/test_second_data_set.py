@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import publish, tell_processes, wait_for
+from helpers.data_files import publish, tell_processes
 from helpers.making import three_models
+from helpers.processes import wait_for
 from helpers.ui import charts, live_curves, says, texts, visit
 
 from fmnist.data.catalog import CLOTHES, DATASETS, DIGITS

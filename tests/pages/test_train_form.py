@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import finished_run, running_run, three_models
 from helpers.ui import (
     TRAIN,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 
 from fmnist.data.catalog import CLOTHES
 from fmnist.predict import conversion, drawing

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 
 from fmnist.predict import drawing, fabric
 from fmnist.predict.drawing import DrawingError, Stroke

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.pictures import BLACK, RED, WHITE, canvas, encode, near
 from PIL import Image, ImageDraw
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import is_one_sentence, keep_as_sample, wait_for
+from helpers.answers import is_one_sentence
+from helpers.data_files import keep_as_sample
 from helpers.making import beside_rounding
+from helpers.processes import wait_for
 from helpers.ui import HOME, visit
 
 from fmnist import metrics, settings

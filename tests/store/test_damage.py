@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import finished_run, queued_run
 from helpers.ui import COMPARE, CONFUSION, HOME, PAGES, PREDICT, TRAIN, again, says, visit
 

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import ended_run, finished_run, three_models
 
 from fmnist.recipe import Recipe

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import wait_for
 from helpers.making import result
+from helpers.processes import wait_for
 
 from fmnist.recipe import Recipe
 from fmnist.settings import PROJECT

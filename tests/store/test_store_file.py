@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import finished_run
 from store.test_store import add, finish, in_state, point
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import is_one_sentence
+from helpers.answers import is_one_sentence
 from helpers.making import beside_rounding
 from torch import nn
 from torch.nn.functional import cross_entropy

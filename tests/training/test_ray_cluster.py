@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import is_one_sentence, wait_for
+from helpers.answers import is_one_sentence
+from helpers.processes import wait_for
 from training.test_scheduler import ENDLESS, SMALL, ended, same_weights
 from training.test_variations import EVERYTHING
 

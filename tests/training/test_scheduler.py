@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import (
+from helpers.answers import is_one_sentence
+from helpers.data_files import keep_as_sample
+from helpers.processes import (
     commands,
     descendants,
-    is_one_sentence,
-    keep_as_sample,
     kill_trainers,
     only_trainer,
     state_of,

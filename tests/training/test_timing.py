@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import is_one_sentence, wait_for
+from helpers.answers import is_one_sentence
 from helpers.making import finished_run, queued_run, running_run
+from helpers.processes import wait_for
 from helpers.ui import again, labels, texts
 from streamlit.testing.v1 import AppTest
 

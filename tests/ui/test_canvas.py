@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import wait_for
+from helpers.processes import wait_for
 from helpers.ui import Server, Visitor, visited, wait_until_it_rests
 
 from fmnist.ui.canvas import Mounted

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import wait_for
+from helpers.processes import wait_for
 from helpers.ui import Server, Visitor, wait_until_it_rests
 
 if TYPE_CHECKING:

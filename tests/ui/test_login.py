@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import kill_trainers
 from helpers.client import PRESSED, Client
+from helpers.processes import kill_trainers
 from helpers.ui import PAGES, Server, Visitor, shown, visit
 
 from fmnist.ui import login
