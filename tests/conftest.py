@@ -37,7 +37,6 @@ from fmnist.training import launcher
 from fmnist.training.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from helpers.ui import Server
     from playwright.sync_api import Browser
 
 # The tests start some hundred processes: each would compile the same modules again, and every pytest all tests.
@@ -133,22 +132,6 @@ def warm(warm_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     for run in store.runs():
         store.delete(run.id)
     store.close()
-
-
-@pytest.fixture(scope="module")
-def untrained_server(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory, small_data: Dataset
-) -> Iterator[Server]:
-    """A dashboard, to be visited by a browser, whose models have their initial weights and answer sample data."""
-    from helpers import making, ui
-
-    folder = tmp_path_factory.mktemp("untrained")
-    keep_as_sample(small_data, folder / "runs")
-    store = Store(folder / "runs" / "fmnist.db")
-    making.three_models(store, small_data, weights=True, dataset="sample")
-    store.close()
-    with ui.served(folder / "runs", folder / "no-data") as server:
-        yield server
 
 
 @pytest.fixture

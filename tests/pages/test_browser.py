@@ -354,7 +354,7 @@ def test_the_main_job_and_each_answer_comes_into_view(
     touch, epochs, server, runs, small_data, anns_browser, phones_browser
 ):
     """Train, compare, open a mix-up and one of its images, and see what the models say of it. That one draws by touch
-    and by keyboard, too, is tested in tests/ui/test_drawing_pad.py."""
+    and by keyboard, too, is tested in tests/ui/test_drawing_pad_without_mouse.py."""
     visitor = Visitor(phones_browser if touch else anns_browser, server)
     if not touch:
         visitor.page.set_viewport_size({"width": 1400, "height": 900})

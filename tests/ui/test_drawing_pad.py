@@ -1,125 +1,35 @@
-"""The drawing pad in a real browser: by mouse, by touch and by keyboard; untrained models answer.
+"""The drawing pad by mouse in a real browser, and what everybody sees of it; untrained models answer.
 
-All tests of a hand share a window; each begins with a new pad.
+All tests share a window; each begins with a new pad.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.pad import (
+    ANSWERED,
+    LAPTOP,
+    OWN_PAD,
+    PREDICT,
+    WAITING,
+    Fingers,
+    assert_answered,
+    assert_near,
+    canvas,
+    drag,
+    on_screen,
+    open_pad,
+    press,
+    strokes,
+    wait_for_strokes,
+)
 from helpers.processes import wait_for
-from helpers.ui import Server, Visitor, wait_until_it_rests
+from helpers.ui import Visitor, wait_until_it_rests
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
-
-PREDICT = "Predict?data=Sample+data"
-LAPTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
-WAITING = "The models' answers appear here."
-OWN_PAD = "localStorage.setItem('fmnist-pad', '\"pad\"')"
-ANSWERED = "What the models see"
-
-Point = tuple[float, float]
-
-
-@pytest.fixture(scope="module")
-def anns_window(browser: Browser, untrained_server: Server) -> Iterator[Visitor]:
-    """Of somebody who prefers this pad to the one for a mouse."""
-    visitor = Visitor(browser, untrained_server, viewport=LAPTOP)
-    visitor.context.add_init_script(OWN_PAD)
-    visitor.open(PREDICT)
-    yield visitor
-    visitor.close()
-
-
-@pytest.fixture(scope="module")
-def phones_window(browser: Browser, untrained_server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(browser, untrained_server, viewport=PHONE, has_touch=True, is_mobile=True)
-    visitor.open(PREDICT)
-    yield visitor
-    visitor.close()
-
-
-@pytest.fixture
-def ann(anns_window: Visitor) -> Iterator[Visitor]:
-    anns_window.page.set_viewport_size(LAPTOP)
-    yield anns_window
-    anns_window.check()
-
-
-@pytest.fixture
-def phone(phones_window: Visitor) -> Iterator[Visitor]:
-    yield phones_window
-    phones_window.check()
-
-
-def open_pad(visitor: Visitor, tool: str = "Brush") -> Page:
-    """A new pad with nothing on it."""
-    page = visitor.page
-    canvas(page).wait_for()
-    if strokes(page):
-        press(page, "Clear")
-        page.get_by_text(WAITING).wait_for()
-    visitor.turn_to("Data")
-    visitor.turn_to(PREDICT)
-    canvas(page).wait_for()
-    page.get_by_text(WAITING).wait_for()
-    visitor.settled()
-    press(page, tool)
-    canvas(page).scroll_into_view_if_needed()
-    wait_until_it_rests(canvas(page))
-    return page
-
-
-def canvas(page: Page) -> Locator:
-    return page.locator(".pad canvas")
-
-
-def on_screen(page: Page, points: list[Point]) -> list[Point]:
-    """Where points of the pad, 0 to 280 both ways, lie in the window."""
-    box = canvas(page).bounding_box()
-    return [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in points]
-
-
-def strokes(page: Page) -> list[dict]:
-    """What is drawn, as the browser keeps it."""
-    return json.loads(page.evaluate("sessionStorage.getItem('fmnist-drawing') ?? '[]'"))
-
-
-def wait_for_strokes(page: Page, count: int) -> list[dict]:
-    wait_for(lambda: len(strokes(page)) == count, timeout=60)
-    return strokes(page)
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def drag(page: Page, *points: Point) -> None:
-    """A stroke with the mouse."""
-    first, *others = on_screen(page, list(points))
-    page.mouse.move(*first)
-    page.mouse.down()
-    for place in others:
-        page.mouse.move(*place, steps=4)
-    page.mouse.up()
-
-
-def assert_answered(visitor: Visitor) -> None:
-    visitor.page.get_by_text(ANSWERED).wait_for()
-    visitor.settled()
-    bars = visitor.page.locator("table.bars")
-    bars.nth(2).wait_for()  # What is drawn for the first time is loaded first, which no script waits for.
-    assert bars.count() == 3
-
-
-def assert_near(points: list[Point], expected: list[Point], tolerance: float = 2) -> None:
-    assert len(points) == len(expected)
-    for point, other in zip(points, expected, strict=True):
-        assert point == pytest.approx(other, abs=tolerance)
+    from playwright.sync_api import Page, WebSocketRoute
 
 
 # --- Mouse ---
@@ -345,156 +255,6 @@ def test_a_smaller_window_keeps_the_drawing_and_draws_on_where_the_hand_is(ann):
     drag(page, (200, 60), (200, 220))
     one, two = wait_for_strokes(page, 2)
     assert_near([one["points"][0], two["points"][0]], [(80, 60), (200, 60)])
-
-
-# --- Touch ---
-
-
-class Fingers:
-    """Touches as a screen reports them: the points are those of the pad."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.session = page.context.new_cdp_session(page)
-
-    def send(self, kind: str, *points: Point) -> None:
-        places = on_screen(self.page, list(points))
-        touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
-        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
-
-    def draw(self, first: Point, *others: Point) -> None:
-        self.send("touchStart", first)
-        for point in others:
-            self.send("touchMove", point)
-        self.send("touchEnd")
-
-
-def scrolled(page: Page) -> float:
-    return page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop + scrollY")
-
-
-def test_a_finger_draws_and_the_page_stays(phone):
-    page = open_pad(phone)
-    fingers, before = Fingers(page), scrolled(page)
-    fingers.draw((140, 220), (140, 160), (140, 100), (140, 40))
-    [stroke] = wait_for_strokes(page, 1)
-    assert_near([stroke["points"][0], stroke["points"][-1]], [(140, 220), (140, 40)])
-    assert_answered(phone)
-    assert scrolled(page) == before
-    press(page, "Undo")
-    wait_for_strokes(page, 0)
-    page.get_by_text(WAITING).wait_for()
-
-
-def test_a_finger_beside_the_pad_scrolls_the_page(phone):
-    page = open_pad(phone)
-    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 0")
-    before = scrolled(page)
-    fingers = Fingers(page)
-    fingers.send("touchStart", (140, -20))
-    for y in (-40, -80, -120, -160, -200):
-        fingers.send("touchMove", (140, y))
-    fingers.send("touchEnd")
-    wait_for(lambda: scrolled(page) > before, timeout=60)
-    assert strokes(page) == []
-
-
-def test_a_second_finger_changes_nothing(phone):
-    page = open_pad(phone)
-    fingers = Fingers(page)
-    fingers.send("touchStart", (60, 60))
-    fingers.send("touchMove", (60, 100))
-    fingers.send("touchStart", (60, 100), (200, 200))
-    fingers.send("touchMove", (60, 140), (220, 220))
-    fingers.send("touchMove", (60, 140))  # The second one is lifted.
-    fingers.send("touchMove", (60, 200))
-    fingers.send("touchEnd")
-    [stroke] = wait_for_strokes(page, 1)
-    assert_near([stroke["points"][0], stroke["points"][-1]], [(60, 60), (60, 200)])
-    assert all(x < 70 for x, _ in stroke["points"])
-
-
-def test_a_stroke_that_the_system_cancels_is_kept(phone):
-    page = open_pad(phone)
-    fingers = Fingers(page)
-    fingers.send("touchStart", (60, 60))
-    fingers.send("touchMove", (60, 160))
-    fingers.send("touchCancel")
-    [stroke] = wait_for_strokes(page, 1)
-    assert stroke["points"][-1] == pytest.approx([60, 160], abs=2)
-    fingers.draw((200, 60), (200, 160))  # The next one is not hindered.
-    wait_for_strokes(page, 2)
-
-
-def test_a_polygon_by_touch(phone):
-    page = open_pad(phone)
-    button = page.get_by_role("button", name="Polygon: a tap sets a corner")
-
-    def is_chosen() -> bool:
-        button.tap()  # Chromium makes no click of one touch in ten or so, if it comes right after another page.
-        return button.get_attribute("aria-pressed") == "true"
-
-    wait_for(is_chosen)
-    wait_until_it_rests(canvas(page))
-    for place in on_screen(page, [(60, 60), (200, 60), (200, 200), (75, 70)]):  # A finger is not precise.
-        page.touchscreen.tap(*place)
-    [polygon] = wait_for_strokes(page, 1)
-    assert_near(polygon["points"], [(60, 60), (200, 60), (200, 200)])
-    assert_answered(phone)
-
-
-# --- Keyboard ---
-
-
-def tab_to_canvas(page: Page) -> None:
-    page.get_by_role("button", name="Brush", exact=True).focus()
-    for _ in range(20):
-        page.keyboard.press("Tab")
-        if canvas(page).evaluate("canvas => canvas.getRootNode().activeElement === canvas"):
-            return
-    raise AssertionError("the pad is not reached by Tab")
-
-
-def test_a_drawing_by_keyboard_alone(ann):
-    page = open_pad(ann)
-    tab_to_canvas(page)
-    for key, times in (("ArrowLeft", 10), ("ArrowUp", 15), ("Space", 1), ("ArrowDown", 30), ("Space", 1)):
-        for _ in range(times):
-            page.keyboard.press(key)
-    [line] = wait_for_strokes(page, 1)
-    assert [line["points"][0], line["points"][-1]] == [[100, 80], [100, 200]]
-    assert_answered(ann)
-    page.keyboard.press("Shift+ArrowRight")
-    page.keyboard.press("Space")
-    page.keyboard.press("Space")
-    assert wait_for_strokes(page, 2)[1]["points"] == [[101, 200]]
-    page.keyboard.press("Backspace")
-    page.keyboard.press("Control+z")
-    wait_for_strokes(page, 0)
-    page.get_by_text(WAITING).wait_for()
-    page.keyboard.press("Control+Shift+z")
-    wait_for_strokes(page, 1)
-    assert_answered(ann)
-
-
-def test_a_polygon_by_keyboard_and_a_tool_chosen_by_it(ann):
-    page = open_pad(ann)
-    page.get_by_role("button", name="Polygon: a tap sets a corner").press("Enter")
-    tab_to_canvas(page)
-    for key in ("Space", *["ArrowRight"] * 10, "Space", *["ArrowDown"] * 10, "Space", "Enter"):
-        page.keyboard.press(key)
-    [polygon] = wait_for_strokes(page, 1)
-    assert polygon["points"] == [[140, 140], [180, 140], [180, 180]]
-    assert_answered(ann)
-
-
-def test_a_line_that_the_keyboard_leaves_is_kept(ann):
-    page = open_pad(ann)
-    tab_to_canvas(page)
-    for key in ("Space", *["ArrowRight"] * 10, "Tab"):
-        page.keyboard.press(key)
-    [line] = wait_for_strokes(page, 1)
-    assert line["points"][-1] == [180, 140]
 
 
 # --- What everybody sees ---
