@@ -83,7 +83,7 @@ def short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    from helpers.ui import BRIEF, chromium
+    from helpers.browser import BRIEF, chromium
 
     with chromium(BRIEF) as started:
         yield started

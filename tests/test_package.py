@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.browser import Server, Visitor
 from helpers.data_files import keep_as_sample
 from helpers.processes import kill_trainers
-from helpers.ui import Server, Visitor
 
 import fmnist
 from fmnist.data.files import Dataset

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from helpers.browser import free_port
 from helpers.processes import wait_for
-from helpers.ui import free_port
 
 from fmnist import settings
 

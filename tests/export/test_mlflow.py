@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.answers import is_one_sentence
-from helpers.ui import free_port
+from helpers.browser import free_port
 
 from export.conftest import serving
 from fmnist.export import FORMATS, ExportError

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.browser import free_port
 from helpers.processes import wait_for
-from helpers.ui import free_port
 
 from export.conftest import serving, write
 from fmnist.export.chosen import file_name

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import numpy as np
+from helpers.browser import wait_until_it_rests
 from helpers.processes import wait_for
-from helpers.ui import wait_until_it_rests
 
 from fmnist.data.files import Dataset
 from fmnist.models.registry import ARCHITECTURES

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from helpers.browser import DRAWN, Visitor, points_drawn, wait_until_it_rests
 from helpers.confusion import place_of_cell
 from helpers.processes import standing_still, wait_for
-from helpers.ui import DRAWN, Visitor, points_drawn, wait_until_it_rests
 
 from fmnist.data.catalog import CLOTHES
 from fmnist.models.registry import ARCHITECTURES

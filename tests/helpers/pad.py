@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.browser import Visitor, wait_until_it_rests
 from helpers.processes import wait_for
-from helpers.ui import Visitor, wait_until_it_rests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from helpers.browser import DRAWN, Server, Visitor, chromium, served
 from helpers.data_files import keep_as_sample
 from helpers.making import finished_run, three_models
 from helpers.processes import wait_for
-from helpers.ui import DRAWN, Server, Visitor, chromium, served
 
 from fmnist.data.files import Dataset
 from fmnist.models import custom

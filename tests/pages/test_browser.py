@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import numpy as np
 import pytest
+from helpers.browser import Server, Visitor, served, visited
 from helpers.confusion import (
     SAMPLE,
     click_cell,
@@ -35,7 +36,6 @@ from helpers.hands import (
 )
 from helpers.making import finished_run
 from helpers.processes import kill_trainers, only_trainer, standing_still, wait_for
-from helpers.ui import Server, Visitor, served, visited
 
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset

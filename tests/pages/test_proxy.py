@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+from helpers.browser import Visitor, free_port, points_drawn, served, visited
 from helpers.client import PRESSED, Client
 from helpers.data_files import keep_as_sample
 from helpers.making import running_run, three_models
 from helpers.processes import wait_for
-from helpers.ui import PROJECT, Visitor, free_port, points_drawn, served, visited
+from helpers.ui import PROJECT
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 

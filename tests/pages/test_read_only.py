@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from helpers.answers import is_one_sentence
+from helpers.browser import served
 from helpers.client import PRESSED, Client, selected_rows
 from helpers.data_files import keep_as_sample
 from helpers.making import ended_run, finished_run, queued_run, running_run
 from helpers.processes import commands, trainer_processes
-from helpers.ui import PAGES, again, labels, live_curves, open_all_runs, says, served, visit
+from helpers.ui import PAGES, again, labels, live_curves, open_all_runs, says, visit
 
 from fmnist import __main__ as cli
 from fmnist import settings

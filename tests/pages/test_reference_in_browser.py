@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.browser import Server, Visitor, served
 from helpers.hands import PAGES, check_looks
-from helpers.ui import Server, Visitor, served
 
 from fmnist.data import files
 from fmnist.store.store import REFERENCE

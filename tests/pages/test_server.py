@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.browser import served
 from helpers.client import Client
 from helpers.making import three_models
-from helpers.ui import served
 
 from fmnist.store.store import Store
 

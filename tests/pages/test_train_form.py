@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.answers import is_one_sentence
 from helpers.making import finished_run, running_run, three_models
-from helpers.ui import (
-    TRAIN,
-    again,
-    open_results,
-    says,
-    texts,
-    visit,
-)
+from helpers.ui import TRAIN, again, open_results, says, texts, visit
 from streamlit.testing.v1 import AppTest
 
 from fmnist.data.catalog import DATASETS

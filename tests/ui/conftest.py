@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers import making, ui
+from helpers import making
+from helpers.browser import Server, Visitor, served
 from helpers.data_files import keep_as_sample
 from helpers.pad import LAPTOP, OWN_PAD, PHONE, PREDICT
-from helpers.ui import Server, Visitor
 
 from fmnist.data.files import Dataset
 from fmnist.store.store import Store
@@ -26,7 +26,7 @@ def untrained_server(tmp_path_factory: pytest.TempPathFactory, small_data: Datas
     store = Store(folder / "runs" / "fmnist.db")
     making.three_models(store, small_data, weights=True, dataset="sample")
     store.close()
-    with ui.served(folder / "runs", folder / "no-data") as server:
+    with served(folder / "runs", folder / "no-data") as server:
         yield server
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.browser import Server, Visitor, visited, wait_until_it_rests
 from helpers.processes import wait_for
-from helpers.ui import Server, Visitor, visited, wait_until_it_rests
 
 from fmnist.ui.canvas import Mounted
 

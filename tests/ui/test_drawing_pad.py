@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.browser import Visitor, wait_until_it_rests
 from helpers.pad import (
     ANSWERED,
     LAPTOP,
@@ -26,7 +27,6 @@ from helpers.pad import (
     wait_for_strokes,
 )
 from helpers.processes import wait_for
-from helpers.ui import Visitor, wait_until_it_rests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, WebSocketRoute

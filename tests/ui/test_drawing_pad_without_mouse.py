@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.browser import wait_until_it_rests
 from helpers.pad import (
     WAITING,
     Fingers,
@@ -18,7 +19,6 @@ from helpers.pad import (
     wait_for_strokes,
 )
 from helpers.processes import wait_for
-from helpers.ui import wait_until_it_rests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.browser import Server, Visitor
 from helpers.client import PRESSED, Client
 from helpers.processes import kill_trainers
-from helpers.ui import PAGES, Server, Visitor, shown, visit
+from helpers.ui import PAGES, shown, visit
 
 from fmnist.ui import login
 
