@@ -21,6 +21,9 @@ from fmnist.settings import Asker, SettingsError
 
 log = logging.getLogger("fmnist.ui.login")
 
+LOGGING_OUT = "logging-out"
+"""In the session: whether somebody has asked for it."""
+
 
 def enter() -> None:
     """Let in who may look; to everybody else show why not, and end the page.
@@ -40,6 +43,10 @@ def enter() -> None:
         raise SettingsError(
             f"A login is configured, but what it needs is not installed: {settings.how_to_install('serve')}"
         )
+    if st.session_state.get(LOGGING_OUT):
+        # In every run until the browser has left: one that another run follows at once may tell it nothing.
+        st.logout()
+        st.stop()
     user = st.user.to_dict()
     if user.get("is_logged_in") is not True:
         _offer(providers)
@@ -136,5 +143,10 @@ def _name(user: dict[str, Any]) -> str:
 
 
 def _log_out(place: Any) -> None:
-    if place.button("Log out", key="log-out", icon=":material/logout:"):
-        st.logout()
+    place.button(
+        "Log out",
+        key="log-out",
+        icon=":material/logout:",
+        on_click=st.session_state.update,
+        args=({LOGGING_OUT: True},),
+    )
