@@ -10,7 +10,7 @@ import pytest
 from helpers.browser import Server, Visitor
 from helpers.client import PRESSED, Client
 from helpers.processes import kill_trainers
-from helpers.ui import PAGES, shown, visit
+from helpers.ui import PAGES, again, shown, visit
 
 from fmnist.ui import login
 
@@ -101,6 +101,20 @@ def test_log_in_and_look_and_log_out(server, accounts, visitor):
     assert page.get_by_role("heading", name="How do the models compare?").count() == 0
     assert not accounts.faults
     visitor.check()
+
+
+def test_every_run_logs_out_until_the_browser_has_left(monkeypatch):
+    """What one run tells a browser may be lost, if another one follows at once."""
+    told: list[str] = []
+    monkeypatch.setattr(login, "_providers", lambda: {"Log in": None})
+    monkeypatch.setattr(login.st, "logout", lambda: told.append("leave"))
+    monkeypatch.setattr(type(login.st.user), "to_dict", lambda _: ANN | {"is_logged_in": True})
+    at = visit(PAGES[0])
+    assert shown(at, "title") and not told
+    at.sidebar.button(key="log-out").click()
+    for turn in (1, 2, 3):
+        again(at)
+        assert told == ["leave"] * turn and not at.title
 
 
 def test_who_is_not_on_the_list_is_told_and_sees_nothing(accounts, visitor):
