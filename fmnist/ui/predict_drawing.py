@@ -22,6 +22,8 @@ TRACED = 0.25
 """How strongly what is drawn over shows."""
 AS_LINES = "outlines-as-lines"
 """Whether outlines of this drawing are left as they are, at the user's wish."""
+NO_KEYBOARD_CSS = "<style>@media (hover: none) and (pointer: coarse) { .st-key-by-keyboard { display: none; } }</style>"
+"""Phones and tablets: who has nothing but a finger need not read about keys."""
 
 
 def draw(library: Library, dataset: str) -> Picked:
@@ -42,10 +44,7 @@ def draw(library: Library, dataset: str) -> Picked:
         with notes:
             _say_filled(len(found), fill)
     if not strokes or (subject.filled and not (found and fill) and not any(map(outlines.is_filled, strokes))):
-        how = "With a keyboard: arrow keys, space, Enter."
-        if choice and choice.canvas:
-            how = "Use Move to drag, turn and resize what you drew."
-        st.caption(f"{subject.drawing} The lasso fills what you circle; a polygon closes at its first corner. {how}")
+        _say_how(subject.drawing, choice)
     picture = drawing.picture(outlines.filled(strokes, found if fill else {})) if strokes else None
     return Picked(picture, below, drawn=True)
 
@@ -72,6 +71,20 @@ def _strokes(choice: Choice | None, traced: np.ndarray | None, fill: bool) -> li
         return conversion.to_data_url(paper)
 
     return canvas.strokes(choice.side, behind)
+
+
+def _say_how(expected: str, choice: Choice | None) -> None:
+    """What to know before drawing.
+
+    Args:
+        expected: by the models, a sentence.
+    """
+    move = " Use Move to drag, turn and resize what you drew." if choice and choice.canvas else ""
+    st.caption(f"{expected} The lasso fills what you circle; a polygon closes at its first corner.{move}")
+    if choice and not choice.canvas:
+        with st.container(key="by-keyboard"):
+            st.html(NO_KEYBOARD_CSS)
+            st.caption("With a keyboard: arrow keys, space, Enter.")
 
 
 def _say_filled(count: int, fill: bool) -> None:

@@ -260,8 +260,10 @@ def test_a_smaller_window_keeps_the_drawing_and_draws_on_where_the_hand_is(ann):
 # --- What everybody sees ---
 
 
-def test_every_button_has_a_name_and_the_pad_is_explained(ann):
+def test_every_button_has_a_name_and_the_pad_is_explained(ann, phone):
+    assert not open_pad(phone).get_by_text("With a keyboard").is_visible()
     page = open_pad(ann)
+    page.get_by_text("With a keyboard").wait_for()
     buttons = page.locator(".pad button")
     names = [buttons.nth(number).get_attribute("aria-label") for number in range(buttons.count())]
     assert len(names) == 15 and len({*names}) == 15 and all(names)
