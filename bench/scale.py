@@ -125,7 +125,8 @@ def replay(listener: Connection, address: str) -> None:
     """
     count, root = address.split(" ", 1)
     architecture = ARCHITECTURES[RECORDED.model]
-    order = Order(0, RECORDED, architecture, Path(root), Path(root), None, 1, Path(os.devnull))
+    places = {"data_root": Path(root), "cache": Path(root), "log": Path(os.devnull)}
+    order = Order(0, RECORDED, architecture, checkpoint=None, threads=1, compiled=None, **places)
     begun, *reports = worker.follow(order, lambda: worker.dataset(order), stopped=lambda: False)
     reports = [report for report in reports if isinstance(report, ProgressReport)]
     listener.send(ClusterState(address, (Node("recorded", int(count), 0),)))
