@@ -72,7 +72,7 @@ def run(name: str, root: Path) -> str:
     return "".join(lines).strip()
 
 
-def end(process: subprocess.Popen) -> None:
+def end(process: subprocess.Popen[str]) -> None:
     """End a bench that still runs: it cleans up after Ctrl-C; what is left after that is killed."""
     if process.poll() is not None:
         return

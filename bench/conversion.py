@@ -31,7 +31,7 @@ from fmnist.store.store import Store, store_path
 
 CANVASES = ("white", "black")
 FORMATS = {"JPEG": {"quality": 85}, "PNG": {}}
-ALL_STEPS = frozenset()
+ALL_STEPS: frozenset[str] = frozenset()
 
 
 def photo(image: np.ndarray, canvas: str, form: str, rng: np.random.Generator, smooth: bool = False) -> bytes:

@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -154,10 +154,10 @@ def measured(row: str, column: str) -> str:
 
 
 FIGURES: dict[str, Callable[[], str]] = {
-    **{f"accuracy-{model}": lambda model=model: mean_accuracy(model) for model in ARCHITECTURES.project},
+    **{f"accuracy-{model}": partial(mean_accuracy, model) for model in ARCHITECTURES.project},
     "accuracy-2-of-three-seeds": lambda: mean_accuracy("2", 3),
     "reference-runs": lambda: make.table(REFERENCE),
-    **{f"best-{model}": lambda model=model: best_accuracy(model) for model in ARCHITECTURES.project},
+    **{f"best-{model}": partial(best_accuracy, model) for model in ARCHITECTURES.project},
     "best-runs": lambda: make.table(BEST, with_recipes=True),
     "mirrored-shoes": lambda: mirrored_shoes(published=False),
     "mirrored-shoes-published": lambda: mirrored_shoes(published=True),

@@ -219,7 +219,7 @@ def main() -> None:
     )
 
 
-def order(what: str) -> tuple:
+def order(what: str) -> tuple[object, ...]:
     """The Dashboard first, then the clicks in the order of the sidebar."""
     names = ["Dashboard", "Train", "Compare", "Confusion", "Predict", "Data"]
     if what.endswith((": first text", ": complete")):

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -30,7 +31,7 @@ from fmnist.recipe import Recipe
 from fmnist.store.run import Run, Status
 from fmnist.store.store import Store, store_path
 from fmnist.training import launcher, scheduler, worker, worker_handle
-from fmnist.training.messages import ClusterState, EndReport, Node, Order, ProgressReport, Report
+from fmnist.training.messages import ClusterState, EndReport, Node, Order, ProgressReport
 from fmnist.training.worker_handle import Job, WorkerHandle
 
 BOUND = 0.3  # Seconds that a run may take more over Ray than here.
@@ -89,7 +90,7 @@ def one_run(store: Store, address: str | None, recipe: Recipe, root: Path) -> fl
 def stopping(store: Store, address: str, recipe: Recipe, root: Path) -> float:
     """Seconds from asking a run to stop to its end."""
     id = ask(store, address, recipe, root)
-    wait(lambda: store.run(id).step, "the first steps", 120)
+    wait(lambda: (run := store.run(id)) and run.step, "the first steps", 120)
     started = time.perf_counter()
     store.request_stop([id])
     assert ended(store, id).status == Status.CANCELLED
@@ -97,8 +98,10 @@ def stopping(store: Store, address: str, recipe: Recipe, root: Path) -> float:
 
 
 def ended(store: Store, id: int) -> Run:
-    wait(lambda: store.run(id).finished, "the end of a run", 300)
-    return store.run(id)
+    wait(lambda: (run := store.run(id)) and run.finished, "the end of a run", 300)
+    run = store.run(id)
+    assert run
+    return run
 
 
 # --- Replay ---
@@ -111,13 +114,13 @@ class Following(scheduler.Scheduler):
         super().__init__(store)
         self.late: list[float] = []
 
-    def _write_down(self, talker: WorkerHandle, job: Job, report: tuple[float, Report]) -> None:
+    def _write_down(self, talker: WorkerHandle, job: Job, report: Any) -> None:
         due, report = report
         super()._write_down(talker, job, report)
         self.late.append(time.monotonic() - due)
 
 
-def replay(listener: Connection, address: str) -> None:
+def replay(connection: Connection, address: str) -> None:
     """Say what a cluster says that trains many runs: each report with the moment at which it is due.
 
     Args:
@@ -129,20 +132,20 @@ def replay(listener: Connection, address: str) -> None:
     order = Order(0, RECORDED, architecture, checkpoint=None, threads=1, compiled=None, **places)
     begun, *reports = worker.follow(order, lambda: worker.dataset(order), stopped=lambda: False)
     reports = [report for report in reports if isinstance(report, ProgressReport)]
-    listener.send(ClusterState(address, (Node("recorded", int(count), 0),)))
-    runs = [listener.recv().run for _ in range(int(count))]
+    connection.send(ClusterState(address, (Node("recorded", int(count), 0),)))
+    runs = [connection.recv().run for _ in range(int(count))]
     started = time.monotonic()
     for run in runs:
-        listener.send((run, (started, begun)))
+        connection.send((run, (started, begun)))
     # Runs do not report in step.
     for turn, (place, run) in itertools.product(range(int(REPLAY_SECONDS / INTERVAL)), enumerate(runs)):
         due = started + INTERVAL * (turn + place / len(runs))
         time.sleep(max(0.0, due - time.monotonic()))
-        listener.send((run, (due, reports[turn % len(reports)])))
+        connection.send((run, (due, reports[turn % len(reports)])))
     for run in runs:
-        listener.send((run, (time.monotonic(), EndReport(Status.CANCELLED))))
+        connection.send((run, (time.monotonic(), EndReport(Status.CANCELLED))))
     with suppress(EOFError):
-        listener.recv()  # Until the trainer ends.
+        connection.recv()  # Until the trainer ends.
 
 
 def follow(count: int, root: Path) -> tuple[float, float, float]:

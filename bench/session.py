@@ -17,6 +17,7 @@ from typing import Self
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect  # Streamlit brings it.
+from websockets.typing import Origin, Subprotocol
 
 from bench.common import wait
 from fmnist.settings import PROJECT
@@ -77,7 +78,9 @@ class Session:
         self._ids: dict[str, str] = {}  # of widgets, by their keys
         address = url.replace("http", "ws", 1) + "/_stcore/stream"
         self._open = ExitStack()
-        self._socket = self._open.enter_context(connect(address, subprotocols=["streamlit"], origin=url, max_size=None))
+        self._socket = self._open.enter_context(
+            connect(address, subprotocols=[Subprotocol("streamlit")], origin=Origin(url), max_size=None)
+        )
         self._ask()
 
     def __enter__(self) -> Self:

@@ -52,10 +52,10 @@ def train(store: Store, seeds: range, epochs: int, root: Path) -> tuple[float, d
         time.sleep(0.02)
     errors: dict[tuple[str, float], list[float]] = {}
     for (id, share), (when, left) in told.items():
-        run = store.run(id)
-        assert run and run.status == Status.DONE, "the trainer failed: see its log"
+        trained = store.run(id)
+        assert trained and trained.status == Status.DONE, "the trainer failed: see its log"
         true = ended[id] - when
-        errors.setdefault((run.recipe.model, share), []).append(abs(left - true) / true)
+        errors.setdefault((trained.recipe.model, share), []).append(abs(left - true) / true)
     return time.perf_counter() - started, errors
 
 

@@ -20,12 +20,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect  # Streamlit brings it.
+from websockets.typing import Origin, Subprotocol
 
 from bench.browser import Server, server
 from bench.common import cpu_seconds, show, wait
@@ -50,12 +52,13 @@ class Viewer:
     curves: int = 0  # New points for the chart.
     page: str = ""
     cached: set[str] = field(default_factory=set)
-    timers: dict[str, tuple[float, asyncio.Task]] = field(default_factory=dict)  # by fragment
+    timers: dict[str, tuple[float, asyncio.Task[None]]] = field(default_factory=dict)  # by fragment
 
     async def watch(self, url: str) -> None:
         """Open the page and stay, until cancelled or disconnected."""
         address = url.replace("http", "ws", 1) + "/_stcore/stream"
-        async with connect(address, subprotocols=["streamlit"], max_size=None, origin=url) as server:
+        protocols = [Subprotocol("streamlit")]
+        async with connect(address, subprotocols=protocols, max_size=None, origin=Origin(url)) as server:
             try:
                 await self.ask(server)
                 async for packed in server:
@@ -167,7 +170,7 @@ def viewers(url: str, count: int) -> Iterator[Watched]:
         here.close()
 
 
-def _answer(pipe: Connection) -> object:
+def _answer(pipe: Connection) -> Any:
     try:
         if pipe.poll(60):
             return pipe.recv()
@@ -226,6 +229,7 @@ def measure(count: int, seed: int, root: Path) -> Measured:
             run, most = train(store, Recipe("2", seed, epochs=1, device="cpu"), root, dashboard)
             used = cpu_seconds(dashboard.pid) - used
         store.close()
+    assert run.started and run.finished
     wall = run.finished - run.started
     updates = min(watched.curves) / wall if count else 0.0
     if count and updates < MIN_UPDATES:

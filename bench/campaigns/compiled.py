@@ -267,12 +267,12 @@ def trainings(datasets: dict[str, files.Dataset], seeds: int, steps: int) -> Ite
 
 def whole(data: files.Dataset, seeds: int) -> Iterator[tuple[str, ...]]:
     """The row of whole trainings, paired by seed."""
-    ways = [{seed: accuracy(data, seed, 3, way) for seed in range(seeds)} for way in (True, False)]
-    found = difference(*ways)
+    kernels, autograd = ({seed: accuracy(data, seed, 3, way) for seed in range(seeds)} for way in (True, False))
+    found = difference(kernels, autograd)
     assert found
     yield (
         f"{data.info.title}, {seeds} seeds x 3 epochs",
-        *(f"{np.mean(list(way.values())):.2%}" for way in ways),
+        *(f"{np.mean(list(way.values())):.2%}" for way in (kernels, autograd)),
         f"{100 * found.mean:+.2f} points (95% interval {100 * found.low:.2f} to {100 * found.high:.2f})",
     )
 

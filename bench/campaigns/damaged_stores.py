@@ -139,8 +139,8 @@ def look(path: Path, shown: set[int] | None) -> Iterator[str]:
 
 def _look_at_pages(path: Path, shown: set[int] | None) -> Iterator[str]:
     os.environ["FMNIST_RUNS"] = str(path)
-    launcher.start = lambda store: None  # type: ignore[assignment]  # The Train page would start a trainer.
-    resources.Library = partial(Library, reference=None)  # type: ignore[misc]  # They would be shown instead.
+    launcher.start = lambda store: None  # The Train page would start a trainer.
+    resources.Library = partial(Library, reference=None)  # type: ignore[assignment, attr-defined]  # They would be shown instead.
     page = AppTest.from_file(str(settings.PROJECT / "dashboard.py"), default_timeout=90)
     with contextlib.redirect_stderr(io.StringIO()):
         for name in ("Dashboard", *PAGES):

@@ -108,6 +108,7 @@ def of_mlflow(folder: Path, run: Run, data: Dataset) -> float:
 
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("fmnist")
+    assert experiment
     [logged] = client.search_runs([experiment.experiment_id], filter_string=f"tags.`fmnist.run` = '{run.address}'")
     return logged.data.metrics["test_accuracy"]
 
