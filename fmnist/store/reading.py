@@ -178,15 +178,16 @@ class StoreReader(Database):
 
     def newest_batch(self, also: Iterable[int] = ()) -> list[RunState]:
         """The runs that were asked for together with the newest one, all that are active, and some more; in training
-        order."""
+        order. Those of a model that this program does not have are not there."""
+        known = f"{MODEL} IN (SELECT value FROM json_each(:models))"
         with self._read() as db:
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
             rows = db.execute(
                 f"SELECT id, status, step, finished FROM runs WHERE (status IN {listed(ACTIVE)} OR id > coalesce(("
-                "SELECT id FROM runs WHERE created < (SELECT created FROM runs ORDER BY id DESC LIMIT 1) "
-                f"ORDER BY id DESC LIMIT 1), 0) OR id IN (SELECT value FROM json_each(?))) AND {STANDING} "
-                f"AND {MODEL} IN (SELECT value FROM json_each(?)) ORDER BY priority, id",
-                (as_json(also), json.dumps(list(ARCHITECTURES))),
+                f"SELECT id FROM runs WHERE created < (SELECT created FROM runs WHERE {known} ORDER BY id DESC LIMIT 1)"
+                f" ORDER BY id DESC LIMIT 1), 0) OR id IN (SELECT value FROM json_each(:also))) AND {STANDING} "
+                f"AND {known} ORDER BY priority, id",
+                {"also": as_json(also), "models": json.dumps(list(ARCHITECTURES))},
             ).fetchall()
         return [RunState(id, Status(status), step, finished) for id, status, step, finished in rows]
 

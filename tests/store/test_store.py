@@ -240,6 +240,18 @@ def test_the_newest_batch_is_what_was_asked_for_last_and_what_is_active(store):
     assert [run.id for run in store.newest_batch()] == [new[1], new[0], active]
 
 
+def test_the_newest_batch_is_of_models_that_are_known(store):
+    """A model whose file the dashboard was not told of was trained since: nobody is told that nothing was trained."""
+    known, unknown = add(store, Recipe("0"), Recipe("1"))
+    finish(store, known)
+    with store._write() as db:
+        db.execute(
+            "UPDATE runs SET created = created + 1000, recipe = json_set(recipe, '$.model', 'soft') WHERE id = ?",
+            (unknown,),
+        )
+    assert [run.id for run in store.newest_batch()] == [known]
+
+
 def test_settings_are_shared(store):
     assert store.setting("data") is None
     store.set_setting("data", "/a")
