@@ -5,7 +5,7 @@ What is said comes from the same figures as the page's pictures; nothing is work
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,15 +127,16 @@ def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
     return f"The average pictures of {classes[first]} and {classes[second]} are the most alike"
 
 
-def after_training(runs: Sequence[Run]) -> str:
+def after_training(runs: Sequence[Run], name: Callable[[Run], str]) -> str:
     """Which of the runs that were just trained came out best.
 
     Args:
         runs: finished ones of one data set, at least one.
+        name: tells one of them from the others.
     """
     best = max(runs, key=lambda run: run.finished_result.accuracy_to_choose_by)
     if len(runs) == 1:
-        return f"See how {best.name} does, class by class, and what it costs."
+        return f"See how {name(best)} does, class by class, and what it costs."
     models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})
     what = f"these {len(runs):,} runs" if len(models) == 1 else listed(models)
-    return f"{best.name} came out best: compare {what}."
+    return f"{name(best)} came out best: compare {what}."

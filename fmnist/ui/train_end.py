@@ -123,4 +123,4 @@ def lead_on(library: Library, progress: TrainingProgress) -> None:
         chosen["images"] = "held-out"
     elif groups:
         chosen[key_of_groups(groups)] = [group.key for group in groups[:MAX_COMPARED]]
-    next_step.show("Compare", next_steps.after_training(runs), chosen)
+    next_step.show("Compare", next_steps.after_training(runs, progress.name), chosen)

@@ -132,5 +132,8 @@ def show_heading(progress: TrainingProgress) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Training now", anchor=False, width="content")
-        runs = f"{progress.ended:,} of {progress.count():,} runs done · " if progress.count() > 1 else ""
-        st.caption(f"{runs}{when}", width="content")
+        told = [when]
+        if progress.count() > 1:
+            without = [f"{count} {status.word}" for status in UNFINISHED if (count := progress.count(status))]
+            told = [f"{progress.count(Status.DONE)} of {progress.count()} runs done", *without, when]
+        st.caption(" · ".join(told), width="content")

@@ -70,10 +70,12 @@ def test_the_more_people_watch_a_training_the_more_seldom_each_of_them_looks(sto
 
 def test_the_time_that_is_left_of_all_runs_is_said(store, small_data, at_work):
     finished_run(store, Recipe("2", 1), small_data, seconds=60)
+    ended_run(store, Recipe("1"), small_data, "cancelled")
     running_run(store, Recipe("0"), small_data)
     queued_run(store, Recipe("2"), small_data)
     [heading] = [text for text in texts(visit(TRAIN), "caption") if " runs done · " in text]
-    assert re.fullmatch(r"1 of 3 runs done · roughly [\d.]+ h left", heading)  # 60 s for 24 steps, of which are 5,625.
+    # 60 s for 24 steps, of which are 5,625.
+    assert re.fullmatch(r"1 of 4 runs done · 1 stopped · roughly [\d.]+ h left", heading)
 
 
 def test_it_is_said_that_not_all_points_of_a_long_line_are_drawn(store, small_sample):
