@@ -12,6 +12,7 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -164,8 +165,10 @@ class _Run:
         batches = places.split(self.recipe.batch_size)
         self.draws.begin(self.recipe.seed, epoch)
         self.augment.begin(epoch)
-        for first in range(0, len(batches), self.report_every):
-            some = batches[first : first + self.report_every]
+        bounds = [*range(0, len(batches), self.report_every), len(batches)]
+        if len(bounds) > 2 and 2 * (bounds[-1] - bounds[-2]) < self.report_every:
+            del bounds[-2]  # The mean of a step or two would look like a leap of the curve.
+        for some in (batches[first:until] for first, until in pairwise(bounds)):
             began = now(self.device)
             with self.draws, _enough_memory(self.recipe):
                 loss, accuracy = self._take_steps(some)

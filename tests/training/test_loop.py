@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -81,6 +82,15 @@ def test_there_are_no_more_reports_than_a_curve_needs(small_data):
     reports = [event for event in events if isinstance(event, Progress)]
     assert loop.REPORTS_PER_EPOCH <= len(reports) < 2 * loop.REPORTS_PER_EPOCH
     assert reports[-1].step == len(small_data.train_images)
+
+
+def test_the_last_report_of_an_epoch_is_about_as_many_steps_as_the_others(small_data, monkeypatch):
+    """The mean of a single step would look like a leap of the curve: 331 steps, 22 at once, leave one."""
+    monkeypatch.setattr(loop, "REPORTS_PER_EPOCH", 15)
+    events = list(loop.train(recipe("0", epochs=2, batch_size=1), small_data))
+    steps = [0, *(event.step for event in events if isinstance(event, Progress))]
+    taken = [after - before for before, after in pairwise(steps)]
+    assert taken == ([22] * 14 + [23]) * 2
 
 
 def test_loss_decreases(small_data):
