@@ -56,7 +56,7 @@ def show_difference(library: Library, before: Answers, after: Answers, images: T
             lambda: confusion_charts.confusion_difference(change, info, **look),
         ),
         key="difference",
-        on_select=lambda: picked("difference", info.classes),
+        on_select=lambda: picked("difference", info.classes, flip=""),  # Another cell may have no images of this kind.
         selection_mode="points",
         config=picture_config("confusion"),
         alt=f"Confusion matrix of {after.item.title} minus that of {before.item.title}. " + "; ".join(in_words),
@@ -95,8 +95,15 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
         "moved": "Different mistakes",
     }
     options = [name for name in words if name != "moved" or cell[0] != cell[1]]
+    several = before.seeds + after.seeds > 2
+    if several:
+        st.caption(
+            "The matrix counts the answers of each run. Here the runs of a model answer together, as one: a mistake "
+            "that only a few of them make is not among these images."
+        )
     st.markdown(" · ".join(f"{words[name]}: **{len(parts[name]):,}**" for name in options))
-    settle_one("flip", {name: [name, words[name]] for name in options}, "fixed")
+    first = next((name for name in options if len(parts[name])), options[0])
+    settle_one("flip", {name: [name, words[name]] for name in options}, first)
     part = st.segmented_control(
         "Images",
         options,
@@ -107,6 +114,6 @@ def show_flips(library: Library, before: Answers, after: Answers, cell: Cell, im
     )
     assert part is not None, "it is required"
     found, both = parts[part], [before] if before is after else [before, after]
-    together = f" {TOGETHER}" if before.seeds + after.seeds > 2 else ""
+    together = f" {TOGETHER}" if several else ""
     st.caption(f"{amount(found)}, {order(both)}.{together}")
     confusion_images.show(library, found, both, images)

@@ -36,8 +36,19 @@ def test_the_difference_of_two_matrices_opens_the_images_that_changed(store, sma
     assert len(fixed) > 1
     assert says(at, f"Fixed by Model 2, seed 1: **{len(fixed)}** · Newly wrong in Model 2, seed 1: **0** · ")
     assert {*shown_images(at)} == {*fixed}
+    assert not says(at, "answer together")
     at = visit(CONFUSION, cells="Difference", true="Shirt", predicted="Shirt", flip="Recognised by both")
     assert {*shown_images(at)} == {*both}
+    away = visit(CONFUSION, cells="Difference", true="Shirt", predicted="Shirt", **{"from": "2", "to": "1"})
+    assert says(away, "Fixed by Model 0, seed 0: **0**") and {*shown_images(away)} == {*fixed}  # Of what there is.
+
+
+def test_that_runs_answer_together_is_said_where_the_matrix_counts_each(store, small_data, fashion):
+    for model, seed in (("0", 0), ("0", 1), ("2", 0), ("2", 1)):
+        finished_run(store, Recipe(model, seed), small_data)
+    both = ["Model 0, all seeds", "Model 2, all seeds"]
+    at = confusion_page(both, cells="Difference", true="Shirt", predicted="Coat")
+    assert says(at, "The matrix counts the answers of each run. Here the runs of a model answer together")
 
 
 def test_a_model_against_itself_has_no_difference(store, small_data, fashion):
