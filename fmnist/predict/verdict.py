@@ -111,7 +111,9 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
         if len(answers) > 1 and favourite == truth:
             everyone = "Both" if len(answers) == 2 else f"All {_count(len(answers)).lower()}"
             return f"{everyone} are right: {name}{agreement}."
-        everyone = "All models say" if len(answers) > 1 else f"{escape(answers[0].name)} says"
+        everyone = f"{escape(answers[0].name)} says"
+        if len(answers) > 1:
+            everyone = "Both models say" if len(answers) == 2 else "All models say"
         return f"{everyone} {name}{agreement}.{known}"
     doubt = "" if any(answer.is_sure for answer in answers) else " None is sure."
     if most == 1:

@@ -31,6 +31,7 @@ def answers(*tops: list[int], first: float = 0.9) -> list[Answer]:
         ([[1, 1], [1, 1], [1, 1]], "All models say **Trouser** (all 6 training runs agree)."),
         ([[1, 1, 1], [1, 1, 2], [1, 1, 1]], "All models say **Trouser** (8 of 9 training runs agree)."),
         ([[1], [1], [1]], "All models say **Trouser**."),
+        ([[1], [1]], "Both models say **Trouser**."),
         ([[1], [1], [2]], "Two of three say **Trouser**, but Model 2 says **Pullover**."),
         (
             [[1], [2], [3]],
