@@ -79,6 +79,8 @@ def list_runs(
     elif wanted:
         columns = LISTED if any(row.label.name for row in wanted) else LISTED[:-1]
         print(table(wanted, columns, room(), header=False))
+    else:
+        say(f"no such run is in {places.runs}.")
 
 
 @options.command("show")
@@ -122,7 +124,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
             raise CommandError(f"Run {run.id} is being stopped: try again in a moment.")
     if not wanted:
         say("no run is interrupted.")
-        return 0
+        return report(runs, [], format, sweep=False)
     runs.resume(*(run.id for run in wanted), cluster=cluster)
     asked = [(run.id, run.status != Status.DONE) for run in wanted]
     train_queued(runs, [id for id, needed in asked if needed], cluster, quiet=quiet)

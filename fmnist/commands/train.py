@@ -17,7 +17,7 @@ from fmnist.grid import AUTOMATIC, MOST_HELD_OUT, Grid
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, MAX_SHIFT, OPTIMIZERS, Recipe
 from fmnist.training import launcher
-from fmnist.training.dry_run import Plan
+from fmnist.training.dry_run import Plan, in_words
 
 PUBLISHED = Recipe("0")
 
@@ -155,7 +155,7 @@ def train(
 
 
 def _print_plan(plan: Plan, format: str) -> None:
-    found = plan.table()
+    found = plan.table() if format != "table" else in_words(plan.table())
     rows, fields = found.astype(object).where(found.notna(), None).to_dict("records"), list(found.columns)
     if format != "table":
         print_rows(rows, fields, format)

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError
 import pandas as pd
 
 from fmnist.data.files import Dataset
-from fmnist.grid import Grid, Several, worth_showing
+from fmnist.grid import FACTORS, Grid, Several, worth_showing
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -133,9 +133,8 @@ class Plan:
         """A row for each recipe but for its seed, in the order in which they are queued.
 
         Returns:
-            Columns model, optimizer, learning_rate, batch_size, epochs and what else is `worth_showing` (as people read
-            them), seeds, trained (how many of them are trained already), seconds (expected for the others; NaN where
-            nobody can say).
+            Columns model, optimizer, learning_rate, batch_size, epochs and what else is `worth_showing`, seeds, trained
+            (how many of them are trained already), seconds (expected for the others; NaN where nobody can say).
         """
         factors = worth_showing(recipe for recipe, _ in self.keyed)
         by_setting: dict[Recipe, list[tuple[Recipe, str]]] = {}
@@ -145,7 +144,13 @@ class Plan:
         for setting, members in by_setting.items():
             trained = sum(key in self.trained for _, key in members)
             todo = [recipe for recipe, key in members if self.again or key not in self.trained]
-            values = {factor.field: factor.say(getattr(setting, factor.field)) for factor in factors}
+            values = {factor.field: getattr(setting, factor.field) for factor in factors}
             rows.append(values | {"seeds": len(members), "trained": trained, "seconds": self._seconds(todo)})
         columns = [*(factor.field for factor in factors), "seeds", "trained", "seconds"]
         return pd.DataFrame(rows, columns=columns).astype({"seconds": float})
+
+
+def in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """A `Plan.table` with settings as people read them."""
+    shown = [factor for factor in FACTORS if factor.field in table]
+    return table.assign(**{factor.field: table[factor.field].map(factor.say) for factor in shown})

@@ -14,7 +14,7 @@ from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, KEPT, MAX_SHIFT, OPTIMIZERS, SCHEDULES, RecipeError
 from fmnist.store.library import Library
-from fmnist.training.dry_run import Plan
+from fmnist.training.dry_run import Plan, in_words
 from fmnist.ui import data_download, resources, train_presets, train_start
 from fmnist.ui.train_link import LISTS, MAX_SEEDS, grid_of_form, published, settle_form
 from fmnist.words import escape
@@ -190,9 +190,8 @@ def show_grid(plan: Plan) -> None:
     expander = st.expander("See every combination", icon=":material/grid_view:", key="grid", on_change="rerun")
     if not expander.open:  # Only then is it worked out.
         return
-    table = plan.table()
     expander.dataframe(
-        table,
+        in_words(plan.table()),
         column_config={factor.field: factor.title for factor in FACTORS}
         | {
             "seeds": st.column_config.NumberColumn("Seeds"),

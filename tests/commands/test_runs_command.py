@@ -87,6 +87,8 @@ def test_lists_are_filtered(fmnist, store, small_data, filters, ids):
     finished_run(store, Recipe("2", 0, "mnist"), small_data)
     answer = fmnist("runs", "list", *filters)
     assert answer.code == 0 and [line.split()[0] for line in answer.out.splitlines()] == list(map(str, ids))
+    none = fmnist("runs", "list", "--status", "queued")
+    assert (none.code, none.out, none.err) == (0, "", f"fmnist: no such run is in {store.path}.\n")
 
 
 def test_lists_for_programs(fmnist, store, small_data):
@@ -167,6 +169,8 @@ def test_without_an_id_what_was_interrupted_or_left_behind_by_a_killed_trainer_i
     assert [run.status for run in store.runs()] == ["done", "cancelled", "failed", "done"]
     nothing = fmnist("runs", "resume")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "fmnist: no run is interrupted.\n")
+    for_programs = fmnist("runs", "resume", "--json")
+    assert (for_programs.code, json.loads(for_programs.out)) == (0, [])
 
 
 def test_what_cannot_be_resumed(fmnist, store, small_sample):

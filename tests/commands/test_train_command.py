@@ -91,11 +91,11 @@ def test_without_a_sweep_there_is_nothing_to_confirm(fmnist, store):
 def test_a_sweep_holds_out_images_where_nobody_says_how_many(fmnist, store, small_sample):
     def held_out(*arguments: str) -> set[str]:
         rows = json.loads(fmnist(*TRAIN, "--dry-run", "-q", "--json", *arguments).out)
-        return {row.get("validation", "0") for row in rows}
+        return {row.get("validation", 0) for row in rows}
 
     sweep = ("--lr", "0.1,0.01")
-    assert held_out(*sweep) == {"2,000"} and held_out() == {"0"}
-    assert held_out(*sweep, "--validation", "0") == {"0"} and held_out("--validation", "50") == {"50"}
+    assert held_out(*sweep) == {2000} and held_out() == {0}
+    assert held_out(*sweep, "--validation", "0") == {0} and held_out("--validation", "50") == {50}
 
 
 def test_a_grid_that_is_too_large_is_refused(fmnist, store):
@@ -239,7 +239,7 @@ def test_a_plan_for_programs(fmnist, store, small_sample):
     arguments = [*TRAIN, "--models", "0,2", "--lr", "0.1,0.01", "--seeds", "0-2", "--dry-run", "-q"]
     rows = json.loads(fmnist(*arguments, "--json").out)
     assert [(row["model"], row["learning_rate"], row["seeds"]) for row in rows] == [
-        (model, rate, 3) for rate in ("0.1", "0.01") for model in ("Model 0", "Model 2")
+        (model, rate, 3) for rate in (0.1, 0.01) for model in ("0", "2")
     ]
     assert all(row["seconds"] > 0 for row in rows)
     assert fmnist(*arguments).err == ""
@@ -248,8 +248,8 @@ def test_a_plan_for_programs(fmnist, store, small_sample):
 def test_a_plan_names_what_the_published_recipe_does_without(fmnist, store, small_sample):
     asked = ["--validation", "100", "--keep", "best", "--schedule", "cosine", "--shift", "0,2", "--mirror", "no,yes"]
     rows = json.loads(fmnist(*TRAIN, "--models", "0", *asked, "--dry-run", "--json").out)
-    assert [(row["shift"], row["mirror"]) for row in rows] == [(s, m) for s in ("0", "2") for m in ("no", "yes")]
-    assert {(row["validation"], row["keep"], row["schedule"]) for row in rows} == {("100", "Best", "Cosine")}
+    assert [(row["shift"], row["mirror"]) for row in rows] == [(s, m) for s in (0, 2) for m in (False, True)]
+    assert {(row["validation"], row["keep"], row["schedule"]) for row in rows} == {(100, "best", "cosine")}
     for wrong, said in (
         (["--keep", "best"], "hold out some"),
         (["--weight-decay", "0.1"], "goes with Adam"),
