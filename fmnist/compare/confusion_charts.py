@@ -153,7 +153,10 @@ def _clickable(figure: go.Figure, texts: Sequence[str], hovers: Sequence[str]) -
         marker={"size": 24, "opacity": 0, "symbol": "square"},
         customdata=[[row, column] for row, column in zip(rows, columns, strict=True)],
         text=list(texts),
-        textfont={"size": 12, "color": ["#000000" if luminance(color) > MIDDLE else "#FFFFFF" for color in colors]},
+        textfont={
+            "size": [10 if len(text) > 3 and text.isdecimal() else 12 for text in texts],  # Three matrices in a row.
+            "color": ["#000000" if luminance(color) > MIDDLE else "#FFFFFF" for color in colors],
+        },
         hovertext=list(hovers),
         hovertemplate="%{hovertext}<extra></extra>",
     )
