@@ -326,6 +326,17 @@ def to_data_url(image: np.ndarray | Image.Image, scale: int = 1) -> str:
     return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
+def preview_url(picture: Image.Image, width: int) -> str:
+    """`to_data_url` of a picture of any size, no larger than a screen can show it.
+
+    Args:
+        width: at which it is shown, in pixels of the page, of which dense screens have two for one.
+    """
+    small = picture.copy()
+    small.thumbnail((2 * width, small.height))
+    return to_data_url(small)
+
+
 def _png(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, "PNG")

@@ -10,7 +10,7 @@ import streamlit as st
 from fmnist.compare import charts, confusion
 from fmnist.compare.confusion import Answers
 from fmnist.data.files import TestSet
-from fmnist.predict.conversion import to_png
+from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import picture_config
 from fmnist.ui.image_tiles import image_buttons
@@ -136,7 +136,8 @@ def look_closer(library: Library, index: int, asked: list[Answers], images: Test
     left, *others = st.columns([2, *[3] * len(asked)], gap="medium")
     true = images.info.classes[images.test_labels[index]]
     with left:
-        st.image(to_png(images.test_images[index], CLOSE), width=28 * CLOSE, alt=f"Test image {index}, labelled {true}")
+        picture = to_data_url(images.test_images[index], CLOSE)
+        st.image(picture, width=28 * CLOSE, alt=f"Test image {index}, labelled {true}")
         st.markdown(f"Test image {index}: **{true}**")
         st.page_link(
             "pages/4_Predict.py",

@@ -170,7 +170,7 @@ def _show_answers(
         with st.container(width=112, gap="small"):
             st.image(conversion.to_data_url(image, 4), width=112, alt="The 28 × 28 pixels that the models see")
             if cut:
-                st.image(cut, width=112, alt="What was cut out of the picture")
+                st.image(conversion.preview_url(cut, 112), width=112, alt="What was cut out of the picture")
         # Beside the image there is room for a warning and a suggestion, so that the bars stay where they are.
         suggested = st.empty()
         with st.container(gap="small", key="said-beside"):

@@ -11,7 +11,7 @@ from PIL import Image
 from fmnist.compare import confusion
 from fmnist.data.catalog import CLOTHES, DATASETS
 from fmnist.data.files import DataError
-from fmnist.predict import examples
+from fmnist.predict import conversion, examples
 from fmnist.predict.examples import Strokes
 from fmnist.store.library import Group, Library
 from fmnist.ui import drawing_pad, resources
@@ -58,7 +58,7 @@ def photo(library: Library, dataset: str) -> Image.Image | None:
     except DataError:
         return None
     picture = examples.photo(known.test_images[OF_PHOTO])
-    st.image(picture, width=280, alt="The example photo")
+    st.image(conversion.preview_url(picture, 280), width=280, alt="The example photo")
     st.caption("An example, made from a test image: coloured, on a table, in soft light.")
     return picture
 

@@ -67,10 +67,8 @@ def opened(file: bytes, preview: bool = True) -> Image.Image | None:
         st.error(escape(str(error)), icon=":material/broken_image:")
         return None
     if preview:
-        width = round(
-            PREVIEW * min(1, picture.width / picture.height)
-        )  # On a phone the verdict is to be in view below.
-        st.image(picture, width=max(width, 1), alt="The uploaded picture")
+        width = max(1, round(PREVIEW * min(1, picture.width / picture.height)))
+        st.image(conversion.preview_url(picture, width), width=width, alt="The uploaded picture")
     return picture
 
 
@@ -122,7 +120,7 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
     label = "Surprise me" if matches == count else f"Another of these {matches:,}"
     st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
     image = known.test_images[index]
-    place.image(conversion.to_png(image, 10), width=PREVIEW, alt=f"Test image {index}")
+    place.image(conversion.to_data_url(image, 10), width=PREVIEW, alt=f"Test image {index}")
     return Picked(Image.fromarray(image), place.empty(), int(known.test_labels[index]))
 
 

@@ -156,6 +156,17 @@ def upload(at: AppTest, **files: bytes) -> AppTest:
     return again(at)
 
 
+def test_pictures_come_with_the_page(store, small_data, fashion):
+    """A file of its own may be gone from the server, where runs of the page follow each other quickly, before a browser
+    asks for it: it would be told 404, and show no picture."""
+    three_models(store, small_data, weights=True)
+    tested, uploaded = visit(PREDICT, how="Test image"), visit(PREDICT, how="Upload")
+    upload(uploaded, one=encode(canvas((700, 500), box=(200, 100, 400, 400)), "PNG"))
+    for at in (tested, uploaded):
+        urls = [url for image in at.image for url in image.value]
+        assert len(urls) == 2 and all(url.startswith("data:image/png;") for url in urls)
+
+
 def test_pictures_that_are_too_large_together_are_left_out_and_counted(store, small_data, monkeypatch):
     three_models(store, small_data, weights=True)
     at = visit(PREDICT, how="Upload")
