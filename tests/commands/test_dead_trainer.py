@@ -96,7 +96,8 @@ def test_a_store_that_is_gone_is_said_to_be_gone(store, small_sample, how, monke
 
 BUSY = 0.2
 """Seconds that SQLite waits for another process here: else ten."""
-DISTURBED = (*TRAIN, "40", "--batch-size", "16")
+DISTURBED = ("train", "--dataset", "sample", "--models", "2", "--device", "cpu", "--epochs", "40", "--batch-size", "16")
+"""A second or more of work, of which is reported five times a second: Model 0 may be done before anybody has looked."""
 
 
 def disturb(monkeypatch: pytest.MonkeyPatch, store: Store, how: Callable[[], None]) -> list[int]:
@@ -113,6 +114,7 @@ def disturb(monkeypatch: pytest.MonkeyPatch, store: Store, how: Callable[[], Non
 
     shown = progress.Lines.update
     monkeypatch.setattr(progress.Lines, "update", update)
+    monkeypatch.setattr(progress, "FOLLOW_SECONDS", 0.02)
     return epochs
 
 
