@@ -131,7 +131,7 @@ def test_a_reference_run_is_not_deleted(fmnist, store, small_data):
 def test_a_training_that_was_stopped_goes_on_by_the_command_that_it_names(store, small_sample, monkeypatch):
     monkeypatch.delenv("FMNIST_RUNS")  # So that the store has to be named.
     command = [sys.executable, "-m", "fmnist", "train", "--dataset", "sample", "--models", "0", "--seeds", "0-1"]
-    command += ["--epochs", "20", "--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
+    command += ["--epochs", "60", "--batch-size", "1", "--device", "cpu", "--runs", str(store.path)]
     process = subprocess.Popen(command, cwd=settings.PROJECT, stdout=-1, stderr=-1, text=True, start_new_session=True)
     try:
         wait_for(lambda: any(run.steps and run.step > run.steps / 20 for run in store.runs()))

@@ -23,7 +23,7 @@ from fmnist.settings import PROJECT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket
 
-PORTS = itertools.count(10_000 + os.getpid() % 1_000 * 20)
+PORTS = itertools.count(11_000 + os.getpid() % 1_000 * 20)  # Above 10080, which browsers refuse to open.
 
 
 def free_port() -> int:

@@ -311,8 +311,8 @@ def one_epoch(store: Store, *statuses: str) -> list[Run]:
 
 def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(server, runs, ann, ben):
     # With a rate of 0.1 it would go on from the run of the test before, and have a checkpoint at once.
-    ready_to_train(ann, train_link("2", epochs=20, rate=0.05))
-    ann.page.get_by_text("SGD, learning rate 0.05, batches of 32, 20 epochs · Change").wait_for()
+    ready_to_train(ann, train_link("2", epochs=60, rate=0.05))
+    ann.page.get_by_text("SGD, learning rate 0.05, batches of 32, 60 epochs · Change").wait_for()
     press(ann.page, "Train")
     wait_for(lambda: runs.runs("running"))
     [run] = runs.runs("running")
@@ -323,17 +323,17 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     wait_for(lambda: runs.artifact(run.id, "checkpoint"))
     with standing_still(runs):
         step = reached()
-        ann.page.get_by_text(f"step {step:,} of 220").wait_for()
+        ann.page.get_by_text(f"step {step:,} of 660").wait_for()
         server.kill()
     wait_for(lambda: reached() > step)
     with standing_still(runs):
         step = reached()
         server.start()
         page = ben.open("Train")
-        page.get_by_text(f"step {step:,} of 220").wait_for()
+        page.get_by_text(f"step {step:,} of 660").wait_for()
     wait_for(lambda: reached() > step)
     with standing_still(runs):
-        page.get_by_text(f"step {reached():,} of 220").wait_for()
+        page.get_by_text(f"step {reached():,} of 660").wait_for()
         kill_trainers(server.runs)
     page.get_by_text("interrupted at step").wait_for()
     assert runs.run(run.id).status == "interrupted"
@@ -343,7 +343,7 @@ def test_training_outlives_the_server_and_can_be_resumed_when_it_dies_itself(ser
     page.get_by_text("Last training").wait_for()
     page.get_by_text("interrupted at step").wait_for(state="detached")
     history = runs.history([run.id])
-    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 21))
+    assert history.loc[history["split"] == "test", "epoch"].tolist() == list(range(1, 61))
     ben.check()
     # Ann's tab was open all the time, and has found the new server.
     ann.page.get_by_text("Last training").wait_for()

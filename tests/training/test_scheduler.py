@@ -203,7 +203,7 @@ def test_a_second_trainer_ends_at_once(warm, small_data):
 
 
 def test_a_killed_trainer_is_noticed_no_worker_outlives_it_and_its_run_is_taken_up_bit_for_bit(store, small_sample):
-    recipe = Recipe("0", 4, epochs=12, batch_size=1, optimizer="sgd-momentum", learning_rate=0.001, **SMALL)
+    recipe = Recipe("0", 4, epochs=40, batch_size=1, optimizer="sgd-momentum", learning_rate=0.001, **SMALL)
     (id,) = queue(store, recipe)
     launcher.start(store)
     wait_for(lambda: store.history([id])["epoch"].max() >= 2)
@@ -217,7 +217,7 @@ def test_a_killed_trainer_is_noticed_no_worker_outlives_it_and_its_run_is_taken_
     launcher.recover(store)
     assert store.run(id).status == "interrupted"
     epoch = load_checkpoint(store.artifact(id, "checkpoint")).epoch
-    assert 0 < epoch < 12
+    assert 0 < epoch < recipe.epochs
 
     assert store.resume(id)
     (run,) = finish(store, id)
@@ -226,7 +226,7 @@ def test_a_killed_trainer_is_noticed_no_worker_outlives_it_and_its_run_is_taken_
     assert same_weights(store.weights(id), alone.weights)
     assert np.array_equal(store.logits(id), alone.logits)
     curves = store.history([id])
-    assert curves[curves["split"] == "test"]["epoch"].tolist() == list(range(1, 13))
+    assert curves[curves["split"] == "test"]["epoch"].tolist() == [*range(1, recipe.epochs + 1)]
     assert not curves.duplicated(["split", "step"]).any()
     assert run.result.train_seconds == pytest.approx(curves["seconds"].max())
 
