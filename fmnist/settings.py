@@ -153,6 +153,11 @@ def dashboard_script() -> Path:
     return PROJECT / "dashboard.py" if is_checkout() else Path(__file__).parent / "_dashboard" / "dashboard.py"
 
 
+def command(arguments: str) -> str:
+    """A command line of this program, as somebody would type it here."""
+    return f"{'python -m ' if is_checkout() else ''}fmnist {arguments}"
+
+
 def how_to_install(extra: str) -> str:
     """The command that installs what an optional part needs: export, ray or serve."""
     return f"pip install -r requirements-{extra}.txt" if is_checkout() else f"pip install 'fmnist[{extra}]'"

@@ -32,12 +32,14 @@ def test_a_checkout_keeps_store_and_data_in_itself(monkeypatch):
     assert settings.runs() == settings.PROJECT / "runs"
     assert settings.data_root() == settings.PROJECT / "data"
     assert settings.dashboard_script() == settings.PROJECT / "dashboard.py"
+    assert settings.command("runs list") == "python -m fmnist runs list"
 
 
 def test_an_installation_keeps_them_in_the_folder_of_whoever_uses_it(installed):
     assert not settings.is_checkout()
     assert settings.runs() == installed / "runs"
     assert settings.data_root() == installed / "data"
+    assert settings.command("runs list") == "fmnist runs list"
 
 
 def test_the_folder_for_data_is_that_of_the_system(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from fmnist import settings
 from fmnist.commands import CommandError
 from fmnist.store.database import DamagedRun
 from fmnist.store.library import Library
@@ -36,7 +37,7 @@ def place(library: Library, address: str) -> tuple[str, int]:
     except ValueError:
         source, id = "", 0
     if source not in library.stores or id not in library.stores[source].sealed_ids():
-        raise CommandError(f"There is no finished run {address}: see python -m fmnist runs list.")
+        raise CommandError(f"There is no finished run {address}: see {settings.command('runs list')}.")
     return source, id
 
 
@@ -66,7 +67,7 @@ def existing(library: Library, source: str, id: int) -> Run:
         if store and id <= MAX_ID:
             _refuse_damaged(library, source, id)
         address = str(id) if source == "own" else f"{source}-{id}"
-        raise CommandError(f"There is no run {address} in {library.own.path}: see python -m fmnist runs list.")
+        raise CommandError(f"There is no run {address} in {library.own.path}: see {settings.command('runs list')}.")
     return run
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from fmnist import settings
 from fmnist.commands import options
 from fmnist.commands.confirm import how_it_stands
 from fmnist.commands.options import Places
@@ -78,8 +79,8 @@ def compare(places: Places, reference: bool, format: str) -> None:
         print_rows([row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows], COMPARED, format)
     elif not rows:
         print(
-            "Nothing has been trained yet: run python -m fmnist train, or see the reference runs with "
-            "compare --reference."
+            f"Nothing has been trained yet: run {settings.command('train')}, or see the reference runs with "
+            f"{settings.command('compare --reference')}."
         )
     else:
         # A table for each data set and kind of images: accuracies on different ones are not to be compared.

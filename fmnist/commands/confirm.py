@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from fmnist import settings
 from fmnist.commands import CommandError, options, say
 from fmnist.commands.options import Places
 from fmnist.commands.progress import train_queued
@@ -44,8 +45,8 @@ def confirm(
     swept = find_sweep(library, dataset, "own")
     if swept is None:
         raise CommandError(
-            f"There is no sweep on {DATASETS[dataset].title} to confirm: train one, such as python -m fmnist train "
-            f"--lr 0.01,0.1 --seeds 0-2{'' if dataset == DEFAULT else f' --dataset {dataset}'}"
+            f"There is no sweep on {DATASETS[dataset].title} to confirm: train one, such as "
+            f"{settings.command('train --lr 0.01,0.1 --seeds 0-2')}{_on(dataset)}"
         )
     code = 0
     if todo := confirmation.to_train(library, swept.recipe_that_confirms, seeds):
@@ -73,7 +74,12 @@ def how_it_stands(swept: Sweep) -> str:
     if swept.confirmation:
         return said
     dataset = swept.chosen.recipe.dataset
-    return f"{said} To do so: python -m fmnist confirm{'' if dataset == DEFAULT else f' --dataset {dataset}'}"
+    return f"{said} To do so: {settings.command('confirm')}{_on(dataset)}"
+
+
+def _on(dataset: str) -> str:
+    """The option that names a data set, where it has to be named."""
+    return "" if dataset == DEFAULT else f" --dataset {dataset}"
 
 
 def _facts(swept: Sweep) -> dict[str, Any]:

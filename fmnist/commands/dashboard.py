@@ -8,21 +8,19 @@ import sys
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from fmnist import settings
 from fmnist.commands import options
 from fmnist.commands.options import Places
 
 
-@options.command("dashboard", custom_models=False)
+@options.command("dashboard", custom_models=False, begins=True)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- STREAMLIT OPTIONS]")
 def dashboard(places: Places, arguments: tuple[str, ...]) -> int:
     """Show the dashboard in a browser, until Ctrl-C. What follows -- is passed to Streamlit: -- --server.port 8502."""
     environment = settings.environment() | {"FMNIST_RUNS": str(places.runs)}
     # Else the dashboard looks where a page was told to look.
-    named = click.get_current_context().get_parameter_source("data") is ParameterSource.COMMANDLINE
-    if named or settings.named_data_root():
+    if options.is_named("data") or settings.named_data_root():
         environment["FMNIST_DATA"] = str(places.data)
     try:
         Path.home()

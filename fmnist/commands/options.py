@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from fmnist import settings
 from fmnist.commands import CommandError, say
@@ -264,7 +265,7 @@ PLACES: list[click.Parameter] = [
 
 
 def command(
-    name: str, *, custom_models: bool = True, changes: bool = False, **click_settings: Any
+    name: str, *, custom_models: bool = True, changes: bool = False, begins: bool = False, **click_settings: Any
 ) -> Callable[[Callable[..., int | None]], click.Command]:
     """Make a command of a function, whose docstring is the help. It is called with `Places` and the options.
 
@@ -272,6 +273,8 @@ def command(
         custom_models: whether it may meet custom models, which take seconds to be tried.
         changes: whether it writes into the store or the data root: then a read-only dashboard's environment refuses it
             at once (what lies below would refuse it too, but later).
+        begins: whether it may make the folder of a store, as one may that changes it; to all others a folder that was
+            named and is not there is a slip of the pen.
         click_settings: for `click.command`.
     """
 
@@ -280,6 +283,8 @@ def command(
         def call(runs: Path, data: Path, **options: Any) -> int | None:
             if changes and settings.read_only():
                 raise CommandError(settings.READ_ONLY)
+            if not (changes or begins) and is_named("runs") and not runs.parent.exists():
+                raise CommandError(f"There is no folder {runs.parent}: see that --runs names the store that you mean.")
             if custom_models:
                 custom.refresh(runs.parent)
             if options.get("models"):
@@ -292,6 +297,11 @@ def command(
         return made
 
     return decorate
+
+
+def is_named(option: str) -> bool:
+    """Whether an option stands on the command line."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _call(function: Callable[[Places], int | None], places: Places) -> int | None:
@@ -317,7 +327,8 @@ def _call(function: Callable[[Places], int | None], places: Places) -> int | Non
         if count := places.rounded():
             say(
                 f"{count} run{'s' if count > 1 else ''} of an earlier version: accuracy may be a few hundredths of a "
-                "point off. python -m fmnist verify recomputes it from the weights if the test images are available."
+                f"point off. {settings.command('verify')} recomputes it from the weights if the test images are "
+                "available."
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from fmnist import settings
 from fmnist.background import printable
 from fmnist.commands import CommandError, options, say
 from fmnist.commands.options import Places
@@ -64,7 +65,7 @@ def predict(
     if not groups:
         yet = " without holding out images" if library.trials(dataset) else ""
         raise CommandError(
-            f"No model has been trained on {info.title}{yet} yet: run python -m fmnist train --dataset {dataset}."
+            f"No model has been trained on {info.title}{yet} yet: run {settings.command(f'train --dataset {dataset}')}."
         )
     pictures, complete = _read(images, info.subject.framing, without, item)
     pixels = [picture.image for picture in pictures if picture.image is not None]

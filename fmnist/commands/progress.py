@@ -17,7 +17,7 @@ from fmnist.commands import CommandError, say
 from fmnist.commands.options import as_ranges
 from fmnist.commands.results import reached_accuracy
 from fmnist.recipe import measured_on
-from fmnist.settings import SettingsError
+from fmnist.settings import SettingsError, command
 from fmnist.store.run import ACTIVE, Run, Status
 from fmnist.store.store import Store, store_path
 from fmnist.training import launcher
@@ -77,6 +77,8 @@ class Lines(Progress):
     def __init__(self, store: Store, ids: Sequence[int]) -> None:
         self._runs, self._ids = store, ids
         self._left = len(ids)
+        # What a resumed run has behind it was said before.
+        self._from = {run.id: _epoch(run) for run in store.by_ids(ids, Status.QUEUED)}
         self._told: dict[int, tuple[int, float]] = {}  # by run: the last epoch that was told, and when
         self._ended: set[int] = set()
 
@@ -93,12 +95,12 @@ class Lines(Progress):
 
     def _begin(self, run: Run) -> None:
         if run.id not in self._told:
-            self._told[run.id] = 0, -math.inf
+            self._told[run.id] = self._from.get(run.id, 0), -math.inf
             say(f"{_named(run)} started ({run.recipe.describe()}).")
 
     def _tell_epoch(self, run: Run) -> None:
         told, when = self._told[run.id]
-        epoch = run.step * run.recipe.epochs // run.steps if run.steps else 0
+        epoch = _epoch(run)
         if told < epoch < run.recipe.epochs and time.monotonic() - when >= LINE_SECONDS:
             self._told[run.id] = epoch, time.monotonic()
             points = self._runs.history([run.id], run.recipe.evaluated_on)
@@ -112,6 +114,11 @@ class Lines(Progress):
         self._ended.add(run.id)
         reached = f" with {reached_accuracy(run)}" if run.result else ""
         say(f"{_named(run)}: {run.status.word}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
+
+
+def _epoch(run: Run) -> int:
+    """How many epochs it has behind it."""
+    return run.step * run.recipe.epochs // run.steps if run.steps else 0
 
 
 def _named(run: Run) -> str:
@@ -152,8 +159,8 @@ def _resume_command(store: Store, ids: Sequence[int]) -> str:
     left = as_ranges(run.id for run in store.by_ids(ids) if run.status != Status.DONE)
     with suppress(SettingsError):
         if store.path == store_path():
-            return f"python -m fmnist runs resume {left}"
-    return f"python -m fmnist runs resume {left} --runs {shlex.quote(str(store.path))}"
+            return command(f"runs resume {left}")
+    return command(f"runs resume {left} --runs {shlex.quote(str(store.path))}")
 
 
 def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Progress) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist import metrics
+from fmnist import metrics, settings
 from fmnist.compare import (
     accuracy_charts,
     beside_reference,
@@ -124,8 +124,8 @@ class Comparison:
             return ""
         return (
             f"Where a model has more than {MAX_SEEDS} runs, {MAX_SEEDS} of them are drawn, taken evenly from the "
-            "least to the most accurate; means and intervals include all of them. `python -m fmnist runs list` "
-            "lists every one."
+            "least to the most accurate; means and intervals include all of them. "
+            f"`{settings.command('runs list')}` lists every one."
         )
 
     @property

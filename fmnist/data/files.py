@@ -149,7 +149,7 @@ def _folder_with(info: DatasetInfo, root: Path, files: Sequence[File]) -> Path:
 
 def download_command(info: DatasetInfo, root: Path) -> str:
     """What gets a data set, for the end of a sentence."""
-    command = "python -m fmnist data download"
+    command = settings.command("data download")
     command += f" --dataset {info.id}" if info.id != DEFAULT else ""
     return command + (f" --data {shlex.quote(str(root))}" if root != data_root() else "")
 

@@ -249,6 +249,10 @@ class Database:
             raise DamagedStore(
                 f"{self.path} is damaged: move it away to start a new one, or restore a copy of it."
             ) from error
+        except FileExistsError as error:  # Somebody has named a file, and not what is in a folder.
+            raise StoreError(
+                f"{self.path.parent} is neither a folder nor a store: name one of them with --runs or FMNIST_RUNS."
+            ) from error
         except OSError as error:
             raise StoreError(
                 f"{self.path.parent} can't be used for the results ({reason(error)}): "

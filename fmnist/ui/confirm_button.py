@@ -40,7 +40,7 @@ def offer(library: Library, swept: Sweep) -> None:
         disabled=train_start.is_full(library),
         key="confirm",
         help="Trains the best setting, and the published recipe beside it, with seeds that no sweep chooses by, on all "
-        "training images. From a terminal: `python -m fmnist confirm`",
+        f"training images. From a terminal: `{settings.command('confirm')}`",
     )
     if pressed:
         _confirm(library, todo)

@@ -135,7 +135,7 @@ def _identity(form: Format, runs: Sequence[Run]) -> str:
 
 
 def _command(form: Format, runs: Sequence[Run]) -> str:
-    return f"python -m fmnist export {' '.join(run.address for run in runs)} --to {form.id}"
+    return settings.command(f"export {' '.join(run.address for run in runs)} --to {form.id}")
 
 
 def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes, str, list[str]]:

@@ -42,8 +42,8 @@ def say_read_only() -> None:
     """What stands in the place of the form."""
     st.info(
         "**This dashboard is view-only.** Training appears here while it runs, and on the other pages when it has "
-        "finished. It is started by whoever runs this dashboard, with `python -m fmnist train` or in another "
-        "dashboard that uses the same results.",
+        "finished. It is started by whoever runs this dashboard, with "
+        f"`{settings.command('train')}` or in another dashboard that uses the same results.",
         icon=":material/visibility:",
     )
 

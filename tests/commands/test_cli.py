@@ -48,6 +48,21 @@ def test_where_data_are_missing_the_command_that_gets_them_is_named(fmnist, tmp_
     assert "download" not in fmnist("data", "check").err
 
 
+# --runs
+
+
+@pytest.mark.parametrize("command", [("runs", "list"), ("compare", "--reference"), ("runs", "show", "reference-1")])
+def test_a_store_in_a_folder_that_is_not_there_is_refused_where_nothing_is_to_be_written(fmnist, tmp_path, command):
+    nowhere = tmp_path / "nowhere"
+    check_refused(fmnist(*command, "--runs", nowhere), f"no folder {nowhere}", "--runs")
+    assert not nowhere.exists()
+
+
+@pytest.mark.parametrize("command", [("compare",), ("train", "--dataset", "sample")])
+def test_a_picture_is_no_store(fmnist, shirt, command):
+    check_refused(fmnist(*command, "--runs", shirt), f"{shirt} is neither a folder nor a store", "--runs")
+
+
 # compare
 
 
@@ -184,8 +199,8 @@ def call(*arguments: str, runs: Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=settings.PROJECT, capture_output=True, text=True, timeout=120)
 
 
-def test_an_error_reaches_the_shell(runs_path):
-    process = call("runs", "show", "5", runs=runs_path)
+def test_an_error_reaches_the_shell(store):
+    process = call("runs", "show", "5", runs=store.path)
     check_refused(Answer(process.returncode, process.stdout, process.stderr), "no run 5")
 
 

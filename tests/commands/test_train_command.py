@@ -202,6 +202,20 @@ def test_a_log_file_tells_of_epochs_now_and_then(store, small_data, capsys, monk
         assert capsys.readouterr().err.count("epoch 3 of 4, 75.00%") == told
 
 
+def test_a_log_file_does_not_tell_again_what_a_resumed_run_has_behind_it(store, small_data, capsys):
+    id = running_run(store, Recipe("0", 0, "sample", 4), small_data, epochs=2)
+    store.interrupt_running()
+    store.resume(id)
+    lines = progress.Lines(store, [id])
+    assert store.claim()
+    lines.update(store.by_ids([id], "running"), 1)
+    [begun] = capsys.readouterr().err.splitlines()
+    assert begun.endswith("started (SGD, lr 0.1, batch 32, 4 epochs).")
+    store.record(id, [Point("test", 3 * STEPS_PER_EPOCH, 3, 1.0, 1.0, 0.75)], images_per_second=None, artifacts={})
+    lines.update(store.by_ids([id], "running"), 1)
+    assert "epoch 3 of 4, 75.00%" in capsys.readouterr().err
+
+
 def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_data, capsys):
     ids = [finished_run(store, Recipe("0", seed, "sample"), small_data).id for seed in (0, 1)]
     ids.append(queued_run(store, Recipe("0", 2, "sample"), small_data))
