@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,8 +34,9 @@ def effects(settings: pd.DataFrame, accuracies: Sequence[Sequence[float]], facto
 
     Returns:
         Columns factor, points (the mean over the sets of highest minus lowest mean accuracy, a share of 1), sets (their
-        number), best (the value that is the best in most sets), p, and seen (bool: p < .05). What is seen comes first,
-        then the largest points. A factor in which alone no two groups differ is left out.
+        number), best (the value that is the best in most sets), p, seen (bool: p < .05), and blind (bool: there are so
+        few ways to deal out the runs that p could not be smaller, however far apart the values lie). What is seen comes
+        first, then the largest points. A factor in which alone no two groups differ is left out.
     """
     # The same setting may stand there twice: own and reference, or on two kinds of device. Their runs count together.
     runs = settings.loc[settings.index.repeat([len(group) for group in accuracies])].reset_index(drop=True)
@@ -47,14 +49,17 @@ def effects(settings: pd.DataFrame, accuracies: Sequence[Sequence[float]], facto
         sets = runs[within.transform("nunique") > 1]
         if len(sets):
             rows.append((factor, *_effect(sets, factor, others)))
-    table = pd.DataFrame(rows, columns=["factor", "points", "sets", "best", "p"])
-    table["p"] = (table["p"] * len(table)).clip(upper=1)
+    table = pd.DataFrame(rows, columns=["factor", "points", "sets", "best", "p", "least"])
+    table["p"] = table[["p", "least"]].max(axis=1)  # That of a sample of the permutations may be a little smaller.
+    for column in ("p", "least"):
+        table[column] = (table[column] * len(table)).clip(upper=1)
     table["seen"] = table["p"] < SIGNIFICANT
+    table["blind"] = table.pop("least") >= SIGNIFICANT
     return table.sort_values(["seen", "points"], ascending=False, ignore_index=True, kind="stable")
 
 
-def _effect(runs: pd.DataFrame, factor: str, others: Sequence[str]) -> tuple[float, int, object, float]:
-    """points, sets, best and p of one factor.
+def _effect(runs: pd.DataFrame, factor: str, others: Sequence[str]) -> tuple[float, int, object, float, float]:
+    """points, sets, best and p of one factor, and a bound below which its p can't be.
 
     Args:
         runs: of all its sets: the fields and accuracy.
@@ -88,7 +93,31 @@ def _effect(runs: pd.DataFrame, factor: str, others: Sequence[str]) -> tuple[flo
     chance = np.concatenate([between(means(dealt)) for dealt in _dealt(values, set_of)])
     # Sums that are equal may differ by rounding.
     p = (1 + int((chance >= between(seen) * (1 - 1e-9) - 1e-15).sum())) / (1 + len(chance))
-    return float((high - low).mean()), len(sets), pd.Series(winners).value_counts().index[0], p
+    return (
+        float((high - low).mean()),
+        len(sets),
+        pd.Series(winners).value_counts().index[0],
+        p,
+        _least_p(sizes, sets, members, len(names)),
+    )
+
+
+def _least_p(sizes: np.ndarray, sets: np.ndarray, members: np.ndarray, values: int) -> float:
+    """A bound below which no p can be: one of all ways to deal out the runs.
+
+    Where all groups have as many runs and every set has every value, to exchange two values in all sets gives the same
+    sum of squares: as many ways are as extreme as there are orders of the values.
+
+    Args:
+        sizes: runs of each group, set by set.
+        sets: the first group of each set.
+        members: how many groups each set has.
+        values: how many values the factor has.
+    """
+    runs = np.add.reduceat(sizes, sets)
+    ways = sum(math.lgamma(count + 1) for count in runs) - sum(math.lgamma(size + 1) for size in sizes)
+    alike = bool((sizes == sizes[0]).all() and (members == values).all())
+    return math.exp(min(0.0, (math.lgamma(values + 1) if alike else 0.0) - ways))
 
 
 def _dealt(values: np.ndarray, set_of: np.ndarray) -> list[np.ndarray]:

@@ -128,7 +128,7 @@ def most_alike(means: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def after_training(runs: Sequence[Run], name: Callable[[Run], str]) -> str:
-    """Which of the runs that were just trained came out best.
+    """Which of the runs that were just trained is ahead.
 
     Args:
         runs: finished ones of one data set, at least one.
@@ -139,4 +139,4 @@ def after_training(runs: Sequence[Run], name: Callable[[Run], str]) -> str:
         return f"See how {name(best)} does, class by class, and what it costs."
     models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})
     what = f"these {len(runs):,} runs" if len(models) == 1 else listed(models)
-    return f"{name(best)} came out best: compare {what}."
+    return f"{name(best)} is ahead: compare {what}, and see how sure that is."

@@ -200,9 +200,12 @@ class Sweep:
         titles = {factor.field: factor for factor in FACTORS}
         seen, rest = (self.effects[self.effects["seen"] == which] for which in (True, False))
         names = [titles[field].title.lower() for field in rest["factor"]]
+        if seen.empty and rest["blind"].all():
+            which = listed(names, "or")
+            return f"There are too few runs to tell whether the {which} matters: train each setting more often."
         if seen.empty:
             return (
-                f"Nothing stands out: the values of {listed(names)} differ no more than by chance. "
+                f"Nothing stands out: how far the values of {listed(names)} lie apart may be chance. "
                 "Training each setting more often would show more."
             )
         first = seen.iloc[0]
@@ -216,7 +219,7 @@ class Sweep:
         if then:
             said.append(f"Then: {', '.join(then)}.")
         if names:
-            said.append(f"No effect of the {listed(names, 'or')} goes beyond chance.")
+            said.append(f"No effect of the {listed(names, 'or')} can be told from chance.")
         return " ".join(said)
 
     def caveats(self) -> list[str]:

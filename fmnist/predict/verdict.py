@@ -85,6 +85,11 @@ class Answer:
         return self.seeds if self.chosen is None else self.seeds[[self.chosen]]
 
 
+def _few(answer: Answer) -> str:
+    """How few of its runs give the answer that is shown: "only 1 of 3 training runs"."""
+    return f"only {answer.agreeing} of {answer.runs} training runs" if answer.agreeing else "no training run"
+
+
 def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
     """Whether the models agree, and with the truth, in a sentence or two of Markdown.
 
@@ -99,13 +104,11 @@ def verdict(answers: Sequence[Answer], truth: int | None = None) -> str:
     (favourite, most), *others = votes.most_common()
     name = f"**{classes[favourite]}**"
     if not others and not all(answer.backed for answer in answers):
-        doubts = (
-            f"{answer.agreeing} of {answer.runs} training runs of {escape(answer.name)}"
-            for answer in answers
-            if not answer.backed
-        )
+        doubtful = [answer for answer in answers if not answer.backed]
+        doubts = listed(f"{_few(answer)} of {escape(answer.name)}" for answer in doubtful)
+        verb = "does" if len(doubtful) == 1 and doubtful[0].agreeing < 2 else "do"
         each = "each model" if len(answers) > 1 else escape(answers[0].name)
-        return f"On average over its runs, {each} says {name}, but only {listed(doubts)} do.{known}"
+        return f"On average over its runs, {each} says {name}, but {doubts} {verb}.{known}"
     if not others:
         agreement = _agreement(answers)
         if len(answers) > 1 and favourite == truth:

@@ -22,7 +22,8 @@ HEIGHT = 270  # Of the chart, in pixels.
 def show(library: Library) -> None:
     """The answer in a sentence, the classes and the models at a glance, and the chart that the answer is read from."""
     dataset, sources = choose_scope(library)
-    groups = default_groups(library.groups(dataset, *sources))
+    every = library.groups(dataset, *sources)
+    groups = default_groups(every)
     compared = Comparison(library, groups) if groups else None
     if compared:
         answer = compared.verdict
@@ -31,6 +32,11 @@ def show(library: Library) -> None:
             answer += f" {listed(ARCHITECTURES[id].name for id in missing)} {verb} not trained yet."
         with st.container(key="verdict"):
             st.markdown(answer)
+        if len(every) > len(groups):
+            st.caption(
+                f":material/grid_view: {len(groups)} of {len(every):,} settings are compared here: of each model the "
+                "published recipe, or else the newest. All of them are on Compare."
+            )
     elif trials := library.trials(dataset, *sources):
         nothing_trained(trials)
     else:
@@ -57,8 +63,8 @@ def show_picture(compared: Comparison) -> None:
     apart = compared.apart()
     hollow = ["Hollow: timed under different conditions, so the times can't be compared."] if apart else []
     st.caption(
-        "Left is faster, up is more accurate; small marks are single runs. The dotted line joins the best choices: no "
-        "other model is both faster and more accurate. "
+        "Left is faster, up is more accurate; small marks are single runs. The dotted line joins the best choices, "
+        "where there are several: no other model is both faster and more accurate. "
         + " ".join([escape(" ".join([*hollow, *apart])), compared.left_out])
     )
 

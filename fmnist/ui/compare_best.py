@@ -33,7 +33,7 @@ def show_best(library: Library) -> None:
     draw(best.picture(), "best-recipes")
     st.caption(
         "Each mark is one training run. “Published” is the published recipe, trained with the same new seeds; the "
-        "reference runs above have others, and other means. Grey: results of other people. " + published.sources()
+        "reference runs have others, and other means. Grey: results of other people. " + published.sources()
     )
     for gain in best.gains:
         st.markdown(gain.say())

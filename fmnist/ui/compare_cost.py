@@ -42,8 +42,8 @@ def show_cost(library: Library, compared: Comparison) -> None:
     with left:
         draw(picture, "accuracy-against-cost")
         st.caption(
-            "Up and to the left is better. The dotted line joins the best choices: no other model is both cheaper and "
-            f"more accurate. {compared.left_out}"
+            "Up and to the left is better. The dotted line joins the best choices, where there are several: no other "
+            f"model is both cheaper and more accurate. {compared.left_out}"
         )
     with right:
         draw(compared.cost_bars(cost), "cost-bars")

@@ -93,8 +93,8 @@ def show_steps(info: DatasetInfo, converted: Converted, plain: np.ndarray) -> No
     framing = info.subject.framing
     centred = "centred on its centre of mass" if framing.by_mass else "centred"
     st.caption(
-        f"Like the images of {info.title}: one {info.subject.thing}, light on black, its longer side {framing.side} "
-        f"pixels long, {centred}."
+        f"Each image of {info.title} shows one {info.subject.thing}, light on black, its longer side {framing.side} "
+        f"pixels long, {centred}. These steps make the picture one like them."
     )
     tiles = "".join(_tile(name, step) for name, step in converted.steps)
     st.html(f'{CSS}<div class="steps">{tiles}{_tile("Plain resize", Image.fromarray(plain), "naive")}</div>')

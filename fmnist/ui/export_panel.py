@@ -103,7 +103,7 @@ def export_panel(library: Library, runs: Sequence[Run], key: str) -> None:
         st.code(_command(form, runs), language="sh", wrap_lines=True)
         return
     many = f"{len(runs)} runs" if len(runs) > 1 else "1 run"
-    label = f"Log {many}" if form.tracking else f"Download {many}"
+    label = f"Log {many}" if form.tracking else f"Prepare {many} to download"
     if st.button(label, key=f"{key}-make", icon=":material/deployed_code:"):
         st.session_state.pop(KEPT, None)
         try:

@@ -156,14 +156,17 @@ def differences(recipe: Recipe) -> str:
 def offer_actions(library: Library, chosen: list[Run]) -> None:
     """What can be done with the runs that are chosen."""
     finished = [run for run in chosen if run.status == Status.DONE]
+    why = None if finished else "Only finished runs can be exported."
     with st.container(horizontal=True):
-        with st.popover("Export", icon=":material/download:", disabled=not finished, help=CHOOSE_FIRST):
+        with st.popover(
+            "Export", icon=":material/download:", disabled=not finished, help=CHOOSE_FIRST if not chosen else why
+        ):
             if finished:
                 export_panel(library, finished, "picked")
         if settings.read_only():
             return
         run_label.offer(library, chosen)
-        if st.button("Delete", icon=":material/delete:", disabled=not chosen, help=CHOOSE_FIRST):
+        if st.button("Delete", icon=":material/delete:", disabled=not chosen, help=None if chosen else CHOOSE_FIRST):
             run_deletion.confirm(library, chosen)
 
 

@@ -76,9 +76,9 @@ def nothing_trained(trials: Sequence[Group] = ()) -> None:
         trials: those that there are.
     """
     if trials:
+        then = "" if settings.read_only() else " Confirm the best setting there to see it here."
         st.info(
-            "All runs so far hold out images, to choose a setting by, so they are on Compare alone. Confirm the best "
-            "setting there to see it here.",
+            f"All runs so far hold out images, to choose a setting by, so they are on Compare alone.{then}",
             icon=":material/info:",
         )
         st.page_link("pages/2_Compare.py", label="See the settings", icon=":material/balance:")

@@ -17,10 +17,15 @@ from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress
 from fmnist.ui import next_step, resources
 from fmnist.ui.scope import MAX_COMPARED, key_of_groups
-from fmnist.words import moment
+from fmnist.words import digits, moment
 
 MAX_RESULTS = 50
 MAX_NAMED = 6  # Of the finished runs in a line, while others are trained.
+
+
+def took(seconds: float) -> str:
+    """How long something took: "0.449 s", "1.36 s", "3 min"."""
+    return f"{digits(seconds)} s" if seconds < 90 else duration(seconds)
 
 
 def show_heading(progress: TrainingProgress) -> None:
@@ -42,7 +47,7 @@ def show_card(library: Library, progress: TrainingProgress, runs: Sequence[Run])
         return
     dataset = runs[0].recipe.dataset
     with st.container(border=True, key=f"outcome-{dataset}"):
-        st.markdown("\n\n".join(outcomes(library, runs, lambda run: progress.shared_name(run, full=True), duration)))
+        st.markdown("\n\n".join(outcomes(library, runs, lambda run: progress.shared_name(run, full=True), took)))
         try:
             labels = resources.test_set(dataset, library.own).test_labels
         except DataError:  # Then Confusion has no images to show.

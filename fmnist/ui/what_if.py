@@ -16,21 +16,21 @@ UNCHANGED: dict[str, Any] = {"dx": 0, "dy": 0, "angle": 0, "scale": 100, "blur":
 
 def choose_changes() -> dict[str, Any]:
     """Sliders, and switches for what may be suggested; their values."""
+    for name, value in UNCHANGED.items():  # A default beside what `reset` sets would be a warning in the log.
+        st.session_state.setdefault(f"what-{name}", value)
     left, right = st.columns(2, gap="medium")
     with left:
-        changes = {
-            "dx": st.slider("Right, pixels", -14, 14, UNCHANGED["dx"], key="what-dx"),
-            "dy": st.slider("Down, pixels", -14, 14, UNCHANGED["dy"], key="what-dy"),
-            "angle": st.slider("Turn, degrees clockwise", -180, 180, UNCHANGED["angle"], 5, key="what-angle"),
+        changes: dict[str, Any] = {
+            "dx": st.slider("Right, pixels", -14, 14, key="what-dx"),
+            "dy": st.slider("Down, pixels", -14, 14, key="what-dy"),
+            "angle": st.slider("Turn, degrees clockwise", -180, 180, step=5, key="what-angle"),
         }
     with right:
-        changes["scale"] = st.slider("Size, %", 40, 200, UNCHANGED["scale"], 5, key="what-scale")
-        changes["blur"] = st.slider("Blur, pixels", 0.0, 3.0, UNCHANGED["blur"], 0.25, key="what-blur")
+        changes["scale"] = st.slider("Size, %", 40, 200, step=5, key="what-scale")
+        changes["blur"] = st.slider("Blur, pixels", 0.0, 3.0, step=0.25, key="what-blur")
     names = [change.name for change in CHANGES]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        changes["made"] = st.pills(
-            "Also", names, selection_mode="multi", default=UNCHANGED["made"], key="what-made", wrap=True
-        )
+        changes["made"] = st.pills("Also", names, selection_mode="multi", key="what-made", wrap=True)
         unchanged = changes == UNCHANGED
         st.button("Reset", icon=":material/restart_alt:", on_click=reset, disabled=unchanged, key="what-reset")
     return changes

@@ -88,7 +88,10 @@ def test_the_nearest_average_pictures_are_named():
 def test_the_best_run_of_a_training_is_named(store, small_data):
     name = attrgetter("name")
     runs = [finished_run(store, Recipe("0", seed), small_data, accuracy=0.6 + seed / 10) for seed in (0, 1)]
-    assert next_steps.after_training(runs, name) == "Model 0, seed 1 came out best: compare these 2 runs."
+    said = "Model 0, seed 1 is ahead: compare these 2 runs, and see how sure that is."
+    assert next_steps.after_training(runs, name) == said
     better = finished_run(store, Recipe("2"), small_data, accuracy=0.9)
-    assert next_steps.after_training([better, *runs], name).endswith("compare Model 0 and Model 2.")
+    assert next_steps.after_training([better, *runs], name).endswith(
+        "compare Model 0 and Model 2, and see how sure that is."
+    )
     assert next_steps.after_training(runs[1:], name).startswith("See how Model 0, seed 1 does, ")

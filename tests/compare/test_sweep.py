@@ -122,6 +122,32 @@ def test_p_is_that_of_all_permutations():
     assert found["p"].iloc[0] == pytest.approx(expected, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "blind"),
+    # Ways to deal out the runs, of which some are as extreme as the one that is: 2 of 6, 2 of 20, 2 of 70, 6 of 90,
+    # 1 of 4, and with two sets 2 of 6 * 6 or 20 * 20.
+    [
+        *(([[2, 2]], True), ([[3, 3]], True), ([[4, 4]], False), ([[2, 2, 2]], True), ([[1, 3]], True)),
+        *(([[2, 2], [2, 2]], True), ([[3, 3], [3, 3]], False)),
+    ],
+)
+def test_where_no_result_could_be_told_from_chance_this_is_known(sizes, blind):
+    """However far apart the values lie."""
+    settings = [(value, place) for place, groups in enumerate(sizes) for value in range(len(groups))]
+    accuracies = [[value / 3 + run / 1000 for run in range(sizes[place][value])] for value, place in settings]
+    table = pd.DataFrame(settings, columns=["learning_rate", "batch_size"])
+    found = effects.effects(table, accuracies, ["learning_rate"])
+    assert found["blind"].tolist() == [blind] and found["seen"].tolist() == [not blind]
+
+
+def test_too_few_runs_are_no_sign_of_chance(library, small_data):
+    for rate, seed in product((0.1, 0.01), range(3)):
+        finished_run(library.own, Recipe("0", seed, learning_rate=rate), small_data, accuracy=0.8 - rate)
+    assert swept(library).say_effects() == (
+        "There are too few runs to tell whether the learning rate matters: train each setting more often."
+    )
+
+
 def test_what_matters_most_is_said_with_what_shows_nothing(library, small_data):
     for rate, size, seed in product((0.1, 0.01), (32, 64), range(4)):
         recipe = Recipe("0", seed, batch_size=size, learning_rate=rate)
@@ -129,7 +155,7 @@ def test_what_matters_most_is_said_with_what_shows_nothing(library, small_data):
     assert swept(library).say_effects() == (
         "The **learning rate** matters most: all else equal, its best and its worst value lie 20.0 points apart on "
         "average over 2 comparisons, and 0.1 is most often the best. "
-        "No effect of the batch size goes beyond chance."
+        "No effect of the batch size can be told from chance."
     )
 
 
@@ -149,7 +175,7 @@ def test_the_answer_and_what_not_to_conclude(small):
         "Best of 5: **Model 0, SGD, lr 0.1, batch 32, 3 epochs** with **82.0%** on average over 2 runs."
     )
     assert small.say_effects().startswith(
-        "Nothing stands out: the values of learning rate and batch size differ no more"
+        "There are too few runs to tell whether the learning rate or batch size matters"
     )
     said = " ".join(small.caveats())
     assert "**Chosen, not yet confirmed.**" in small.standing() and "the same test images chose it" in small.standing()

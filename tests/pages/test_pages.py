@@ -387,7 +387,7 @@ def test_chosen_rows_of_train_are_exported(store, small_data, started):
     ended_run(store, Recipe("1"), small_data, "failed", "No luck.")
     at = visit(TRAIN)
     choose_rows(at, 0, 1)
-    assert "Download 1 run" in labels(at)  # Of the finished one.
+    assert "Prepare 1 run to download" in labels(at)  # Of the finished one.
 
 
 def test_an_export_that_fails_is_said_in_a_sentence(store, small_data, small_sample, fashion):

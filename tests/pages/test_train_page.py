@@ -181,7 +181,7 @@ def test_when_training_has_ended_it_is_said_what_came_out_and_where_to_look(stor
     at = visit(TRAIN)
     assert texts(at, "header") == ["Last training"]
     assert says(at, "Sample data · SGD, learning rate 0.1, batches of 32, 3 epochs · the published recipe · ended 20")
-    assert says(at, "**Model 0 · Linear**: **") and says(at, "right, trained in 7 s.")
+    assert says(at, "**Model 0 · Linear**: **") and says(at, "right, trained in 7.00 s.")
     assert says(at, "**Model 1 · MLP with ReLU** failed to learn: it answers Bag for every image.")
     [inside, last] = [link.proto.label for link in at.get("page_link") if link.proto.icon == ":material/arrow_forward:"]
     assert inside.startswith("Model 0 never predicts Sandal") and "Sandal" not in last

@@ -51,10 +51,11 @@ def test_all_say_it_only_if_most_seeds_of_each_do():
     given = answers([1, 1, 1], [1, 2, 3], [1, 2])
     assert [answer.said for answer in given] == ["Trouser"] * 3  # By their means.
     assert verdict(given) == (
-        "On average over its runs, each model says **Trouser**, but only 1 of 3 training runs of Model 1 and 1 of 2 "
-        "training runs of Model 2 do."
+        "On average over its runs, each model says **Trouser**, but only 1 of 3 training runs of Model 1 and only 1 of "
+        "2 training runs of Model 2 do."
     )
     assert "All" not in verdict(given, 1)
+    assert verdict(given[:2]).endswith("but only 1 of 3 training runs of Model 1 does.")
 
 
 @pytest.mark.parametrize("tops", [([1], [1], [2]), ([1], [2])])
