@@ -50,6 +50,7 @@ def choose_items(library: Library, groups: list[Group], key: str) -> list[Item]:
         format_func=lambda id: offer.items[id].title,
         placeholder="Choose up to three: runs, or all seeds of a model",
         accept_new_options=offer.more,
+        wrap=True,  # Else what is chosen is cut, and the last of three is not seen.
     )
     if offer.more:
         st.caption(
