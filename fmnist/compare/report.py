@@ -121,6 +121,7 @@ def _figure(title: str, picture: Picture) -> str:
 
 
 def _table(table: pd.DataFrame) -> str:
+    table = table.rename(columns=lambda name: name.replace("_", " "))  # As people read them, and not programs.
     drawn = table.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.6g}", escape=True)
     return f'<div class="wide">{drawn}</div>'
 

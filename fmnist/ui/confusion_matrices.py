@@ -129,4 +129,5 @@ def say_most_confused(answers: Answers, *, named: bool) -> None:
     """The most frequent mistakes in a matrix, in words."""
     in_words = most_confused(answers)
     title = f"Most frequent mistakes of {escape(answers.item.title)}" if named else "Most frequent mistakes"
-    st.caption(f"{title}: {'; '.join(in_words)}." if in_words else "No mistakes.")
+    counted = f", in {runs} runs together" if (runs := len(answers.item.runs)) > 1 else ""
+    st.caption(f"{title}{counted}: {'; '.join(in_words)}." if in_words else "No mistakes.")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.making import finished_run, three_models
-from helpers.ui import HOME, SAMPLE, charts, shown, visit
+from helpers.ui import HOME, SAMPLE, charts, says, shown, visit
 from streamlit.testing.v1 import AppTest
 
 from fmnist.data import files
@@ -66,6 +66,15 @@ def test_another_recipe_is_named_with_its_model(store, small_data):
     assert "**Model 1 · MLP with ReLU · SGD, lr 0.1, batch 32, 5 epochs** is ahead" in shown(at, "markdown")[1]
     assert "of test images right (one run), with SGD, lr 0.1, batch 32, 5 epochs" in cards(at)[1]
     assert "with" not in cards(at)[0]
+    assert not says(at, "settings are compared here")
+
+
+def test_what_else_was_trained_is_counted(store, small_data):
+    """The best of all is not on this page: the published recipe is."""
+    finished_run(store, Recipe("0"), small_data, accuracy=0.7)
+    finished_run(store, Recipe("0", learning_rate=0.05), small_data, accuracy=0.9)
+    at = visit(HOME)
+    assert "70.0%" in cards(at)[0] and says(at, "1 of 2 settings are compared here")
 
 
 def test_the_cards_say_what_each_model_is_and_how_it_did(store, small_data):
