@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import shutil
 import sys
@@ -87,8 +88,25 @@ def print_rows(rows: Sequence[Mapping[str, Any]], fields: Sequence[str], format:
     writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
 
 
-def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
+def print_json(value: Any, default: Callable[[Any], Any] | None = None) -> None:
+    """Print a value for a program.
+
+    Args:
+        default: what stands for a value that JSON can't hold; without it there must be none.
+    """
+    print(json.dumps(_finite(value), indent=2, allow_nan=False, default=default))
+
+
+def _finite(value: Any) -> Any:
+    """With null for each number that is not finite: JSON has no word for it."""
+    match value:
+        case dict():
+            return {name: _finite(below) for name, below in value.items()}
+        case list() | tuple():
+            return [_finite(below) for below in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value
 
 
 def _widths(rows: Sequence[Any], columns: Sequence[Column], header: bool = True) -> list[int]:

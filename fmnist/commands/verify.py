@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from fmnist.commands import options
 from fmnist.commands.addresses import place
 from fmnist.commands.options import Places, say_recounted
+from fmnist.commands.tables import print_json
 
 
 @options.command("verify")
@@ -32,5 +31,5 @@ def verify(places: Places, addresses: tuple[str, ...], format: str) -> int:
         if format == "table":
             print(verdicts[-1].text, flush=True)
     if format == "json":
-        print(json.dumps([verdict.facts for verdict in verdicts], indent=2, default=repr))
+        print_json([verdict.facts for verdict in verdicts], default=repr)
     return int(not all(verdict.agrees for verdict in verdicts))
