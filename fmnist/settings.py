@@ -17,6 +17,7 @@ asked where something would be changed: no page decides it, so no client gets ro
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,24 @@ def model_files() -> list[Path]:
 def ray_address() -> str | None:
     """FMNIST_RAY_ADDRESS: the Ray cluster that shall train new runs, as HOST:PORT or auto; None for this machine."""
     return os.environ.get("FMNIST_RAY_ADDRESS", "").strip() or None
+
+
+def checked_ray_address(address: str) -> str:
+    """The address of a Ray cluster, if it has the form of one; whether anybody answers there is another matter.
+
+    Raises:
+        ValueError: it can never be one.
+    """
+    if "://" in address:
+        raise ValueError(
+            f"{address} is an address of Ray Client, which can't stream the curves: join the cluster with "
+            "ray start --address=HOST:PORT --num-cpus=0, and name it as HOST:PORT"
+        )
+    host, _, port = address.rpartition(":")
+    is_port = port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) <= 65535
+    if address != "auto" and not (host and is_port and not re.search(r"\s", host)):
+        raise ValueError(f"{address!r} is not the address of a Ray cluster: it has the form HOST:PORT, or is auto")
+    return address
 
 
 def unquoted(path: str | Path) -> str:

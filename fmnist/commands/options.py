@@ -21,6 +21,7 @@ from fmnist.grid import decimals, held_out_numbers, is_yes, whole_numbers
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import KEPT, OPTIMIZERS, SCHEDULES, Recipe
+from fmnist.settings import SettingsError
 from fmnist.store import store
 from fmnist.store.database import DamagedRun, say_damaged
 from fmnist.store.library import Library
@@ -162,11 +163,23 @@ def ray_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--ray",
         "cluster",
-        metavar="ADDRESS",
-        default=settings.ray_address,
+        type=Read("ADDRESS", lambda address: address.strip() and settings.checked_ray_address(address.strip())),
+        default=_named_cluster,
         callback=lambda _ctx, _param, address: address or None,
         help="Train on the Ray cluster at HOST:PORT, or auto.  [default: FMNIST_RAY_ADDRESS, else this machine]",
     )(function)
+
+
+def _named_cluster() -> str | None:
+    """That of the environment.
+
+    Raises:
+        SettingsError: it can never be one.
+    """
+    try:
+        return (address := settings.ray_address()) and settings.checked_ray_address(address)
+    except ValueError as error:
+        raise SettingsError(f"FMNIST_RAY_ADDRESS can't be used: {error}.") from None
 
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress, only results and errors.")

@@ -29,6 +29,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 from ray import exceptions
 
+from fmnist import settings
 from fmnist.data import files
 from fmnist.store.run import Start, Status
 from fmnist.training import worker
@@ -71,11 +72,10 @@ def connect(address: str) -> None:
     Raises:
         ClusterError: there is none, or it can't be used from here.
     """
-    if "://" in address:
-        raise ClusterError(
-            f"{address} is an address of Ray Client, which can't stream the curves: join the cluster with "
-            "ray start --address=HOST:PORT --num-cpus=0, and name it as HOST:PORT."
-        )
+    try:
+        settings.checked_ray_address(address)
+    except ValueError as error:
+        raise ClusterError(f"{error}.") from None
     if address != "auto":
         _answers(address)
     try:
@@ -126,8 +126,6 @@ def _answers(address: str) -> None:
         ClusterError: nobody does.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise ClusterError(f"{address!r} is not the address of a Ray cluster: it has the form HOST:PORT, or is auto.")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except OSError as error:

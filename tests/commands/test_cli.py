@@ -63,6 +63,26 @@ def test_a_picture_is_no_store(fmnist, shirt, command):
     check_refused(fmnist(*command, "--runs", shirt), f"{shirt} is neither a folder nor a store", "--runs")
 
 
+# --ray
+
+
+@pytest.mark.parametrize("command", [("train",), ("train", "--dry-run"), ("confirm",), ("runs", "resume")])
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("ray://head:10001", "--num-cpus=0, and name it as HOST:PORT"), ("head:notaport", "it has the form HOST:PORT")],
+)
+def test_what_can_never_be_the_address_of_a_cluster_is_wrong_usage(fmnist, store, monkeypatch, command, address, words):
+    answer = fmnist(*command, "--ray", address)
+    assert (answer.code, answer.out) == (2, "") and address in answer.err and words in answer.err
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", address)
+    check_refused(fmnist(*command), "FMNIST_RAY_ADDRESS", address, words)
+
+
+def test_an_empty_address_is_this_machine_whatever_the_environment_says(fmnist, store, small_sample, monkeypatch):
+    monkeypatch.setenv("FMNIST_RAY_ADDRESS", "head:notaport")
+    assert fmnist("train", "--dataset", "sample", "--dry-run", "--ray", "").code == 0
+
+
 # compare
 
 
