@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from fmnist import settings
 from fmnist.commands import CommandError, say
 from fmnist.commands.options import as_ranges
 from fmnist.commands.results import reached_accuracy
@@ -145,27 +146,50 @@ def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet
         for run in store.by_ids(ids, Status.QUEUED):
             if where := goes_on(store, run):
                 say(f"{_named(run)} was not finished: it {where}." if run.started else f"{_named(run)} {where}.")
+        _say_where_they_wait(store, ids, cluster)
     launcher.start(store)
     progress = Progress() if quiet else Bars(len(ids)) if sys.stderr.isatty() else Lines(store, ids)
     try:
         follow(store, ids, cluster, progress)
     except KeyboardInterrupt:
         store.request_stop(ids)
-        say(f"stopped; what was trained so far is kept. To resume: {_resume_command(store, ids)}")
+        say(f"stopped; what was trained so far is kept. To resume: {_resume_command(store, ids, cluster)}")
         raise
 
 
-def _resume_command(store: Store, ids: Sequence[int]) -> str:
+def _say_where_they_wait(store: Store, ids: Sequence[int], cluster: str | None) -> None:
+    """Who asks again for runs that are queued does not move them: say which of them wait for another cluster."""
+    waiting: dict[str, list[Run]] = {}
+    for run in store.by_ids(ids, Status.QUEUED):
+        if run.cluster and run.cluster != cluster:
+            waiting.setdefault(run.cluster, []).append(run)
+    for address, runs in waiting.items():
+        one = len(runs) == 1
+        here = f"on {cluster}" if cluster else "on this machine"
+        say(
+            f"{_named(runs[0]) if one else f'Runs {as_ranges(run.id for run in runs)}'} {'waits' if one else 'wait'} "
+            f"for the Ray cluster at {address}, for which {'it was' if one else 'they were'} queued before. To train "
+            f"{'it' if one else 'them'} {here}, press Ctrl-C and then run "
+            f"{_resume_command(store, [run.id for run in runs], cluster)}"
+        )
+
+
+def _resume_command(store: Store, ids: Sequence[int], cluster: str | None) -> str:
+    """What trains them where they are asked for now."""
     left = as_ranges(run.id for run in store.by_ids(ids) if run.status != Status.DONE)
+    resume = f"runs resume {left}" + (
+        f" --ray {shlex.quote(cluster or '')}" if cluster != settings.ray_address() else ""
+    )
     with suppress(SettingsError):
         if store.path == store_path():
-            return command(f"runs resume {left}")
-    return command(f"runs resume {left} --runs {shlex.quote(str(store.path))}")
+            return command(resume)
+    return command(f"{resume} --runs {shlex.quote(str(store.path))}")
 
 
 def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Progress) -> None:
     """Show how the training of some runs goes, until none of them is queued or running; see `train_queued`."""
-    waited, told = time.monotonic(), None
+    waited, told = time.monotonic(), dict[str, str | None]()
+    clusters = {*filter(None, [cluster, *(run.cluster for run in store.by_ids(ids) if run.status in ACTIVE)])}
     interrupted = False
 
     def note(*_: object) -> None:
@@ -180,10 +204,11 @@ def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Prog
             progress.update(store.by_ids(ids, Status.RUNNING), left)
             if not left:
                 return
-            problem = cluster and launcher.cluster_state(store, cluster).problem
-            if problem and problem != told:
-                tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
-            told = problem
+            for address in clusters:
+                problem = launcher.cluster_state(store, address).problem
+                if problem and problem != told.get(address):
+                    tqdm.write(f"fmnist: {problem} Its runs wait until it is back; Ctrl-C stops them.", file=sys.stderr)
+                told[address] = problem
             if launcher.is_alive(store):
                 waited = time.monotonic()
             else:

@@ -13,6 +13,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from helpers.answers import check_refused
 from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, result, running_run
 from helpers.processes import only_trainer, wait_for
@@ -23,7 +24,8 @@ from fmnist.compare.confirmation import FIRST_SEED
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Point, Status
-from fmnist.training import loop
+from fmnist.training import launcher, loop
+from fmnist.training.messages import ClusterState
 
 TRAIN = ["train", "--dataset", "sample", "--device", "cpu", "--epochs", "1"]
 
@@ -230,6 +232,23 @@ def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_
         f"done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
         "stopped; 3 of 3 runs have ended.",
     ]
+
+
+@pytest.mark.parametrize("asked", [None, "other:6379"])
+def test_who_asks_again_for_what_waits_for_a_cluster_is_told(store, small_data, capsys, monkeypatch, asked):
+    recipes = [Recipe("0", seed, "sample") for seed in (0, 1, 2)]
+    keyed = [(recipe, recipe.key(small_data.fingerprint)) for recipe in recipes]
+    store.enqueue(keyed[:2], Path("/"), cluster="head:1")
+    launcher.keep_cluster_state(store, ClusterState("head:1", problem="The Ray cluster at head:1 does not answer."))
+    ids = [id for id, _ in store.enqueue(keyed, Path("/"), cluster=asked)]
+    monkeypatch.setattr(launcher, "start", lambda store: None)
+    monkeypatch.setattr(launcher, "is_alive", lambda store: store.request_stop(ids) or True)
+    progress.train_queued(store, ids, asked, quiet=False)
+    said = capsys.readouterr().err
+    command = f"{settings.command('runs resume 1-2')}{f' --ray {asked}' if asked else ''}"
+    assert "fmnist: Runs 1-2 wait for the Ray cluster at head:1, for which they were queued before. " in said
+    assert f"press Ctrl-C and then run {command}\n" in said
+    assert "fmnist: The Ray cluster at head:1 does not answer. Its runs wait" in said
 
 
 def test_quiet_leaves_the_results(fmnist, warm):
