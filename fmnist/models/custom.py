@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 GROUP = "fmnist.models"
 CHECK_SECONDS = 60.0
-"""For a file: importing torch takes two seconds, ten on a busy machine."""
+"""For a file, and after a model that hangs for those that follow: importing torch takes two seconds, or ten."""
+MAX_HANGS = 3
+"""Of a file: after so many models that hang, those that follow are not tried."""
 MAX_BYTES = 10**6
 
 LOOKS = (
@@ -226,13 +228,15 @@ def _locate(module: str) -> tuple[str | None, str]:
 def check(source: Source, seconds: float | None = None) -> list[Answer]:
     """What `fmnist.models.custom_check` says of a file's models, or of the file: see there; without "trying" and "end".
 
-    A model may end the process in which it is tried. Those after it are tried in another.
+    A model may end the process in which it is tried, or hang. Those after it are tried in another.
 
     Args:
-        seconds: the time limit, for all of them; `CHECK_SECONDS` if it is not given.
+        seconds: the time limit, for all of them or, after one that hangs, for all that are left; `CHECK_SECONDS` if it
+            is not given.
     """
     seconds = CHECK_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + seconds
+    hangs = 0
     answers: list[Answer] = []
     while True:
         try:
@@ -247,14 +251,21 @@ def check(source: Source, seconds: float | None = None) -> list[Answer]:
         ended = f"ended the process (exit code {code})"
         if code is None:
             ended = f"did not end within {seconds:g} seconds"
+            hangs += 1
+            deadline = time.monotonic() + seconds
         if said and "trying" in said[-1]:
             model = {"id": said[-1]["trying"], "name": said[-1]["name"]}
             answers.append(model | {"fault": f"It {ended} when it was tried."})
-        elif not found:
+        elif code is None or not found:
             what = "tried to the end" if answers else "read"
             return [*answers, {"fault": f"{source.name} can't be {what}: it {ended}."}]
-        if code is None or any("id" not in answer for answer in found):
+        if any("id" not in answer for answer in found):
             return answers
+        if hangs == MAX_HANGS:
+            sentence = (
+                f"{source.name} was tried no further: {hangs} of its models did not end within {seconds:g} seconds."
+            )
+            return [*answers, {"fault": sentence}]
 
 
 def _try(source: Source, known: list[str], seconds: float) -> tuple[list[Answer], int | None]:

@@ -9,7 +9,7 @@ import torch
 from helpers.making import finished_run
 
 from fmnist.compare.diagnosis import diagnose
-from fmnist.models import custom, custom_answers, inference, registry
+from fmnist.models import custom, custom_answers, custom_check, inference, registry
 from fmnist.models.registry import ARCHITECTURES, ModelError
 from fmnist.models.source import Source
 from fmnist.recipe import Recipe, RecipeError
@@ -34,6 +34,47 @@ def test_the_process_tells_models_from_what_the_file_prints_and_tries_those_afte
 def test_a_file_that_never_ends_is_given_up():
     [answer] = custom.check(source("while True:\n    pass\n"), seconds=0.5)
     assert answer == {"fault": "my_models.py can't be read: it did not end within 0.5 seconds."}
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Models with "hang" in their ids hang for as long as they may; gives the time limits of the processes."""
+    limits: list[float] = []
+    clock = [0.0]
+
+    def tried(source: Source, known: list[str], seconds: float) -> tuple[list[custom.Answer], int | None]:
+        limits.append(seconds)
+        said = []
+        for answer in custom_check.check(source, known):
+            said.append(answer)
+            if "hang" in answer.get("trying", ""):
+                clock[0] += seconds
+                return said, None
+        return said, 0
+
+    monkeypatch.setattr(custom, "_try", tried)
+    monkeypatch.setattr(custom.time, "monotonic", lambda: clock[0])
+    return limits
+
+
+def renamed(*names: str) -> str:
+    """A file with a good model for each name."""
+    return HEAD + "".join(TINY.replace(HEAD, "").replace('"tiny", "Tiny"', f'"{name}", "{name}"') for name in names)
+
+
+def test_models_beside_one_that_hangs_are_tried_all_the_same(hanging):
+    first, second, third = custom.check(source(renamed("first", "hangs", "last")), seconds=5)
+    assert (first["id"], third["id"]) == ("first", "last") and "layers" in first and "layers" in third
+    assert second == {"id": "hangs", "name": "hangs", "fault": "It did not end within 5 seconds when it was tried."}
+    assert hanging == [5, 5]
+
+
+def test_where_too_many_models_hang_it_is_said_that_those_after_them_are_not_tried(hanging):
+    names = [f"hang{number}" for number in range(custom.MAX_HANGS)]
+    *models, rest = custom.check(source(renamed(*names, "last")), seconds=5)
+    assert [model["id"] for model in models] == names and all("did not end" in model["fault"] for model in models)
+    assert rest == {"fault": "my_models.py was tried no further: 3 of its models did not end within 5 seconds."}
+    assert hanging == [5, 5, 5]
 
 
 # Which they are
