@@ -16,6 +16,7 @@ asked where something would be changed: no page decides it, so no client gets ro
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 """The folder that holds this package: a checkout, or wherever packages are installed."""
 MODELS = "FMNIST_MODELS"
 """Named here because messages name it too, and because it is handed on to processes: `environment`."""
+
+MAX_ECHO = 60
+"""Characters of a path that is too long that are said."""
 
 OFF = {"", "0", "false", "no", "off"}
 
@@ -156,10 +160,17 @@ def expanded(path: str | Path, variable: str = "") -> Path:
         variable: that names it.
 
     Raises:
-        SettingsError: there is no such home folder, and no file that is really called so.
+        SettingsError: there is no such home folder, and no file that is really called so; or a name is too long.
     """
     found = Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for an unknown ~user.
-    if not found.parts or not found.parts[0].startswith("~") or os.path.lexists(found):
+    try:
+        exists = bool(found.lstat())
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            named = f"{variable or 'A path'} is too long for a file or folder"
+            raise SettingsError(f"{named}: {str(path)[:MAX_ECHO]}… has {len(str(path)):,} characters.") from None
+        exists = False
+    if exists or not found.parts or not found.parts[0].startswith("~"):
         return found
     who = f"of a user {found.parts[0][1:]!r}" if len(found.parts[0]) > 1 else "for this user"
     said = f"{variable} is {path}" if variable else f"{path} can't be found"

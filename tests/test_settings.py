@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.answers import check_refused
 
 from fmnist import settings
 
@@ -144,21 +145,33 @@ def test_a_file_of_models_in_a_home_folder_of_nobody_is_named_where_models_are_a
     assert answer.err.startswith("fmnist: FMNIST_MODELS is ~nosuchuser/m.py: no home folder of a user 'nosuchuser' is")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("runs", "list", "--runs"),
-        ("runs", "import"),
-        ("predict",),
-        ("export", "reference-1", "--to", "csv", "--out"),
-        ("convert", "x.png"),
-    ],
-)
+ARGUMENTS = [
+    ("runs", "list", "--runs"),
+    ("runs", "import"),
+    ("predict",),
+    ("export", "reference-1", "--to", "csv", "--out"),
+    ("convert", "x.png"),
+]
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS)
 def test_an_argument_in_a_home_folder_of_nobody_is_refused(arguments, fmnist, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     answer = fmnist(*arguments, "~nosuchuser/there.png")
     assert answer.code == 1 and answer.err.startswith("fmnist: ~nosuchuser/there.png can't be found: no home folder")
     assert answer.err.count("\n") == 1 and not (tmp_path / "~nosuchuser").exists()
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000])
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+def test_a_path_that_is_too_long_is_refused(arguments, name, fmnist, tmp_path):
+    check_refused(fmnist(*arguments, f"{tmp_path}/{name}.png"), str(tmp_path)[:60], "too long")
+
+
+@pytest.mark.parametrize("variable", ["FMNIST_RUNS", "FMNIST_DATA"])
+def test_a_variable_that_is_too_long_is_named(variable, fmnist, monkeypatch):
+    monkeypatch.setenv(variable, f"/{'a' * 300}.db")
+    check_refused(fmnist("compare"), f"{variable} is too long", "304 characters")
 
 
 def test_an_argument_in_ones_own_home_folder_is_found(monkeypatch, tmp_path):
