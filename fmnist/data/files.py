@@ -124,6 +124,7 @@ def _folder_with(info: DatasetInfo, root: Path, files: Sequence[File]) -> Path:
     Raises:
         DataMissing, DataError: as `load`.
     """
+    _check_no_file(root)
     try:
         folder = raw_folder(info.id, root)
         there = [file for file in info.files if any(path.exists() for path in forms(folder, file))]
@@ -145,6 +146,13 @@ def _folder_with(info: DatasetInfo, root: Path, files: Sequence[File]) -> Path:
     if missing:
         raise DataMissing(f"{info.title} is not in {folder}: {listed(missing)} can't be found there.")
     return folder
+
+
+def _check_no_file(root: Path) -> None:
+    """Raises: DataError: a file was named instead of a folder."""
+    with suppress(OSError):  # What else is wrong with it is said by whoever reads it.
+        if root.is_file():
+            raise DataError(f"{root} is a file: name the folder of the data sets.")
 
 
 def download_command(info: DatasetInfo, root: Path) -> str:
@@ -255,6 +263,7 @@ def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
     if settings.read_only():
         raise DataError(settings.READ_ONLY)
     info = DATASETS[name]
+    _check_no_file(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=root, ignore_cleanup_errors=True) as temporary:

@@ -63,6 +63,16 @@ def test_a_picture_is_no_store(fmnist, shirt, command):
     check_refused(fmnist(*command, "--runs", shirt), f"{shirt} is neither a folder nor a store", "--runs")
 
 
+# --data
+
+
+@pytest.mark.parametrize("command", [("train",), ("data", "check"), ("data", "download")])
+def test_a_file_is_no_folder_of_data(fmnist, shirt, command):
+    answer = fmnist(*command, "--data", shirt)
+    check_refused(answer, f"{shirt} is a file: name the folder of the data sets.")
+    assert "download" not in answer.err
+
+
 # --ray
 
 

@@ -110,18 +110,25 @@ def test_missing_files_are_named(idx_root):
     assert LABELS in message and IMAGES not in message
 
 
-@pytest.mark.parametrize("root", ["empty", "not there", "a file"])
+@pytest.mark.parametrize("root", ["empty", "not there"])
 def test_a_root_without_data(tmp_path, root):
     path = tmp_path / root
     if root == "empty":
         path.mkdir()
-    elif root == "a file":
-        path.write_text("x")
     before = listing(tmp_path)
     with pytest.raises(DataMissing) as refused:
         files.load("fashion-mnist", path, tmp_path / "cache")
     assert is_one_sentence(refused.value) and str(path) in str(refused.value)
     assert listing(tmp_path) == before
+
+
+def test_a_file_is_no_root_and_nothing_can_be_downloaded_into_it(tmp_path):
+    path = tmp_path / "shirt.jpg"
+    path.write_text("x")
+    for ask in (lambda: files.load("fashion-mnist", path, tmp_path), lambda: [*files.download("fashion-mnist", path)]):
+        with pytest.raises(DataError, match="is a file: name the folder") as refused:
+            ask()
+        assert not isinstance(refused.value, DataMissing) and is_one_sentence(refused.value)
 
 
 def test_a_root_that_no_file_system_has(tmp_path):
