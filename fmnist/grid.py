@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, KEPT, LATER, OPTIMIZERS, SCHEDULES, Recipe, RecipeError
-from fmnist.words import exact, listed
+from fmnist.words import exact, listed, shortened
 
 MAX_RUNS = 1000
 """That one grid may ask for."""
@@ -40,7 +40,7 @@ def is_yes(word: str) -> bool:
         RecipeError: it is another word.
     """
     if word not in ("no", "yes"):
-        raise RecipeError(f"{_shortened(word)!r} is neither yes nor no.")
+        raise RecipeError(f"{shortened(word, 20)!r} is neither yes nor no.")
     return word == "yes"
 
 
@@ -314,8 +314,8 @@ def decimals(text: str) -> list[float]:
     if comma := DECIMAL_COMMA.search(text):
         whole, part = comma.groups()
         raise RecipeError(
-            f"{_shortened(comma[0])!r} looks like a decimal comma: write a point, as in "
-            f"{_shortened(f'{whole}.{part}')}, or a space between two numbers."
+            f"{shortened(comma[0], 20)!r} looks like a decimal comma: write a point, as in "
+            f"{shortened(f'{whole}.{part}', 20)}, or a space between two numbers."
         )
     return _numbers(text, float, "a number", "0.1, 0.01")
 
@@ -331,7 +331,9 @@ def _numbers(text: str, kind: Callable[[str], T], what: str, example: str) -> li
                 raise ValueError(part)
             numbers.append(kind(part))
         except ValueError:
-            raise RecipeError(f"{_shortened(part)!r} is not {what}: write one or several, such as {example}.") from None
+            raise RecipeError(
+                f"{shortened(part, 20)!r} is not {what}: write one or several, such as {example}."
+            ) from None
     return numbers
 
 
@@ -340,7 +342,3 @@ def as_text(values: Iterable[float] | None) -> str:
     if values is None:
         return AUTOMATIC
     return ", ".join(exact(value) if isinstance(value, float) else str(value) for value in values)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 20 else f"{text[:20]}…"

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from fmnist.data.catalog import DATASETS, DEFAULT, DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.words import exact
+from fmnist.words import exact, shortened
 
 TRAINING_VERSION = 1
 """Part of every key. Raise it when the training loop changes in a way that changes weights."""
@@ -79,7 +79,9 @@ class Recipe:
             ("shift in pixels", self.shift, 0, MAX_SHIFT),
         ):
             if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
-                raise RecipeError(f"The {name} must be a whole number from {low:,} to {high:,}, not {number}.")
+                raise RecipeError(
+                    f"The {name} must be a whole number from {low:,} to {high:,}, not {shortened(number)}."
+                )
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 100):
             raise RecipeError(f"The learning rate must be greater than 0 and at most 100, not {self.learning_rate}.")
         if not (math.isfinite(self.weight_decay) and 0 <= self.weight_decay <= 1):

@@ -48,6 +48,11 @@ def listed(names: Iterable[str], last: str = "and") -> str:
     return ", ".join(names[:-1]) + f" {last} " + names[-1] if len(names) > 1 else "".join(names)
 
 
+def shortened(text: object, most: int = 40) -> str:
+    """What somebody has typed, to be said again: the beginning of something very long."""
+    return text if len(text := str(text)) <= most else f"{text[:most]}…"
+
+
 def escape(text: str) -> str:
     """Text of unknown origin, to stand in Markdown as it is."""
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in plain(text))

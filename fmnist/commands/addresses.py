@@ -9,6 +9,7 @@ from fmnist.commands import CommandError
 from fmnist.store.database import DamagedRun
 from fmnist.store.library import Library
 from fmnist.store.run import Run
+from fmnist.words import shortened
 
 MAX_ID = 2**63 - 1
 """SQLite's largest number."""
@@ -20,38 +21,39 @@ def split(address: str) -> tuple[str, int]:
     Raises:
         ValueError: it is no address.
     """
-    found = re.fullmatch(r"(?:([a-z]+)-)?([0-9]+)", address)
+    found = re.fullmatch(r"(?:([a-z]+)-)?([0-9]{1,100})", address)
     if not found:
-        raise ValueError(f"{address!r} is not the address of a run, such as 12 or reference-3")
+        raise ValueError(f"{shortened(address)!r} is not the address of a run, such as 12 or reference-3")
     return found[1] or "own", int(found[2])
 
 
-def place(library: Library, address: str) -> tuple[str, int]:
-    """The store and the id of a run that has ended, from its address.
+def _written(source: str, id: int) -> str:
+    """The address that `split` has read."""
+    return shortened(id if source == "own" else f"{source}-{id}")
+
+
+def check_finished(library: Library, source: str, id: int) -> None:
+    """See that a run has ended.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is none that has.
     """
-    try:
-        source, id = split(address)
-    except ValueError:
-        source, id = "", 0
     if source not in library.stores or id not in library.stores[source].sealed_ids():
+        address = _written(source, id)
         raise CommandError(f"There is no finished run {address}: see {settings.command('runs list')}.")
-    return source, id
 
 
-def finished(library: Library, address: str) -> Run:
-    """The run at an address.
+def finished(library: Library, source: str, id: int) -> Run:
+    """A run that has ended.
 
     Raises:
         CommandError: there is none, or it can't be used here.
     """
-    source, id = place(library, address)
+    check_finished(library, source, id)
     run = library.stores[source].run(id)
     if run is None:
         _refuse_damaged(library, source, id)
-        raise CommandError(f"Run {address} uses a model that this program does not have.")
+        raise CommandError(f"Run {_written(source, id)} uses a model that this program does not have.")
     return run
 
 
@@ -66,7 +68,7 @@ def existing(library: Library, source: str, id: int) -> Run:
     if run is None:
         if store and id <= MAX_ID:
             _refuse_damaged(library, source, id)
-        address = str(id) if source == "own" else f"{source}-{id}"
+        address = _written(source, id)
         raise CommandError(f"There is no run {address} in {library.own.path}: see {settings.command('runs list')}.")
     return run
 

@@ -14,7 +14,7 @@ from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
 
 
 @options.command("export")
-@click.argument("addresses", nargs=-1, required=True, metavar="RUN...")
+@click.argument("addresses", nargs=-1, required=True, type=options.ADDRESS, metavar="RUN...")
 @click.option("--group", is_flag=True, help="Include the runs with other seeds of the same recipe.")
 @click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format: docs/export.md explains each.")
 @click.option(
@@ -25,7 +25,7 @@ from fmnist.export import FORMATS, TRACKING_URI, chosen, folder
 @click.option("--experiment", default="fmnist", show_default=True, metavar="NAME", help="MLflow's experiment.")
 def export(
     places: Places,
-    addresses: tuple[str, ...],
+    addresses: tuple[tuple[str, int], ...],
     group: bool,
     to: str,
     out: Path | None,
@@ -38,7 +38,7 @@ def export(
     if form.tracking and not tracking_uri:
         raise CommandError(f"Log where? Give the server with --tracking-uri or in {TRACKING_URI}.")
     say_recounted(places)
-    runs = [finished(places.library, address) for address in dict.fromkeys(addresses)]
+    runs = [finished(places.library, *address) for address in dict.fromkeys(addresses)]
     if group:
         runs = chosen.widen(places.library, runs)
     function = form.load()

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from fmnist import settings
 from fmnist.commands import CommandError, say
+from fmnist.commands.addresses import split
 from fmnist.data import files
 from fmnist.data.catalog import DATASETS, DEFAULT
 from fmnist.data.files import DataMissing, Dataset, TestSet
@@ -27,13 +28,15 @@ from fmnist.store.database import DamagedRun, say_damaged
 from fmnist.store.library import Library
 from fmnist.store.run import Status
 from fmnist.store.store import Store, StoreError
-from fmnist.words import listed
+from fmnist.words import listed, shortened
 
 T = TypeVar("T")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MAX_RANGE = 1000
 """Numbers that a range may have, such as 0-999."""
+MAX_DIGITS = 100
+"""Of a number in a list: Python itself reads no more than some thousands."""
 
 
 # --- Readers of text ---
@@ -65,11 +68,13 @@ def numbers(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ValueError(f"{text!r} is not a list of numbers such as 0,1,2 or 0-4")
+            raise ValueError(f"{shortened(text)!r} is not a list of numbers such as 0,1,2 or 0-4")
+        if max(len(first), len(last)) > MAX_DIGITS:
+            raise ValueError(f"{shortened(text)!r} has a number of more than {MAX_DIGITS} digits")
         if int(last or first) < int(first):
-            raise ValueError(f"{text!r} has a range that ends before it begins")
+            raise ValueError(f"{shortened(text)!r} has a range that ends before it begins")
         if int(last or first) - int(first) > MAX_RANGE:
-            raise ValueError(f"{text!r} asks for more than {MAX_RANGE:,} numbers")
+            raise ValueError(f"{shortened(text)!r} asks for more than {MAX_RANGE:,} numbers")
         found |= dict.fromkeys(range(int(first), int(last or first) + 1))
     return list(found)
 
@@ -129,6 +134,7 @@ def _run_ids(text: str) -> list[int]:
 
 
 RUN_IDS = Read("ID", _run_ids)
+ADDRESS = Read("RUN", split)
 MODELS = Read("LIST", names)
 SEEDS = Read("LIST", _of_recipes("seed", numbers))
 EPOCHS = Read("LIST", _of_recipes("epochs", whole_numbers))

@@ -191,7 +191,8 @@ def convert_image(
 ) -> None:
     """Convert an image file to the 28 x 28 grey image that the models see."""
     if output.suffix.lower() != ".png":
-        raise CommandError(f"{output} would not be a PNG file: give the result a name that ends with .png.")
+        said = f"{output} would not be a PNG file: give the result a name that ends with .png"
+        raise click.BadParameter(said, click.get_current_context(), param_hint="'OUT.png'")
     converted = _convert(image, DATASETS[dataset].subject.framing, without, item)
     write_file(output, to_png(converted.image), replace=force)
     for remark in converted.remarks:

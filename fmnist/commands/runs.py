@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fmnist.commands import CommandError, options, say
-from fmnist.commands.addresses import MAX_ID, existing, split
+from fmnist.commands.addresses import MAX_ID, existing
 from fmnist.commands.options import Places
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import FIELDS, facts, report, standing
@@ -84,7 +84,7 @@ def list_runs(
 
 
 @options.command("show")
-@click.argument("address", type=options.Read("RUN", split), metavar="RUN")
+@click.argument("address", type=options.ADDRESS, metavar="RUN")
 @options.format_option("json", "table")
 def show(places: Places, address: tuple[str, int], format: str) -> None:
     """Show everything about a run, such as 12 or reference-3."""

@@ -19,7 +19,7 @@ from fmnist.training import launcher, timing
 
 
 @options.command("time", changes=True)
-@click.argument("addresses", nargs=-1, metavar="[RUN]...")
+@click.argument("addresses", nargs=-1, type=options.ADDRESS, metavar="[RUN]...")
 @options.models_option("The models, if no RUN is given.")
 @options.dataset_option()
 @click.option(
@@ -30,7 +30,7 @@ from fmnist.training import launcher, timing
 @options.format_option("table", "json")
 def time_steps(
     places: Places,
-    addresses: tuple[str, ...],
+    addresses: tuple[tuple[str, int], ...],
     models: list[str],
     dataset: str,
     steps: int,
@@ -43,7 +43,7 @@ def time_steps(
     With a RUN, such as reference-3, the recipes of these runs are timed.
     """
     runs = places.library.own
-    recipes = [finished(places.library, address).recipe for address in addresses]
+    recipes = [finished(places.library, *address).recipe for address in addresses]
     recipes = recipes or [Recipe(model, dataset=dataset) for model in models]
     if len({recipe.dataset for recipe in recipes}) > 1:
         raise CommandError("Runs on different data can't be timed together: give runs on one data set.")

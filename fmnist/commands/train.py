@@ -15,7 +15,7 @@ from fmnist.commands.tables import Column, fitting, print_rows, room, table
 from fmnist.compare.sweep import find_sweep
 from fmnist.grid import AUTOMATIC, MOST_HELD_OUT, Grid
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.recipe import DEVICES, MAX_SHIFT, OPTIMIZERS, Recipe
+from fmnist.recipe import DEVICES, MAX_SHIFT, OPTIMIZERS, Recipe, RecipeError
 from fmnist.training import launcher
 from fmnist.training.dry_run import Plan, in_words
 
@@ -134,11 +134,10 @@ def train(
     Where a list is given, every combination is trained.
     """
     runs = places.library.own
-    grid = Grid(dataset=dataset, device=device, **lists)
+    grid = _grid(dataset=dataset, device=device, **lists)
     for model in map(ARCHITECTURES.__getitem__, grid.models):
         if model.remark:
             say(f"{model.name}: {model.remark}")
-    grid.recipes()  # A grid that can't be trained is said to be so before data are read.
     plan = Plan(places.library, grid, places.load(dataset), launcher.slots_of(runs, cluster), again, cluster)
     if (len(plan.todo) > 1 or dry_run) and not quiet and (told := plan.say()):
         say(told)
@@ -152,6 +151,16 @@ def train(
     if grid.is_sweep and format == "table" and (swept := find_sweep(places.library, dataset, "own")):
         print(how_it_stands(swept))
     return code
+
+
+def _grid(**values: Any) -> Grid:
+    """The grid of all options; wrong usage, said before data are read, if it has a recipe that there can't be."""
+    try:
+        grid = Grid(**values)
+        grid.recipes()
+    except RecipeError as error:
+        raise click.UsageError(str(error), click.get_current_context()) from None
+    return grid
 
 
 def _print_plan(plan: Plan, format: str) -> None:

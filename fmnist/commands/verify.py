@@ -5,21 +5,23 @@ from __future__ import annotations
 import click
 
 from fmnist.commands import options
-from fmnist.commands.addresses import place
+from fmnist.commands.addresses import check_finished
 from fmnist.commands.options import Places, say_recounted
 from fmnist.commands.tables import print_json
 
 
 @options.command("verify")
-@click.argument("addresses", nargs=-1, metavar="[RUN]...")
+@click.argument("addresses", nargs=-1, type=options.ADDRESS, metavar="[RUN]...")
 @options.format_option("table", "json")
-def verify(places: Places, addresses: tuple[str, ...], format: str) -> int:
+def verify(places: Places, addresses: tuple[tuple[str, int], ...], format: str) -> int:
     """Recompute the stored figures of finished runs, and report differences.
 
     A RUN is given as 12 or reference-3. Without one, all runs are checked, the reference runs included.
     """
     library = places.library
-    found = [place(library, address) for address in addresses]
+    for address in addresses:
+        check_finished(library, *address)
+    found = list(addresses)
     if not addresses:
         found = [(source, id) for source, runs in library.stores.items() for id in runs.sealed_ids()]
     from fmnist.commands.verification import verify as check  # imports torch

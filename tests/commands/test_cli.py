@@ -269,6 +269,14 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
         ["train", "--optimizer", "sgd,lion"],
         ["train", "--dataset", "cifar10"],
         ["train", "--optimizer", "lion"],
+        ["train", "--weight-decay", "-1", "--optimizer", "adam"],
+        ["train", "--weight-decay", "nan", "--optimizer", "adam"],
+        ["train", "--weight-decay", "0.1", "--optimizer", "sgd"],
+        ["train", "--shift", "-1"],
+        ["train", "--shift", "3"],
+        ["train", "--validation", "60000"],
+        ["train", "--validation", "-1"],
+        ["train", "--keep", "best"],
         ["compare", "--format", "xml"],
         ["predict"],
         ["convert", "one.png"],
@@ -282,6 +290,10 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
         ["runs", "list", "--model", "9"],
         ["runs", "list", "--dataset", "cifar10"],
         ["verify", "--format", "csv"],
+        ["verify", "abc"],
+        ["export", "abc", "--to", "csv"],
+        ["time", "abc"],
+        ["convert", "one.png", "two.xyz"],
     ],
     ids=" ".join,
 )
@@ -289,6 +301,25 @@ def test_wrong_usage(arguments, capsys):
     assert cli.main(arguments) == 2
     answer = capsys.readouterr()
     assert answer.out == "" and answer.err.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--seeds"],
+        ["train", "--epochs"],
+        ["train", "--shift"],
+        ["runs", "show"],
+        ["runs", "delete"],
+        ["verify"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("digits", [90, 300, 5000])
+def test_numbers_without_end_are_not_said_in_full(fmnist, store, arguments, digits):
+    answer = fmnist(*arguments, "9" * digits)
+    assert answer.code and "Traceback" not in answer.err and "integer string conversion" not in answer.err
+    assert "9" * 20 in answer.err and "9" * 50 not in answer.err
 
 
 def test_every_command_has_help_in_80_columns():

@@ -365,7 +365,14 @@ def test_a_model_whose_code_has_changed_since_is_remarked(verify, monkeypatch):
 # What can't be verified
 
 
-@pytest.mark.parametrize("address", ["77", "reference-77", "nothing-1", "one", "-1", str(2**70), "²"])
+@pytest.mark.parametrize("address", ["one", "-1", "²", ""])
+def test_what_is_no_address_is_wrong_usage(address, path, capsys):
+    assert cli.main(["verify", "--runs", str(path), "--", address]) == 2
+    answer = capsys.readouterr()
+    assert answer.out == "" and f"{address!r} is not the address of a run" in answer.err
+
+
+@pytest.mark.parametrize("address", ["77", "reference-77", "nothing-1", str(2**70)])
 def test_a_run_that_is_not_there(address, path, capsys):
     assert cli.main(["verify", "--runs", str(path), "--", address]) == 1
     answer = capsys.readouterr()
