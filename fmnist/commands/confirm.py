@@ -9,6 +9,7 @@ import click
 from fmnist import settings
 from fmnist.commands import CommandError, options, say
 from fmnist.commands.options import Places
+from fmnist.commands.plan import print_plan
 from fmnist.commands.progress import train_queued
 from fmnist.commands.tables import print_json
 from fmnist.compare import confirmation
@@ -55,13 +56,16 @@ def confirm(
         if not quiet:
             say(plan.say())
         if dry_run:
+            print_plan(plan, format)
             return 0
         launcher.recover(library.own)
         queued = library.own.enqueue(plan.keyed, places.data, cluster=cluster, earlier=plan.earlier)
         train_queued(library.own, [id for id, needed in queued if needed], cluster, quiet=quiet)
         runs = [library.own.run(id) for id, _ in queued]
         code = int(not all(run and run.status == Status.DONE for run in runs))
-    if format == "json":
+    if dry_run and format == "json":
+        print_json([])  # A plan of nothing.
+    elif format == "json":
         print_json(_facts(swept))
     else:
         print(how_it_stands(swept))

@@ -9,15 +9,15 @@ import click
 from fmnist.commands import options, say
 from fmnist.commands.confirm import how_it_stands
 from fmnist.commands.options import Places
+from fmnist.commands.plan import print_plan
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import report
-from fmnist.commands.tables import Column, fitting, print_rows, room, table
 from fmnist.compare.sweep import find_sweep
 from fmnist.grid import AUTOMATIC, MOST_HELD_OUT, Grid
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, MAX_SHIFT, OPTIMIZERS, Recipe, RecipeError
 from fmnist.training import launcher
-from fmnist.training.dry_run import Plan, in_words
+from fmnist.training.dry_run import Plan
 
 PUBLISHED = Recipe("0")
 
@@ -142,7 +142,7 @@ def train(
     if (len(plan.todo) > 1 or dry_run) and not quiet and (told := plan.say()):
         say(told)
     if dry_run:
-        _print_plan(plan, format)
+        print_plan(plan, format)
         return 0
     launcher.recover(runs)  # What a trainer that is gone has left behind is taken up.
     queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster, earlier=plan.earlier)
@@ -161,23 +161,3 @@ def _grid(**values: Any) -> Grid:
     except RecipeError as error:
         raise click.UsageError(str(error), click.get_current_context()) from None
     return grid
-
-
-def _print_plan(plan: Plan, format: str) -> None:
-    found = plan.table() if format != "table" else in_words(plan.table())
-    rows, fields = found.astype(object).where(found.notna(), None).to_dict("records"), list(found.columns)
-    if format != "table":
-        print_rows(rows, fields, format)
-        return
-    titles = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay", "validation": "held out"}
-    words = ("model", "optimizer", "schedule", "keep")
-
-    def column(field: str) -> Column:
-        # What a grid has one value of is said above the table.
-        same = len({row[field] for row in rows}) == 1
-        return Column(titles.get(field, field), lambda row: str(row[field]), field not in words, optional=same)
-
-    columns = [column(field) for field in fields[:-1]]
-    columns.append(Column("seconds", lambda row: "?" if row["seconds"] is None else f"{row['seconds']:.0f}", True))
-    width = room()
-    print(table(rows, columns if width is None else fitting(rows, columns, width), width))

@@ -76,6 +76,14 @@ def test_lists_are_a_sweep(fmnist, warm):
     known = fmnist(*TRAIN, *lists, "--dry-run")
     assert "Everything here is already trained" in known.err
 
+    planned = fmnist("confirm", "--dataset", "sample", "--seeds", "1", "--dry-run", "--json")
+    assert planned.code == 0 and "2 settings, 2 runs" in planned.err
+    assert [(row["optimizer"], row["seeds"], row["trained"]) for row in json.loads(planned.out)] == [
+        ("adam", 1, 0),
+        ("sgd", 1, 0),
+    ]
+    assert len(fmnist("confirm", "--dataset", "sample", "--seeds", "1", "--dry-run").out.splitlines()) == 1 + 2
+
     confirmed = fmnist("confirm", "--dataset", "sample", "--seeds", "1", "--json")
     assert confirmed.code == 0 and "2 settings, 2 runs" in confirmed.err
     chosen, published = (run for run in warm.runs("done") if run.recipe.seed == FIRST_SEED)
@@ -84,6 +92,7 @@ def test_lists_are_a_sweep(fmnist, warm):
     assert facts["chosen_on"] == "held-out" and facts["confirmed_accuracy"] == chosen.result.test_accuracy
     again = fmnist("confirm", "--dataset", "sample", "--seeds", "1")
     assert "of the test images with one new seed, trained on all 12,000 images." in again.out and again.err == ""
+    assert json.loads(fmnist("confirm", "--dataset", "sample", "--seeds", "1", "--dry-run", "--json").out) == []
 
 
 def test_without_a_sweep_there_is_nothing_to_confirm(fmnist, store):
