@@ -13,6 +13,7 @@ from fmnist.commands import options
 from fmnist.commands.confirm import how_it_stands
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, fitting, print_json, print_rows, room, table
+from fmnist.compare.sentences import say_failed_to_learn
 from fmnist.compare.summary import SPREAD, comparison
 from fmnist.compare.sweep import find_sweep
 from fmnist.data.catalog import DATASETS
@@ -100,6 +101,11 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     columns = [column for column in COLUMNS if column.title not in common]
     if len(set(kinds)) < len(kinds):  # Trained on a CPU and on a GPU: without the device the rows would look the same.
         columns = [replace(column, optional=column.optional and column.title != "device") for column in columns]
+    dead = sum(row["dead"] for row in rows)
+    if dead:  # Runs that have learned nothing are no matter of room.
+        columns = [replace(column, optional=column.optional and column.title != "dead") for column in columns]
     width = room() or MAX_WIDTH
-    shown = table(rows, fitting(rows, columns, width), width)
-    return "\n".join([shown, *(f"{name}: {value}" for name, value in common.items())])
+    shown = [table(rows, fitting(rows, columns, width), width), *(f"{name}: {value}" for name, value in common.items())]
+    if dead:
+        shown.append(say_failed_to_learn(dead, sum(len(row["seeds"]) for row in rows)))
+    return "\n".join(shown)

@@ -114,7 +114,9 @@ class Lines(Progress):
             self._begin(run)  # It may have been quicker than we look.
         self._ended.add(run.id)
         reached = f" with {reached_accuracy(run)}" if run.result else ""
-        say(f"{_named(run)}: {run.status.word}{reached}; {len(self._ended)} of {len(self._ids)} runs have ended.")
+        ended, count = len(self._ended), len(self._ids)
+        so_far = f"{ended} of {count} {'run' if count == 1 else 'runs'} {'has' if ended == 1 else 'have'} ended"
+        say(f"{_named(run)}: {run.status.word}{reached}; {so_far}.")
 
 
 def _epoch(run: Run) -> int:

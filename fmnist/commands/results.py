@@ -47,9 +47,10 @@ def standing(run: Run) -> str:
 
 
 def reached_accuracy(run: Run) -> str:
-    """Of a finished run: "83.57%", or "84.10% of the held-out images"."""
+    """Of a finished run: "83.57%", "84.10% of the held-out images", or "10.00%, failed to learn"."""
     accuracy = f"{run.finished_result.accuracy_to_choose_by:.2%}"
-    return f"{accuracy} of the held-out images" if run.recipe.validation else accuracy
+    images = " of the held-out images" if run.recipe.validation else ""
+    return f"{accuracy}{images}{', failed to learn' if run.finished_result.dead else ''}"
 
 
 def sentence(run: Run, *, known: bool, sweep: bool) -> str:

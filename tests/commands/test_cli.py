@@ -155,6 +155,21 @@ def test_the_device_stays_where_it_alone_tells_rows_apart(fmnist, trained, small
     assert {line.split()[-1] for line in lines if line.startswith("Model 0")} != {"CPU"}
 
 
+@pytest.mark.parametrize("columns", [60, 120])
+@pytest.mark.parametrize("held_out", [0, 50])
+def test_runs_that_failed_to_learn_are_said_to_have_whatever_the_room(
+    fmnist, store, small_data, monkeypatch, columns, held_out
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    recipes = [Recipe(model, seed, "sample", validation=held_out) for model, seed in (("0", 0), ("1", 0), ("1", 1))]
+    for recipe in recipes:
+        finished_run(store, recipe, small_data, never=tuple(range(1, 10)) if recipe.model == "1" else ())
+    _, header, best, worst, *said = fmnist("compare").out.splitlines()
+    column = slice(header.index("dead"), header.index("dead") + 4)
+    assert {line[:7]: line[column].strip() for line in (best, worst)} == {"Model 0": "0", "Model 1": "2"}
+    assert any(line.startswith("2 of 3 runs failed to learn") for line in said)
+
+
 def test_each_data_set_has_a_table_of_its_own(fmnist, store, small_data):
     for name in ("mnist", "fashion-mnist", "kmnist"):
         finished_run(store, Recipe("0", dataset=name), small_data)

@@ -236,7 +236,7 @@ def test_a_log_file_tells_of_runs_that_ended_before_anybody_looked(store, small_
     lines.update([], 0)
     assert [re.split(r"\):? ", line, maxsplit=1)[1] for line in capsys.readouterr().err.splitlines()] == [
         "started (SGD, lr 0.1, batch 32, 3 epochs).",
-        f"done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs have ended.",
+        f"done with {store.run(ids[0]).result.test_accuracy:.2%}; 1 of 3 runs has ended.",
         "started (SGD, lr 0.1, batch 32, 3 epochs).",
         f"done with {store.run(ids[1]).result.test_accuracy:.2%}; 2 of 3 runs have ended.",
         "stopped; 3 of 3 runs have ended.",
@@ -258,6 +258,21 @@ def test_who_asks_again_for_what_waits_for_a_cluster_is_told(store, small_data, 
     assert "fmnist: Runs 1-2 wait for the Ray cluster at head:1, for which they were queued before. " in said
     assert f"press Ctrl-C and then run {command}\n" in said
     assert "fmnist: The Ray cluster at head:1 does not answer. Its runs wait" in said
+
+
+def test_a_run_that_failed_to_learn_is_said_to_have(fmnist, store, small_sample, capsys):
+    run = finished_run(store, Recipe("0", 0, "sample", 1, device="cpu"), small_sample, never=tuple(range(1, 10)))
+    lines = progress.Lines(store, [run.id, 99])
+    lines.update([], 1)
+    ended = f"done with {run.result.test_accuracy:.2%}, failed to learn"
+    assert f"(Model 0, seed 0): {ended}; 1 of 2 runs has ended." in capsys.readouterr().err
+    assert f"{run.result.test_accuracy:.2%}, failed to learn, 2.0 s" in fmnist(*TRAIN, "--models", "0").out
+    assert f"{run.result.test_accuracy:.2%}, failed to learn" in fmnist("runs", "list").out
+
+
+def test_a_single_run_is_counted_as_one(store, small_data, capsys):
+    progress.Lines(store, [finished_run(store, Recipe("0"), small_data).id]).update([], 0)
+    assert "; 1 of 1 run has ended." in capsys.readouterr().err
 
 
 def test_quiet_leaves_the_results(fmnist, warm):
