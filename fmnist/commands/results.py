@@ -31,10 +31,13 @@ def facts(run: Run, label: Label) -> dict[str, Any]:
 
 
 def row(run: Run, label: Label) -> dict[str, Any]:
-    """What is asked of a run most often: `FIELDS`."""
+    """What is asked of a run most often: `FIELDS`.
+
+    Of a run that holds out images, to choose by, there is no accuracy on the test images: somebody would choose by it.
+    """
     known = vars(run) | vars(label) | vars(run.recipe) | {"device": run.device or run.recipe.device} | _times(run)
     known |= {
-        "accuracy": run.result.test_accuracy if run.result else None,
+        "accuracy": run.result.test_accuracy if run.result and not run.recipe.validation else None,
         "validation_accuracy": run.result.validation_accuracy if run.result else None,
         "train_seconds": run.result.train_seconds if run.result else None,
     }

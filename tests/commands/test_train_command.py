@@ -292,6 +292,16 @@ def test_results_of_train_for_programs(fmnist, trained):
     ]
 
 
+@pytest.mark.parametrize("command", [("runs", "list"), (*TRAIN, "--models", "0", "--validation", "50", "-q")])
+def test_rows_of_runs_that_hold_out_images_give_no_accuracy_on_the_test_images(fmnist, store, small_sample, command):
+    recipe = Recipe("0", 0, "sample", 1, device="cpu", validation=50)
+    run = finished_run(store, recipe, small_sample, accuracy=0.9, held_out=0.6)
+    [row] = csv.DictReader(io.StringIO(fmnist(*command, "--format", "csv").out))
+    assert (row["accuracy"], float(row["validation_accuracy"])) == ("", run.result.validation_accuracy)
+    [facts] = json.loads(fmnist(*command, "--format", "json").out)
+    assert facts["result"]["test_accuracy"] == run.result.test_accuracy  # Everything that is known.
+
+
 def test_a_plan_for_programs(fmnist, store, small_sample):
     arguments = [*TRAIN, "--models", "0,2", "--lr", "0.1,0.01", "--seeds", "0-2", "--dry-run", "-q"]
     rows = json.loads(fmnist(*arguments, "--json").out)
