@@ -175,8 +175,16 @@ def _read(paths: Iterable[Path], framing: Framing, without: Collection[str], ite
 
 
 def _convert(path: Path, framing: Framing, without: Collection[str], item: int) -> Converted:
-    """`convert_file` with the options of a command."""
-    return convert_file(path, framing, without=USUALLY_WITHOUT.union(without), item=item - 1 if item else None)
+    """`convert_file` with the options of a command.
+
+    Raises:
+        ImageError: from `convert_file`, or there is no such item.
+    """
+    converted = convert_file(path, framing, without=USUALLY_WITHOUT.union(without), item=item - 1 if item else None)
+    if item > converted.items:
+        items = "1 item" if converted.items == 1 else f"{converted.items} items"
+        raise ImageError(f"{path} has {items}: --item {item} is not there.")
+    return converted
 
 
 @options.command("convert", custom_models=False)

@@ -223,6 +223,16 @@ def test_convert_takes_the_item_that_is_asked_for_and_leaves_steps_out(fmnist, t
     assert fmnist("convert", photo, out, "--force", "--without", "resize").code == 2
 
 
+def test_an_item_that_is_not_there_is_refused(fmnist, trained, shirt, tmp_path):
+    photo, out = tmp_path / "photo.png", tmp_path / "out.png"
+    with_shirt(canvas((500, 240), box=(300, 40, 380, 200)), (10, 20)).save(photo)
+    check_refused(fmnist("convert", photo, out, "--item", 3), f"{photo} has 2 items: --item 3 is not there.")
+    assert not out.exists()
+    answer = fmnist("predict", photo, shirt, "--dataset", "sample", "--item", 2, "--json")
+    assert answer.code == 1 and f"{shirt} has 1 item: --item 2 is not there." in answer.err
+    assert {row["file"] for row in json.loads(answer.out)} == {str(photo)}
+
+
 @pytest.mark.parametrize("name", ["photo.jpg", "notes.txt", "small", "small.png.bak"])
 def test_convert_writes_png_files_only(fmnist, shirt, tmp_path, name):
     answer = fmnist("convert", shirt, tmp_path / name, "--force")
