@@ -133,6 +133,13 @@ def _run_ids(text: str) -> list[int]:
     return numbers(text)
 
 
+def _file(text: str) -> Path:
+    """A file or folder that has to be named; a path that is not set in a script is empty."""
+    if not text:
+        raise ValueError("an empty name is no file or folder")
+    return settings.expanded(text)
+
+
 RUN_IDS = Read("ID", _run_ids)
 ADDRESS = Read("RUN", split)
 MODELS = Read("LIST", names)
@@ -148,7 +155,7 @@ MIRROR_LIST = Read("LIST", lambda text: [is_yes(word) for word in names(text)])
 OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
 DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
 STATUS_LIST = Read("LIST", _statuses)
-FILE = Read("PATH", settings.expanded)
+FILE = Read("PATH", _file)
 COUNT = click.IntRange(1, 100_000)
 
 

@@ -309,6 +309,11 @@ def test_a_reader_that_goes_away_is_no_error(trained, unbuffered, monkeypatch):
         ["export", "abc", "--to", "csv"],
         ["time", "abc"],
         ["convert", "one.png", "two.xyz"],
+        ["convert", "", "two.png"],
+        ["convert", "one.png", ""],
+        ["predict", "one.png", ""],
+        ["export", "reference-1", "--to", "csv", "--out", ""],
+        ["runs", "import", ""],
     ],
     ids=" ".join,
 )
@@ -335,6 +340,10 @@ def test_numbers_without_end_are_not_said_in_full(fmnist, store, arguments, digi
     answer = fmnist(*arguments, "9" * digits)
     assert answer.code and "Traceback" not in answer.err and "integer string conversion" not in answer.err
     assert "9" * 20 in answer.err and "9" * 50 not in answer.err
+
+
+def test_empty_places_are_the_usual_ones(fmnist, trained):
+    assert fmnist("runs", "list", "--runs", "", "--data", "").out == fmnist("runs", "list").out != ""
 
 
 def test_every_command_has_help_in_80_columns():
