@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -45,31 +45,58 @@ class Progress:
         """End what is shown."""
 
 
+class Bar(tqdm):  # type: ignore[misc]  # It has no types.
+    """A bar whose rate is read as words: "2.41 runs/s", "8.99s/run".
+
+    Args:
+        thing: what it counts, in the singular.
+        line: where it stands, from the top.
+    """
+
+    def __init__(self, name: str, line: int, thing: str, **options: Any) -> None:
+        self._thing = thing
+        super().__init__(desc=name, position=line, dynamic_ncols=True, **options)
+
+    @property
+    def format_dict(self) -> MutableMapping[str, Any]:
+        """What tqdm makes the line of."""
+        facts = super().format_dict
+        elapsed = facts["elapsed"]
+        rate = facts["rate"] or (elapsed and (facts["n"] - facts["initial"]) / elapsed)
+        facts["unit"] = self._thing if 0 < rate < 1 else f" {self._thing}s"
+        if facts["ncols"]:  # Without room for the ^C that a terminal puts behind it, a line would become two.
+            facts["ncols"] = max(1, facts["ncols"] - len("^C"))
+        return facts
+
+
 class Bars(Progress):
-    """A bar that counts runs, and one for each run that is being trained."""
+    """A bar that counts runs, if they are several, and one for each run that is being trained."""
 
     def __init__(self, count: int) -> None:
-        self._all = _bar("All runs", 0, unit=" runs", total=count)
-        self._bars: dict[int, tuple[int, tqdm]] = {}  # by run: the line, and what stands there
+        self._all = Bar("All runs", 0, "run", total=count) if count > 1 else None
+        self._lines = range(1, MAX_BARS + 1) if count > 1 else range(1)
+        self._bars: dict[int, tuple[int, Bar]] = {}  # by run: the line, and what stands there
 
     def update(self, running: Sequence[Run], left: int) -> None:
-        shown = {run.id: run for run in running[:MAX_BARS]}
+        shown = {run.id: run for run in running[: len(self._lines)]}
         for id in self._bars.keys() - shown.keys():
             self._bars.pop(id)[1].close()
         for id, run in shown.items():
             if id not in self._bars:
-                line = min({*range(1, MAX_BARS + 1)} - {line for line, _ in self._bars.values()})
-                # It leaves nothing behind: the lines of a sweep would fill the screen.
-                self._bars[id] = line, _bar(run.name, line, unit=" steps", leave=False)
+                line = min({*self._lines} - {line for line, _ in self._bars.values()})
+                # Of several it leaves nothing behind: the lines of a sweep would fill the screen.
+                self._bars[id] = line, Bar(run.name, line, "step", leave=self._all is None)
             bar = self._bars[id][1]
             bar.total, bar.n = run.steps, run.step
             bar.refresh()
-        self._all.n = self._all.total - left
-        self._all.refresh()
+        if self._all is not None:  # A tqdm of nothing is false.
+            self._all.n = self._all.total - left
+            self._all.refresh()
 
     def close(self) -> None:
         for bar in (*(bar for _, bar in self._bars.values()), self._all):
-            bar.close()
+            if bar is not None:
+                bar.close()
 
 
 class Lines(Progress):
@@ -126,10 +153,6 @@ def _epoch(run: Run) -> int:
 
 def _named(run: Run) -> str:
     return f"Run {run.id} ({run.name})"
-
-
-def _bar(name: str, line: int, **options: Any) -> tqdm:
-    return tqdm(desc=name, position=line, dynamic_ncols=True, **options)
 
 
 def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet: bool) -> None:

@@ -17,6 +17,7 @@ import pytest
 from helpers.answers import check_refused
 from helpers.making import STEPS_PER_EPOCH, finished_run, queued_run, result, running_run
 from helpers.processes import only_trainer, wait_for
+from tqdm import tqdm
 
 from fmnist import settings
 from fmnist.commands import progress
@@ -121,8 +122,8 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
     drawn = []
 
     class Bar:
-        def __init__(self, desc, position, **options) -> None:
-            self.desc, self.line, self.leave = desc, position, options.get("leave", True)
+        def __init__(self, desc, line, thing, **options) -> None:
+            self.desc, self.line, self.leave = desc, line, options.get("leave", True)
             self.n, self.total = 0, options.get("total")
             drawn.append(self)
 
@@ -145,13 +146,34 @@ def test_bars_are_of_the_whole_and_of_what_is_running(store, small_data, monkeyp
             pass
         return True
 
-    monkeypatch.setattr(progress, "tqdm", Bar)
+    monkeypatch.setattr(progress, "Bar", Bar)
     monkeypatch.setattr(progress, "FOLLOW_SECONDS", 0)
     monkeypatch.setattr("fmnist.training.launcher.is_alive", trains)
     progress.follow(store, ids, None, progress.Bars(len(ids)))
     assert max(seen, key=len) == [0, 1, 2] and not drawn
     [whole] = kept
     assert (whole.desc, whole.n, whole.total) == ("All runs", 12, 12)
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "said"), [(0, 5.0, "? runs/s"), (2, 18.0, "9.00s/run"), (8, 2.0, "4.00 runs/s")]
+)
+def test_the_rate_of_a_bar_reads_well_and_leaves_room_for_what_ctrl_c_prints(done, seconds, said):
+    with progress.Bar("All runs", 0, "run", total=9, file=io.StringIO()) as bar:
+        facts = {**bar.format_dict, "n": done, "elapsed": seconds, "rate": None, "initial": 0, "ncols": 80}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tqdm, "format_dict", property(lambda _: dict(facts)))
+            line = str(bar)
+    assert line.endswith(f" {said}]") and len(line) <= 78
+
+
+def test_a_single_run_has_a_single_bar(store, small_data, capsys):
+    id = running_run(store, Recipe("0", 0, "sample"), small_data)
+    bars = progress.Bars(1)
+    bars.update(store.by_ids([id], Status.RUNNING), 1)
+    bars.close()
+    said = capsys.readouterr().err
+    assert "Model 0, seed 0" in said and "All runs" not in said
 
 
 def test_train_says_what_failed(fmnist, warm):
