@@ -84,8 +84,8 @@ class Bars(Progress):
         for id, run in shown.items():
             if id not in self._bars:
                 line = min({*self._lines} - {line for line, _ in self._bars.values()})
-                # Of several it leaves nothing behind: the lines of a sweep would fill the screen.
-                self._bars[id] = line, Bar(run.name, line, "step", leave=self._all is None)
+                # It leaves nothing behind: the lines of a sweep would fill the screen.
+                self._bars[id] = line, Bar(run.name, line, "step", leave=False)
             bar = self._bars[id][1]
             bar.total, bar.n = run.steps, run.step
             bar.refresh()
@@ -94,9 +94,11 @@ class Bars(Progress):
             self._all.refresh()
 
     def close(self) -> None:
-        for bar in (*(bar for _, bar in self._bars.values()), self._all):
-            if bar is not None:
-                bar.close()
+        for _, bar in self._bars.values():
+            bar.leave = self._all is None  # How far a single run has come that was stopped.
+            bar.close()
+        if self._all is not None:
+            self._all.close()
 
 
 class Lines(Progress):

@@ -173,7 +173,12 @@ def test_a_single_run_has_a_single_bar(store, small_data, capsys):
     bars.update(store.by_ids([id], Status.RUNNING), 1)
     bars.close()
     said = capsys.readouterr().err
-    assert "Model 0, seed 0" in said and "All runs" not in said
+    assert "Model 0, seed 0" in said and "All runs" not in said and said.endswith("\n")
+    bars = progress.Bars(1)
+    bars.update(store.by_ids([id], Status.RUNNING), 1)
+    bars.update([], 0)  # It has ended, which is said elsewhere: nobody needs to see how far it had come.
+    bars.close()
+    assert capsys.readouterr().err.endswith(" \r")
 
 
 def test_train_says_what_failed(fmnist, warm):
