@@ -95,13 +95,17 @@ def names(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",")))
 
 
-def _one_of(what: str, known: Iterable[str]) -> Callable[[str], list[str]]:
-    """A reader of "sgd,adam" as a list of ids, each of which must be known."""
+def _one_of(without: str, known: Iterable[str]) -> Callable[[str], list[str]]:
+    """A reader of "sgd,adam" as a list of ids, each of which must be known.
+
+    Args:
+        without: what is said before those that are not: "there is no optimizer".
+    """
 
     def read(text: str) -> list[str]:
         chosen = names(text)
-        if unknown := [repr(id) for id in chosen if id not in known]:
-            raise ValueError(f"there is no {what} {listed(unknown, 'or')}: choose from {', '.join(known)}")
+        if unknown := [repr(shortened(id)) for id in chosen if id not in known]:
+            raise ValueError(f"{without} {listed(unknown, 'or')}: choose from {', '.join(known)}")
         return chosen
 
     return read
@@ -111,7 +115,7 @@ def _statuses(text: str) -> list[Status]:
     """Reads "failed,stopped"; JSON has the words of the store's file, and these are understood, too."""
     words = [str(Status(name).word) if name in list(Status) else name for name in names(text)]
     by_word = {status.word: status for status in Status}
-    return [by_word[word] for word in _one_of("status", by_word)(",".join(words))]
+    return [by_word[word] for word in _one_of("there is no status", by_word)(",".join(words))]
 
 
 def _of_recipes(field: str, read: Callable[[str], list[T]]) -> Callable[[str], list[T]]:
@@ -149,11 +153,11 @@ BATCH_SIZES = Read("LIST", _of_recipes("batch_size", whole_numbers))
 LEARNING_RATES = Read("LIST", _of_recipes("learning_rate", decimals))
 WEIGHT_DECAYS, SHIFTS, HELD_OUT = Read("LIST", decimals), Read("LIST", whole_numbers), Read("LIST", held_out_numbers)
 """Whether they go with the data set and the optimizer, the recipes say."""
-SCHEDULE_LIST = Read("LIST", _one_of("schedule", SCHEDULES))
-KEPT_LIST = Read("LIST", _one_of("epoch to keep", KEPT))
+SCHEDULE_LIST = Read("LIST", _one_of("there is no schedule", SCHEDULES))
+KEPT_LIST = Read("LIST", _one_of("the epoch whose weights are kept can't be", KEPT))
 MIRROR_LIST = Read("LIST", lambda text: [is_yes(word) for word in names(text)])
-OPTIMIZER_LIST = Read("LIST", _one_of("optimizer", OPTIMIZERS))
-DATASET_LIST = Read("LIST", _one_of("dataset", DATASETS))
+OPTIMIZER_LIST = Read("LIST", _one_of("there is no optimizer", OPTIMIZERS))
+DATASET_LIST = Read("LIST", _one_of("there is no dataset", DATASETS))
 STATUS_LIST = Read("LIST", _statuses)
 FILE = Read("PATH", _file)
 COUNT = click.IntRange(1, 100_000)
@@ -373,9 +377,11 @@ def _full_ids(names: list[str]) -> list[str]:
         raise CommandError(" ".join(told))
     if unknown:
         known = ", ".join(architecture.short_id for architecture in ARCHITECTURES.values())
+        context = click.get_current_context()
+        [option] = [parameter for parameter in context.command.params if parameter.name == "models"]
         raise click.BadParameter(
-            f"there is no model {listed(map(repr, unknown), 'or')}: choose from {known}",
-            click.get_current_context(),
-            param_hint="'--models'",
+            f"there is no model {listed(map(repr, map(shortened, unknown)), 'or')}: choose from {known}",
+            context,
+            param_hint=repr(option.opts[0]),
         )
     return [ARCHITECTURES.full_id(model) for model in names]

@@ -25,6 +25,7 @@ from fmnist.predict.answer_table import Picture
 from fmnist.predict.conversion import OPTIONAL, USUALLY_WITHOUT, Converted, convert_file, to_png
 from fmnist.predict.picture_file import ImageError, pictures_in
 from fmnist.store.library import Group, default_groups
+from fmnist.words import shortened
 
 left_out = click.option(
     "--without",
@@ -183,7 +184,7 @@ def _convert(path: Path, framing: Framing, without: Collection[str], item: int) 
     converted = convert_file(path, framing, without=USUALLY_WITHOUT.union(without), item=item - 1 if item else None)
     if item > converted.items:
         items = "1 item" if converted.items == 1 else f"{converted.items} items"
-        raise ImageError(f"{path} has {items}: --item {item} is not there.")
+        raise ImageError(f"{path} has {items}: --item {shortened(item)} is not there.")
     return converted
 
 

@@ -80,7 +80,8 @@ def list_runs(
         columns = LISTED if any(row.label.name for row in wanted) else LISTED[:-1]
         print(table(wanted, columns, room(), header=False))
     else:
-        say(f"no such run is in {places.runs}.")
+        asked = search.strip() or any(wish is not None for wish in (status, models, datasets, seeds))
+        say(f"no {'such ' if asked else ''}run is in {places.runs}.")
 
 
 @options.command("show")

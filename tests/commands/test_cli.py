@@ -342,6 +342,19 @@ def test_numbers_without_end_are_not_said_in_full(fmnist, store, arguments, digi
     assert "9" * 20 in answer.err and "9" * 50 not in answer.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("runs", "list", "--model", "9"), "Invalid value for '--model': there is no model '9'"),
+        (("train", "--models", "9,8"), "Invalid value for '--models': there is no model '9' or '8'"),
+        (("train", "--keep", "first"), "the epoch whose weights are kept can't be 'first': choose from last, best"),
+        (("train", "--models", "x" * 300), f"there is no model '{'x' * 40}…': choose from"),
+    ],
+)
+def test_wrong_usage_names_the_option_and_what_it_means(fmnist, store, arguments, said):
+    assert said in fmnist(*arguments).err
+
+
 def test_empty_places_are_the_usual_ones(fmnist, trained):
     assert fmnist("runs", "list", "--runs", "", "--data", "").out == fmnist("runs", "list").out != ""
 

@@ -91,6 +91,11 @@ def test_lists_are_filtered(fmnist, store, small_data, filters, ids):
     assert (none.code, none.out, none.err) == (0, "", f"fmnist: no such run is in {store.path}.\n")
 
 
+def test_an_empty_store_has_no_runs_of_any_kind(fmnist, store):
+    assert fmnist("runs", "list").err == f"fmnist: no run is in {store.path}.\n"
+    assert fmnist("runs", "list", "--search", "best").err == f"fmnist: no such run is in {store.path}.\n"
+
+
 def test_lists_for_programs(fmnist, store, small_data):
     finished_run(store, Recipe("0", 0, "sample"), small_data)
     ended_run(store, Recipe("2", 1, "mnist"), small_data, "failed", "It is over.")
