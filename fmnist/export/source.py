@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import re
 import textwrap
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def source(architecture: Architecture) -> tuple[str, str]:
     build, written = architecture.build, architecture.source
     if written is None:
         code = plain(textwrap.dedent(inspect.getsource(build)), architecture.name)
+        # Once, at the top: its annotation needs the name, too.
+        code = re.sub(r"^ +from torch import nn\n\n?", "", code, flags=re.MULTILINE)
         return f"from torch import nn\n\n\n{code}", build.__name__
     # Of the user's file all: its models may use anything in it.
     name = custom.registered(written)[architecture.short_id].build.__name__

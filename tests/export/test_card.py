@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from typing import Any
 
 from helpers.making import finished_run
 
@@ -46,3 +47,12 @@ def test_card_and_script_say_nothing_of_the_test_images(store, small_data, tmp_p
 def comparable(texts: tuple[str, str]) -> list[str]:
     """Without what tells runs from others whatever they answer."""
     return [re.sub(r"`[0-9a-f]{32}`|\d+\.\d s", "", text) for text in texts]
+
+
+def test_the_code_on_a_card_imports_what_it_needs_once_and_runs(chosen):
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", card.write(chosen), re.DOTALL) if "def " in block]
+    for block, (name, parameters) in zip(blocks, (("linear", 7850), ("tiny_vgg", 7740)), strict=True):
+        assert block.count("from torch import nn") == 1
+        made: dict[str, Any] = {}
+        exec(block, made)
+        assert sum(parameter.numel() for parameter in made[name]().parameters()) == parameters

@@ -100,6 +100,27 @@ def test_the_script_gives_photos_the_answers_that_we_give(trained, small_data, t
     assert np.allclose(probabilities, [answer["probabilities"] for answer in ours], rtol=0, atol=1e-6)
 
 
+def test_a_reader_of_the_script_that_goes_away_is_no_error(trained, small_data, tmp_path):
+    write("script", Chosen(trained, tuple(trained.own.runs()[:1]), lambda _: small_data), tmp_path)
+    images = write_idx(tmp_path / "images", small_data.test_images)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-E", "-s", "predict.py", images]
+    ended = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_script_takes_no_limit_below_one(trained, small_data, tmp_path):
+    write("script", Chosen(trained, tuple(trained.own.runs()[:1]), lambda _: small_data), tmp_path)
+    images = write_idx(tmp_path / "images", small_data.test_images)
+    assert len(alone(tmp_path, "predict.py", images, "--limit", "3").splitlines()) == 3
+    for limit in ("-3", "0", "1.5", "9" * 5000):
+        with pytest.raises(subprocess.CalledProcessError) as ended:
+            alone(tmp_path, "predict.py", images, f"--limit={limit}")
+        assert ended.value.returncode == 2 and "is not a whole number from 1 on" in ended.value.stderr
+
+
 def test_the_script_does_without_opencv_and_says_so(trained, small_data, tmp_path):
     write("script", Chosen(trained, tuple(trained.own.runs()[:1]), lambda _: small_data), tmp_path)
     with_shirt(carpet(), (20, 10)).save(tmp_path / "photo.png")

@@ -11,6 +11,7 @@ import argparse
 import csv
 import gzip
 import io
+import os
 import struct
 import sys
 import zlib
@@ -44,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
     parser.add_argument("--weights", nargs="+", type=Path, help="default: all *.safetensors beside this script")
-    parser.add_argument("--limit", type=int, help="only so many images of each file")
+    parser.add_argument("--limit", type=positive, help="only so many images of each file")
     parser.add_argument("--csv", action="store_true", help="the probability of every class, as CSV")
     options = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):
@@ -73,6 +74,17 @@ def main() -> int:
                 which = f" {number}" if len(images) > 1 else ""
                 print(f"{path}{which}  {answer}  {row.max():.1%}")
     return 0 if complete else 1
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, as the parser of arguments takes it.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def found(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | None, Sequence[object]]]:
@@ -147,4 +159,11 @@ def idx_images(content: bytes) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # Whoever reads the output (head, less) has gone.
+        # Else Python would complain when it flushes at its end (docs.python.org, signal, "Note on SIGPIPE").
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
