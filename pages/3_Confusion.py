@@ -6,7 +6,7 @@ from fmnist.compare import next_steps
 from fmnist.compare.confusion import Answers
 from fmnist.data.files import DataError, TestSet
 from fmnist.store.library import Library, default_groups
-from fmnist.ui import next_step, resources, taps
+from fmnist.ui import next_step, resources
 from fmnist.ui.confusion_cells import Cell, images_of
 from fmnist.ui.confusion_items import PATTERNS, answers_of, choose_items, key_of_items
 from fmnist.ui.confusion_matrices import show_matrices, summary, worst
@@ -55,7 +55,6 @@ def show(library: Library) -> None:
     if suspects.open:
         with suspects:
             show_suspects(library, default_groups(groups), images)
-    taps.choose_at_once()
     lead_on(library, seen or worst(shown), images)
 
 

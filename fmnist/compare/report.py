@@ -25,13 +25,21 @@ table { border-collapse: collapse; font-size: 0.85rem; } .wide { overflow-x: aut
 td, th { border-bottom: 1px solid #d8dde5; padding: 4px 10px; text-align: right; white-space: nowrap; }
 td:first-child, th:first-child { text-align: left; }
 button { font: inherit; font-size: 0.8rem; margin-right: 6px; padding: 2px 10px; cursor: pointer; }
+.js-plotly-plot { touch-action: manipulation; }
+@media (hover: none) and (pointer: coarse) { .modebar-btn[data-attr="dragmode"] { display: none; } }
 figure { margin: 0; } small { color: #5b6472; }
 """
 SCRIPT = """
 for (const button of document.querySelectorAll("button[data-format]"))
   button.onclick = () => Plotly.downloadImage(button.dataset.figure,
     { format: button.dataset.format, filename: button.dataset.figure, scale: 2 });
+// A swipe over a chart scrolls the page: fmnist/ui/taps.py.
+document.addEventListener("touchstart", (event) => {
+  if (event.target.closest?.(".js-plotly-plot")) event.stopPropagation();
+}, { capture: true, passive: true });
 """
+CONFIG = {"displaylogo": False, "responsive": True, "showSendToCloud": False}
+"""Of plotly.js, which would offer to upload a chart."""
 
 
 def write(comparison: Comparison, *, with_images: bool) -> str:
@@ -111,9 +119,7 @@ def _figure(title: str, picture: Picture) -> str:
     buttons = "".join(
         f'<button data-figure="{name}" data-format="{form}">Save as {form.upper()}</button>' for form in ("png", "svg")
     )
-    drawn = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False, "responsive": True}
-    )
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG)
     heading = f"<h2>{html.escape(title)}</h2>" if title else ""
     return (
         f'{heading}<figure role="group" aria-label="{html.escape(picture.alt, quote=True)}">{drawn}{buttons}</figure>'

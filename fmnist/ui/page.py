@@ -11,7 +11,7 @@ from fmnist.data.files import DataError
 from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
-from fmnist.ui import login, plotly_loader
+from fmnist.ui import login, plotly_loader, taps
 from fmnist.ui.address import drop_what_is_gone
 from fmnist.ui.component import component
 from fmnist.ui.upload_limit import limit_uploads
@@ -23,7 +23,9 @@ CSS = """
 .block-container, [data-testid="stMainBlockContainer"] {
   padding-top: 3.2rem; padding-bottom: 3.2rem; max-width: 1400px;
 }
-:is(.st-key-page-top, .st-key-plotly-loader) { position: absolute; width: 1px !important; overflow: hidden; }
+:is(.st-key-page-top, .st-key-plotly-loader, .st-key-taps) {
+  position: absolute; width: 1px !important; overflow: hidden;
+}
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px 12px; }
 .tiles.ten { grid-template-columns: repeat(10, 1fr); }
 @media (max-width: 900px) { .tiles.ten { grid-template-columns: repeat(5, 1fr); } }
@@ -43,6 +45,9 @@ CSS = """
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
 [data-testid="stButtonGroup"] button[data-selected]:not([data-disabled]),
 [data-testid="stTab"][aria-selected="true"], [data-testid="stSliderThumbValue"] { color: inherit; }
+.js-plotly-plot { touch-action: manipulation; }
+/* No finger drags on a chart (fmnist/ui/taps.py): there is nothing to choose between zooming and moving. */
+@media (hover: none) and (pointer: coarse) { .modebar-btn[data-attr="dragmode"] { display: none; } }
 .js-plotly-plot text[style*="rgb(128, 132, 149)"] { fill: #5A6172 !important; }
 </style>
 """
@@ -70,6 +75,7 @@ def page(title: str, question: str, *, charts: bool = True) -> Iterator[None]:
     st.title(question, anchor=False)
     component("page_top")(key="page-top", data={"page": title}, height=1)
     plotly_loader.load(soon=not charts)
+    taps.let_swipes_scroll()
     place = st.container()
     with explained():
         yield

@@ -1,13 +1,10 @@
-// The browser's half of fmnist/ui/taps.py.
+// The browser's half of fmnist/ui/taps.py. The report of fmnist/compare/report.py does the same.
 
 export default function () {
-  document.addEventListener("touchstart", hover, { capture: true, passive: true }); // Once, however often it is drawn.
-  return () => document.removeEventListener("touchstart", hover, { capture: true });
+  document.addEventListener("touchstart", keepFromCharts, { capture: true, passive: true }); // Once, however often it is drawn.
+  return () => document.removeEventListener("touchstart", keepFromCharts, { capture: true });
 }
 
-function hover(event) {
-  const plot = event.target.closest?.(".js-plotly-plot .nsewdrag");
-  if (!plot || event.touches.length > 1) return;
-  const { clientX, clientY } = event.touches[0];
-  plot.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX, clientY }));
+function keepFromCharts(event) {
+  if (event.target.closest?.(".js-plotly-plot")) event.stopPropagation();
 }

@@ -1,7 +1,7 @@
-"""Lets the first tap on a chart choose what is tapped.
+"""Fingers on charts: a swipe scrolls the page, a tap does what a click of the mouse does.
 
-plotly.js chooses what the pointer was over before it was pressed. A finger is over nothing then: of two taps on the
-same cell, only the second one chose it.
+plotly.js takes every touch that begins on a chart for itself: it zooms, and the page stands still. It is told of none.
+Of a tap the browser makes the events of a mouse: it moves there, which shows what is under it, and is pressed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,6 @@ from __future__ import annotations
 from fmnist.ui.component import component
 
 
-def choose_at_once() -> None:
-    """Called once on a page whose charts can be clicked."""
+def let_swipes_scroll() -> None:
+    """Called once on every page."""
     component("taps")(key="taps", height=1)

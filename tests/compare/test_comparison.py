@@ -196,6 +196,7 @@ def test_the_report_says_what_the_page_says_and_needs_no_network(reference):
     assert page.count("Save as SVG") == len(re.findall(r'<figure role="group"', page)) >= 8
     assert not re.findall(r'(?:src|href)="(?!data:)', page)  # nothing is fetched
     assert "<th>accuracy mean</th>" in page and "accuracy_mean</th>" not in page
+    assert page.count('"showSendToCloud": false') == page.count("Plotly.newPlot(")  # nor is a chart offered to a cloud
 
 
 def test_a_report_without_the_data_has_what_the_store_tells(library, store, small_data):
