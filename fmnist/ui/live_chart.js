@@ -38,6 +38,7 @@ function start(root) {
       panel.setAttribute("aria-label", `${PANELS[metric]}. ${data.alt}`);
       window.fmnistPlotly.react(panel, traces(data.runs, lines, metric, choice), layout(root, metric, choice, lines), {
         displaylogo: false,
+        showSendToCloud: false, // By default plotly.js offers to upload it.
         responsive: true,
         doubleClick: "autosize",
         modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
