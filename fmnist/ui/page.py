@@ -35,12 +35,18 @@ CSS = """
 .tiles button { display: block; width: 100%; padding: 0; border: 0; border-radius: 4px; cursor: zoom-in; }
 .tiles button:is(:focus-visible, [aria-pressed="true"]) { outline: 3px solid var(--st-primary-color, #D81B60); }
 .tiles figcaption { padding-top: 4px; overflow-wrap: anywhere; }
-[class*="st-key-next-step"] :is(a, a *) { white-space: normal; overflow: visible; }
+[data-testid="stPageLink"] :is(a, a *) { white-space: normal; overflow: visible; }
 .st-key-how-often { flex-wrap: nowrap; }
 .st-key-verdict p { font-size: 1.15rem; line-height: 1.4; }
 [data-testid="stHeading"] h2 { line-height: 1.35; padding: 0.5rem 0 1rem; }
 [data-testid="stMain"] h2 { text-wrap: balance; }
 @media (max-width: 640px) { [data-testid="stHeading"] h1 { font-size: 2rem; } }
+/* Streamlit draws no border between a segment and the chosen one after it, which may be on the next line. */
+[data-variant="segmented_control"]:not([data-selected], [data-hovered]) {
+  border-right-color: color-mix(in srgb, currentColor 20%, transparent) !important;
+}
+/* Where there is no mouse, the toolbar of a table always stands above it, on what can be tapped there. */
+@media (hover: none) { [data-testid="stElementContainer"]:has([data-testid="stDataFrame"]) { margin-top: 2rem; } }
 /* Streamlit's own are too pale to be read by everybody: less than 4.5 to 1. */
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
 [data-testid="stButtonGroup"] button[data-selected]:not([data-disabled]),
