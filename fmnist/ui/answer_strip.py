@@ -37,6 +37,7 @@ CSS = """
 .legend li { border-left: 5px solid var(--model); padding-left: 7px; }
 .images { display: grid; grid-template-columns: repeat(12, 1fr); gap: 10px 6px; }
 @media (max-width: 1000px) { .images { grid-template-columns: repeat(6, 1fr); } }
+@media (max-width: 640px) { .images { grid-template-columns: repeat(4, 1fr); } }
 .images > li { min-width: 0; }
 .images > li > span {
   display: block; aspect-ratio: 1; max-width: 72px; border-radius: 4px; background: var(--pictures) 0 / 1200% 100%;
