@@ -102,8 +102,9 @@ def _add_published(figure: go.Figure, results: Sequence[PublishedResult]) -> Non
             textposition="middle right" if line.accuracy < 0.95 else "middle left",
             hovertemplate=f"{line.source}<extra></extra>",
         )
-        figure.add_vline(x=line.accuracy, line={"width": 1, "dash": "dot", "color": GREY})
-    figure.update_layout(height=figure.layout.height + 34 * len(results))
+        # Below the numbers of the rows that it crosses.
+        figure.add_vline(x=line.accuracy, line={"width": 1, "dash": "dot", "color": GREY}, opacity=0.5, layer="below")
+    figure.update_layout(height=figure.layout.height + ROW * len(results))
 
 
 def _points_range(known: Sequence[tuple[Pair, Difference]]) -> list[float]:
