@@ -10,6 +10,8 @@ const BEGINNING = 0.25; // The share of a line's points that the axis of accurac
 const MIN_LATER = 6;
 const STEP = 0.05; // To whole multiples of it, so that the axis stands still while curves move a little.
 const MAX_HOVERED = 6; // Runs of which what is measured after each epoch is told too: of more, the box would be higher than the chart.
+const TOOLBAR = 36, LINE = 19; // Pixels: above the legend, for Plotly's toolbar; and of each line of the legend.
+const LETTER = 6.3, SAMPLE = 48; // Pixels: of a letter of the legend, on average, and of what stands before its words.
 const LONG = 8000; // Characters of points in a message, after which the server is told what need not come again.
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -36,7 +38,9 @@ function start(root) {
     for (const metric of Object.keys(PANELS)) {
       const panel = root.querySelector(`.${metric}`);
       panel.setAttribute("aria-label", `${PANELS[metric]}. ${data.alt}`);
-      window.fmnistPlotly.react(panel, traces(data.runs, lines, metric, choice), layout(root, metric, choice, lines), {
+      const legend = wrapped(data.runs, panel.clientWidth);
+      const drawn = traces(data.runs, lines, metric, choice, legend.names);
+      window.fmnistPlotly.react(panel, drawn, layout(root, metric, choice, lines, legend.height), {
         displaylogo: false,
         showSendToCloud: false, // By default plotly.js offers to upload it.
         responsive: true,
@@ -139,7 +143,31 @@ function sayFailed(root, address) {
   if (place.textContent !== text) place.textContent = text;
 }
 
-function traces(runs, lines, metric, { x, smoothing }) {
+// The names of the groups as the legend has them, by group, in lines that fit the panel; and how high the legend gets.
+function wrapped(runs, width) {
+  const room = Math.max(12, Math.floor((width - SAMPLE) / LETTER));
+  const groups = [...new Set(runs.map(({ group }) => group))];
+  const names = Object.fromEntries(groups.map((group) => [group, inLines(group, room)]));
+  const longest = Math.max(0, ...groups.map((group) => Math.min(room, group.length)));
+  const beside = Math.max(1, Math.floor(width / (longest * LETTER + SAMPLE)));
+  let count = 0;
+  for (let first = 0; first < groups.length; first += beside) {
+    count += Math.max(...groups.slice(first, first + beside).map((group) => names[group].length));
+  }
+  return { names: Object.fromEntries(groups.map((group) => [group, names[group].join("<br>")])), height: LINE * count };
+}
+
+function inLines(text, room) {
+  const found = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${found.at(-1)} ${word}`.trim();
+    if (longer.length <= room || !found.at(-1)) found[found.length - 1] = longer;
+    else found.push(word);
+  }
+  return found;
+}
+
+function traces(runs, lines, metric, { x, smoothing }, names) {
   const values = metric === "accuracy" ? ".1%" : ".3f";
   const where = x === "step" ? "at step %{x:,d}" : "at %{x:,.3~g} s";
   const named = new Set();
@@ -154,7 +182,7 @@ function traces(runs, lines, metric, { x, smoothing }) {
         mode: split === "train" ? "lines" : "lines+markers",
         x: points[x],
         y: split === "train" ? smooth(points[metric], smoothing) : points[metric],
-        name: run.group,
+        name: names[run.group],
         legendgroup: run.group,
         showlegend: !named.has(run.group),
         opacity: split === "train" ? 0.7 : 1,
@@ -191,11 +219,12 @@ function lowest(lines) {
   return low < 1 ? Math.max(0, STEP * Math.floor(low / STEP - 0.2)) : 0;
 }
 
-function layout(root, metric, { x, scale, whole }, lines) {
+function layout(root, metric, { x, scale, whole }, lines, legend) {
   const style = getComputedStyle(root);
   const text = style.getPropertyValue("--st-text-color") || style.color;
   const grid = style.getPropertyValue("--st-border-color") || "#8885";
   const log = metric === "loss" && scale === "log";
+  const height = (root.clientWidth < NARROW ? 315 : 395) + Math.max(0, legend - LINE);
   return {
     // As long as these stay the same, Plotly keeps what the viewer did to the axes and the legend.
     uirevision: "kept",
@@ -209,9 +238,9 @@ function layout(root, metric, { x, scale, whole }, lines) {
       type: log ? "log" : "linear", uirevision: scale, tickformat: metric === "accuracy" ? ".0%" : "",
       autorangeoptions: metric === "accuracy" ? { clipmin: whole ? 0 : lowest(lines), clipmax: 1 } : {},
     },
-    height: root.clientWidth < NARROW ? 300 : 380,
-    margin: { l: 8, r: 8, t: 58, b: 8 },
-    legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0 },
+    height,
+    margin: { l: 8, r: 8, t: 8, b: 8 },
+    legend: { orientation: "h", yref: "container", yanchor: "top", y: 1 - TOOLBAR / height, x: 0 },
     font: { family: style.fontFamily, color: text, size: 12 },
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",

@@ -59,7 +59,7 @@ CSS = """
 .live input { accent-color: var(--st-primary-color); }
 .live .panels[hidden] { display: none; }
 .live .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 8px 16px; }
-.live .panels > div { min-height: 300px; min-width: 0; }
+.live .panels > div { min-height: 315px; min-width: 0; }
 """
 
 
