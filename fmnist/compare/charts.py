@@ -124,6 +124,11 @@ def name_rows(figure: go.Figure, rows: Mapping[str, Sequence[str]], row_height: 
     figure.update_yaxes(tickvals=list(rows), ticktext=["<br>".join(name) for name in lines])
 
 
+def shortened(name: str, most: int = 2) -> str:
+    """A name to stand beside a mark: in lines short enough for a phone, of which the last may end with "…"."""
+    return "<br>".join(textwrap.wrap(name, MAX_NAME, max_lines=most, placeholder=" …"))
+
+
 def probabilities(
     values: np.ndarray, answer: int, model: str, classes: Sequence[str], spread: np.ndarray | None = None
 ) -> go.Figure:
@@ -164,7 +169,7 @@ def probabilities(
 
 def counts(splits: Mapping[str, np.ndarray], classes: Sequence[str]) -> go.Figure:
     """Images per class, int (10,) for "Training" and "Test" or one of them, with the classes' names."""
-    figure = blank(340, barmode="group")
+    figure = blank(80 + 2 * LINE_HEIGHT * len(classes), barmode="group", bargap=0.1)
     for name, values in splits.items():
         figure.add_bar(
             x=values,
@@ -173,8 +178,12 @@ def counts(splits: Mapping[str, np.ndarray], classes: Sequence[str]) -> go.Figur
             name=name,
             marker={"color": {"Training": "#5B6B82", "Test": "#A9B6C8"}[name]},
             text=[f"{value:,}" for value in values],
+            textposition="outside",
+            constraintext="none",
+            textfont={"size": 11},
             hovertemplate="%{y}: %{x:,} images<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title="Images")
+    most = max(int(values.max()) for values in splits.values())
+    figure.update_xaxes(title="Images", range=[0, 1.2 * most])
     figure.update_yaxes(autorange="reversed", type="category")
     return figure

@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fmnist.compare.charts import GREY, PERCENT, Look, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
+from fmnist.compare.charts import (
+    GREY,
+    PERCENT,
+    Look,
+    accuracy_range,
+    alpha_of_seeds,
+    blank,
+    faded,
+    looks_of,
+    name_rows,
+    shortened,
+)
 from fmnist.compare.summary import frontier
 from fmnist.store.run import TIMES
 
@@ -91,7 +102,29 @@ def accuracy_against(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost, image
     figure.update_yaxes(
         title=f"{images.capitalize()} accuracy", tickformat=PERCENT, range=accuracy_range(runs["accuracy"])
     )
+    _make_room(figure)
     return figure
+
+
+def _make_room(figure: go.Figure) -> None:
+    """Where names are long, let those of the marks on the left and on the right begin and end there: on a phone they
+    would be cut. One that would lie on the name of a mark just above stands below its own."""
+    means = sorted(figure.select_traces({"mode": "markers+text"}), key=lambda mean: -mean.y[0])
+    if not any("<br>" in mean.text[0] for mean in means):
+        return
+    left, right = figure.layout.xaxis.range
+    low, high = figure.layout.yaxis.range
+    figure.update_yaxes(range=[low, high + 0.2 * (high - low)])
+    above = np.inf
+    for mean in means:
+        where, side = mean.textposition.split()
+        if above - mean.y[0] < 0.25 * (high - low):
+            where = "bottom"
+        place = (np.log10(mean.x[0]) - left) / (right - left)
+        if not 0.35 <= place <= 0.65:
+            side = "right" if place < 0.5 else "left"
+        mean.textposition = f"{where} {side}"
+        above = mean.y[0]
 
 
 def _add_seeds(figure: go.Figure, cost: Cost, look: Look, seeds: pd.DataFrame, apart: pd.Series) -> None:
@@ -129,7 +162,7 @@ def _add_mean(figure: go.Figure, cost: Cost, look: Look, group: pd.Series, apart
             "size": 18,
             "line": {"width": 2, "color": look.ink if apart else "white"},
         },
-        text=[look.name],
+        text=[shortened(look.name)],
         textposition="top center" if look.opacity == 1 else "bottom center",  # Beside it, they often lie close.
         cliponaxis=False,  # The name of the best one may stand above the axis.
         showlegend=False,
