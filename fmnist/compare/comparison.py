@@ -211,7 +211,7 @@ class Comparison:
                 run = group.runs[0]
                 right = round(run.finished_result.test_accuracy * len(self.labels))
                 sentence = sentences.say_accuracy(right, len(self.labels))
-                said.append(f"{group.title}, seed {run.recipe.seed}: {sentence}")
+                said.append(f"{group.title_of(f'seed {run.recipe.seed}')}: {sentence}")
         return said
 
     def fairness(self) -> pd.DataFrame:

@@ -42,10 +42,20 @@ class Item:
     """Something that has a confusion matrix."""
 
     id: str  # for keys: the same for as long as the runs are
-    title: str  # for people: no two items share one
+    part: str  # of the group: "all seeds", "seed 1, after epoch 2"
     group: Group
     runs: tuple[Run, ...]  # one, or all of the group
     epoch: int | None = None  # after which it is looked at; None: at its end
+
+    @property
+    def title(self) -> str:
+        """For people: no two items share one."""
+        return self.group.title_of(self.part)
+
+    @property
+    def former_title(self) -> str:
+        """What earlier versions called it, and wrote into addresses."""
+        return f"{self.group.title}, {self.part}"
 
     @property
     def key(self) -> str:
@@ -71,17 +81,17 @@ class Item:
         images: it answers for the test images at its end alone."""
         if epoch is None or epoch >= self.epochs or self.group.recipe.validation:
             return self
-        return replace(self, id=f"{self.id}@{epoch}", title=f"{self.title}, after epoch {epoch}", epoch=epoch)
+        return replace(self, id=f"{self.id}@{epoch}", part=f"{self.part}, after epoch {epoch}", epoch=epoch)
 
 
 def all_seeds(group: Group) -> Item:
     """A group as one item."""
-    return Item(f"all-{group.id}", f"{group.title}, all seeds", group, group.runs)
+    return Item(f"all-{group.id}", "all seeds", group, group.runs)
 
 
 def one_run(group: Group, run: Run) -> Item:
     """One run of a group as an item."""
-    return Item(run.address, f"{group.title}, seed {run.recipe.seed}", group, (run,))
+    return Item(run.address, f"seed {run.recipe.seed}", group, (run,))
 
 
 def whole(group: Group) -> Item:

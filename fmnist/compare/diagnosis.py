@@ -64,6 +64,11 @@ class UnhealthyRun:
     run: Run
     findings: list[Finding]
 
+    @property
+    def title(self) -> str:
+        """For people: "Model 2, seed 1", and what tells its group from others."""
+        return self.group.title_of(f"seed {self.run.recipe.seed}")
+
 
 def diagnose_run(library: Library, run: Run, labels: np.ndarray) -> list[Finding]:
     """What is wrong with a finished run of a library, by the held-out images, and where there are none by the test

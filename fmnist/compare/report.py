@@ -81,7 +81,7 @@ def _about_images(comparison: Comparison) -> list[str]:
     ]
     parts += [_figure("Classes", comparison.classes()), "<h2>What went wrong</h2>"]
     ill = [
-        f"{one.group.title}, seed {one.run.recipe.seed}: {finding.sentence} {finding.evidence} {finding.remedy}"
+        f"{one.title}: {finding.sentence} {finding.evidence} {finding.remedy}"
         for one in comparison.ill()
         for finding in one.findings
     ]

@@ -70,6 +70,11 @@ class Group:
         architecture = ARCHITECTURES[self.recipe.model]
         return architecture.full_name + self.title.removeprefix(architecture.name)
 
+    def title_of(self, part: str) -> str:
+        """The title of a part of it, which stands where a phone still shows it: "Model 2, seed 1 · SGD, lr 0.1"."""
+        name = ARCHITECTURES[self.recipe.model].name
+        return f"{name}, {part}{self.title.removeprefix(name)}"
+
     @cached_property  # Each page asks every group, and some have hundreds of runs.
     def rank(self) -> tuple[bool, bool, float]:
         return self.source == "own", self.recipe.published, max(run.finished or 0 for run in self.runs)

@@ -25,7 +25,7 @@ def show_ill(library: Library, compared: Comparison) -> None:
     for one in ill[:MAX_LISTED]:
         with st.container(border=True):
             remedies = " ".join(dict.fromkeys(finding.remedy for finding in one.findings))  # Often the same helps all.
-            st.markdown(f"**{escape(one.group.title)}, seed {one.run.recipe.seed}.** {escape(remedies)}")
+            st.markdown(f"**{escape(one.title)}.** {escape(remedies)}")
             for finding in one.findings:
                 st.markdown(escape(finding.sentence), help=escape(finding.evidence))
     if len(ill) > MAX_LISTED:

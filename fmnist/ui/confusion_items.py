@@ -111,7 +111,8 @@ def find_what_was_typed(key: str, known: Known) -> None:
 
 def names_of_item(item: Item) -> tuple[str, ...]:
     """Its names in addresses: see `address.Known`."""
-    return names_of(item.key, item.title, item.group.recipe.learning_rate)
+    rate = item.group.recipe.learning_rate
+    return *names_of(item.key, item.title, rate), *names_of(item.key, item.former_title, rate)[1:]
 
 
 def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:

@@ -23,7 +23,7 @@ def show_patterns(library: Library, shown: list[Answers], images: TestSet) -> No
     """Images by who recognises them."""
     patterns = patterns_of(library, shown, images)
     titles = {id: pattern.title for id, pattern in patterns.items()}
-    settle_one("pattern", {id: [id, title] for id, title in titles.items()}, next(iter(titles)))
+    settle_one("pattern", {id: [id, one.title, one.former] for id, one in patterns.items()}, next(iter(titles)))
     chosen = st.selectbox(
         "Images", list(titles), key="pattern", format_func=titles.__getitem__, on_change=from_the_start
     )
@@ -51,6 +51,8 @@ class Pattern:
     """Finds images, in the order in which they are shown, and says whose answers stand below them."""
     is_division: bool = False
     """Whether it is about the seeds of one group that disagree."""
+    former: str = ""
+    """Its title in addresses of earlier versions, where that is another."""
 
 
 def patterns_of(library: Library, shown: list[Answers], images: TestSet) -> dict[str, Pattern]:
@@ -59,19 +61,29 @@ def patterns_of(library: Library, shown: list[Answers], images: TestSet) -> dict
     alone = len(shown) == 1
     finders = {}
     for which, answers in enumerate(shown):
-        title = f"{answers.item.title} is right" if alone else f"Only {answers.item.title} is right"
-        finders[f"right-{answers.item.key}"] = title, partial(confusion.only_right, shown, labels, which)
-    title = f"{shown[0].item.title} is wrong" if alone else "All are wrong"
-    finders["wrong"] = title, partial(confusion.all_wrong, shown, labels)
+        words = "{} is right" if alone else "Only {} is right"
+        finders[f"right-{answers.item.key}"] = words, answers.item, partial(confusion.only_right, shown, labels, which)
+    words = "{} is wrong" if alone else "All are wrong"
+    finders["wrong"] = words, shown[0].item, partial(confusion.all_wrong, shown, labels)
     if not alone:
         find = partial(confusion.all_wrong, shown, labels, alike=True)
-        finders["wrong-alike"] = "All are wrong in the same way", find
-    patterns = {id: Pattern(title, partial(find_surest, library, shown, find)) for id, (title, find) in finders.items()}
+        finders["wrong-alike"] = "All are wrong in the same way", shown[0].item, find
+    patterns = {
+        id: Pattern(
+            words.format(item.title),
+            partial(find_surest, library, shown, find),
+            former=words.format(item.former_title),
+        )
+        for id, (words, item, find) in finders.items()
+    }
     for item in {answers.item.group.id: answers.item for answers in shown}.values():
         if len(item.group.runs) > 1:
             seeds = confusion.all_seeds(item.group).after(item.epoch)
             divided = partial(find_divided, library, seeds, labels)
-            patterns[f"divided-{item.group.key}"] = Pattern(f"Runs disagree: {seeds.title}", divided, True)
+            words = "Runs disagree: {}"
+            patterns[f"divided-{item.group.key}"] = Pattern(
+                words.format(seeds.title), divided, is_division=True, former=words.format(seeds.former_title)
+            )
     return patterns
 
 

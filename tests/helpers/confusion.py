@@ -32,7 +32,7 @@ def confusion_of(runs: list[Run]) -> str:
 
 def title(run: Run) -> str:
     """What the page Confusion calls a run that is not of the published recipe."""
-    return f"{ARCHITECTURES[run.recipe.model].name} · {run.recipe.describe()}, seed {run.recipe.seed}"
+    return f"{ARCHITECTURES[run.recipe.model].name}, seed {run.recipe.seed} · {run.recipe.describe()}"
 
 
 def worst_cell(logits: np.ndarray, data: Dataset) -> tuple[int, int, list[int]]:

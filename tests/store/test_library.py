@@ -181,7 +181,7 @@ def test_what_is_predicted_is_not_read_off_rounded_logits(library):
             db.execute("UPDATE artifacts SET data = ? WHERE run = ? AND name = ?", (data, id, name))
     run = library.own.run(id)
     assert library.predictions(run).tolist() == [7, 7, 7]
-    item = Item("1", "Model 1", library.groups("fashion-mnist")[0], (run,))
+    item = Item("1", "seed 0", library.groups("fashion-mnist")[0], (run,))
     found = confusion.answers(library, item, np.array([7, 7, 1]))
     assert (found.correct, found.answer.tolist(), found.matrix[1, 7]) == (2, [7, 7, 7], 1)
     mean = confusion.mean_probabilities(library, item, np.array([0]))[0]
