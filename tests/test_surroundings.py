@@ -93,6 +93,7 @@ def test_it_trains_verifies_and_tries_models_where_one_folder_can_be_written(clo
 
 
 def test_where_the_store_cannot_be_written_a_sentence_says_so(closed_to, tmp_path):
+    (tmp_path / "other").mkdir()
     for arguments in (TRAIN, ("runs", "list")):
         answer = closed_to(f'"$PYTHON" -m fmnist {shlex.join(arguments)} --runs {shlex.quote(str(tmp_path / "other"))}')
         assert (answer.returncode, answer.stdout) == (1, "")
