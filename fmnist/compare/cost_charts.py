@@ -16,9 +16,9 @@ from fmnist.compare.charts import (
     alpha_of_seeds,
     blank,
     faded,
+    in_short_lines,
     looks_of,
     name_rows,
-    shortened,
 )
 from fmnist.compare.summary import frontier
 from fmnist.store.run import TIMES
@@ -162,7 +162,7 @@ def _add_mean(figure: go.Figure, cost: Cost, look: Look, group: pd.Series, apart
             "size": 18,
             "line": {"width": 2, "color": look.ink if apart else "white"},
         },
-        text=[shortened(look.name)],
+        text=[in_short_lines(look.name)],
         textposition="top center" if look.opacity == 1 else "bottom center",  # Beside it, they often lie close.
         cliponaxis=False,  # The name of the best one may stand above the axis.
         showlegend=False,

@@ -57,4 +57,4 @@ def test_short_names_stand_above_their_marks():
 
 @pytest.mark.parametrize("name", ["Model 0", "M" * 60])
 def test_a_name_is_shortened_to_lines(name):
-    assert all(len(line) <= MAX_NAME for line in charts.shortened(name).split("<br>"))
+    assert all(len(line) <= MAX_NAME for line in charts.in_short_lines(name).split("<br>"))
