@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+from fmnist.compare.summary import usual_seconds
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -55,7 +56,7 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
     """
     accuracies = [run.finished_result.accuracy_to_choose_by for run in runs]
     right = "of the held-out images right" if runs[0].recipe.validation else "right"
-    took = time(fmean(run.finished_result.train_seconds for run in runs))
+    took = time(usual_seconds(runs))
     failed = [run for run in runs if run.finished_result.dead]
     if len(runs) == 1 and failed:
         return f"**{name}** failed to learn: it answers {_only_class(failed)} for every image. Try another seed."
@@ -64,7 +65,8 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
     else:
         spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
         average = f"**{_mean(runs):.1%}** {right} on average over {len(runs)} runs ({spread})"
-        said = [f"**{name}**: {average}, each trained in {took}."]
+        timed = "" if len({run.conditions for run in runs}) == 1 else " (those timed under the same conditions)"
+        said = [f"**{name}**: {average}, each trained in {took}{timed}."]
     if failed:
         seeds = listed(str(run.recipe.seed) for run in failed)
         said.append(

@@ -12,7 +12,7 @@ from fmnist.compare.statistics import mean_interval
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, measured_on
 from fmnist.store.library import GROUP, RUN_COLUMNS, Group, Library, as_row, newest_per_seed
-from fmnist.store.run import SIZES, TIMES
+from fmnist.store.run import SIZES, TIMES, Run
 
 SPREAD = ("accuracy_std", "accuracy_min", "accuracy_max")
 ACCURACY = ("accuracy_mean", "accuracy_low", "accuracy_high", *SPREAD)
@@ -31,7 +31,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         with the same; conditions: those; timed: these seeds (list); `SIZES`.
     """
     runs = newest_per_seed(runs)
-    common = runs.groupby(GROUP)["conditions"].transform(lambda conditions: conditions.mode().iloc[0])
+    common = runs.groupby(GROUP)["conditions"].transform(_usual)
     times = (
         runs[runs["conditions"] == common]
         .groupby(GROUP, as_index=False)
@@ -50,6 +50,19 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     )
     alive = runs[~runs["dead"].astype(bool)].groupby(GROUP, as_index=False).agg(accuracy_alive=("accuracy", "mean"))
     return table.merge(alive, how="left", on=GROUP).merge(times, how="left", on=GROUP)
+
+
+def _usual(conditions: pd.Series) -> str:
+    """The conditions under which most were timed; of equally many, the first in the alphabet."""
+    return str(conditions.mode().iloc[0])
+
+
+def usual_seconds(runs: Sequence[Run]) -> float:
+    """What one of some finished runs takes to train, in seconds: the mean of those that were timed under the same
+    conditions as most, as in `summarise`. Of five runs on two cores, one has both for itself."""
+    conditions = pd.Series([run.conditions for run in runs])
+    seconds = pd.Series([run.finished_result.train_seconds for run in runs])
+    return float(seconds[conditions == _usual(conditions)].mean())
 
 
 def as_tables(groups: Sequence[Group]) -> tuple[pd.DataFrame, pd.DataFrame]:

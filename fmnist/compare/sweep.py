@@ -23,7 +23,7 @@ from fmnist.compare.confirmation import Confirmation, recipe_that_confirms
 from fmnist.compare.pairs import accuracies
 from fmnist.compare.sentences import say_failed_to_learn, say_interval
 from fmnist.compare.statistics import MIN_SEEDS
-from fmnist.compare.summary import ACCURACY
+from fmnist.compare.summary import ACCURACY, usual_seconds
 from fmnist.compare.thinning import spread
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
@@ -96,7 +96,7 @@ class Sweep:
         Returns:
             The columns of `COLUMNS`: id (of the group; "" where all have failed), name, the recipe's fields, source,
             device, seeds (how many are finished), shares of 1 as `summary.summarise` has them with the 95% interval
-            of the mean, dead and failed (numbers of runs), train_seconds (the mean).
+            of the mean, dead and failed (numbers of runs), train_seconds (`usual_seconds`).
         """
         return self._library.remember(("sweep", self._identity), self._table)
 
@@ -302,7 +302,7 @@ def _row(group: Group, failed: int) -> dict[str, Any]:
         "accuracy_max": max(accuracies),
         "dead": sum(bool(run.finished_result.dead) for run in group.runs),
         "failed": failed,
-        "train_seconds": float(np.mean([run.finished_result.train_seconds for run in group.runs])),
+        "train_seconds": usual_seconds(group.runs),
     }
 
 

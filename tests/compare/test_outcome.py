@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from helpers.making import finished_run, result
@@ -52,6 +53,14 @@ def test_of_several_runs_the_mean_is_compared_and_the_spread_told(run):
         "Model 0: 84.0% right on average over 2 runs (83.0% to 85.0%), each trained in 12 s. "
         "On average 2.0 points above the highest of 2 reference runs (80.0% to 82.0%)."
     )
+
+
+def test_the_time_that_is_told_is_of_runs_that_were_timed_alike(run):
+    """Of three runs on two cores the last one has both for itself."""
+    runs = [run(seed, 0.8) for seed in range(3)]
+    results = [replace(runs[0].finished_result, train_seconds=8.0, at_once=2)] * 2 + [runs[2].finished_result]
+    timed = [replace(run, result=result) for run, result in zip(runs, results, strict=True)]
+    assert "each trained in 8 s (those timed under the same conditions)." in said(timed, [])
 
 
 def test_without_reference_runs_nothing_is_compared(run):

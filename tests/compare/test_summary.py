@@ -9,6 +9,7 @@ from helpers.making import finished_run
 from helpers.making import summary_row as run
 
 from fmnist.compare import summary
+from fmnist.compare.sweep import Sweep
 from fmnist.recipe import Recipe
 from fmnist.store.library import GROUP, Library
 
@@ -51,6 +52,17 @@ def test_summarise_takes_times_from_the_seeds_that_were_timed_under_the_same_con
     (row,) = summary.summarise(pd.DataFrame([*slow, run("2", 2, 0.8, train_seconds=1.0)])).to_dict("records")
     assert (row["train_seconds"], row["conditions"], row["timed"]) == (5.5, "2 at once", [0, 1])
     assert row["seeds"] == [0, 1, 2]
+
+
+def test_a_sweep_tells_the_same_time_as_the_summary(store, small_data):
+    alike, apart = {"seconds": 8.0, "machine": "A processor"}, {"seconds": 2.0, "machine": "A faster one"}
+    for seed in range(3):
+        finished_run(store, Recipe("0", seed), small_data, **(alike if seed < 2 else apart))
+    library = Library(store, None)
+    [group] = library.groups("fashion-mnist")
+    [row] = summary.comparison(library).to_dict("records")
+    [swept] = Sweep(library, [group], []).table.to_dict("records")
+    assert row["train_seconds"] == swept["train_seconds"] == summary.usual_seconds(group.runs) == 8.0
 
 
 def test_times_are_comparable_where_conditions_are_those_of_most_groups():
