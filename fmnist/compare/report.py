@@ -137,5 +137,6 @@ def _list(sentences: list[str]) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Our own Markdown, in which only ** occurs, as HTML."""
-    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
+    """Our own Markdown as HTML: in it stand only ** and what `words.escape` gives."""
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
+    return re.sub(r"\\([^A-Za-z0-9\s])", r"\1", bold)

@@ -17,6 +17,7 @@ from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library, default_groups
+from fmnist.words import escape
 
 
 @pytest.fixture
@@ -197,6 +198,17 @@ def test_the_report_says_what_the_page_says_and_needs_no_network(reference):
     assert not re.findall(r'(?:src|href)="(?!data:)', page)  # nothing is fetched
     assert "<th>accuracy mean</th>" in page and "accuracy_mean</th>" not in page
     assert page.count('"showSendToCloud": false') == page.count("Plotly.newPlot(")  # nor is a chart offered to a cloud
+
+
+def test_a_report_has_names_as_they_are(library, store, small_data):
+    for seed in range(2):
+        finished_run(store, Recipe("0", seed, learning_rate=1e-05), small_data)
+    page = report.write(Comparison(library, library.groups("fashion-mnist", "own")), with_images=False)
+    said = page.partition("<body>")[2].partition("<figure")[0]
+    assert "lr 1e-05, batch 32" in said and "\\" not in said
+    assert report._markdown(f"**{escape('My-CNN_(*wide*) <b> 50%')}**") == (
+        "<strong>My-CNN_(*wide*) &lt;b&gt; 50%</strong>"
+    )
 
 
 def test_a_report_without_the_data_has_what_the_store_tells(library, store, small_data):
