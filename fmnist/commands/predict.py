@@ -11,7 +11,7 @@ import numpy as np
 
 from fmnist import settings
 from fmnist.background import printable
-from fmnist.commands import CommandError, options, say
+from fmnist.commands import CommandError, models_at_work, options, say
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
 from fmnist.compare import ensemble
@@ -75,7 +75,8 @@ def predict(
     pictures = _with_warnings(places, dataset, pictures)
     from fmnist.predict import prediction  # imports torch
 
-    means = [prediction.probabilities(library, group, np.stack(pixels)).mean(axis=0) for group in groups]
+    with models_at_work():
+        means = [prediction.probabilities(library, group, np.stack(pixels)).mean(axis=0) for group in groups]
     labels = _labels(places, dataset)
     rows = answer_table.rows(pictures, groups, means)
     if format == "csv":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from fmnist.commands import CommandError, options
+from fmnist.commands import CommandError, models_at_work, options
 from fmnist.commands.addresses import finished
 from fmnist.commands.options import Places
 from fmnist.commands.tables import print_json
@@ -55,13 +55,14 @@ def time_steps(
 
     turns = []
     try:
-        for turn in timing.turns(recipes, loaded, steps, rounds):
-            _check_idle(runs)
-            turns.append(turn)
-            if not quiet:
-                which = f"Round {turn.round} of {rounds}" if turn.round else "Warm-up"
-                took = timing.in_words(turn.seconds_per_step)
-                click.echo(f"{which}: {names[turn.index]}, {took} per step", err=True)
+        with models_at_work():
+            for turn in timing.turns(recipes, loaded, steps, rounds):
+                _check_idle(runs)
+                turns.append(turn)
+                if not quiet:
+                    which = f"Round {turn.round} of {rounds}" if turn.round else "Warm-up"
+                    took = timing.in_words(turn.seconds_per_step)
+                    click.echo(f"{which}: {names[turn.index]}, {took} per step", err=True)
     except TrainingError as error:
         raise CommandError(str(error)) from error
     timings = timing.timings(recipes, loaded, turns)

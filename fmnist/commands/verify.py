@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fmnist.commands import options
+from fmnist.commands import models_at_work, options
 from fmnist.commands.addresses import check_finished
 from fmnist.commands.options import Places, say_recounted
 from fmnist.commands.tables import print_json
@@ -29,7 +29,8 @@ def verify(places: Places, addresses: tuple[tuple[str, int], ...], format: str) 
     say_recounted(places)
     verdicts = []
     for source, id in found:
-        verdicts.append(check(library, source, id, places.load))
+        with models_at_work():
+            verdicts.append(check(library, source, id, places.load))
         if format == "table":
             print(verdicts[-1].text, flush=True)
     if format == "json":

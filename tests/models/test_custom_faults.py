@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
@@ -14,8 +15,9 @@ from helpers.ui import again, says, shown, texts, visit
 from fmnist import __main__ as cli
 from fmnist.models import custom, custom_check
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict.conversion import to_png
 from fmnist.recipe import Recipe
-from models.conftest import HEAD, LAYERS, TINY, forward, own, source, tried_here
+from models.conftest import HEAD, LAYERS, SMALL, TINY, forward, own, source, tried_here
 
 FAULTS = {
     "raises in colours": (
@@ -197,6 +199,21 @@ def test_what_makes_a_model_learn_badly_stands_on_train_and_on_the_command_line(
     at.session_state["models"] = [ARCHITECTURES.full_id("tiny")]
     again(at)
     assert any(text.replace("\\", "").startswith(said) for text in texts(at, "warning"))
+
+
+def test_what_a_model_prints_is_no_part_of_what_a_command_answers(use, store, small_sample, capsys, tmp_path):
+    use(TINY + forward("print('So many images:', len(x))", "return self.linear(x.flatten(1))"))
+    run = finished_run(store, Recipe("odd", epochs=1, **SMALL), small_sample, weights=True)
+    (tmp_path / "one.png").write_bytes(to_png(small_sample.test_images[0]))
+    capsys.readouterr()
+    for command in (
+        ["time", str(run.id), "--steps", "1", "--rounds", "1"],
+        ["predict", str(tmp_path / "one.png"), "--dataset", "sample"],
+        ["verify", str(run.id)],  # It finds that the answers were made up.
+    ):
+        assert cli.main([*command, "--json"]) == (command[0] == "verify")
+        answered = capsys.readouterr()
+        assert len(json.loads(answered.out)) == 1 and "So many images: " in answered.err
 
 
 def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, store, small_sample, monkeypatch):
