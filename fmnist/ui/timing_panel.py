@@ -22,9 +22,11 @@ from fmnist.store.run import ACTIVE
 from fmnist.store.store import StoreError
 from fmnist.training import launcher, timing
 from fmnist.training.timing import Timing
-from fmnist.words import escape, moment
+from fmnist.words import escape, moment, reason
 
 Subject = tuple[str, tuple[tuple[str, str], ...]]  # What is timed: the store's path, and `identity` of the groups.
+MAX_KEPT = 50
+"""Results that are shown to whoever comes back; the oldest are forgotten first."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Clock:
     subject: Subject = ("", ())
     turns: int = 1  # that the process will report
     measured: dict[Subject, Measured] = field(default_factory=dict)
-    faults: dict[Subject, str] = field(default_factory=dict)
+    faults: dict[Subject, str] = field(default_factory=dict)  # of the last one alone
 
     def start(self, subject: Subject, library: Library, groups: Sequence[Group], steps: int, rounds: int) -> None:
         """Begin, unless somebody else has begun in the meantime.
@@ -61,9 +63,12 @@ class Clock:
             command = [*settings.module("fmnist"), "time", *(group.id for group in groups), "--json"]
             command += ["--steps", str(steps), "--rounds", str(rounds)]
             command += ["--runs", str(library.own.path), "--data", str(library.own.data_root(groups[0].recipe.dataset))]
-            self.process = BackgroundProcess(*command)
+            self.faults.clear()
+            try:
+                self.process = BackgroundProcess(*command)
+            except OSError as error:
+                self.faults[subject] = f"No process can be started to time the models ({reason(error)}): try again."
             self.subject, self.groups, self.turns = subject, groups, (rounds + 1) * len(groups)
-            self.faults.pop(subject, None)
 
     def running(self) -> bool:
         """Whether something is being timed; if it has just ended, what came out is kept."""
@@ -73,16 +78,23 @@ class Clock:
             return self.process is not None
 
     def _end(self, process: BackgroundProcess) -> None:
-        if process.exit_code == 0:
-            self.measured[self.subject] = Measured(_read(process.output, self.groups), time.time())
-        else:
-            self.faults[self.subject] = process.fault("The timing ended unexpectedly: try again.")
         self.process = None
+        unexpected = "The timing ended unexpectedly: try again."
+        if process.exit_code:
+            self.faults[self.subject] = process.fault(unexpected)
+            return
+        try:
+            self.measured[self.subject] = Measured(_read(process.output, self.groups), time.time())
+        except (ValueError, TypeError, KeyError):  # A library may write whatever it likes.
+            self.faults[self.subject] = unexpected
+        while len(self.measured) > MAX_KEPT:
+            del self.measured[next(iter(self.measured))]
 
     def progress(self) -> tuple[float, str]:
         """How far it is, as a share of 1, and in words."""
         with self.lock:
-            lines = self.process.reports if self.process else []
+            reports = self.process.reports if self.process else []
+        lines = [line for line in reports if line.startswith(("Warm-up", "Round "))]  # A model may print others.
         return min(1.0, len(lines) / self.turns), lines[-1] if lines else "The models are being loaded …"
 
 

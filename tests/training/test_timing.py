@@ -300,6 +300,25 @@ def test_a_training_that_begins_is_said_in_a_sentence(page, store, small_sample)
     assert not page.error
 
 
+@pytest.mark.parametrize("output", ["", "Hello\n[]", "[]", "3"])
+def test_an_answer_that_is_none_is_said_and_the_models_can_be_timed_again(page, monkeypatch, output):
+    click(page)
+    monkeypatch.setattr(BackgroundProcess, "output", output)
+    monkeypatch.setattr(BackgroundProcess, "exit_code", 0)
+    again(page)
+    assert texts(page, "error") == ["The timing ended unexpectedly\\: try again."] and not page.button[0].disabled
+
+
+def test_that_no_process_can_be_started_is_said(page, monkeypatch):
+    def refuse(*arguments: str) -> BackgroundProcess:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(timing_panel, "BackgroundProcess", refuse)
+    click(page)
+    [said] = texts(page, "error")
+    assert "No process can be started" in said and "temporarily unavailable" in said and not page.button[0].disabled
+
+
 def test_torch_is_not_imported_for_the_panel():
     code = "import sys, fmnist.ui.timing_panel; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=settings.PROJECT).returncode == 0
