@@ -6,12 +6,15 @@ the arrays as tensors without copying them.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import re
 import shlex
+import shutil
 import struct
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -32,6 +35,7 @@ from fmnist.words import listed, reason
 SHIPPED = Path(__file__).parents[1] / "reference"
 """What comes with the project: the reference runs, and FashionMNIST's test images and labels, which they answered."""
 
+ABANDONED_SECONDS = 3600
 SAMPLE_SEEDS = (1, 2)
 IDX_TYPES: dict[bytes, np.dtype[Any]] = {b"\0\0\x08": np.dtype("u1"), b"\0\0\x0c": np.dtype(">i4")}
 """By the first three bytes of a file."""
@@ -266,6 +270,7 @@ def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
     _check_no_file(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(root)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=root, ignore_cleanup_errors=True) as temporary:
             yield from _fetch(info, Path(temporary), poll_seconds)
             _read(info, Path(temporary), info.files)
@@ -277,9 +282,17 @@ def download(name: str, root: Path, poll_seconds: float = 0.2) -> Iterator[int]:
         raise DataError(f"{info.title} can't be saved in {root}: {reason(error)}.") from None
 
 
+def _remove_abandoned(root: Path) -> None:
+    """Remove what downloads have left that were killed: nothing has come into it for an hour."""
+    for folder in root.glob(".download-*"):
+        changed = [path.stat().st_mtime for path in (folder, *folder.rglob("*"))]
+        if time.time() - max(changed) > ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def downloaded(name: str, root: Path) -> int:
     """Bytes that a download into `root` has fetched so far."""
-    return sum(path.stat().st_size for path in root.glob(f".download-*/{DATASETS[name].torchvision}/raw/*.gz"))
+    return sum(path.stat().st_size for path in root.glob(f".download-*/{DATASETS[name].torchvision}/{RAW}/*.gz"))
 
 
 def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int]:
@@ -292,7 +305,7 @@ def _fetch(info: DatasetInfo, folder: Path, poll_seconds: float) -> Iterator[int
     if process.exit_code:
         lines = [line for line in process.reports if line.strip()] or ["no reason was given"]
         if any("No space left" in line for line in lines):
-            raise OSError(28, "no space left on the device")
+            raise OSError(errno.ENOSPC, "no space left on the device")
         why = re.sub(r".*<urlopen error (?:\[Errno .*?\] )?(.*)>", r"\1", lines[-1].strip())
         raise DataError(
             f"{info.title} could not be downloaded ({why[:200]}). "

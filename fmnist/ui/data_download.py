@@ -16,8 +16,11 @@ from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataError, DataMissing
 from fmnist.data.folders import RAW
 from fmnist.grid import Grid
+from fmnist.models.registry import ModelError
+from fmnist.recipe import RecipeError
+from fmnist.settings import SettingsError
 from fmnist.store.store import Store, StoreError
-from fmnist.words import escape
+from fmnist.words import escape, reason
 
 CHECK_SECONDS = 60.0
 
@@ -57,7 +60,11 @@ class Download:
                 return
             self.fault = self.refused = ""
             command = ("data", "download", "--dataset", self.info.id, "--data", str(self.root))
-            process = BackgroundProcess(*settings.module("fmnist"), *command)
+            try:
+                process = BackgroundProcess(*settings.module("fmnist"), *command)
+            except OSError as error:
+                self.fault = f"No process can be started for the download ({reason(error)}): try again."
+                return
             self._running = True
         Thread(target=self._wait_for, args=(process,), daemon=True).start()
 
@@ -84,7 +91,7 @@ class Download:
         for order in self.orders.values():
             try:
                 order()
-            except (DataError, StoreError, OSError) as error:
+            except (DataError, StoreError, SettingsError, RecipeError, ModelError, OSError) as error:
                 self.refused = str(error)
 
 

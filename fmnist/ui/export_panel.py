@@ -155,7 +155,10 @@ def _export(library: Library, form: Format, runs: Sequence[Run]) -> tuple[bytes,
         command = [*settings.module("fmnist"), "export", *(run.address for run in runs), "--to", form.id]
         root = library.own.data_root(runs[0].recipe.dataset)
         command += ["--out", str(folder), "--runs", str(library.own.path), "--data", str(root)]
-        process = BackgroundProcess(*command)
+        try:
+            process = BackgroundProcess(*command)
+        except OSError as error:
+            raise ExportError(f"No process can be started for the export ({reason(error)}): try again.") from error
         try:
             code = process.wait(MAX_SECONDS)
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +92,19 @@ def test_a_download_that_fails_says_why(tmp_path, monkeypatch, script, said):
         list(files.download("fashion-mnist", tmp_path))
     assert is_one_sentence(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_download_removes_what_a_killed_one_has_left_an_hour_ago(idx_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_TORCHVISION", copying(idx_root))
+    root = tmp_path / "new"
+    for name in ("killed", "under-way"):
+        path = files.raw_folder("fashion-mnist", root / f".download-{name}") / "train-images-idx3-ubyte.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    for path in (root / ".download-killed", *(root / ".download-killed").rglob("*")):
+        os.utime(path, (0, time.time() - files.ABANDONED_SECONDS - 1))
+    list(files.download("fashion-mnist", root))
+    assert {path.name for path in root.iterdir()} == {".download-under-way", "FashionMNIST"}
 
 
 def test_a_download_into_a_file(tmp_path):
