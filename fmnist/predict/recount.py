@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -29,11 +28,13 @@ from fmnist import background, metrics, settings
 from fmnist.data import files
 from fmnist.data.files import DataError, TestSet
 from fmnist.models import custom
-from fmnist.models.registry import ARCHITECTURES
+from fmnist.models.registry import ARCHITECTURES, ModelError
+from fmnist.settings import SettingsError
 from fmnist.store.arrays import rounded
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.store.store import Store, StoreError, store_path
+from fmnist.words import LOG_LINE, LOG_TIME
 
 LOGIT_STEPS = 2
 """By how many float16 steps, those at an image's largest logit, a logit may differ from what the weights give here.
@@ -45,15 +46,15 @@ more than one such step, all of them Model 2's. GPUs were not measured. A smalle
 log = logging.getLogger("fmnist.predict.recount")
 
 
-def start(store: Store, log: Path) -> None:
+def start(store: Store, log_file: Path) -> None:
     """Count the marked runs of a store in a process of its own; nothing if there are none, or nothing may be written.
 
     Args:
-        log: where that process adds what it has to say.
+        log_file: where that process adds what it has to say.
     """
     if store.writable and store.rounded_ids():
         with suppress(OSError):  # Then they stay as they are.
-            background.detach(*settings.module("fmnist.predict.recount"), "--runs", str(store.path), log=log)
+            background.detach(*settings.module("fmnist.predict.recount"), "--runs", str(store.path), log=log_file)
 
 
 def recount(store: Store, load: Callable[[str], TestSet], ids: Iterable[int] | None = None) -> int:
@@ -74,7 +75,7 @@ def recount(store: Store, load: Callable[[str], TestSet], ids: Iterable[int] | N
             predictions = _predictions(library, run, dataset)
         except DataError:
             continue
-        except (StoreError, RuntimeError, ValueError, TypeError, KeyError, EOFError, OSError, zlib.error) as error:
+        except (StoreError, ModelError, RuntimeError) as error:
             log.info("run %d stays as it is: %s", id, error)
             continue
         if predictions is None:
@@ -109,14 +110,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m fmnist.predict.recount", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--runs", type=store_path, default=store_path(), help="the store's file")
-    path = parser.parse_args(arguments).runs
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # Given as a text, the default is read only where no other is named: FMNIST_RUNS may be wrong.
+    parser.add_argument("--runs", type=store_path, default="", help="the store's file")
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt=LOG_TIME)
     try:
+        path = parser.parse_args(arguments).runs
         store = Store(path)
         custom.refresh(path.parent)
         count = recount(store, lambda name: files.load_test_set(name, store.data_root(name), path.parent))
-    except StoreError as error:
+    except (StoreError, SettingsError) as error:
         log.error("%s", error)
         return 1
     log.info("%d runs of an earlier version counted from their weights", count)

@@ -376,7 +376,7 @@ def serve(scheduler: Scheduler, idle_seconds: float, *, waits: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fmnist.training.scheduler", description=__doc__.partition("\n")[0])
-    # An empty text is read as any other, but only where none is given.
+    # Given as a text, the default is read only where no other is named: FMNIST_RUNS may be wrong.
     parser.add_argument("--runs", type=store_path, default="", help="the store's file")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without work")
     parser.add_argument("--wait", action="store_true", help="for the end of a scheduler that is at work")

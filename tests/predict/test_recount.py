@@ -18,6 +18,7 @@ from helpers.ui import HOME, visit
 from fmnist import metrics, settings
 from fmnist.data.files import DataMissing, Dataset
 from fmnist.models.registry import ARCHITECTURES
+from fmnist.predict import recount as recount_module
 from fmnist.predict.recount import recount
 from fmnist.recipe import Recipe
 from fmnist.store import checksums
@@ -165,6 +166,12 @@ def test_a_read_only_dashboard_shows_an_older_store_and_leaves_it(old, monkeypat
     store = Store(old)
     assert store.rounded_ids() == [1, 2] and store.run(1).rounded
     assert old.read_bytes() == before
+
+
+def test_where_the_store_should_be_is_asked_only_where_none_is_named(old, monkeypatch, caplog):
+    monkeypatch.setenv("FMNIST_RUNS", "~nobody-of-this-name/runs")
+    assert recount_module.main([]) == 1 and is_one_sentence(caplog.messages[-1])
+    assert recount_module.main(["--runs", str(old)]) == 0
 
 
 def test_other_commands_say_that_it_can_be_done(old, fmnist):
