@@ -104,6 +104,8 @@ def refresh(
                 with waiting():
                     _answers.update({source: check(source) for source in untried})
                 custom_answers.keep(cache, {source: _answers[source] for source in untried})
+        for former in _answers.keys() - set(sources):
+            del _answers[former]
         models, more = _put_together([source for source in sources if source in _answers])
         _faults[:] = wrong + more
         ARCHITECTURES.install(models, keep_former=keep_former)

@@ -45,7 +45,7 @@ def _file(cache: Path) -> Path:
 def _kept(cache: Path) -> dict[str, dict[str, Any]]:
     try:
         kept = json.loads(_file(cache).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return kept if isinstance(kept, dict) else {}
 
@@ -101,5 +101,10 @@ def keep(cache: Path, said: Mapping[Source, list[Answer]]) -> None:
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=cache, prefix="custom-models-", delete=False) as file:
-            json.dump(dict(entries), file)
-        Path(file.name).replace(_file(cache))
+            new_file = Path(file.name)
+            try:
+                json.dump(dict(entries), file)
+                file.close()
+                new_file.replace(_file(cache))
+            finally:
+                new_file.unlink(missing_ok=True)

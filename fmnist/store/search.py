@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from fmnist.models.registry import ARCHITECTURES
@@ -53,7 +53,7 @@ class RunSearch:
         ids = [id for id in sorted(standing, reverse=True) if not wanted.statuses or standing[id] in wanted.statuses]
         if not (wanted.words.strip() or wanted.models or wanted.datasets):
             return ids
-        known, labels = self._read(ids), self._store.labels()
+        known, labels = self._read(ids, standing.keys()), self._store.labels()
         texts = {
             id: _joined(run.text, labels.get(id, NO_LABEL))
             for id in ids
@@ -72,11 +72,14 @@ class RunSearch:
         by_id = {run.id: run for run in found}
         return [by_id[id] for id in ids if id in by_id]
 
-    def _read(self, ids: Sequence[int]) -> Mapping[int, _Known | None]:
+    def _read(self, ids: Sequence[int], standing: Set[int]) -> Mapping[int, _Known | None]:
+        """What is known of these runs; what is no longer in the store is forgotten."""
         with self._mutex:
             if self._models != ARCHITECTURES.generation:
                 self._models = ARCHITECTURES.generation
                 self._known.clear()
+            for gone in self._known.keys() - standing:
+                del self._known[gone]
             unread = [id for id in ids if id not in self._known]
             found = self._store.recipes(unread)
             self._known |= {id: _known(id, found[id]) if id in found else None for id in unread}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from fmnist import settings
 from fmnist.data import files
 from fmnist.data.files import Dataset, TestSet
 from fmnist.models import custom
@@ -25,6 +26,8 @@ def open_library() -> Library:
     """
     path = store.store_path()
     custom.refresh(path.parent, waiting=lambda: st.spinner("Trying your custom models …"))
+    if not path.exists() and not settings.read_only():
+        Store(path).close()  # Made now, so that it is known by its file from the beginning.
     identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
     return _open_library(path, identity)
 

@@ -195,6 +195,23 @@ def test_what_was_said_of_a_file_is_kept_for_other_processes(use, tmp_path, monk
     assert (own(), custom.faults()) == expected
 
 
+def test_where_nothing_can_be_kept_nothing_is_left(use, tmp_path, monkeypatch):
+    def no_space(content: object, file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(custom_answers.json, "dump", no_space)
+    use(TINY)
+    assert own() and not list((tmp_path / "runs").glob("custom-models*"))
+
+
+def test_what_was_said_of_a_file_is_forgotten_with_it(use):
+    path = use(TINY)
+    for width in range(10, 15):
+        path.write_text(TINY.replace("784, 10)", f"784, {width}), nn.Linear({width}, 10)"))
+        custom.refresh(path.parent)
+    assert len(custom._answers) == len(own()) == 1
+
+
 @pytest.mark.parametrize("kept", ["", "[]", "not JSON", '{"%s": {"at": 9e9, "answers": [{"id": 3}]}}'])
 def test_what_is_kept_is_not_trusted(use, tmp_path, monkeypatch, kept):
     use(TINY)
