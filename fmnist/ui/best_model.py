@@ -85,7 +85,9 @@ def show_numbers(compared: Comparison) -> None:
             "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%", help="Average over the runs"),
             "spread": st.column_config.TextColumn("Spread", help="Lowest and highest run, standard deviation"),
             "train_seconds": st.column_config.NumberColumn(
-                "Training", format="%.1f s", help="Only the training steps; average over the runs that were timed under the same conditions"
+                "Training",
+                format="%.1f s",
+                help="Only the training steps; average over the runs timed alike",
             ),
             "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
             "multiply_adds": st.column_config.NumberColumn(

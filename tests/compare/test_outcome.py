@@ -60,7 +60,7 @@ def test_the_time_that_is_told_is_of_runs_that_were_timed_alike(run):
     runs = [run(seed, 0.8) for seed in range(3)]
     results = [replace(runs[0].finished_result, train_seconds=8.0, at_once=2)] * 2 + [runs[2].finished_result]
     timed = [replace(run, result=result) for run, result in zip(runs, results, strict=True)]
-    assert "each trained in 8 s (those timed under the same conditions)." in said(timed, [])
+    assert "each trained in 8 s (those timed alike)." in said(timed, [])
 
 
 def test_without_reference_runs_nothing_is_compared(run):
