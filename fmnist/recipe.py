@@ -90,7 +90,7 @@ class Recipe:
             raise RecipeError(f"Whether images are mirrored must be true or false, not {self.mirror!r}.")
         if self.weight_decay and self.optimizer != "adam":
             raise RecipeError(
-                f"Weight decay goes with Adam, which is AdamW then, not with {OPTIMIZERS[self.optimizer]}: choose Adam "
+                f"Weight decay needs Adam (it then trains as AdamW), not {OPTIMIZERS[self.optimizer]}: choose Adam "
                 "alone, or a weight decay of 0."
             )
         if self.keep == "best" and not self.validation:

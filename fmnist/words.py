@@ -28,7 +28,8 @@ def digits(number: float, count: int = 3) -> str:
 
 
 def as_number(text: str) -> float:
-    """What `digits` has printed. Ratios are of the figures that stand beside them: whoever divides these finds it."""
+    """What `digits` has printed. Ratios are computed from what is printed beside them, so that
+    whoever divides the printed figures gets the same."""
     return float(text.replace(",", ""))
 
 

@@ -62,7 +62,7 @@ PUBLISHED = Recipe("0")
     type=options.WEIGHT_DECAYS,
     default="0",
     show_default=True,
-    help="Weight decays of Adam, which is AdamW then, such as 0,0.01.",
+    help="Weight decays of Adam (which then trains as AdamW), such as 0,0.01.",
 )
 @click.option(
     "--schedule",
@@ -86,7 +86,7 @@ PUBLISHED = Recipe("0")
     type=options.MIRROR_LIST,
     default="no",
     show_default=True,
-    help="yes: half of the images are mirrored, others in each epoch.",
+    help="yes: each image is mirrored with a probability of 1/2, anew in each epoch.",
 )
 @click.option(
     "--validation",

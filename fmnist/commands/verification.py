@@ -18,7 +18,6 @@ from fmnist.data.files import Dataset
 from fmnist.store import checksums
 from fmnist.store.library import Library
 from fmnist.store.run import Result, Run
-from fmnist.store.store import Store
 
 
 def verify(library: Library, source: str, id: int, load: Callable[[str], Dataset]) -> Verdict:
@@ -34,30 +33,23 @@ def verify(library: Library, source: str, id: int, load: Callable[[str], Dataset
     """
     store = library.stores[source]
     contents, kept = store.contents(id)
-    run = _run(store, id)
+    run = store.run(id)
     address = str(id) if source == "own" else f"{source}-{id}"
     check = Check(contents, Verdict(address, run.name if run else "a run of an unknown model"))
     if run:
         check_run(check, library, run, load(run.recipe.dataset))
         _check_key(check, run, load(run.recipe.dataset), kept)
-    elif what := store.damage(id):
-        for name in Result.faults(contents):
-            check.fail(name, f"stored {as_text(contents.get(name))}, which no result has.", contents.get(name))
-        if check.verdict.agrees:
-            check.fail("row", f"{what}.")
     elif faults := Result.faults(contents):
         for name in faults:
             check.fail(name, f"stored {as_text(contents.get(name))}, which no result has.", contents.get(name))
+    elif what := store.damage(id):
+        check.fail("row", f"{what}.")
     elif kept and kept.get("recipe") == checksums.sums(contents)["recipe"]:
         check.remark("This program does not have its model: nothing could be computed again.")
     else:
         check.fail("recipe", "no recipe of this program.")
     _check_seal(check, kept)
     return check.verdict
-
-
-def _run(store: Store, id: int) -> Run | None:
-    return store.run(id)
 
 
 # --- Key and seal ---

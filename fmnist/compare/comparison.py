@@ -64,7 +64,7 @@ class Comparison:
 
     Args:
         groups: at least one; all with held-out images, or all without.
-        labels: the test labels, uint8 (N,); without them nothing can be said that looks at single images.
+        labels: the test labels, int64 (N,); without them nothing can be said that looks at single images.
     """
 
     def __init__(self, library: Library, groups: Sequence[Group], labels: np.ndarray | None = None) -> None:

@@ -1,7 +1,7 @@
 """What went wrong with a finished run? From what the store holds: result, logits and curves. No torch, no Streamlit.
 
-What is ill is counted over the test logits, so nothing here is a matter of taste but four thresholds, given below with
-their reasons. A healthy run gets no finding.
+What is ill is counted over the held-out logits, or the test logits where no images are held out, so nothing here is a
+matter of taste but four thresholds, given below with their reasons. A healthy run gets no finding.
 
 Throughout: logits are float (N, C), as they are stored; predicted classes and labels integer (N,).
 """
@@ -75,7 +75,7 @@ def diagnose_run(library: Library, run: Run, labels: np.ndarray) -> list[Finding
     images.
 
     Args:
-        labels: the test labels, uint8 (N,).
+        labels: the test labels, integer (N,).
     """
     store = library.stores[run.source]
     if run.recipe.validation:

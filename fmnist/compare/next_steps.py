@@ -38,7 +38,7 @@ def to_look_into(library: Library, groups: Sequence[Group], labels: np.ndarray) 
     Of groups that hold out images no mix-up is named: it would be one of the test images.
 
     Args:
-        labels: the test labels, uint8 (N,).
+        labels: the test labels, int64 (N,).
     """
     tested = [group for group in groups if not group.recipe.validation]
     return never_answered(groups) or (_worst(library, tested, labels) if tested else None)

@@ -1,7 +1,6 @@
 """The images and labels: where they are, whether they are the right ones, and how to get them.
 
-Everything here is NumPy, so that pages can show images without importing torch; `loop` wraps
-the arrays as tensors without copying them.
+Everything here is NumPy, so that pages can show images without importing torch.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def write(chosen: Chosen, folder: Path) -> list[str]:
     for run in chosen.runs:
         model = prediction.load_model(chosen.library, run).to(memory_format=torch.contiguous_format)
         path = folder / f"{file_name(run)}.onnx"
-        _describe(_export(model, run), chosen, run, path)
+        _describe(_export(model, run), run, path)
         remarks.append(_check(model, chosen, run, path))
     return remarks
 
@@ -80,7 +80,7 @@ def _export(model: nn.Module, run: Run) -> onnx.ModelProto:
     return exported
 
 
-def _describe(model: onnx.ModelProto, chosen: Chosen, run: Run, path: Path) -> None:
+def _describe(model: onnx.ModelProto, run: Run, path: Path) -> None:
     """Write the model with what it is. What PyTorch notes of its own code, with paths of this machine, is left out."""
     for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
         del part.metadata_props[:]

@@ -1,4 +1,4 @@
-"""Whether a model is a plain chain of layers, and which: what is no longer asked of PyTorch has to be known exactly."""
+"""Whether a model is a plain chain of layers, and which: exactly, because kernels then compute without PyTorch."""
 
 from __future__ import annotations
 

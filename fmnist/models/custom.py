@@ -178,6 +178,7 @@ def _read(path: Path, package: str) -> Source:
 
     Raises:
         OSError, ValueError: there is none.
+        SyntaxError: it is no Python.
     """
     status = path.stat()
     changed = status.st_mtime_ns, status.st_size

@@ -28,6 +28,7 @@ def probabilities(library: Library, group: Group, images: np.ndarray) -> np.ndar
 
     Raises:
         ModelError: it is a model of the user's own, and raises something.
+        DamagedRun: the weights of a run can't be read.
     """
     return timed_probabilities(library, group, images)[0]
 

@@ -33,7 +33,7 @@ class GrowingCurves:
         self._held: OrderedDict[tuple[int, str], GrowingCurve] = OrderedDict()
 
     def curve(self, id: int, split: str) -> GrowingCurve:
-        """The curve of a run as it is now, for "train" or "test"."""
+        """The curve of a run as it is now, for one of `SPLITS`."""
         with self._mutex:
             before = self._held.pop((id, split), None)
             self._held[id, split] = now = self._read(id, split, before)

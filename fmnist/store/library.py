@@ -221,7 +221,7 @@ class Library:
         return self.stores[run.source].weights(run.id)
 
     def history(self, runs: Sequence[Run], split: str | None = None) -> pd.DataFrame:
-        """The curves of runs of any store, with the column `run` holding addresses; all, or only "train" or "test"."""
+        """The curves of runs of any store, with the column `run` holding addresses; all, or only one of `SPLITS`."""
         parts = []
         for source, store in self.stores.items():
             addresses = {run.id: run.address for run in runs if run.source == source}

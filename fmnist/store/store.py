@@ -146,7 +146,7 @@ class Store(Deletion):
         earlier version counted from rounded logits.
 
         Args:
-            predictions, labels: uint8 (N,), of the test images.
+            predictions, labels: uint8 and int64 (N,), of the test images.
 
         Returns:
             Whether it was done: not for a run that is gone, is done already, or was changed by hand since it ended.

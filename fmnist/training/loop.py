@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -46,9 +45,6 @@ from fmnist.training.optimizers import learning_rate, optimizer_of
 from fmnist.training.randomness import Draws, order
 from fmnist.training.watch import Watch
 from fmnist.words import exact
-
-if TYPE_CHECKING:
-    pass
 
 REPORTS_PER_EPOCH = 75
 WARM_UP_STEPS = 5

@@ -29,6 +29,6 @@ def show() -> None:
         st.caption("With curves and weights. This can't be undone.")
         if st.button("Delete", type="primary", disabled=not chosen, key="delete-damaged"):
             if len(library.own.delete(*chosen)) < len(chosen):
-                st.warning("A run that seems to be in training can't be deleted: stop the trainer first.")
+                st.warning("A run that is being trained can't be deleted: stop it first.")
             else:
                 st.rerun()

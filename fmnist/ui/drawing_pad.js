@@ -39,7 +39,7 @@ function start(root, known, begun, setStrokes) {
     draw();
   };
   // Leaving the pad may be the way to another page, which a rerun of this one would delay.
-  const sendIfHeStays = () => {
+  const sendIfStillHere = () => {
     keep(strokes);
     setTimeout(() => canvas.isConnected && send(), 300);
   };
@@ -161,7 +161,7 @@ function start(root, known, begun, setStrokes) {
     if (root.getRootNode().activeElement === canvas) return; // Only the window has lost it, and will have it again.
     pen.shown = false;
     // Who goes to a button of the pad has not done yet with a polygon; who leaves, has, and it is not lost.
-    if (now && !(choice.tool === "polygon" && root.contains(event.relatedTarget))) finish(sendIfHeStays);
+    if (now && !(choice.tool === "polygon" && root.contains(event.relatedTarget))) finish(sendIfStillHere);
     else draw();
   };
 

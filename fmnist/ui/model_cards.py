@@ -134,5 +134,7 @@ def _lines(rows: Mapping[str, pd.Series], best: str | None) -> str:
             f"<b>{html.escape(architecture.name)}</b>: {html.escape(' · '.join([*said, architecture.layers]))}</li>"
         )
     if more := len(custom) - MAX_LINES:
-        lines += [f"<li>{more} more custom models: see <b>All numbers</b>.</li>"] if more > 0 else []
+        lines += (
+            [f"<li>{more} more custom model{'s' if more > 1 else ''}: see <b>All numbers</b>.</li>"] if more > 0 else []
+        )
     return f'<ul class="model-lines" aria-label="Custom models">{"".join(lines)}</ul>'

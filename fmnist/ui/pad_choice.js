@@ -44,7 +44,7 @@ function start(root, { known, widest }, tell) {
 
 function read(storage, name) {
   try {
-    return JSON.parse(window[storage].getItem(name)); // Even naming a storage fails where the browser refuses it.;
+    return JSON.parse(window[storage].getItem(name)); // Even naming a storage fails where the browser refuses it.
   } catch {
     return null;
   }

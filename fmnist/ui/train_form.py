@@ -24,16 +24,23 @@ SETTINGS = {"Epochs": "epochs", "Learning rate": "rate", "Batch size": "batch"}
 FURTHER = {
     "Held-out images": (
         "validation",
-        "So many training images are kept apart, the same for every seed and model. Curves and remarks are about "
+        "This many training images are held out, the same for every seed and model. Curves and remarks are about "
         f"these, and the test images are used only once, at the end. {AUTOMATIC}: {MOST_HELD_OUT:,} in a sweep (at "
         "most a sixth), to choose a setting by, and otherwise none.",
     ),
-    "Weight decay": ("decay", "Draws weights toward zero, so that fewer are large. With Adam, which is AdamW then."),
+    "Weight decay": (
+        "decay",
+        "Draws weights toward zero, so that fewer are large. Needs Adam, which then trains as AdamW.",
+    ),
     "Shift in pixels": ("shift", f"Moves each training image at random by up to so many pixels, {MAX_SHIFT} at most."),
 }
 CHOICES: dict[str, tuple[str, dict[str, str], str]] = {
     "Learning rate over time": ("schedule", SCHEDULES, "Cosine: it falls to zero by the last step."),
-    "Mirroring": ("mirror", {"no": "No", "yes": "Yes"}, "Mirrors half of the training images, others in each epoch."),
+    "Mirroring": (
+        "mirror",
+        {"no": "No", "yes": "Yes"},
+        "Mirrors each training image with a probability of 1/2, anew in each epoch.",
+    ),
     "Epoch to keep": ("keep", KEPT, "The best can be chosen only where images are held out."),
 }
 

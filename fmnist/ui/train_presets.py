@@ -21,7 +21,7 @@ class Preset:
     name: str
     purpose: str
     seeds: int = 1
-    learning_rates: tuple[float, ...] = ()  # None for that of the published recipe.
+    learning_rates: tuple[float, ...] = ()  # Empty: that of the published recipe.
 
     def grid(self, dataset: str) -> Grid:
         grid = replace(published(self.seeds), dataset=dataset)

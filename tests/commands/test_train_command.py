@@ -346,7 +346,7 @@ def test_a_plan_names_what_the_published_recipe_does_without(fmnist, store, smal
     assert {(row["validation"], row["keep"], row["schedule"]) for row in rows} == {(100, "best", "cosine")}
     for wrong, said in (
         (["--keep", "best"], "hold out some"),
-        (["--weight-decay", "0.1"], "goes with Adam"),
+        (["--weight-decay", "0.1"], "needs Adam"),
         (["--validation", "9999"], "0 to 6,000"),
         (["--shift", "3"], "0 to 2"),
     ):

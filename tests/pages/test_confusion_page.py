@@ -251,9 +251,12 @@ def test_a_caption_says_the_answer_of_several_seeds_once(store, small_data, fash
         finished_run(store, Recipe("0", seed), small_data, accuracy=0.6 + seed / 5)
     at = confusion_page()
     cells = [(row, column) for row in range(10) for column in range(10) if row != column]
+    seen = 0
     for row, column in cells[:6]:
         at = confusion_page(true=CLOTHES.classes[row], predicted=CLOTHES.classes[column])
+        seen += len(tiles(at))
         for caption in tiles(at):
             _, *lines = caption.split("\n")
             said = [line for line in lines if CLOTHES.classes[column] in line]
             assert len(said) == 1 and " of 2 runs" in said[0]
+    assert seen

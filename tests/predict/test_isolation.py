@@ -153,5 +153,10 @@ def test_items_are_apart_by_a_strip_and_of_like_size():
 
 def test_each_step_can_be_left_out_of_a_photo():
     photo = with_shirt(carpet(), (20, 10))
+    shown = {"cut-out": "Cut out", "trim": "Trimmed", "proportions": "Resized", "sharpen": "Sharpened"}
+    shown |= {"negate": "Inverted", "stretch": "More contrast"}
     for step in OPTIONAL:
-        assert convert(photo, without={step}).image.shape == (28, 28)
+        converted = convert(photo, without={step})
+        assert converted.image.shape == (28, 28)
+        assert {name for name, title in shown.items() if title not in dict(converted.steps)} >= {step} & shown.keys()
+    assert {*shown.values()} <= dict(convert(photo, without=set()).steps).keys()

@@ -159,7 +159,7 @@ def test_stopping_what_has_ended_changes_nothing(store, status):
 @pytest.mark.parametrize(
     "status, resumed", [("interrupted", True), ("cancelled", True), ("done", False), ("failed", False)]
 )
-def test_resuming(store, status, resumed):
+def test_only_what_was_interrupted_or_stopped_can_be_resumed(store, status, resumed):
     id = in_state(store, status)
     assert store.resume(id) is resumed
     assert store.run(id).status == ("queued" if resumed else status)
