@@ -213,6 +213,7 @@ class Database:
             return
         unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")  # Another process may be doing the same.
         try:
+            unfinished.unlink(missing_ok=True)  # Left by one of our number that was killed; it would be in the way.
             db.execute("VACUUM INTO ?", (str(unfinished),))
             unfinished.replace(copy)
         finally:

@@ -167,7 +167,7 @@ def test_what_is_damaged_of_a_deletion_keeps_none_of_the_others_from_coming_back
     store.delete(1, 2, 4)
     with store._write() as db:
         db.execute("UPDATE deleted SET row_of_it = '{' WHERE run = 2")
-    with pytest.raises(StoreError, match="^Run 2 can't be restored: .* damaged. Restored: 1, 4.$"):
+    with pytest.raises(StoreError, match=r"^Run 2 can't be restored: .* damaged\. Restored: 1, 4\.$"):
         store.undo_deletion()
     assert store.runs() == [run for run in before if run.id != 2]
     assert store.last_deletion().ids == (2,)

@@ -189,6 +189,21 @@ def test_a_store_of_an_older_version_is_upgraded_after_a_copy(store, small_data)
         assert "cluster" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
 
 
+def test_what_a_process_that_was_killed_has_left_of_a_copy_hinders_no_upgrade(store):
+    """In a container a process often has the number of the one before it."""
+    add(store, Recipe("0"))
+    store._db.execute("PRAGMA user_version = 4")
+    store.close()
+    copy = store.path.with_name("fmnist.db.version-4")
+    left = copy.with_name(f"{copy.name}.{os.getpid()}")
+    left.write_bytes(store.path.read_bytes()[:5000])
+    with closing(Store(store.path)) as upgraded:
+        assert len(upgraded.runs()) == 1
+    assert not left.exists()
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
 def test_a_network_drive_that_has_no_locks_is_said_to_be_the_reason(store):
     error = sqlite3.OperationalError("locking protocol")
     error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL  # What SQLite raises there, and can't be had here.
