@@ -16,10 +16,15 @@ from fmnist.data.catalog import DATASETS, DatasetInfo
 from fmnist.data.files import DataError, DataMissing
 from fmnist.data.folders import RAW
 from fmnist.grid import Grid
+from fmnist.models.registry import ModelError
+from fmnist.recipe import RecipeError
+from fmnist.settings import SettingsError
 from fmnist.store.store import Store, StoreError
 from fmnist.words import escape
 
 CHECK_SECONDS = 60.0
+REFUSED = (DataError, StoreError, ModelError, RecipeError, SettingsError, OSError)
+"""What can't be done when the data are there. The message is a sentence for the user."""
 
 
 @dataclass
@@ -84,7 +89,7 @@ class Download:
         for order in self.orders.values():
             try:
                 order()
-            except (DataError, StoreError, OSError) as error:
+            except REFUSED as error:  # Also of a recipe whose custom model is another one by now.
                 self.refused = str(error)
 
 
