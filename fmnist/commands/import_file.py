@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fmnist.store.database import StoreError
+from fmnist.store.database import StoreError, file_of
 from fmnist.words import reason
 
 MAX_BYTES = 256 * 2**20
@@ -23,6 +23,7 @@ class ImportRefused(StoreError):
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that sees one state of the file from beginning to end."""
+    path = file_of(path)
     try:
         if not path.is_file():
             raise ImportRefused(f"There is no file {path}.")

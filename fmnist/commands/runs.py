@@ -146,7 +146,7 @@ def rename(places: Places, ids: list[int], name: str | None, note: str | None) -
     before = runs.label(run.id)
     label = Label(before.name if name is None else name, before.note if note is None else note)
     try:
-        runs.set_label(run.id, label)
+        runs.set_label(run.id, label, before)
     except LabelError as error:
         raise CommandError(str(error)) from None
     texts = filter(None, runs.label(run.id).texts)

@@ -34,17 +34,28 @@ def fill(folder: Path, write: Callable[[Path], list[str]], *, replace: bool) -> 
             made.mkdir()
             remarks = write(made)
             names = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
-            there = [folder / name for name in names if (folder / name).exists()]
-            if there and not replace:
-                raise ExportError(
-                    f"{there[0]} exists already: choose another place with --out, or replace it with --force."
-                )
+            _check_place(folder, names, replace)
             if not folder.exists():
                 made.rename(folder)
             for name in names if made.exists() else []:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (made / name).replace(folder / name)
     return [folder / name for name in names], remarks
+
+
+def _check_place(folder: Path, names: list[Path], replace: bool) -> None:
+    """See that files can be moved into a folder, before the first of them is; make the folders below it.
+
+    Raises:
+        ExportError: something is in the way of one.
+    """
+    there = [folder / name for name in names if os.path.lexists(folder / name)]
+    if there and not replace:
+        raise ExportError(f"{there[0]} exists already: choose another place with --out, or replace it with --force.")
+    for path in (folder / name for name in names if folder.exists()):
+        if path.is_dir():
+            raise ExportError(f"{path} is a folder, in the place of a file: choose another place with --out.")
+        with _explained(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def write_file(path: Path, content: bytes, *, replace: bool) -> None:

@@ -58,6 +58,11 @@ def _use_wal(db: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
+def file_of(path: Path) -> Path:
+    """The file itself where the path is a link to one: beside it SQLite keeps its log, and we our lock."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path  # noqa: PTH114 - Path's own may raise.
+
+
 class Database:
     """A file with our tables. Safe to share between threads; other processes open their own.
 
@@ -73,7 +78,7 @@ class Database:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path = path
+        self.path = file_of(path)
         self.read_only = read_only
         self.writable = not read_only and not settings.read_only()
         self._mutex = threading.RLock()
@@ -213,6 +218,7 @@ class Database:
             return
         unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")  # Another process may be doing the same.
         try:
+            unfinished.unlink(missing_ok=True)  # Left by one of our number that was killed; it would be in the way.
             db.execute("VACUUM INTO ?", (str(unfinished),))
             unfinished.replace(copy)
         finally:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from fmnist import words
 from fmnist.store.database import StoreError, as_json, listed
 from fmnist.store.queue import RunQueue
 from fmnist.store.rows import is_time
@@ -89,11 +90,15 @@ class Deletion(RunQueue):
         return Deleted(tuple(row[0] for row in rows), when if is_time(when) else 0.0)
 
     def undo_deletion(self) -> list[int]:
-        """Bring back the runs that were deleted last, with everything that belongs to them; their ids."""
+        """Bring back the runs that were deleted last, with everything that belongs to them; their ids.
+
+        Raises:
+            StoreError: what was kept of some is damaged: these stay deleted, and the others are brought back.
+        """
+        restored, damaged = [], []
         with self._write() as db:
             columns = {row[0] for row in db.execute("SELECT name FROM pragma_table_info('runs')")}
-            rows = db.execute("SELECT run, row_of_it FROM deleted ORDER BY run").fetchall()
-            for id, text in rows:
+            for id, text in db.execute("SELECT run, row_of_it FROM deleted ORDER BY run").fetchall():
                 try:
                     values = {name: value for name, value in json.loads(text).items() if name in columns} | {"id": id}
                     db.execute(
@@ -101,9 +106,15 @@ class Deletion(RunQueue):
                         tuple(values.values()),
                     )
                 except UNUSABLE:
-                    raise StoreError(f"Run {id} can't be restored: what was kept of it is damaged.") from None
-            db.execute("DELETE FROM deleted")
-        return [row[0] for row in rows]
+                    damaged.append(id)
+                else:
+                    db.execute("DELETE FROM deleted WHERE run = ?", (id,))
+                    restored.append(id)
+        if damaged:
+            which = f"{'Run' if len(damaged) == 1 else 'Runs'} {words.listed(map(str, damaged))}"
+            others = f" Restored: {', '.join(map(str, restored))}." if restored else ""
+            raise StoreError(f"{which} can't be restored: what was kept of it is damaged.{others}")
+        return restored
 
     def make_deletion_final(self, older_than: float = 0) -> None:
         """Free the space of what was deleted, if that is so many seconds ago."""

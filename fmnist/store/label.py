@@ -51,6 +51,11 @@ class Label:
                 raise LabelError(f"A {what} can have at most {most:,} characters; this one has {len(text):,}.")
         return label
 
+    def changed_from(self, before: Label, now: Label) -> Label:
+        """What stands there `now`, with those of our parts that differ from what was there `before`."""
+        mine, then = self.texts, before.texts
+        return Label(*(now.texts[place] if mine[place] == then[place] else mine[place] for place in (0, 1)))
+
 
 NO_LABEL = Label()
 

@@ -11,25 +11,22 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from fmnist.store import checksums
 from fmnist.store.artifacts import predictions_name
 from fmnist.store.run import Run
 
 
 def go_on_from(db: sqlite3.Connection, id: int, earlier: Run) -> None:
-    """Have a queued run go on from a finished one of fewer epochs; in the transaction that queues it.
+    """Have a queued run go on from a finished one of fewer epochs; in the transaction that queues it. If that one is
+    no longer what it was when it ended, the queued one starts from the beginning.
 
     Args:
         id: of the queued run, of a recipe that differs by its number of epochs alone.
     """
-    row = db.execute("SELECT data FROM artifacts WHERE run = ? AND name = 'weights'", (earlier.id,)).fetchone()
-    try:
-        checkpoint = as_checkpoint(row[0], earlier)
-    except (
-        TypeError,
-        ValueError,
-        AttributeError,
-    ):  # Deleted in the meantime, or damaged: it starts from the beginning.
+    kept = checksums.contents(db, earlier.id)
+    if checksums.sums(kept) != checksums.read(db, earlier.id):  # Deleted, or changed since it ended.
         return
+    checkpoint = as_checkpoint(kept["weights"], earlier)
     split, epochs = earlier.recipe.evaluated_on, earlier.recipe.epochs
     db.execute(
         "INSERT INTO history (run, split, step, epoch, seconds, loss, accuracy) "

@@ -71,8 +71,12 @@ class Store(Deletion):
         """Look for a data set there from now on, on all pages."""
         self.set_setting(_root_setting(dataset), str(root))
 
-    def set_label(self, id: int, label: Label) -> bool:
+    def set_label(self, id: int, label: Label, before: Label | None = None) -> bool:
         """Give a run a name and a note, in place of those that it had; an empty label takes them away.
+
+        Args:
+            before: what it had when somebody began to write. What they left as it was stays as it is by now: another
+                may have written there meanwhile.
 
         Returns:
             Whether the run is there.
@@ -84,6 +88,8 @@ class Store(Deletion):
         with self._write() as db:
             if not db.execute("SELECT 1 FROM runs WHERE id = ?", (id,)).fetchone():
                 return False
+            if before is not None:  # An empty one is false.
+                label = label.changed_from(before, self.label(id))
             if label:
                 db.execute("INSERT OR REPLACE INTO labels (run, name, note) VALUES (?, ?, ?)", (id, *label.texts))
             else:

@@ -37,6 +37,7 @@ from fmnist.training.messages import EndReport, Message, Order, Prepare, Progres
 from fmnist.words import LOG_LINE, LOG_TIME, reason
 
 if TYPE_CHECKING:
+    from fmnist.training.checkpoint import Checkpoint
     from fmnist.training.events import Finished
 
 REPORT_SECONDS = 0.2  # Between two reports of a run, which are also the looks for a wish to stop.
@@ -121,13 +122,13 @@ def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[]
 def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:
     ARCHITECTURES[order.recipe.model] = order.architecture
     training = _load_training()
-    from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
+    from fmnist.training.checkpoint import save_checkpoint
 
     dataset = load()
     # Of the test images a run with held-out images sees nothing before its end.
     watched = () if order.recipe.validation else tuple(examples.watched(dataset))
     split = order.recipe.evaluated_on
-    checkpoint = load_checkpoint(order.checkpoint) if order.checkpoint else None
+    checkpoint = _checkpoint(order)
     points: list[Point] = []
     artifacts: dict[str, bytes] = {}
     began, done, steps, reported = time.monotonic(), 0.0, 0, 0.0  # The first points are told at once: they are awaited.
@@ -159,6 +160,18 @@ def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[
             if stopped():
                 yield EndReport(Status.CANCELLED)
                 return
+
+
+def _checkpoint(order: Order) -> Checkpoint | None:
+    """From where the run goes on; None for the beginning, also where its checkpoint is damaged."""
+    from fmnist.training.checkpoint import load_checkpoint
+
+    if order.checkpoint:
+        try:
+            return load_checkpoint(order.checkpoint)
+        except Exception as error:  # What is raised for damaged bytes is not settled.
+            log.info("run %d: its checkpoint is damaged (%s); it starts again", order.run, reason(error))
+    return None
 
 
 def _end(event: Finished, recipe: Recipe, steps: int, points: list[Point], artifacts: dict[str, bytes]) -> EndReport:

@@ -18,6 +18,7 @@ from fmnist.training.dry_run import Plan
 from fmnist.training.estimate import duration, estimate_seconds
 from fmnist.ui import login, resources, train_start
 from fmnist.ui.into_view import ask_for
+from fmnist.ui.row_choice import key_of_rows
 from fmnist.words import escape
 
 
@@ -38,7 +39,8 @@ def offer(library: Library, swept: Sweep) -> None:
         icon=":material/verified:",
         type="primary",
         disabled=train_start.is_full(library),
-        key="confirm",
+        # Of what is confirmed: with another trial another setting may be the best by the time at which a click arrives.
+        key=key_of_rows("confirm", [recipe.to_json() for recipe in todo]),
         help="Trains the best setting, and the published recipe beside it, with seeds that no sweep chooses by, on all "
         f"training images. From a terminal: `{settings.command('confirm')}`",
     )

@@ -23,6 +23,8 @@ from fmnist.store.store import Store, StoreError
 from fmnist.words import escape, reason
 
 CHECK_SECONDS = 60.0
+REFUSED = (DataError, StoreError, ModelError, RecipeError, SettingsError, OSError)
+"""What can't be done when the data are there. The message is a sentence for the user."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ class Download:
         for order in self.orders.values():
             try:
                 order()
-            except (DataError, StoreError, SettingsError, RecipeError, ModelError, OSError) as error:
+            except REFUSED as error:  # Also of a recipe whose custom model is another one by now.
                 self.refused = str(error)
 
 

@@ -14,8 +14,9 @@ from fmnist.models import custom
 from fmnist.predict import recount
 from fmnist.store import store
 from fmnist.store.library import Library
-from fmnist.store.store import Store
+from fmnist.store.store import Store, StoreError
 from fmnist.training import launcher
+from fmnist.words import reason
 
 
 def open_library() -> Library:
@@ -26,10 +27,38 @@ def open_library() -> Library:
     """
     path = store.store_path()
     custom.refresh(path.parent, waiting=lambda: st.spinner("Trying your custom models …"))
-    if not path.exists() and not settings.read_only():
+    identity = identity_of(path)
+    if identity is None and path in _opened():
+        raise StoreError(
+            f"The store is gone: {path} was deleted or moved, or its drive is no longer there. Put it back, or restart "
+            "the dashboard to start a new one."
+        )
+    if identity is None and not settings.read_only():
         Store(path).close()  # Made now, so that it is known by its file from the beginning.
-    identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
-    return _open_library(path, identity)
+        identity = identity_of(path)
+    library = _open_library(path, identity)
+    _opened().add(path)
+    return library
+
+
+def identity_of(path: Path) -> int | None:
+    """The number of a file, by which one that was replaced is opened again; None where there is none.
+
+    Raises:
+        StoreError: it can't be found out.
+    """
+    try:
+        return path.stat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {reason(error)}.") from None
+
+
+@st.cache_resource(show_spinner=False)
+def _opened() -> set[Path]:
+    """The stores that were opened since the server began: none is made in the place of one that is gone."""
+    return set()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -15,15 +15,18 @@ def offer(library: Library, chosen: list[Run]) -> None:
     """A button that opens a form for the run that is chosen."""
     one = len(chosen) == 1
     if st.button("Name and note", icon=":material/edit:", disabled=not one, help="Choose one row of the table first."):
-        write(library, chosen[0])
+        write(library, chosen[0], library.own.label(chosen[0].id))
 
 
 @st.dialog("Name and note")
 @explained()
-def write(library: Library, run: Run) -> None:
-    """The form."""
+def write(library: Library, run: Run, before: Label) -> None:
+    """The form.
+
+    Args:
+        before: the name and the note when it was opened.
+    """
     st.markdown(f"Run {run.id}: {escape(run.name)}, {escape(run.recipe.describe())}")
-    before = library.own.label(run.id)
     with st.form("label", border=False):
         name = st.text_input("Name", before.name, max_chars=MAX_NAME, key=f"name-of-{run.id}")
         note = st.text_input("Note", before.note, max_chars=MAX_NOTE, key=f"note-of-{run.id}")
@@ -32,7 +35,7 @@ def write(library: Library, run: Run) -> None:
             cancel = st.form_submit_button("Cancel", key="cancel-label")
     if save:
         try:
-            there = library.own.set_label(run.id, Label(name, note))
+            there = library.own.set_label(run.id, Label(name, note), before)
         except LabelError as error:
             st.warning(escape(str(error)))
             return

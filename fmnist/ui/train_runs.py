@@ -12,6 +12,7 @@ from fmnist.training import estimate, kernel_cache, launcher
 from fmnist.training.estimate import duration
 from fmnist.training.progress import TrainingProgress, goes_on
 from fmnist.ui import login
+from fmnist.ui.page import explained
 from fmnist.words import escape
 
 MAX_ROWS = 8
@@ -72,12 +73,26 @@ def show_running(library: Library, progress: TrainingProgress, run: Run) -> None
 
 
 def stop_button(library: Library, ids: list[int], key: str, label: str, *, disabled: bool = False) -> None:
-    """A button that stops runs; none where nothing may be changed."""
-    if settings.read_only():
-        return
-    if st.button(label, key=key, icon=":material/stop:", disabled=disabled, help="What was trained so far is kept."):
-        library.own.request_stop(ids)
-        st.rerun()  # Not the fragment alone: the click may come in with a run of the whole page.
+    """A button that stops runs; none where nothing may be changed.
+
+    It stops those that the visitor sees: others may stand there by the time at which the click arrives.
+    """
+    if not settings.read_only():
+        st.button(
+            label,
+            key=key,
+            icon=":material/stop:",
+            disabled=disabled,
+            help="What was trained so far is kept.",
+            on_click=stop,
+            args=(library, ids),
+        )
+
+
+@explained()
+def stop(library: Library, ids: list[int]) -> None:
+    """Follow a click."""
+    library.own.request_stop(ids)
 
 
 def show_queue(library: Library, progress: TrainingProgress) -> None:
@@ -116,14 +131,26 @@ def show_unfinished(library: Library, progress: TrainingProgress) -> None:
 
 
 def resume_button(library: Library, ids: list[int], key: str, label: str) -> None:
-    """A button that lets runs go on from where they ended; none where nothing may be changed."""
-    if settings.read_only():
+    """A button that lets runs go on from where they ended, those that the visitor sees; none where nothing may be
+    changed."""
+    if not settings.read_only():
+        st.button(
+            label,
+            key=key,
+            icon=":material/replay:",
+            help="Resumes from the last finished epoch.",
+            on_click=resume,
+            args=(library, ids),
+        )
+
+
+@explained()
+def resume(library: Library, ids: list[int]) -> None:
+    """Follow a click."""
+    try:
+        library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
+    except TooManyRuns as error:
+        st.toast(escape(str(error)), icon=":material/front_hand:")
         return
-    if st.button(label, key=key, icon=":material/replay:", help="Resumes from the last finished epoch."):
-        try:
-            library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
-        except TooManyRuns as error:
-            st.toast(escape(str(error)), icon=":material/front_hand:")
-            return
-        launcher.start(library.own)
-        st.rerun()
+    st.session_state["pressed"] = True  # The visitor waits for it: the page follows at once.
+    launcher.start(library.own)

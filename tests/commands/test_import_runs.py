@@ -147,12 +147,15 @@ def test_runs_of_unknown_models_are_left(take, theirs, store):
     assert (len(imported.ids), imported.unknown) == (2, 1) and "does not have" in imported.text
 
 
-def test_a_store_that_is_being_written_is_read_with_its_log(take, theirs, store, small_data):
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_store_that_is_being_written_is_read_with_its_log(by_link, take, theirs, store, small_data, tmp_path):
+    link = tmp_path / "link.db"
+    link.symlink_to(theirs)
     writer = Store(theirs)
     writer.request_stop([6])
     finished_run(writer, Recipe("1", 0, "sample", 1), small_data, weights=True)
     assert theirs.with_name("fmnist.db-wal").stat().st_size  # What is new is not in the file itself.
-    assert len(take(theirs).ids) == 4
+    assert len(take(link if by_link else theirs).ids) == 4
     writer.close()
 
 

@@ -121,6 +121,19 @@ def test_the_script_takes_no_limit_below_one(trained, small_data, tmp_path):
         assert ended.value.returncode == 2 and "is not a whole number from 1 on" in ended.value.stderr
 
 
+def test_the_script_names_weights_that_are_damaged_or_not_its_own(trained, small_data, tmp_path):
+    write("script", Chosen(trained, tuple(trained.own.runs()[:1]), lambda _: small_data), tmp_path)
+    [weights] = tmp_path.glob("*.safetensors")
+    other = next(run for run in trained.own.runs() if run.recipe.model != "0")
+    whole = weights.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"text", trained.weights(other)):
+        weights.write_bytes(content)
+        with pytest.raises(subprocess.CalledProcessError) as ended:
+            alone(tmp_path, "predict.py", "any.png")
+        assert ended.value.returncode == 1 and is_one_sentence(ended.value.stderr.strip())
+        assert ended.value.stderr.startswith(f"{weights} is not there, is damaged, or")
+
+
 def test_the_script_does_without_opencv_and_says_so(trained, small_data, tmp_path):
     write("script", Chosen(trained, tuple(trained.own.runs()[:1]), lambda _: small_data), tmp_path)
     with_shirt(carpet(), (20, 10)).save(tmp_path / "photo.png")

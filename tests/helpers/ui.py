@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from fmnist.models.registry import ARCHITECTURES
 
@@ -84,6 +85,11 @@ def says(at: AppTest, words: str) -> bool:
 
 def labels(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
+
+
+def confirm_button(at: AppTest) -> Button:
+    """The one on Compare that confirms what a sweep has chosen."""
+    return next(button for button in at.button if button.label.startswith("Confirm with 5 new seeds"))
 
 
 def tiles(at: AppTest) -> list[str]:

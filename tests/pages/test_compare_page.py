@@ -6,7 +6,20 @@ import json
 
 import pytest
 from helpers.making import ended_run, finished_run, running_run, three_models
-from helpers.ui import COMPARE, CONFUSION, HOME, PREDICT, again, charts, model_colors, says, texts, traces, visit
+from helpers.ui import (
+    COMPARE,
+    CONFUSION,
+    HOME,
+    PREDICT,
+    again,
+    charts,
+    confirm_button,
+    model_colors,
+    says,
+    texts,
+    traces,
+    visit,
+)
 
 from fmnist.compare.confirmation import FIRST_SEED
 from fmnist.data.files import Dataset
@@ -87,7 +100,7 @@ def test_a_sweep_is_shown_with_its_best_group_and_what_matters(store, small_data
     [table] = [table.value for table in at.dataframe if "failed" in table.value]
     assert table["accuracy_mean"].round().tolist()[:4] == [90, 80, 70, 60]
     assert table["failed"].tolist() == [0, 0, 0, 0, 1]
-    assert at.button(key="confirm").label.startswith("Confirm with 5 new seeds")
+    assert confirm_button(at)
     at.button(key="compare-best").click()
     again(at)
     assert at.multiselect[0].value == ["10", "7", "4", "1"]  # The most accurate first.
@@ -123,10 +136,10 @@ def test_a_sweep_with_held_out_images_shows_no_test_figure_before_it_is_confirme
     assert pages[0] == pages[1]
     assert not own.runs("queued")
     at = visit(COMPARE, source="own")
-    at.button(key="confirm").click().run()
+    confirm_button(at).click().run()
     asked = {(run.recipe.learning_rate, run.recipe.validation, run.recipe.seed) for run in own.runs("queued")}
     assert asked == {(rate, 0, FIRST_SEED + index) for rate in (0.1, 0.01) for index in range(5)}
-    assert not [button for button in visit(COMPARE, source="own").button if button.key == "confirm"]
+    assert not [button for button in visit(COMPARE, source="own").button if button.label.startswith("Confirm with")]
 
 
 def test_other_pages_say_where_runs_with_held_out_images_are(store, small_data, fashion):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 import pytest
@@ -32,9 +31,8 @@ from streamlit.testing.v1 import AppTest
 
 from fmnist.compare.charts import GREY
 from fmnist.data import files
-from fmnist.data.catalog import CLOTHES, DATASETS
-from fmnist.grid import spanning
-from fmnist.recipe import Recipe, RecipeError
+from fmnist.data.catalog import CLOTHES
+from fmnist.recipe import Recipe
 from fmnist.store.store import Store
 from fmnist.training import launcher
 from fmnist.ui import data_download, login
@@ -192,30 +190,6 @@ def test_another_recipe_can_be_asked_for_while_the_data_are_on_their_way(only_mo
     Ended.exit_code = 0
     wait_for(lambda: not data_download.download_of(store, "fashion-mnist").running)
     assert [run.recipe.epochs for run in store.runs("queued")] == [1, 2]
-
-
-def test_what_can_no_longer_be_trained_after_a_download_hinders_nothing_else(store, monkeypatch, tmp_path):
-    class Ended:
-        exit_code = 0
-
-        def __init__(self, *arguments: str) -> None:
-            pass
-
-        def wait(self, seconds: float) -> int:
-            return int(not begun.wait(60))
-
-    def refuse() -> None:
-        raise RecipeError("There is no model tiny.")
-
-    begun, done = Event(), []
-    monkeypatch.setattr(data_download, "BackgroundProcess", Ended)
-    download = data_download.Download(DATASETS["fashion-mnist"], tmp_path)
-    download.start()
-    download.then(spanning([Recipe("0")], 1), refuse)
-    download.then(spanning([Recipe("1")], 1), lambda: done.append(True))
-    begun.set()
-    wait_for(lambda: not download.running)
-    assert done and download.refused == "There is no model tiny."
 
 
 def test_that_no_process_can_be_started_for_a_download_is_said(only_model_0, monkeypatch):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.making import finished_run
-from helpers.ui import COMPARE, CONFUSION, DATA, HOME, PREDICT, SAMPLE, again, texts, visit
+from helpers.ui import COMPARE, CONFUSION, DATA, HOME, PREDICT, SAMPLE, again, confirm_button, texts, visit
 
 from fmnist.grid import as_text, decimals
 from fmnist.recipe import Recipe
@@ -48,9 +48,19 @@ def test_the_best_of_a_sweep_are_compared_and_confirmed_with_all_digits(swept, s
     again(at)
     chosen = at.multiselect[0].value
     assert chosen == [group.id for group in sorted(swept, key=lambda group: -group.runs[0].result.test_accuracy)]
-    visit(COMPARE, **SAMPLE, tab="Sweep").button(key="confirm").click().run()
+    confirm_button(visit(COMPARE, **SAMPLE, tab="Sweep")).click().run()
     published = Recipe("0", dataset="sample").learning_rate
     assert {run.recipe.learning_rate for run in store.runs("queued")} == {RATES[0], published}
+
+
+def test_a_click_confirms_the_setting_that_the_visitor_sees(swept, store, small_sample):
+    at = visit(COMPARE, **SAMPLE, tab="Sweep")
+    better = replace(swept[0].recipe, learning_rate=0.25)
+    finished_run(store, better, small_sample, accuracy=1.0)  # In the meantime another one turns out to be the best.
+    confirm_button(at).click().run()
+    assert store.runs("queued") == []
+    confirm_button(again(at)).click().run()
+    assert {run.recipe.learning_rate for run in store.runs("queued")} == {0.25, 0.1}
 
 
 @pytest.mark.parametrize("page", [COMPARE, CONFUSION])

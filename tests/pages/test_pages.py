@@ -150,6 +150,7 @@ def test_runs_of_a_store_that_was_replaced_are_not_shown(page, store, small_data
     store.close()
     for path in store.path.parent.glob("fmnist.db*"):
         path.unlink()
+    Store(store.path).close()
     assert says(visit(page), "Nothing has been trained")
 
 

@@ -113,6 +113,26 @@ def test_a_run_is_given_a_name_and_a_note(store, small_data):
     assert at.text_input(key="name-of-3").value == HOSTILE and at.text_input(key="name-of-3").max_chars == MAX_NAME
 
 
+FORM = """
+from fmnist.store.label import Label
+from fmnist.store.library import Library
+from fmnist.store.store import Store, store_path
+from fmnist.ui import run_label
+
+library = Library(Store(store_path()), None)
+run_label.write(library, library.own.run(1), Label("", "old"))
+"""
+
+
+def test_who_writes_a_note_leaves_the_name_that_somebody_else_gives_meanwhile(store, small_data):
+    finished_run(store, Recipe("0"), small_data)
+    at = again(AppTest.from_string(FORM))  # Opened while the run had a note alone.
+    store.set_label(1, Label("Best", "old"))
+    at.text_input(key="note-of-1").set_value("new")
+    press(at, "Save", "save-label")
+    assert store.label(1) == Label("Best", "new")
+
+
 def test_one_row_at_a_time_is_named(store, small_data):
     three_models(store, small_data)
     at = choose_rows(visit(TRAIN), 0, 1)

@@ -222,6 +222,31 @@ def test_stop_all_reaches_every_active_run(store, small_data, at_work):
     assert [store.run(id).status for id in queued] == ["cancelled", "cancelled"]
 
 
+def test_a_click_stops_those_that_the_visitor_sees(store, small_data, at_work):
+    seen = queued_run(store, Recipe("0"), small_data)
+    at = visit(TRAIN)
+    assert store.claim().id == seen  # In the meantime it begins, and somebody else asks for others.
+    others = [queued_run(store, Recipe(model), small_data) for model in "12"]
+    at.button(key="stop-queued").click()
+    again(at)
+    assert store.run(seen).stop and [store.run(id).status for id in others] == ["queued"] * 2
+    third = queued_run(store, Recipe("0", 1), small_data)
+    at.button(key="stop-all").click()
+    again(at)
+    assert [store.run(id).status for id in (*others, third)] == ["cancelled", "cancelled", "queued"]
+
+
+def test_a_click_resumes_those_that_the_visitor_sees(store, small_data, started):
+    for model in "01":
+        ended_run(store, Recipe(model), small_data, "interrupted")
+    at = visit(TRAIN)
+    assert at.button(key="resume-all").label == "Resume all 2"
+    ended_run(store, Recipe("2"), small_data, "cancelled")  # Somebody else stops this one.
+    at.button(key="resume-all").click()
+    again(at)
+    assert [run.id for run in store.runs("queued")] == [1, 2] and set(started) == {store.path}
+
+
 @pytest.fixture
 def sweep(store: Store, small_data: Dataset, at_work: None) -> list[int]:
     """Of a sweep of 1,000 runs 20 are done, 2 have failed, 2 are running; the ids of the others."""

@@ -161,6 +161,18 @@ def test_what_was_kept_of_a_deleted_run_and_is_damaged_is_said(kept, store, smal
     assert store.last_deletion() is None
 
 
+def test_what_is_damaged_of_a_deletion_keeps_none_of_the_others_from_coming_back(store, small_data):
+    filled(store, small_data)
+    before = store.runs()
+    store.delete(1, 2, 4)
+    with store._write() as db:
+        db.execute("UPDATE deleted SET row_of_it = '{' WHERE run = 2")
+    with pytest.raises(StoreError, match=r"^Run 2 can't be restored: .* damaged\. Restored: 1, 4\.$"):
+        store.undo_deletion()
+    assert store.runs() == [run for run in before if run.id != 2]
+    assert store.last_deletion().ids == (2,)
+
+
 @pytest.mark.parametrize("when", ["yesterday", b"", "", float("inf"), -1])
 def test_a_time_of_deletion_that_is_none_counts_as_long_ago(when, store, small_data):
     run = finished_run(store, Recipe("0"), small_data)

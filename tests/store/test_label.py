@@ -28,6 +28,22 @@ def test_a_name_and_a_note_are_kept_changed_and_taken_away(store, small_data):
     assert store.run(run.id) == run, "a finished run never changes"
 
 
+@pytest.mark.parametrize(
+    "written, kept",
+    [
+        (Label("A", "new"), Label("B", "new")),  # The note was changed, and the name left as it was.
+        (Label("C", "old"), Label("C", "theirs")),
+        (Label("", "old"), Label("", "theirs")),
+        (Label("A", "old"), Label("B", "theirs")),
+    ],
+)
+def test_what_somebody_left_as_it_was_stays_as_others_have_written_it(written, kept, store, small_data):
+    finished_run(store, Recipe("0"), small_data)
+    store.set_label(1, Label("B", "theirs"))
+    assert store.set_label(1, written, before=Label("A", "old"))
+    assert store.label(1) == kept
+
+
 def test_they_are_a_line_each_without_what_cannot_be_seen(store, small_data):
     finished_run(store, Recipe("0"), small_data)
     store.set_label(1, Label(" two\n lines\x00\t", "\x1b[31mred\x1b[0m \u202ebackwards"))

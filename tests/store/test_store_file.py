@@ -17,6 +17,7 @@ from store.test_store import add, finish, in_state, point
 from fmnist.recipe import Recipe
 from fmnist.store.run import Status
 from fmnist.store.store import Store, StoreError
+from fmnist.training import launcher
 
 # What can go wrong with the file
 
@@ -66,6 +67,25 @@ def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     message = refusal(tmp_path / "file" / "runs" / "fmnist.db")
     assert "FMNIST_RUNS" in message and str(tmp_path / "file") in message
+
+
+def test_a_link_to_a_store_is_that_store(store, tmp_path):
+    link = tmp_path / "link.db"
+    link.symlink_to(store.path)
+    [id] = add(store, Recipe("0"))
+    store.claim()
+    with closing(Store(link)) as same, launcher.held(launcher.lock(store.path)):
+        assert launcher.is_alive(same), "else there would be two trainers"
+        launcher.recover(same)
+        assert same.run(id).status == "running"
+    assert list(tmp_path.glob("link.db*")) == [link]
+
+
+def test_a_link_to_nothing_makes_a_store_where_it_leads(tmp_path):
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "folder" / "fmnist.db")
+    with closing(Store(link)) as made:
+        assert made.path == tmp_path / "folder" / "fmnist.db" and made.path.is_file()
 
 
 def test_a_folder_in_place_of_the_file(tmp_path):
@@ -187,6 +207,21 @@ def test_a_store_of_an_older_version_is_upgraded_after_a_copy(store, small_data)
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
         assert db.execute("SELECT key FROM runs").fetchall() == [(run.key,)]
         assert "cluster" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
+
+
+def test_what_a_process_that_was_killed_has_left_of_a_copy_hinders_no_upgrade(store):
+    """In a container a process often has the number of the one before it."""
+    add(store, Recipe("0"))
+    store._db.execute("PRAGMA user_version = 4")
+    store.close()
+    copy = store.path.with_name("fmnist.db.version-4")
+    left = copy.with_name(f"{copy.name}.{os.getpid()}")
+    left.write_bytes(store.path.read_bytes()[:5000])
+    with closing(Store(store.path)) as upgraded:
+        assert len(upgraded.runs()) == 1
+    assert not left.exists()
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("SELECT count(*) FROM runs").fetchone() == (1,)
 
 
 def test_a_network_drive_that_has_no_locks_is_said_to_be_the_reason(store):

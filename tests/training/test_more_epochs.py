@@ -107,11 +107,37 @@ def test_what_another_machine_has_trained_is_not_gone_on_from(store, small_data)
     assert not plan(store, small_data, replace(SHORT, epochs=4)).earlier
 
 
-def test_damaged_weights_are_not_gone_on_from(store, small_data):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE artifacts SET data = x'00' WHERE name = 'weights'",
+        "UPDATE artifacts SET data = substr(data, 1, length(data) - 4) WHERE name = 'weights'",  # Cut off.
+        "UPDATE artifacts SET data = CAST(substr(data, 1, length(data) - 1) || x'7f' AS BLOB) WHERE name = 'weights'",
+        "UPDATE history SET accuracy = 0.99 WHERE step = 1",
+        "UPDATE artifacts SET data = x'00' WHERE name = 'validation/predictions/2'",
+        "DELETE FROM artifacts WHERE name = 'weights'",
+        "DELETE FROM artifacts WHERE name = 'seal'",
+        "DELETE FROM runs",
+    ],
+)
+def test_what_was_damaged_since_it_ended_is_not_gone_on_from(damage, store, small_data):
     from helpers.making import finished_run
 
-    run = finished_run(store, SHORT, small_data)  # Its weights are no file.
+    run = finished_run(store, SHORT, small_data, weights=True)
     recipe = replace(SHORT, epochs=4)
     key = recipe.key(small_data.fingerprint)
+    with store._write() as db:
+        db.execute(damage)
     [(id, needed)] = store.enqueue([(recipe, key)], Path("/"), earlier={key: run})
     assert needed and store.run(id).step == 0 and store.artifact(id, "checkpoint") is None
+    assert store.history([id]).empty
+
+
+def test_a_run_that_is_as_it_ended_is_gone_on_from(store, small_data):
+    from helpers.making import finished_run
+
+    run = finished_run(store, SHORT, small_data, weights=True)
+    recipe = replace(SHORT, epochs=4)
+    key = recipe.key(small_data.fingerprint)
+    [(id, _)] = store.enqueue([(recipe, key)], Path("/"), earlier={key: run})
+    assert store.run(id).step == run.steps and store.artifact(id, "checkpoint")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.answers import Answers
 from fmnist.store.arrays import unpack
+from fmnist.store.run import Start
 from fmnist.training import worker
 from fmnist.training.messages import EndReport, Order, Prepare, ProgressReport, Stop
 from fmnist.training.worker_handle import workers
@@ -98,3 +100,18 @@ def test_answers_to_a_dozen_images_are_told_on_the_way_and_not_at_the_end(
     ]
     assert answers and answers.classes == tuple(predictions[list(answers.images)])
     assert isinstance(reports[-1], EndReport) and "answers" not in reports[-1].artifacts
+
+
+@pytest.mark.parametrize("damaged", [b"\0\1\2\3\4\5\6\7\x08", "text", 5, "cut off", "of nothing"])
+def test_a_run_whose_checkpoint_is_damaged_starts_again(damaged, small_data: Dataset, runs_path: Path, monkeypatch):
+    monkeypatch.setattr(worker, "REPORT_SECONDS", 0)  # All is told at once.
+    asked = order(1, SHORT, runs_path.parent)
+    reports = list(worker.follow(asked, lambda: small_data, lambda: False))
+    told = [report.artifacts for report in reports if isinstance(report, ProgressReport)]
+    saved = next(artifacts["checkpoint"] for artifacts in told if "checkpoint" in artifacts)
+    if damaged == "cut off":
+        damaged = saved[: len(saved) // 2]
+    if damaged == "of nothing":
+        damaged = b"\2\0\0\0\0\0\0\0{}"
+    first, *_, end = worker.follow(replace(asked, checkpoint=damaged), lambda: small_data, lambda: False)
+    assert isinstance(first, Start) and first.step == 0 and end.status == "done"

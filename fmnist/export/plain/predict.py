@@ -55,7 +55,11 @@ def main() -> int:
     if not weights:
         print("There are no weights beside this script: name them with --weights.", file=sys.stderr)
         return 1
-    models = [load(path) for path in weights]
+    try:
+        models = [load(path) for path in weights]
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     table = csv.writer(sys.stdout)
     if options.csv:
         table.writerow(["file", "image", "answer", *CLASSES])
@@ -105,9 +109,16 @@ def found(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | None, Sequ
 
 
 def load(path: Path) -> torch.nn.Module:
-    """The network with its trained weights, on the CPU."""
+    """The network with its trained weights, on the CPU.
+
+    Raises:
+        ValueError: they are damaged, or another network's; a sentence.
+    """
     model = build()
-    model.load_state_dict(load_file(path))
+    try:
+        model.load_state_dict(load_file(path))
+    except Exception:  # What safetensors and PyTorch raise for damaged bytes is not settled.
+        raise ValueError(f"{path} is not there, is damaged, or has the weights of another network.") from None
     return model.to(memory_format=LAYOUT).eval()
 
 
