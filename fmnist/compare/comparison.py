@@ -374,7 +374,7 @@ class Comparison:
     def say_hardest(self) -> str:
         """The class that is recognised least: Markdown."""
         recall = np.mean([scores["recall"] for scores in self._scores()], axis=0)
-        return sentences.say_hardest(recall, self.info.classes)
+        return sentences.say_hardest(recall, self.info.classes, len(self.groups))
 
     def class_table(self) -> pd.DataFrame:
         """A row for each group and class: group, class, images, predicted, precision, recall, f1."""

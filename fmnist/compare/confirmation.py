@@ -79,7 +79,7 @@ class Confirmation:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Its 95% interval; None of a single run."""
-        return statistics.mean_interval(list(self.chosen.values()))
+        return statistics.accuracy_interval(list(self.chosen.values()))
 
     @cached_property
     def difference(self) -> Difference | None:

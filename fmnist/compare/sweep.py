@@ -287,7 +287,7 @@ class Sweep:
 
 def _row(group: Group, failed: int) -> dict[str, Any]:
     accuracies = [run.finished_result.accuracy_to_choose_by for run in group.runs]
-    low, high = statistics.mean_interval(accuracies) or (math.nan, math.nan)
+    low, high = statistics.accuracy_interval(accuracies) or (math.nan, math.nan)
     return _values(group.recipe) | {
         "id": group.id,
         "name": group.title,

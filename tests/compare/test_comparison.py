@@ -57,6 +57,16 @@ def test_means_and_intervals_are_scipys(reference, library, real_data):
         )
 
 
+def test_whiskers_end_where_an_accuracy_can_be(library, store, small_data):
+    for seed in range(5):
+        never = tuple(range(1, 10)) if seed == 4 else ()
+        finished_run(store, Recipe("2", seed=seed, dataset="sample"), small_data, accuracy=0.88, never=never)
+    picture = Comparison(library, library.groups("sample")).accuracy()
+    mean = picture.figure.data[-1]
+    assert mean.x[0] + mean.error_x.array[0] == pytest.approx(1) and "to 100.0%)" in picture.alt
+    assert mean.x[0] - mean.error_x.arrayminus[0] == pytest.approx(numbers(picture.alt)[1] / 100, abs=1e-3)
+
+
 def test_a_curve_is_the_mean_over_seeds_with_its_interval(reference, library):
     figure = reference.learning("loss", "test", "epoch").figure
     runs = reference.groups[2].runs

@@ -233,6 +233,34 @@ def test_the_sentence_of_single_runs_says_what_they_cannot_show():
     assert sentences.say_difference("A", "B", None, None).startswith("Single runs can't show")
 
 
+@pytest.mark.parametrize("b", [(0.79, 0.82, 0.79), (0.61, 0.99)])
+def test_nobody_is_ahead_whose_mean_is_equal_but_for_rounding(b):
+    """0.8 and the mean of 0.79, 0.82 and 0.79 differ by 1e-16 in floating point."""
+    found = difference({5: 0.8, 6: 0.8, 7: 0.8}, dict(enumerate(b)))
+    said = sentences.say_difference("A", "B", found, None)
+    assert "ahead" not in said and "under 0.01" not in said and ("are equal" in said or "are level" in said)
+
+
+def test_a_single_image_is_no_plural():
+    said = sentences.say_difference("A", "B", None, Flips(2, 1, 90, 7, 1.0))
+    assert "2 are right only for A and 1 only for B" in said
+    assert "1 is right only for A" in sentences.say_difference("A", "B", None, Flips(1, 0, 92, 7, 1.0))
+
+
+def test_all_classes_that_are_hardest_are_named_and_what_they_are_hardest_for():
+    recall = np.array([0.9, 0.7, 0.8, 0.7 + 1e-16])
+    said = sentences.say_hardest(recall, ("A", "B", "C", "D"), 2)
+    assert said == (
+        "**B** and **D** are the hardest classes: 70% of their images are recognised, on average over the models "
+        "compared."
+    )
+    assert sentences.say_hardest(recall[:3], ("A", "B", "C"), 1) == (
+        "**B** is the hardest class: 70% of its images are recognised."
+    )
+    equal = sentences.say_hardest(np.full(4, 0.5), ("A", "B", "C", "D"), 1)
+    assert equal == "All classes are equally hard: 50% of their images are recognised."
+
+
 @pytest.mark.parametrize(
     "p, text", [(0, "p < 0.001"), (0.0499, "p = 0.0499"), (0.04996, "p = 0.04996"), (0.5, "p = 0.50")]
 )
