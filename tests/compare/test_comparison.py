@@ -182,6 +182,35 @@ def test_a_dearer_model_is_not_called_worth_it_without_a_word_where_its_lead_may
     assert "That Model 2 is more accurate than Model 0 may be chance." in compared.say_cost(COSTS["train_seconds"])
 
 
+@pytest.mark.parametrize(
+    "accuracies, said",
+    [
+        (
+            {"0.1": 0.8, "0.2": 0.9, "0.3": 0.7},
+            "**Model 0 · SGD, lr 0.2, batch 32, 3 epochs (90.0% for 7,850)** costs as much as the others and has the",
+        ),
+        ({"0.1": 0.8, "0.2": 0.8}, "Worth their cost: **Model 0 (80.0% for 7,850)**, **Model 0 · SGD, lr 0.2"),
+    ],
+)
+def test_what_costs_the_same_is_not_the_cheapest(library, store, small_data, accuracies, said):
+    for rate, accuracy in accuracies.items():
+        finished_run(store, Recipe("0", learning_rate=float(rate)), small_data, accuracy=accuracy)
+    compared = Comparison(library, library.groups("fashion-mnist", "own"), small_data.test_labels)
+    told = compared.say_cost(COSTS["parameters"]).replace("\\", "")
+    assert said in told and "not worth it" not in told and "cheapest" not in told
+    if len(accuracies) == 3:
+        assert "3 epochs cost the same as a model whose higher mean accuracy may be chance." in told
+
+
+def test_who_is_not_alone_the_cheapest_or_the_most_accurate_is_not_called_so(library, store, small_data):
+    for model, (accuracy, seconds) in {"0": (0.8, 1.0), "1": (0.7, 1.0), "2": (0.8, 2.0)}.items():
+        finished_run(store, Recipe(model), small_data, accuracy=accuracy, seconds=seconds)
+    compared = Comparison(library, library.groups("fashion-mnist", "own"), small_data.test_labels)
+    said = compared.say_cost(COSTS["train_seconds"])
+    assert said.startswith("**Model 0 (80.0% for 1.0 s)** is among the cheapest and is among the most accurate.")
+    assert "Model 2 is not worth it: another" in said and "Model 1 costs the same as a model whose" in said
+
+
 def test_leads_on_home_are_what_compare_says_of_means(reference):
     said = [pair.sentence for pair in reference.pairs]
     assert len(reference.leads) == 2

@@ -164,7 +164,8 @@ def test_compare_names_what_went_wrong(store, small_data, fashion):
 def test_both_shows_own_runs_and_the_reference_of_each_model_side_by_side(reference, store, small_data):
     for model, accuracy in (("0", 0.6), ("1", 0.7), ("2", 0.9)):
         for seed in range(3):
-            finished_run(store, Recipe(model, seed), small_data, accuracy=accuracy + seed / 100)
+            recipe = Recipe(model, seed)
+            finished_run(store, recipe, small_data, accuracy=accuracy + seed / 100, seconds=4 - int(model))
     said = visit(COMPARE, source="both", tab="Time and size")
     [cost] = [text for text in texts(said, "markdown") if text.startswith("In your runs, ")]
     assert "**Model 2 (91.0% for 2.0 s)** is the cheapest" in cost and "may be chance" not in cost
