@@ -64,7 +64,7 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
     else:
         spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
         average = f"**{_mean(runs):.1%}** {right} on average over {len(runs)} runs ({spread})"
-        said = [f"**{name}**: {average}, each trained in {took}."]
+        said = [f"**{name}**: {average}, trained in {took} each on average."]
     if failed:
         seeds = listed(str(run.recipe.seed) for run in failed)
         said.append(

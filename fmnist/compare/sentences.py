@@ -97,7 +97,7 @@ def _say_slower(ranked: pd.DataFrame) -> list[str]:
     """How much longer the best takes to train than the quickest: of times that can be compared."""
     best, alike = ranked.iloc[0], ranked[comparable(ranked)]
     quickest = alike.loc[alike["train_seconds"].idxmin()]
-    if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"]:
+    if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"] or not quickest["train_seconds"]:
         return []
     long, short = (digits(row["train_seconds"]) for row in (best, quickest))
     ratio = as_number(long) / as_number(short)

@@ -77,7 +77,7 @@ def gain(before: Answers, after: Answers) -> str:
     each = " on average over the runs" if before.seeds + after.seeds > 2 else ""
     if not count:
         return f"**{escape(after.item.title)}** recognises as many images as **{escape(before.item.title)}**{each}."
-    verb = f"{count} {'more' if images > 0 else 'fewer'} images"
+    verb = f"{count} {'more' if images > 0 else 'fewer'} {'image' if count == '1' else 'images'}"
     return f"**{escape(after.item.title)}** recognises {verb} than **{escape(before.item.title)}**{each}."
 
 

@@ -49,7 +49,7 @@ def test_a_run_is_compared_with_the_reference_runs_of_its_recipe(run, accuracy, 
 def test_of_several_runs_the_mean_is_compared_and_the_spread_told(run):
     reference = [run(0, 0.80), run(1, 0.82)]
     assert said([run(0, 0.83), run(1, 0.85)], reference) == (
-        "Model 0: 84.0% right on average over 2 runs (83.0% to 85.0%), each trained in 12 s. "
+        "Model 0: 84.0% right on average over 2 runs (83.0% to 85.0%), trained in 12 s each on average. "
         "On average 2.0 points above the highest of 2 reference runs (80.0% to 82.0%)."
     )
 

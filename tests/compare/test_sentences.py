@@ -142,6 +142,12 @@ def test_the_printed_times_give_the_printed_ratio(long, short):
     assert (first, second) == pytest.approx((long, short), rel=0.005)
 
 
+def test_a_time_of_nothing_gives_no_ratio():
+    """A run of somebody else's may say that it took no time at all."""
+    said = conclude(run("0", 0, 0.7, train_seconds=0.0), run("2", 0, 0.9, train_seconds=2.0))
+    assert "**Model 2** is ahead" in said and "times as long" not in said
+
+
 def test_conclusion_uses_no_time_that_the_picture_calls_incomparable():
     """The best and the quickest were timed alike, but apart from most."""
     runs = [run(model, 0, 0.8, train_seconds=5.0) for model in "01"]
