@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from fmnist.store.artifacts import predictions_name
+from fmnist.store.artifacts import AT_ONCE, predictions_name
 from fmnist.store.run import Run
 
 
@@ -41,7 +41,9 @@ def go_on_from(db: sqlite3.Connection, id: int, earlier: Run) -> None:
             "INSERT INTO artifacts (run, name, data) SELECT ?, name, data FROM artifacts WHERE run = ? AND name = ?",
             (id, earlier.id, predictions_name(split, epoch)),
         )
-    db.execute("INSERT INTO artifacts (run, name, data) VALUES (?, 'checkpoint', ?)", (id, checkpoint))
+    at_once = str(earlier.finished_result.at_once).encode()
+    for name, data in (("checkpoint", checkpoint), (AT_ONCE, at_once)):
+        db.execute("INSERT INTO artifacts (run, name, data) VALUES (?, ?, ?)", (id, name, data))
     # By the versions it is known whether compiled kernels go on.
     db.execute("UPDATE runs SET step = ?, versions = ? WHERE id = ?", (earlier.steps, json.dumps(earlier.versions), id))
 
