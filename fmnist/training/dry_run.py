@@ -106,9 +106,8 @@ class Plan:
         count, whole = len(self.todo), self.grid.describe() if self.grid.is_sweep else ""
         time = "" if self.seconds is None else f", roughly {duration(self.seconds)}"
         if not count:
-            return (
-                f"{whole}. All of it is trained." if whole else "Everything here is already trained with this recipe."
-            )
+            kept = "Everything here is already trained"
+            return f"{whole}. {kept}." if whole else f"{kept} with this recipe."
         if whole and count == len(self.keyed):
             return " ".join([f"{whole}{time}.", *self._say_earlier()])
         said = [f"{whole}."] if whole else []
