@@ -95,7 +95,8 @@ def is_better(found: Mapping[tuple[object, object], Difference | None], first: o
 
 def _say_slower(ranked: pd.DataFrame) -> list[str]:
     """How much longer the best takes to train than the quickest: of times that can be compared."""
-    best, alike = ranked.iloc[0], ranked[comparable(ranked)]
+    in_picture = comparable(ranked.sort_index())  # In its order.
+    best, alike = ranked.iloc[0], ranked[in_picture.loc[ranked.index]]
     quickest = alike.loc[alike["train_seconds"].idxmin()]
     if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"] or not quickest["train_seconds"]:
         return []

@@ -83,13 +83,14 @@ def comparison(library: Library, *sources: str) -> pd.DataFrame:
     return table
 
 
-def comparable(groups: pd.DataFrame) -> pd.Series:
+def comparable(groups: pd.DataFrame, among: pd.DataFrame | None = None) -> pd.Series:
     """Which groups' times stand in one picture, bool: those with the conditions of most; of equally many, of the first.
 
     Args:
         groups: `summarise`'s column conditions.
+        among: those that are counted. Default: all.
     """
-    return groups["conditions"] == groups["conditions"].value_counts(sort=True).index[0]
+    return groups["conditions"] == (groups if among is None else among)["conditions"].value_counts().index[0]
 
 
 def frontier(costs: pd.Series, accuracies: pd.Series) -> pd.Series:

@@ -32,6 +32,8 @@ from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import Run, Status
 from fmnist.words import listed
 
+COUNTED = {"epochs": "number of epochs", "validation": "number of held-out images"}
+"""How factors are called in a sentence of which the title would be none of its words."""
 MAX_NAMED = 10
 MAX_LINES = 400
 COLUMNS = (
@@ -202,8 +204,9 @@ class Sweep:
         if self.effects.empty:
             return ""
         titles = {factor.field: factor for factor in FACTORS}
+        words = {field: COUNTED.get(field, factor.title.lower()) for field, factor in titles.items()}
         seen, rest = (self.effects[self.effects["seen"] == which] for which in (True, False))
-        names = [titles[field].title.lower() for field in rest["factor"]]
+        names = [words[field] for field in rest["factor"]]
         if seen.empty and rest["blind"].all():
             which = listed(names, "or")
             return f"There are too few runs to tell whether the {which} matters: train each setting more often."
@@ -220,10 +223,10 @@ class Sweep:
         if first["sets"] == 1:
             over, which = "in one comparison", f"{best} {'are equally good' if several else 'is the best'}"
         said = [
-            f"The **{factor.title.lower()}** matters most: all else equal, its best and its worst value lie "
+            f"The **{words[factor.field]}** matters most: all else equal, its best and its worst value lie "
             f"{say_points(first['points'])} points apart {over}, and {which}."
         ]
-        then = [f"{titles[row['factor']].title.lower()} {say_points(row['points'])}" for _, row in seen[1:].iterrows()]
+        then = [f"{words[row['factor']]} {say_points(row['points'])}" for _, row in seen[1:].iterrows()]
         if then:
             said.append(f"Then: {', '.join(then)}.")
         if names:

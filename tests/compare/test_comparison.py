@@ -17,6 +17,7 @@ from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library, default_groups
+from fmnist.store.store import Store
 
 
 @pytest.fixture
@@ -172,6 +173,24 @@ def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_t
     assert said.startswith("Among Model 0 and Model 1, **Model 0 (73.3% for 5.0 s)** is the cheapest and has the")
     assert said.endswith("Left out: Model 2 (timed under different conditions).") and "the most accurate" not in said
     assert "Left out" not in partly_timed.say_cost(COSTS["parameters"])
+
+
+def test_beside_the_reference_the_picture_compares_the_times_that_the_sentence_is_about(tmp_path, store, small_data):
+    reference = Store(tmp_path / "reference.db")
+    for model in "01":
+        finished_run(store, Recipe(model), small_data, accuracy=0.8, seconds=1 + int(model))
+    finished_run(store, Recipe("2"), small_data, accuracy=0.9, seconds=95, machine="Another")
+    for model in "012":
+        finished_run(reference, Recipe(model), small_data, seconds=2, machine="Another")
+    reference.close()
+    library = Library(store, reference.path)
+    compared = Comparison(library, library.groups("fashion-mnist"), small_data.test_labels)
+    cost = COSTS["train_seconds"]
+    assert compared.say_cost(cost).endswith("Left out: Model 2 (timed under different conditions).")
+    table = compared.tables[0].set_index("name")
+    assert table.index[table["comparable"]].tolist() == ["Model 0", "Model 1"]
+    assert "Model 2 90.0% for 95.0 s (timed under different conditions)" in compared.cost(cost).alt
+    assert "Model 2 was timed on CPU of Another, alone, not on CPU of A processor, alone." in compared.apart()
 
 
 def test_a_dearer_model_is_not_called_worth_it_without_a_word_where_its_lead_may_be_chance(library, store, small_data):

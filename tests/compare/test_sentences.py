@@ -190,6 +190,14 @@ def test_sentences_of_the_reference_runs_hold_up(reference):
         )
 
 
+def test_of_equally_many_times_the_headline_takes_those_that_the_picture_compares():
+    """Two and two were timed alike: the picture compares the first two, the best is one of the others."""
+    apart = {"conditions": "2 at once"}
+    first = run("0", 0, 0.7), run("1", 0, 0.8, train_seconds=5.0)
+    last = run("2", 0, 0.75, **apart), run("3", 0, 0.9, train_seconds=95.0, **apart)
+    assert "times as long" not in conclude(*first, *last)
+
+
 def test_accuracy_sentence(reference):
     assert (
         sentences.say_accuracy(8298, 10_000)

@@ -168,6 +168,13 @@ def test_values_that_are_equally_often_the_best_are_all_named(library, small_dat
     assert "average over 2 comparisons, and 0.1 and 0.01 are equally often the best." in swept(library).say_effects()
 
 
+def test_a_number_of_epochs_is_called_one(library, small_data):
+    for epochs, seed in product((1, 2), range(5)):
+        recipe = Recipe("0", seed, epochs=epochs)
+        finished_run(library.own, recipe, small_data, accuracy=0.7 + 0.1 * epochs + 0.01 * seed)
+    assert swept(library).say_effects().startswith("The **number of epochs** matters most: ")
+
+
 def test_of_one_comparison_nothing_is_most_often_the_best(library, small_data):
     for rate, seed in product((0.1, 0.01), range(5)):
         recipe = Recipe("0", seed, learning_rate=rate)
