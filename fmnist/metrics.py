@@ -93,6 +93,12 @@ def worst_cell(matrix: np.ndarray, true: int | None = None, predicted: int | Non
     return pairs[0][:2] if pairs else None
 
 
+def as_frequent(matrix: np.ndarray, cell: tuple[int, int]) -> int:
+    """How many other off-diagonal cells hold as many images as one."""
+    errors = matrix[~np.eye(len(matrix), dtype=bool)]
+    return int(np.count_nonzero(errors == matrix[cell])) - 1
+
+
 def never_predicted(predictions: np.ndarray) -> list[int]:
     """Classes that no image was given."""
     return np.flatnonzero(np.bincount(predictions, minlength=CLASSES) == 0).tolist()

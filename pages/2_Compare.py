@@ -47,10 +47,11 @@ def show(library: Library) -> None:
     st.markdown(f"## {verdict}")
     if details:
         st.markdown(" ".join(details))
-    if is_swept and len(groups) < len(every):
+    if swept and is_swept and len(groups) < len(every):
+        ranked = "all" if len(swept.groups) == len(every) else f"{len(swept.groups):,}"  # Others only confirm a choice.
         st.caption(
             f":material/grid_view: {len(groups)} of {len(every):,} settings are compared here; the tab **Sweep** ranks "
-            "all of them."
+            f"{ranked} of them."
         )
     say_where_from(dataset, groups)
     show_accuracy(library, compared, with_images=with_images)

@@ -9,7 +9,7 @@ from fmnist.store.library import Library, default_groups
 from fmnist.ui import next_step, resources
 from fmnist.ui.confusion_cells import Cell, images_of
 from fmnist.ui.confusion_items import PATTERNS, answers_of, choose_items, key_of_items
-from fmnist.ui.confusion_matrices import show_matrices, summary, worst
+from fmnist.ui.confusion_matrices import show_matrices, summary, worst_of_any
 from fmnist.ui.confusion_patterns import show_patterns
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.page import page
@@ -55,20 +55,22 @@ def show(library: Library) -> None:
     if suspects.open:
         with suspects:
             show_suspects(library, default_groups(groups), images)
-    lead_on(library, seen or worst(shown), images)
+    lead_on(library, seen, shown, images)
 
 
-def lead_on(library: Library, seen: tuple[Answers, Cell] | None, images: TestSet) -> None:
-    """The last line: to an image of a cell; where nothing is mixed up, to the drawing pad."""
-    if seen and len(found := images_of(library, *seen, images)):
-        image = int(found[0])
-        next_step.show(
-            "Predict",
-            next_steps.about_image(*seen, image),
-            {"how": "Test image", "index": str(image)},
-        )
-    else:
-        next_step.show("Predict", "Nothing is mixed up here: draw something yourself.")
+def lead_on(library: Library, seen: tuple[Answers, Cell] | None, shown: list[Answers], images: TestSet) -> None:
+    """The last line: to an image of the cell that is open, or else of the worst one; where nothing is mixed up, to the
+    drawing pad."""
+    for answers, cell in filter(None, (seen, worst_of_any(shown))):
+        if len(found := images_of(library, answers, cell, images)):
+            image = int(found[0])
+            next_step.show(
+                "Predict",
+                next_steps.about_image(answers, cell, image),
+                {"how": "Test image", "index": str(image)},
+            )
+            return
+    next_step.show("Predict", "Nothing is mixed up here: draw something yourself.")
 
 
 with page("Confusion", "What do the models mix up?"):

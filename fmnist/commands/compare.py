@@ -105,7 +105,10 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     if dead:  # Runs that have learned nothing are no matter of room.
         columns = [replace(column, optional=column.optional and column.title != "dead") for column in columns]
     width = room() or MAX_WIDTH
-    shown = [table(rows, fitting(rows, columns, width), width), *(f"{name}: {value}" for name, value in common.items())]
+    columns = fitting(rows, columns, width)
+    shown = [table(rows, columns, width), *(f"{name}: {value}" for name, value in common.items())]
+    if not {"conditions"} & {*common, *(column.title for column in columns)}:  # There was no room.
+        shown.append("times: not all can be compared (--format json says why)")
     if dead:
         shown.append(say_failed_to_learn(dead, sum(len(row["seeds"]) for row in rows)))
     return "\n".join(shown)

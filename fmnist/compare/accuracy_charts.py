@@ -61,7 +61,9 @@ def accuracy_by_seed(
             cliponaxis=False,
             error_x={
                 "type": "data",
+                "symmetric": False,
                 "array": [group["accuracy_high"] - group["accuracy_mean"]],
+                "arrayminus": [group["accuracy_mean"] - group["accuracy_low"]],
                 "thickness": 2,
                 "width": 8,
                 "color": look.ink,

@@ -38,18 +38,23 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
         groups.loc[groups.loc[groups["source"] == source, "accuracy_mean"].idxmax()] for source in ("own", "reference")
     )
     here, there = (f"{row['accuracy_mean']:.1%}" for row in (best, reference))
-    if best["model"] == reference["model"]:
-        verb = "reaches" if groups["model"].nunique() == 1 else "is the most accurate on average:"
-        first = f"**{best['name']}** {verb} **{here}** in your runs, {there} in the reference runs."
-    else:
-        name = escape(ARCHITECTURES[reference["model"]].name)
-        first = f"The most accurate on average: **{best['name']}** in your runs (**{here}**), {name} in the reference "
-        first += f"runs ({there})."
-    deaths = [say_dead(groups)] if groups["dead"].any() else []
     own = groups[groups["source"] == "own"]
     here_alone, found = differences_by_id(own, runs), differences_by_id(groups, runs)
     rivals = own[own["id"] != best["id"]]
-    unsure = [row["name"] for _, row in rivals.iterrows() if not is_better(here_alone, best["id"], row["id"])]
+    unsure = [row for _, row in rivals.iterrows() if not is_better(here_alone, best["id"], row["id"])]
+    level = [row["name"] for row in unsure if f"{row['accuracy_mean']:.1%}" == here]
+    unsure = [row["name"] for row in unsure if row["name"] not in level]
+    named = listed([f"**{best['name']}**", *level])
+    name = escape(ARCHITECTURES[reference["model"]].name)
+    if best["recipe"] == reference["recipe"] and best["model"] == reference["model"] and not level:
+        verb = "reaches" if groups["model"].nunique() == 1 else "is the most accurate on average:"
+        first = f"{named} {verb} **{here}** in your runs, {there} in the reference runs."
+    elif len(groups) == 2:  # One model by two recipes.
+        first = f"{named} reaches **{here}** in your runs, {name} {there} in the reference runs."
+    else:
+        first = f"The most accurate on average: {named} in your runs (**{here}**), {name} in the reference "
+        first += f"runs ({there})."
+    deaths = [say_dead(groups)] if groups["dead"].any() else []
     doubt = [f"Among your runs that may be chance: there is no clear difference from {listed(unsure, 'or')}."]
     return [first, *(doubt if unsure else []), *_say_pairs(groups, found), *deaths]
 

@@ -42,7 +42,7 @@ from fmnist.compare.summary import as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.store.library import Group, Library, identity
+from fmnist.store.library import SOURCES, Group, Library, identity
 from fmnist.words import escape
 
 T = TypeVar("T")
@@ -103,7 +103,8 @@ class Comparison:
 
         def compute() -> tuple[pd.DataFrame, pd.DataFrame]:
             table, runs = as_tables(self.groups)
-            return table.assign(comparable=comparable), runs
+            among = table["source"].isin(["own"] if beside_reference.beside_each_other(table) else SOURCES)
+            return table.assign(comparable=comparable(table, table[among])), runs  # As `say_cost` speaks of them.
 
         return self._once("tables", compute=compute)
 
@@ -287,8 +288,7 @@ class Comparison:
         table = table.assign(name=table["name"].map(escape))
         if not beside_reference.beside_each_other(table):
             return cost_sentences.say_cost(table, runs, cost)
-        own = table[table["source"] == "own"].assign(comparable=comparable)  # Among themselves.
-        said = cost_sentences.say_cost(own, runs, cost)
+        said = cost_sentences.say_cost(table[table["source"] == "own"], runs, cost)
         return said and f"In your runs, {said[0].lower()}{said[1:]}"
 
     def apart(self) -> list[str]:
@@ -374,7 +374,7 @@ class Comparison:
     def say_hardest(self) -> str:
         """The class that is recognised least: Markdown."""
         recall = np.mean([scores["recall"] for scores in self._scores()], axis=0)
-        return sentences.say_hardest(recall, self.info.classes)
+        return sentences.say_hardest(recall, self.info.classes, len(self.groups))
 
     def class_table(self) -> pd.DataFrame:
         """A row for each group and class: group, class, images, predicted, precision, recall, f1."""

@@ -79,7 +79,7 @@ class Confirmation:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Its 95% interval; None of a single run."""
-        return statistics.mean_interval(list(self.chosen.values()))
+        return statistics.accuracy_interval(list(self.chosen.values()))
 
     @cached_property
     def difference(self) -> Difference | None:
@@ -119,14 +119,15 @@ def confirmation(library: Library, recipe: Recipe) -> Confirmation | None:
     """
     chosen, compared = _by_seed(library, recipe), _by_seed(library, published(recipe))
     beside = {seed: value for seed, value in compared.items() if seed in chosen}
-    dead = sum(run.finished_result.dead for run in _confirming(library, recipe))
+    dead = sum(run.finished_result.dead for run in _confirming(library, recipe).values())
     return Confirmation(recipe, chosen, beside, dead) if chosen else None
 
 
 def _by_seed(library: Library, recipe: Recipe) -> BySeed:
-    return {run.recipe.seed: run.finished_result.test_accuracy for run in _confirming(library, recipe)}
+    return {seed: run.finished_result.test_accuracy for seed, run in _confirming(library, recipe).items()}
 
 
-def _confirming(library: Library, recipe: Recipe) -> list[Run]:
+def _confirming(library: Library, recipe: Recipe) -> dict[int, Run]:
+    """By seed; of one that was trained on two kinds of device, one run."""
     groups = [group for group in library.groups(recipe.dataset, "own") if group.recipe == recipe]
-    return [run for group in groups for run in group.runs if not chosen_by(run)]
+    return {run.recipe.seed: run for group in groups for run in group.runs if not chosen_by(run)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pandas as pd
 
 from fmnist.compare.cost_charts import ELSEWHERE, Cost
 from fmnist.compare.sentences import differences_by_id, is_better
+from fmnist.compare.statistics import EQUAL, Difference
 from fmnist.compare.summary import frontier
 from fmnist.words import listed
 
@@ -36,21 +38,50 @@ def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
     ]
     sentence = f"worth their cost: **{'**, **'.join(said)}**."
     if len(worth) == 1:
-        sentence = f"**{said[0]}** is the cheapest and has the highest mean accuracy."
+        sentence = f"**{said[0]}** {_say_best(alike, worth.iloc[0], cost)}."
     whole = sentence[0].upper() + sentence[1:]
     said = [f"Among {listed(alike['name'])}, {sentence}" if left_out else whole]
-    if beaten := alike.loc[~best, "name"].tolist():
-        said.append(_say_beaten(beaten))
     found = differences_by_id(groups, runs)
+    said += _say_beaten(alike[~best], worth, cost, found)
     for (_, cheaper), (_, dearer) in pairwise(worth.iterrows()):
         if not is_better(found, dearer["id"], cheaper["id"]) and dearer["accuracy_mean"] > cheaper["accuracy_mean"]:
             said.append(f"That {dearer['name']} is more accurate than {cheaper['name']} may be chance.")
     return " ".join([*said, *left_out])
 
 
-def _say_beaten(names: list[str]) -> str:
-    verb, each = ("is", "") if len(names) == 1 else ("are", "for each of them, ")
-    return f"{listed(names)} {verb} not worth it: {each}another model is at least as accurate and no more expensive."
+def _say_best(groups: pd.DataFrame, best: pd.Series, cost: Cost) -> str:
+    """What can be said of the only group that is worth its cost; of others that are its equals in one of the two, that
+    they are."""
+    as_cheap = (groups[cost.column].map(cost.say) == cost.say(best[cost.column])).sum()
+    as_accurate = (best["accuracy_mean"] - groups["accuracy_mean"] < EQUAL).sum()
+    cheap, accurate = "is the cheapest", "has the highest mean accuracy"
+    if as_cheap > 1:
+        cheap = "costs as much as the others" if as_cheap == len(groups) else "is among the cheapest"
+    if as_accurate > 1:
+        accurate = "is as accurate as the others" if as_accurate == len(groups) else "is among the most accurate"
+    return f"{cheap} and {accurate}"
+
+
+def _say_beaten(
+    beaten: pd.DataFrame, worth: pd.DataFrame, cost: Cost, found: Mapping[tuple[object, object], Difference | None]
+) -> list[str]:
+    """Which groups are beaten on both, and of which of equal cost that may be chance (`found`: `differences_by_id`)."""
+    names: list[str] = []
+    alike: list[str] = []
+    for _, row in beaten.iterrows():
+        cheaper = (worth[cost.column] < row[cost.column]) & (worth["accuracy_mean"] >= row["accuracy_mean"])
+        sure = cheaper.any() or any(is_better(found, id, row["id"]) for id in worth["id"])
+        (names if sure else alike).append(row["name"])
+    said = []
+    if names:
+        verb, each = ("is", "") if len(names) == 1 else ("are", "for each of them, ")
+        said.append(
+            f"{listed(names)} {verb} not worth it: {each}another model is at least as accurate and no more expensive."
+        )
+    if alike:
+        verb = "costs" if len(alike) == 1 else "cost"
+        said.append(f"{listed(alike)} {verb} the same as a model whose higher mean accuracy may be chance.")
+    return said
 
 
 def say_unknown(groups: pd.DataFrame, cost: Cost) -> list[str]:

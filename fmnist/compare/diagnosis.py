@@ -212,9 +212,11 @@ def _classes(recipe: Recipe, logits: np.ndarray, predictions: np.ndarray, labels
         else:
             sentence += f"its logit is {'hardly ever' if chosen[label] else 'never'} the largest"
             remedy = "Train for more epochs, or try another seed."
+        mistaken = f"{int(said[most]):,} {'is' if said[most] == 1 else 'are'} mistaken for class {_class(most, recipe)}"
+        if not said[most]:
+            mistaken = "none is mistaken for another"
         evidence = (
-            f"Of {_count(int(images[label]), 'image')} of this class {int(said[most]):,} "
-            f"{'is' if said[most] == 1 else 'are'} mistaken for class {_class(most, recipe)}; "
+            f"Of {_count(int(images[label]), 'image')} of this class {mistaken}; "
             f"the largest value of its logit is {float(logits[:, label].max()):.3g}."
         )
         findings.append(Finding(kind, f"{sentence}.", evidence, remedy, label))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fmnist.compare.statistics import SIGNIFICANT
+from fmnist.compare.statistics import EQUAL, SIGNIFICANT
 
 PERMUTATIONS = 999
 MIN_PERMUTATIONS = 199
@@ -34,9 +34,9 @@ def effects(settings: pd.DataFrame, accuracies: Sequence[Sequence[float]], facto
 
     Returns:
         Columns factor, points (the mean over the sets of highest minus lowest mean accuracy, a share of 1), sets (their
-        number), best (the value that is the best in most sets), p, seen (bool: p < .05), and blind (bool: there are so
-        few ways to deal out the runs that p could not be smaller, however far apart the values lie). What is seen comes
-        first, then the largest points. A factor in which alone no two groups differ is left out.
+        number), best (the values that are the best in most sets, a tuple), p, seen (bool: p < .05), and blind (bool:
+        there are so few ways to deal out the runs that p could not be smaller, however far apart the values lie). What
+        is seen comes first, then the largest points. A factor in which alone no two groups differ is left out.
     """
     # The same setting may stand there twice: own and reference, or on two kinds of device. Their runs count together.
     runs = settings.loc[settings.index.repeat([len(group) for group in accuracies])].reset_index(drop=True)
@@ -58,7 +58,9 @@ def effects(settings: pd.DataFrame, accuracies: Sequence[Sequence[float]], facto
     return table.sort_values(["seen", "points"], ascending=False, ignore_index=True, kind="stable")
 
 
-def _effect(runs: pd.DataFrame, factor: str, others: Sequence[str]) -> tuple[float, int, object, float, float]:
+def _effect(
+    runs: pd.DataFrame, factor: str, others: Sequence[str]
+) -> tuple[float, int, tuple[object, ...], float, float]:
     """points, sets, best and p of one factor, and a bound below which its p can't be.
 
     Args:
@@ -88,15 +90,15 @@ def _effect(runs: pd.DataFrame, factor: str, others: Sequence[str]) -> tuple[flo
 
     seen = means(values)
     high, low = (ufunc.reduceat(seen, sets) for ufunc in (np.maximum, np.minimum))
-    parts = zip(sets, np.split(seen, sets[1:]), strict=True)
-    winners = [names[value_of[begin + np.argmax(part)]] for begin, part in parts]
+    winners = np.flatnonzero(np.repeat(high, members) - seen < EQUAL)  # Of a set several, if they are equal.
+    won = np.bincount(value_of[winners], minlength=len(names))
     chance = np.concatenate([between(means(dealt)) for dealt in _dealt(values, set_of)])
     # Sums that are equal may differ by rounding.
     p = (1 + int((chance >= between(seen) * (1 - 1e-9) - 1e-15).sum())) / (1 + len(chance))
     return (
         float((high - low).mean()),
         len(sets),
-        pd.Series(winners).value_counts().index[0],
+        tuple(names[won == won.max()]),
         p,
         _least_p(sizes, sets, members, len(names)),
     )

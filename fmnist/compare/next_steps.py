@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class MixUp:
 
 
 def to_look_into(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:
-    """A class that a model never answers, else the worst mix-up of the most accurate one; None without any error.
+    """A class that a model never answers, else the worst mix-up of the most accurate one that has any; None where no
+    model makes a mistake.
 
     Of groups that hold out images no mix-up is named: it would be one of the test images.
 
@@ -67,17 +69,18 @@ def _seeds(group: Group, silent: Sequence[Run]) -> str:
 
 
 def _worst(library: Library, groups: Sequence[Group], labels: np.ndarray) -> MixUp | None:
-    item = confusion.whole(max(groups, key=confusion.mean_accuracy))
-    name = item.group.title if len(item.runs) == len(item.group.runs) else item.title
-
-    def matrix() -> np.ndarray:
+    def matrix(item: Item) -> np.ndarray:
         return metrics.confusion_of_all(labels, map(library.predictions, item.runs))
 
-    cell = metrics.worst_cell(library.remember(("next", item.id), matrix))
-    if cell is None:
-        return None
-    true, predicted = (item.info.classes[label] for label in cell)
-    return MixUp(f"{name} most often mistakes {true} for {predicted}: see which images.", item, *cell)
+    for group in sorted(groups, key=confusion.mean_accuracy, reverse=True):
+        item = confusion.whole(group)
+        found = library.remember(("next", item.id), partial(matrix, item))
+        if cell := metrics.worst_cell(found):
+            name = group.title if len(item.runs) == len(group.runs) else item.title
+            often = "often" if metrics.as_frequent(found, cell) else "most often"
+            true, predicted = (item.info.classes[label] for label in cell)
+            return MixUp(f"{name} {often} mistakes {true} for {predicted}: see which images.", item, *cell)
+    return None
 
 
 # --- Confusion, Predict, Data, Train ---
@@ -135,8 +138,15 @@ def after_training(runs: Sequence[Run], name: Callable[[Run], str]) -> str:
         name: tells one of them from the others.
     """
     best = max(runs, key=lambda run: run.finished_result.accuracy_to_choose_by)
+    highest = best.finished_result.accuracy_to_choose_by
+    ahead = [run for run in runs if run.finished_result.accuracy_to_choose_by == highest]
     if len(runs) == 1:
         return f"See how {name(best)} does, class by class, and what it costs."
     models = sorted({ARCHITECTURES[run.recipe.model].name for run in runs})
     what = f"these {len(runs):,} runs" if len(models) == 1 else listed(models)
-    return f"{name(best)} is ahead: compare {what}, and see how sure that is."
+    if len(ahead) == len(runs):
+        return f"All of them are equally accurate: compare {what}."
+    which = f"{name(best)} is"
+    if len(ahead) > 1:
+        which = f"{name(best)} and {len(ahead) - 1:,} other{'s' if len(ahead) > 2 else ''} are"
+    return f"{which} ahead: compare {what}, and see how sure that is."

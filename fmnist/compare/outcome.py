@@ -66,7 +66,7 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
         spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
         average = f"**{_mean(runs):.1%}** {right} on average over {len(runs)} runs ({spread})"
         timed = "" if len({run.conditions for run in runs}) == 1 else " (those timed alike)"
-        said = [f"**{name}**: {average}, each trained in {took}{timed}."]
+        said = [f"**{name}**: {average}, trained in {took} each on average{timed}."]
     if failed:
         seeds = listed(str(run.recipe.seed) for run in failed)
         said.append(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist.compare.calibration import Calibrated
-from fmnist.compare.statistics import MIN_SEEDS, SIGNIFICANT, Difference, Flips, simultaneous, wilson
+from fmnist.compare.statistics import EQUAL, MIN_SEEDS, SIGNIFICANT, Difference, Flips, simultaneous, wilson
 from fmnist.compare.summary import comparable
 from fmnist.words import as_number, digits, listed
 
@@ -95,9 +95,10 @@ def is_better(found: Mapping[tuple[object, object], Difference | None], first: o
 
 def _say_slower(ranked: pd.DataFrame) -> list[str]:
     """How much longer the best takes to train than the quickest: of times that can be compared."""
-    best, alike = ranked.iloc[0], ranked[comparable(ranked)]
+    in_picture = comparable(ranked.sort_index())  # In its order.
+    best, alike = ranked.iloc[0], ranked[in_picture.loc[ranked.index]]
     quickest = alike.loc[alike["train_seconds"].idxmin()]
-    if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"]:
+    if best["id"] not in set(alike["id"]) or quickest["id"] == best["id"] or not quickest["train_seconds"]:
         return []
     long, short = (digits(row["train_seconds"]) for row in (best, quickest))
     ratio = as_number(long) / as_number(short)
@@ -138,17 +139,23 @@ def say_failed_to_learn(dead: int, runs: int) -> str:
 # --- Classes ---
 
 
-def say_hardest(recall: np.ndarray, classes: Sequence[str]) -> str:
-    """The class that is recognised least: Markdown.
+def say_hardest(recall: np.ndarray, classes: Sequence[str], models: int) -> str:
+    """The class that is recognised least, or those that are: Markdown.
 
     Args:
         recall: of each class, float (C,), the mean over what is compared.
         classes: their names.
+        models: how many are compared.
     """
-    hardest = int(recall.argmin())
+    lowest = recall.min()
+    hardest = [f"**{name}**" for name, share in zip(classes, recall, strict=True) if share - lowest < EQUAL]
+    over = ", on average over the models compared" if models > 1 else ""
+    if len(hardest) == len(classes):
+        return f"All classes are equally hard: {lowest:.0%} of their images are recognised{over}."
+    one = len(hardest) == 1
     return (
-        f"**{classes[hardest]}** is the hardest class: {recall[hardest]:.0%} of its images are "
-        "recognised, on average over the models compared."
+        f"{listed(hardest)} {'is the hardest class' if one else 'are the hardest classes'}: {lowest:.0%} of "
+        f"{'its' if one else 'their'} images are recognised{over}."
     )
 
 
@@ -246,6 +253,8 @@ def say_difference(
     if difference is None:
         sentences = _single_runs(first, second, flips, p)
     else:
+        if abs(difference.mean) < EQUAL:
+            difference = replace(difference, mean=0.0)
         if difference.mean < 0:
             first, second, difference, flips = second, first, _turned(difference), flips and _swapped(flips)
         sentences = [_over_seeds(first, second, difference)]
@@ -266,8 +275,8 @@ def _over_seeds(first: str, second: str, difference: Difference) -> str:
     if difference.seen:
         return f"{first} beats {second} by {points} ({interval}, {seeds})."
     none = f"No clear difference between {first} and {second}:"
-    if difference.constant and difference.mean == 0:
-        return f"{none} their accuracies are equal ({seeds})."
+    if difference.mean == 0:
+        return f"{none} their {'' if difference.constant else 'mean '}accuracies are equal ({seeds})."
     if difference.constant:
         return (
             f"{none} {first} is {points} ahead each time, but so few runs may agree by chance "
@@ -281,7 +290,8 @@ TRAIN_MORE = f"Train each at least {MIN_SEEDS} times, preferably five times."
 
 def _too_few(first: str, second: str) -> str:
     return (
-        f"Fewer than {MIN_SEEDS} runs of each can't show whether {first} or {second} is the better model. {TRAIN_MORE}"
+        f"It takes at least {MIN_SEEDS} runs of each to show whether {first} or {second} is the better model. "
+        f"{TRAIN_MORE}"
     )
 
 
@@ -307,7 +317,8 @@ def _single_runs(first: str, second: str, flips: Flips | None, p: float | None) 
 
 def _on_images(first: str, second: str, flips: Flips) -> str:
     return (
-        f"On the same {flips.images:,} images, {flips.only_first:,} are right only for {first} and "
+        f"On the same {flips.images:,} images, {flips.only_first:,} {'is' if flips.only_first == 1 else 'are'} right "
+        f"only for {first} and "
         f"{flips.only_second:,} only for {second} (one run of each)."
     )
 

@@ -71,8 +71,15 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
     return mean - half, mean + half
 
 
+def accuracy_interval(accuracies: Sequence[float]) -> tuple[float, float] | None:
+    """`mean_interval` of accuracies, without what no accuracy can be: after a dead run it may reach beyond 0 and 1."""
+    interval = mean_interval(accuracies)
+    return interval and (max(0.0, interval[0]), min(1.0, interval[1]))
+
+
 def mean_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The mean over seeds of the curves of each group, point by point, with the interval of `mean_interval`.
+    """The mean over seeds of the curves of each group, point by point, with the interval of `mean_interval`, as far as
+    there can be such a loss or accuracy.
 
     Args:
         history: columns group, run, split, step, epoch, seconds, and the metric.
@@ -92,7 +99,9 @@ def mean_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
     # One quantile for each number of seeds, not for each point.
     quantiles = {count: _t_quantile(count - 1, LEVEL) for count in points["seeds"].unique() if count > 1}
     half = points["seeds"].map(quantiles) * points["spread"] / np.sqrt(points["seeds"])
-    return points.assign(low=points["mean"] - half, high=points["mean"] + half).drop(columns="spread")
+    ends = (points["mean"] + side for side in (-half, half))
+    low, high = (end.clip(0, 1 if metric == "accuracy" else None) for end in ends)
+    return points.assign(low=low, high=high).drop(columns="spread")
 
 
 # --- Two models: over seeds ---
@@ -151,7 +160,8 @@ def difference(first: Mapping[int, float], second: Mapping[int, float], comparis
     found = (paired_difference if paired else unpaired_difference)(first, second, comparisons)
     if found and min(len(first), len(second)) < MIN_SEEDS:
         return replace(found, low=math.nan, high=math.nan, p=math.nan)
-    return found
+    # Accuracies are at most 1 apart.
+    return found and replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
 def simultaneous(groups: Sequence[Mapping[int, float]]) -> dict[tuple[int, int], Difference | None]:

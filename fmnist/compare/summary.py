@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fmnist.compare.statistics import mean_interval
+from fmnist.compare.statistics import accuracy_interval
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, measured_on
 from fmnist.store.library import GROUP, RUN_COLUMNS, Group, Library, as_row, newest_per_seed
@@ -80,7 +80,7 @@ def as_tables(groups: Sequence[Group]) -> tuple[pd.DataFrame, pd.DataFrame]:
     table["id"] = [members[0].address for members in table["runs"]]
     table["name"] = table["id"].map(titles)
     accuracies = runs.groupby("group")["accuracy"].agg(list)
-    intervals = [mean_interval(accuracies[id]) or (math.nan, math.nan) for id in table["id"]]
+    intervals = [accuracy_interval(accuracies[id]) or (math.nan, math.nan) for id in table["id"]]
     table[["accuracy_low", "accuracy_high"]] = pd.DataFrame(intervals, index=table.index, columns=range(2))
     order = {id: index for index, id in enumerate(titles)}
     return table.sort_values("id", key=lambda ids: ids.map(order), ignore_index=True), runs
@@ -96,13 +96,14 @@ def comparison(library: Library, *sources: str) -> pd.DataFrame:
     return table
 
 
-def comparable(groups: pd.DataFrame) -> pd.Series:
+def comparable(groups: pd.DataFrame, among: pd.DataFrame | None = None) -> pd.Series:
     """Which groups' times stand in one picture, bool: those with the conditions of most; of equally many, of the first.
 
     Args:
         groups: `summarise`'s column conditions.
+        among: those that are counted. Default: all.
     """
-    return groups["conditions"] == groups["conditions"].value_counts(sort=True).index[0]
+    return groups["conditions"] == (groups if among is None else among)["conditions"].value_counts().index[0]
 
 
 def frontier(costs: pd.Series, accuracies: pd.Series) -> pd.Series:

@@ -21,8 +21,8 @@ from fmnist.compare import effects as effects_module
 from fmnist.compare.comparison import Picture
 from fmnist.compare.confirmation import Confirmation, recipe_that_confirms
 from fmnist.compare.pairs import accuracies
-from fmnist.compare.sentences import say_failed_to_learn, say_interval
-from fmnist.compare.statistics import MIN_SEEDS
+from fmnist.compare.sentences import say_failed_to_learn, say_interval, say_points
+from fmnist.compare.statistics import EQUAL, MIN_SEEDS
 from fmnist.compare.summary import ACCURACY, usual_seconds
 from fmnist.compare.thinning import spread
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
@@ -32,6 +32,8 @@ from fmnist.store.library import Group, Library, identity
 from fmnist.store.run import Run, Status
 from fmnist.words import listed
 
+COUNTED = {"epochs": "number of epochs", "validation": "number of held-out images"}
+"""How factors are called in a sentence of which the title would be none of its words."""
 MAX_NAMED = 10
 MAX_LINES = 400
 COLUMNS = (
@@ -179,7 +181,11 @@ class Sweep:
         of = "of the held-out images" if self.held_out else ""
         figure = f"**{best['accuracy_mean']:.1%}** {of}".strip()
         interval = say_interval(best) if best["seeds"] >= MIN_SEEDS else ""
-        return f"Best of {len(self.table):,}: **{self._describe(best)}** with {figure}{over}{interval}."
+        said = f"Best of {len(self.table):,}: **{self._describe(best)}** with {figure}{over}{interval}."
+        equal = int((best["accuracy_mean"] - self.table["accuracy_mean"] < EQUAL).sum()) - 1
+        if equal:
+            said += f" {equal:,} other{' is' if equal == 1 else 's are'} as accurate."
+        return said
 
     def standing(self) -> str:
         """Whether the best setting is confirmed, and what it reaches then: Markdown."""
@@ -189,8 +195,8 @@ class Sweep:
         if not self.held_out:
             lucky = "by the luck of choosing: the same test images chose it"
         return (
-            f"**Chosen, not yet confirmed.** The best of {len(self.table):,} looks better than it is, {lucky}. Confirm "
-            f"it with new seeds, trained on all {self.chosen.recipe.info.train:,} images."
+            f"**Chosen, not yet confirmed.** The best of {len(self.table):,} probably looks better than it is, "
+            f"{lucky}. Confirm it with new seeds, trained on all {self.chosen.recipe.info.train:,} images."
         )
 
     def say_effects(self) -> str:
@@ -198,8 +204,9 @@ class Sweep:
         if self.effects.empty:
             return ""
         titles = {factor.field: factor for factor in FACTORS}
+        words = {field: COUNTED.get(field, factor.title.lower()) for field, factor in titles.items()}
         seen, rest = (self.effects[self.effects["seen"] == which] for which in (True, False))
-        names = [titles[field].title.lower() for field in rest["factor"]]
+        names = [words[field] for field in rest["factor"]]
         if seen.empty and rest["blind"].all():
             which = listed(names, "or")
             return f"There are too few runs to tell whether the {which} matters: train each setting more often."
@@ -210,12 +217,16 @@ class Sweep:
             )
         first = seen.iloc[0]
         factor = titles[first["factor"]]
-        over = "in one comparison" if first["sets"] == 1 else f"on average over {first['sets']:,} comparisons"
+        best, several = listed(map(factor.say, first["best"])), len(first["best"]) > 1
+        over = f"on average over {first['sets']:,} comparisons"
+        which = f"{best} are equally often the best" if several else f"{best} is most often the best"
+        if first["sets"] == 1:
+            over, which = "in one comparison", f"{best} {'are equally good' if several else 'is the best'}"
         said = [
-            f"The **{factor.title.lower()}** matters most: all else equal, its best and its worst value lie "
-            f"{100 * first['points']:.1f} points apart {over}, and {factor.say(first['best'])} is most often the best."
+            f"The **{words[factor.field]}** matters most: all else equal, its best and its worst value lie "
+            f"{say_points(first['points'])} points apart {over}, and {which}."
         ]
-        then = [f"{titles[row['factor']].title.lower()} {100 * row['points']:.1f}" for _, row in seen[1:].iterrows()]
+        then = [f"{words[row['factor']]} {say_points(row['points'])}" for _, row in seen[1:].iterrows()]
         if then:
             said.append(f"Then: {', '.join(then)}.")
         if names:
@@ -231,17 +242,7 @@ class Sweep:
             said.append(
                 f"{unsure:,} of the others can't be told apart from it: chance may have decided which of them is best."
             )
-        single = int((table["seeds"] == 1).sum())
-        if single:
-            which = (
-                "Every setting has"
-                if single == len(table)
-                else f"{single:,} of the settings {'has' if single == 1 else 'have'}"
-            )
-            said.append(
-                f"{which} a single run, and repeated training changes accuracy by a few points: train the best ones "
-                "with more seeds."
-            )
+        said += _say_few(table.loc[table["seeds"] > 0, "seeds"])
         dead, failed, finished = (int(table[column].sum()) for column in ("dead", "failed", "seeds"))
         if dead:
             said.append(say_failed_to_learn(dead, finished))
@@ -285,9 +286,27 @@ class Sweep:
         return [id for id in self.table["id"].head(count) if id]
 
 
+def _say_few(seeds: pd.Series) -> list[str]:
+    """How many settings have too few runs for a verdict: a sentence, if there are any.
+
+    Args:
+        seeds: how many runs each has, at least one.
+    """
+    few = int((seeds < MIN_SEEDS).sum())
+    if not few:
+        return []
+    which = f"{few:,} of the settings {'has' if few == 1 else 'have'}"
+    if few == len(seeds):
+        which = "Every setting has"
+    runs = "a single run" if (seeds[seeds < MIN_SEEDS] == 1).all() else f"fewer than {MIN_SEEDS} runs"
+    return [
+        f"{which} {runs}, and repeated training changes accuracy by a few points: train the best ones with more seeds."
+    ]
+
+
 def _row(group: Group, failed: int) -> dict[str, Any]:
     accuracies = [run.finished_result.accuracy_to_choose_by for run in group.runs]
-    low, high = statistics.mean_interval(accuracies) or (math.nan, math.nan)
+    low, high = statistics.accuracy_interval(accuracies) or (math.nan, math.nan)
     return _values(group.recipe) | {
         "id": group.id,
         "name": group.title,

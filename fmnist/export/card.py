@@ -187,7 +187,7 @@ def _results(chosen: Chosen, group: Sequence[Run]) -> list[str]:
         f"The interval of a run is Wilson's: for other {images} images of the same kind, for this very model.",
     ]
     accuracies = [run.finished_result.accuracy_to_choose_by for run in group]
-    if interval := statistics.mean_interval(accuracies):
+    if interval := statistics.accuracy_interval(accuracies):
         mean = sum(accuracies) / len(accuracies)
         parts += [
             "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fmnist.recipe import Recipe
 
+AT_ONCE = "at once"
+"""Beside the checkpoint of an unfinished run: `Result.at_once` so far, for its time is counted from the beginning."""
 HELD_OUT_LOGITS, HELD_OUT_LABELS = "validation/logits", "validation/labels"
 
 

@@ -12,7 +12,7 @@ import json
 import sqlite3
 
 from fmnist.store import checksums
-from fmnist.store.artifacts import predictions_name
+from fmnist.store.artifacts import AT_ONCE, predictions_name
 from fmnist.store.run import Run
 
 
@@ -38,7 +38,9 @@ def go_on_from(db: sqlite3.Connection, id: int, earlier: Run) -> None:
             "INSERT INTO artifacts (run, name, data) SELECT ?, name, data FROM artifacts WHERE run = ? AND name = ?",
             (id, earlier.id, predictions_name(split, epoch)),
         )
-    db.execute("INSERT INTO artifacts (run, name, data) VALUES (?, 'checkpoint', ?)", (id, checkpoint))
+    at_once = str(earlier.finished_result.at_once).encode()
+    for name, data in (("checkpoint", checkpoint), (AT_ONCE, at_once)):
+        db.execute("INSERT INTO artifacts (run, name, data) VALUES (?, ?, ?)", (id, name, data))
     # By the versions it is known whether compiled kernels go on.
     db.execute("UPDATE runs SET step = ?, versions = ? WHERE id = ?", (earlier.steps, json.dumps(earlier.versions), id))
 

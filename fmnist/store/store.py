@@ -20,6 +20,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store import answers, checksums
 from fmnist.store.arrays import pack
+from fmnist.store.artifacts import AT_ONCE
 from fmnist.store.database import StoreError as StoreError
 from fmnist.store.database import inserted_id
 from fmnist.store.deletion import Deletion
@@ -144,7 +145,8 @@ class Store(Deletion):
                 (status, result.to_json() if result else None, error, time.time(), id),
             )
             if status == Status.DONE:
-                db.execute("DELETE FROM artifacts WHERE run = ? AND name IN ('checkpoint', ?)", (id, answers.NAME))
+                names = "checkpoint", AT_ONCE, answers.NAME
+                db.execute("DELETE FROM artifacts WHERE run = ? AND name IN (?, ?, ?)", (id, *names))
                 checksums.attach(db, id)
 
     def recount(self, run: Run, predictions: np.ndarray, labels: np.ndarray) -> bool:

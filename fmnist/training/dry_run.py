@@ -106,15 +106,15 @@ class Plan:
         count, whole = len(self.todo), self.grid.describe() if self.grid.is_sweep else ""
         time = "" if self.seconds is None else f", roughly {duration(self.seconds)}"
         if not count:
-            kept = "Everything here is already trained with this recipe."
-            return f"{whole}. {kept}" if whole else kept
+            kept = "Everything here is already trained"
+            return f"{whole}. {kept}." if whole else f"{kept} with this recipe."
         if whole and count == len(self.keyed):
             return " ".join([f"{whole}{time}.", *self._say_earlier()])
         said = [f"{whole}."] if whole else []
         if self.trained and not self.again:
-            said.append(
-                f"{len(self.trained):,} of {len(self.keyed):,} are already trained: their results are shown at once."
-            )
+            known = len(self.trained)
+            are = "is already trained: its result is" if known == 1 else "are already trained: their results are"
+            said.append(f"{known:,} of {len(self.keyed):,} {are} shown at once.")
         if time:
             said.append(f"{count:,} {'run' if count == 1 else 'runs'}{time}.")
         return " ".join([*said, *self._say_earlier()])

@@ -30,6 +30,7 @@ from fmnist.data.catalog import DEFAULT
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.settings import SettingsError
+from fmnist.store.artifacts import AT_ONCE
 from fmnist.store.database import DamagedStore
 from fmnist.store.deletion import UNDO_SECONDS
 from fmnist.store.run import Run, Start, Status
@@ -181,7 +182,8 @@ class Scheduler:
             self._begin(worker, job)
 
     def _begin(self, worker: WorkerHandle, job: Job) -> None:
-        checkpoint = self.store.artifact(job.run.id, "checkpoint")
+        if checkpoint := self.store.artifact(job.run.id, "checkpoint"):
+            job.go_on_from(self.store.artifact(job.run.id, AT_ONCE))
         order = Order(
             job.run.id,
             job.run.recipe,
@@ -232,12 +234,8 @@ class Scheduler:
                 for other in beside:
                     other.at_once = max(other.at_once, len(beside))
             case ProgressReport():
-                wanted = self.store.record(
-                    run.id,
-                    report.points,
-                    images_per_second=report.images_per_second,
-                    artifacts=report.artifacts,
-                )
+                kept, speed = job.with_load(report.artifacts), report.images_per_second
+                wanted = self.store.record(run.id, report.points, images_per_second=speed, artifacts=kept)
                 if "checkpoint" in report.artifacts:
                     self._losses.pop(run.id, None)
                 if not wanted:

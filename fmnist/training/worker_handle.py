@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from fmnist import settings
+from fmnist.store.artifacts import AT_ONCE
 from fmnist.store.run import Run
 from fmnist.training.messages import ClusterState, Order, Stop
 from fmnist.training.worker import serve
@@ -51,6 +52,19 @@ class Job:
     at_once: int = 1  # the most runs that were trained at the same time on the same machine, itself included
     node: str | None = None  # of a cluster
     told_to_stop: bool = False
+
+    def go_on_from(self, before: bytes | None) -> None:
+        """Take over the load under which a run was trained up to its checkpoint.
+
+        Args:
+            before: the artifact `AT_ONCE`.
+        """
+        if before and before.isdigit():
+            self.at_once = max(self.at_once, int(before))
+
+    def with_load(self, artifacts: dict[str, bytes]) -> dict[str, bytes]:
+        """Artifacts of a report; with a checkpoint, what `go_on_from` takes."""
+        return artifacts | {AT_ONCE: b"%d" % self.at_once} if "checkpoint" in artifacts else artifacts
 
 
 @dataclass

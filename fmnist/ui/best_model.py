@@ -25,11 +25,20 @@ def show(library: Library) -> None:
     every = library.groups(dataset, *sources)
     groups = default_groups(every)
     compared = Comparison(library, groups) if groups else None
+    trials = library.trials(dataset, *sources)
+    missing = sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups})
+    held_out = [id for id in missing if any(trial.recipe.model == id for trial in trials)]
+    untrained = {
+        id: "Only runs that hold out images so far." if id in held_out else "Not trained yet." for id in missing
+    }
     if compared:
         answer = compared.verdict
-        if missing := sorted(set(ARCHITECTURES.project) - {group.recipe.model for group in groups}):
-            verb = "is" if len(missing) == 1 else "are"
-            answer += f" {listed(ARCHITECTURES[id].name for id in missing)} {verb} not trained yet."
+        if none := [id for id in missing if id not in held_out]:
+            verb = "is" if len(none) == 1 else "are"
+            answer += f" {listed(ARCHITECTURES[id].name for id in none)} {verb} not trained yet."
+        if held_out:
+            names = listed(ARCHITECTURES[id].name for id in held_out)
+            answer += f" Of {names}, there are only runs that hold out images so far: see Compare."
         with st.container(key="verdict"):
             st.markdown(answer)
         if len(every) > len(groups):
@@ -37,14 +46,14 @@ def show(library: Library) -> None:
                 f":material/grid_view: {len(groups)} of {len(every):,} settings are compared here: of each model the "
                 "published recipe, or else the newest. All of them are on Compare."
             )
-    elif trials := library.trials(dataset, *sources):
+    elif trials:
         nothing_trained(trials)
     else:
         st.info("Nothing has been trained yet.", icon=":material/info:")
         if not settings.read_only():
             st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
     class_pictures(dataset, library.own)
-    model_cards(compared)
+    model_cards(compared, untrained)
     say_where_from(dataset, groups)
     if compared:
         picture, numbers = st.tabs(["Accuracy and time", "All numbers"], key="show", bind="query-params")

@@ -68,7 +68,8 @@ def show_cell(library: Library, chosen: Answers, cell: Cell, shown: list[Answers
     (row, column), classes = cell, images.info.classes
     found = images_of(library, chosen, cell, images)
     title, what = escape(chosen.item.title), f"mistaken for **{classes[column]}**" if row != column else "recognised"
-    times = f" {chosen.matrix[cell]:,} times on" if chosen.seeds > 1 else ","
+    count = int(chosen.matrix[cell])
+    times = f" {count:,} {'time' if count == 1 else 'times'} on" if chosen.seeds > 1 else ","
     with st.container(key=IMAGES):
         if len(found):
             st.markdown(f"{title}: **{classes[row]}** {what}{times} {amount(found)}, {order([chosen])}.")

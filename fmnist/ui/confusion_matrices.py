@@ -32,9 +32,11 @@ def summary(shown: Sequence[Answers]) -> str:
     count, of = int(best.matrix[true, predicted]), best.of_class(true)
     name = best.item.title if best.seeds == 1 or best.item.epoch else best.item.group.title
     what = "images" if best.seeds == 1 else f"answers from {best.seeds} runs"
+    others = metrics.as_frequent(best.matrix, (true, predicted))
+    alike = f" {others} other mix-up{' is' if others == 1 else 's are'} as frequent." if others else ""
     return (
         f"**{escape(name)}** most often mistakes **{classes[true]}** for **{classes[predicted]}**: "
-        f"{count:,} of {of:,} {what} ({count / of:.1%})."
+        f"{count:,} of {of:,} {what} ({count / of:.1%}).{alike}"
     )
 
 
@@ -43,6 +45,12 @@ def worst(shown: Sequence[Answers]) -> tuple[Answers, Cell] | None:
     best = confusion.most_accurate(shown)
     cell = metrics.worst_cell(best.matrix)
     return (best, cell) if cell else None
+
+
+def worst_of_any(shown: Sequence[Answers]) -> tuple[Answers, Cell] | None:
+    """The same of the most accurate one that makes an error; None if none does."""
+    wrong = [answers for answers in shown if answers.accuracy < 1]
+    return worst(wrong) if wrong else None
 
 
 def show_matrices(library: Library, shown: list[Answers], images: TestSet) -> tuple[Answers, Cell] | None:

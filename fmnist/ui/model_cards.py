@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS, ELSEWHERE
+from fmnist.compare.statistics import EQUAL
 from fmnist.models.registry import ARCHITECTURES, Architecture
 from fmnist.store.library import Group
 from fmnist.ui import layer_diagram
@@ -51,20 +52,27 @@ CSS = f"""
 """
 
 
-def model_cards(compared: Comparison | None) -> None:
+def model_cards(compared: Comparison | None, untrained: Mapping[str, str]) -> None:
     """Draw them.
 
     Args:
         compared: one group of runs for each model, as far as there are some.
+        untrained: why there are none of the others of the project's models, in a few words.
     """
     rows: dict[str, pd.Series] = {}
     groups: Sequence[Group] = []
     if compared:
         groups, table = compared.groups, compared.tables[0]
         rows = {row["model"]: row for _, row in table.iterrows()}
-    best = max(rows, key=lambda id: rows[id]["accuracy_mean"]) if len(rows) > 1 else None
+    highest = max((row["accuracy_mean"] for row in rows.values()), default=0)
+    best = {id for id, row in rows.items() if len(rows) > 1 and highest - row["accuracy_mean"] < EQUAL}
+    if len(best) == len(rows):  # Then it tells nothing.
+        best = set()
     known = {group.recipe.model: group for group in groups}
-    cards = [_card(ARCHITECTURES[id], rows.get(id), known.get(id), is_best=id == best) for id in ARCHITECTURES.project]
+    cards = [
+        _card(ARCHITECTURES[id], rows.get(id), known.get(id), is_best=id in best, untrained=untrained.get(id, ""))
+        for id in ARCHITECTURES.project
+    ]
     # One has to be able to scroll by the keyboard where they do not fit beside each other.
     st.html(
         f'{CSS}<div class="models" role="group" aria-label="The models" tabindex="0">{"".join(cards)}</div>'
@@ -72,9 +80,11 @@ def model_cards(compared: Comparison | None) -> None:
     )
 
 
-def _card(architecture: Architecture, row: pd.Series | None, group: Group | None, *, is_best: bool) -> str:
+def _card(
+    architecture: Architecture, row: pd.Series | None, group: Group | None, *, is_best: bool, untrained: str
+) -> str:
     """One of the project's models."""
-    said = '<p class="untrained">Not trained yet.</p>'
+    said = f'<p class="untrained">{untrained}</p>'
     if row is not None and group is not None:
         badge = '<span class="best">Highest accuracy</span>' if is_best else ""
         figures = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _figures(row).items())
@@ -117,7 +127,7 @@ def _silent(group: Group) -> str:
     return f". <b>{which} never predict{'s' if silent == 1 else ''} at least one class.</b>"
 
 
-def _lines(rows: Mapping[str, pd.Series], best: str | None) -> str:
+def _lines(rows: Mapping[str, pd.Series], best: Collection[str]) -> str:
     """The custom models, the most accurate first."""
     custom = sorted(
         (id for id in rows if ARCHITECTURES[id].custom), key=lambda id: rows[id]["accuracy_mean"], reverse=True
@@ -127,7 +137,7 @@ def _lines(rows: Mapping[str, pd.Series], best: str | None) -> str:
     lines = []
     for id in custom[:MAX_LINES]:
         architecture, row = ARCHITECTURES[id], rows[id]
-        said = [f"{row['accuracy_mean']:.1%}" + ", the highest accuracy" * (id == best)]
+        said = [f"{row['accuracy_mean']:.1%}" + ", the highest accuracy" * (id in best)]
         said += [f"{name} {value}" for name, value in _figures(row).items()]
         lines.append(
             f'<li style="--model: {architecture.color}"><span class="mark" aria-hidden="true"></span>'

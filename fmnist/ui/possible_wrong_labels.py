@@ -18,15 +18,21 @@ SUSPECTS = "Possible wrong labels"
 def show_suspects(library: Library, groups: list[Group], images: TestSet) -> None:
     """Test images of which all models and seeds surely say the same other label."""
     runs = confusion.alive(groups)
+    if not runs:
+        st.info("All runs failed to learn: none of them can doubt a label.", icon=":material/block:")
+        return
     table = library.remember(
         ("suspects", identity(groups)),
         lambda: confusion.possible_wrong_labels((library.logits(run) for run in runs), images.test_labels),
     )
     st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
+    titles = escape(listed(group.title for group in groups if confusion.alive([group])))
+    failed = sum(len(group.runs) for group in groups) - len(runs)
+    who = f"All {len(runs)} runs of {titles} give the same answer" if len(runs) > 1 else f"{titles} gives an answer"
+    left_out = f" Left out: {failed} that failed to learn." if failed else ""
     st.caption(
-        f"All {len(runs)} runs of {escape(listed(group.title for group in groups))}, except those that failed to "
-        f"learn, give the same answer with a probability of at least {confusion.SURE:.0%}, and it is not the label. "
-        "Models can be wrong together: look at the image before you believe them."
+        f"{who} with a probability of at least {confusion.SURE:.0%}, and it is not the label. "
+        f"Models can be wrong together: look at the image before you believe them.{left_out}"
     )
     if table.empty:
         return

@@ -120,7 +120,9 @@ def show_example(library: Library, dataset: str, groups: list[Group]) -> None:
         st.image(conversion.to_data_url(image, 4), width=112, alt=f"Test image {EXAMPLE}")
         truth = int(known.test_labels[EXAMPLE])
         with st.container(gap="small"):
-            st.markdown(f"An example, test image {EXAMPLE}: {verdict(answers, truth)}")
+            some = any(len(group.runs) > MAX_SEEDS for group in groups)
+            which = f" Of each model, at most {MAX_SEEDS} runs answer here." if some else ""
+            st.markdown(f"An example, test image {EXAMPLE}: {verdict(answers, truth)}{which}")
     columns = st.columns(min(len(answers), MAX_BESIDE))
     for place, answer in enumerate(answers):
         with columns[place % MAX_BESIDE]:

@@ -20,7 +20,7 @@ def show_convolutions(library: Library, groups: list[Group], image: np.ndarray) 
 
     seeing = [group for group in groups if attribution.has_convolutions(prediction.load_model(library, group.runs[0]))]
     if not seeing:
-        st.markdown("None of these models has convolutions: they look at each pixel on its own.")
+        st.markdown("None of these models has convolutions.")
     for group in seeing:
         run = group.runs[0]
         if len(group.runs) > 1:

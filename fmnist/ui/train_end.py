@@ -119,6 +119,7 @@ def lead_on(library: Library, progress: TrainingProgress) -> None:
         return
     dataset = results[0].recipe.dataset
     runs = [run for run in results if run.recipe.dataset == dataset]
+    runs = [run for run in runs if run.recipe.validation] or runs  # By test images they are not compared.
     groups = _groups(library, runs)
     chosen: dict[str, str | Sequence[str]] = {"data": dataset, "source": "own"}
     if not all(map(confirmation.chosen_by, runs)):

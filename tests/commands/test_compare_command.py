@@ -93,6 +93,18 @@ def test_runs_that_failed_to_learn_are_said_to_have_whatever_the_room(
     assert any(line.startswith("2 of 3 runs failed to learn") for line in said)
 
 
+def test_times_that_cannot_be_compared_are_said_not_to_be(fmnist, store, small_data, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    finished_run(store, Recipe("0"), small_data, seconds=1.0)
+    finished_run(store, Recipe("1"), small_data, seconds=2.0)
+    assert "can be compared" not in fmnist("compare").out
+    finished_run(store, Recipe("2"), small_data, seconds=95.0, machine="Another processor")
+    assert "times: not all can be compared" in fmnist("compare").out
+    monkeypatch.setenv("COLUMNS", "300")
+    told = fmnist("compare").out
+    assert "can be compared" not in told and "CPU of Another processor, alone" in told
+
+
 def test_each_data_set_has_a_table_of_its_own(fmnist, store, small_data):
     for name in ("mnist", "fashion-mnist", "kmnist"):
         finished_run(store, Recipe("0", dataset=name), small_data)

@@ -75,7 +75,7 @@ def test_lists_are_a_sweep(fmnist, warm):
     assert len([pair for pair in pairwise(began) if pair[0] != pair[1]]) == 3
 
     known = fmnist(*TRAIN, *lists, "--dry-run")
-    assert "Everything here is already trained" in known.err
+    assert "8 runs. Everything here is already trained.\n" in known.err
 
     planned = fmnist("confirm", "--dataset", "sample", "--seeds", "1", "--dry-run", "--json")
     assert planned.code == 0 and "2 settings, 2 runs" in planned.err

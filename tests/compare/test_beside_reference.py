@@ -62,6 +62,27 @@ def test_a_lead_among_own_runs_that_may_be_chance_is_said_to_be():
     assert "Among your runs that may be chance: there is no clear difference from Model 0." in said
 
 
+def test_what_another_recipe_reaches_is_not_called_the_references():
+    other = [row | {"recipe": "other"} for row in several("own", "2", 0.4, 0.4, 0.4)]
+    said = conclude(*other, *several("reference", "2", 0.85))
+    assert said.startswith("**Model 2** reaches **40.0%** in your runs, Model 2 85.0% in the reference runs.")
+    said = conclude(
+        *other, *several("reference", "2", 0.85), *several("own", "0", 0.2), *several("reference", "0", 0.2)
+    )
+    assert said.startswith("The most accurate on average: **Model 2** in your runs (**40.0%**), Model 2 in the")
+
+
+def test_own_runs_that_are_level_are_all_named():
+    said = conclude(
+        *several("own", "0", 0.80, 0.81, 0.82),
+        *several("own", "2", 0.80, 0.81, 0.82),
+        *several("own", "1", 0.80, 0.79, 0.81),
+        *several("reference", "2", 0.850, 0.854, 0.858),
+    )
+    assert said.startswith("The most accurate on average: **Model 0** and Model 2 in your runs (**81.0%**), Model 2 in")
+    assert "there is no clear difference from Model 1." in said
+
+
 def test_of_several_references_the_one_with_the_same_recipe_stands_beside():
     rows = [
         {"source": "reference", "model": "0", "recipe": "a"},

@@ -115,6 +115,16 @@ def test_a_run_that_failed_to_learn_counts_in_what_is_confirmed_and_is_named(sto
     assert said.endswith("is included in the means.")
 
 
+def test_a_seed_that_failed_to_learn_on_two_kinds_of_device_is_counted_once(store, small_data):
+    library = sweep_of(store, small_data, tested=0.1)
+    dead = Recipe("0", FIRST_SEED, learning_rate=BEST)
+    for device in ("cpu", "A GPU"):
+        finished_run(store, dead, small_data, never=tuple(range(1, 10)), device=device)
+    known = found(library).confirmation
+    assert known and (known.dead, len(known.chosen)) == (1, 1)
+    assert "It failed to learn (dead: " in known.say() and "2 of 1" not in known.say()
+
+
 def test_where_nothing_was_held_out_the_choice_is_said_to_be_lucky_and_confirmed_alike(store, small_data):
     library = Library(store, None)
     for rate, accuracy in ((BEST, 0.9), (PUBLISHED, 0.8)):

@@ -17,6 +17,7 @@ from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library, default_groups
+from fmnist.store.store import Store
 from fmnist.words import escape
 
 
@@ -56,6 +57,16 @@ def test_means_and_intervals_are_scipys(reference, library, real_data):
             f"{row['name']} {row['accuracy_mean']:.1%} (95% interval {low:.1%} to {high:.1%})"
             in reference.accuracy().alt
         )
+
+
+def test_whiskers_end_where_an_accuracy_can_be(library, store, small_data):
+    for seed in range(5):
+        never = tuple(range(1, 10)) if seed == 4 else ()
+        finished_run(store, Recipe("2", seed=seed, dataset="sample"), small_data, accuracy=0.88, never=never)
+    picture = Comparison(library, library.groups("sample")).accuracy()
+    mean = picture.figure.data[-1]
+    assert mean.x[0] + mean.error_x.array[0] == pytest.approx(1) and "to 100.0%)" in picture.alt
+    assert mean.x[0] - mean.error_x.arrayminus[0] == pytest.approx(numbers(picture.alt)[1] / 100, abs=1e-3)
 
 
 def test_a_curve_is_the_mean_over_seeds_with_its_interval(reference, library):
@@ -165,12 +176,59 @@ def test_a_model_that_was_timed_apart_stays_in_the_picture_and_is_named(partly_t
     assert "Left out" not in partly_timed.say_cost(COSTS["parameters"])
 
 
+def test_beside_the_reference_the_picture_compares_the_times_that_the_sentence_is_about(tmp_path, store, small_data):
+    reference = Store(tmp_path / "reference.db")
+    for model in "01":
+        finished_run(store, Recipe(model), small_data, accuracy=0.8, seconds=1 + int(model))
+    finished_run(store, Recipe("2"), small_data, accuracy=0.9, seconds=95, machine="Another")
+    for model in "012":
+        finished_run(reference, Recipe(model), small_data, seconds=2, machine="Another")
+    reference.close()
+    library = Library(store, reference.path)
+    compared = Comparison(library, library.groups("fashion-mnist"), small_data.test_labels)
+    cost = COSTS["train_seconds"]
+    assert compared.say_cost(cost).endswith("Left out: Model 2 (timed under different conditions).")
+    table = compared.tables[0].set_index("name")
+    assert table.index[table["comparable"]].tolist() == ["Model 0", "Model 1"]
+    assert "Model 2 90.0% for 95.0 s (timed under different conditions)" in compared.cost(cost).alt
+    assert "Model 2 was timed on CPU of Another, alone, not on CPU of A processor, alone." in compared.apart()
+
+
 def test_a_dearer_model_is_not_called_worth_it_without_a_word_where_its_lead_may_be_chance(library, store, small_data):
     for model, accuracies in (("0", (0.80, 0.84, 0.76)), ("2", (0.81, 0.80, 0.85))):
         for seed, accuracy in enumerate(accuracies):
             finished_run(store, Recipe(model, seed), small_data, accuracy=accuracy, seconds=1 + int(model))
     compared = Comparison(library, library.groups("fashion-mnist", "own"), small_data.test_labels)
     assert "That Model 2 is more accurate than Model 0 may be chance." in compared.say_cost(COSTS["train_seconds"])
+
+
+@pytest.mark.parametrize(
+    "accuracies, said",
+    [
+        (
+            {"0.1": 0.8, "0.2": 0.9, "0.3": 0.7},
+            "**Model 0 · SGD, lr 0.2, batch 32, 3 epochs (90.0% for 7,850)** costs as much as the others and has the",
+        ),
+        ({"0.1": 0.8, "0.2": 0.8}, "Worth their cost: **Model 0 (80.0% for 7,850)**, **Model 0 · SGD, lr 0.2"),
+    ],
+)
+def test_what_costs_the_same_is_not_the_cheapest(library, store, small_data, accuracies, said):
+    for rate, accuracy in accuracies.items():
+        finished_run(store, Recipe("0", learning_rate=float(rate)), small_data, accuracy=accuracy)
+    compared = Comparison(library, library.groups("fashion-mnist", "own"), small_data.test_labels)
+    told = compared.say_cost(COSTS["parameters"]).replace("\\", "")
+    assert said in told and "not worth it" not in told and "cheapest" not in told
+    if len(accuracies) == 3:
+        assert "3 epochs cost the same as a model whose higher mean accuracy may be chance." in told
+
+
+def test_who_is_not_alone_the_cheapest_or_the_most_accurate_is_not_called_so(library, store, small_data):
+    for model, (accuracy, seconds) in {"0": (0.8, 1.0), "1": (0.7, 1.0), "2": (0.8, 2.0)}.items():
+        finished_run(store, Recipe(model), small_data, accuracy=accuracy, seconds=seconds)
+    compared = Comparison(library, library.groups("fashion-mnist", "own"), small_data.test_labels)
+    said = compared.say_cost(COSTS["train_seconds"])
+    assert said.startswith("**Model 0 (80.0% for 1.0 s)** is among the cheapest and is among the most accurate.")
+    assert "Model 2 is not worth it: another" in said and "Model 1 costs the same as a model whose" in said
 
 
 def test_leads_on_home_are_what_compare_says_of_means(reference):

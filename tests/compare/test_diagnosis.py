@@ -170,6 +170,14 @@ def test_images_for_which_nothing_is_chosen():
     assert "For 40 of 1,000 images all logits are equal" in undecided.sentence
 
 
+def test_a_class_that_is_mistaken_for_no_other_is_not_mistaken_for_itself():
+    """All logits of its images are equal, so the first class is counted for them: their own."""
+    logits = good_logits(never=0, rectified=True)
+    logits[LABELS == 0] = 0
+    never, _ = find(logits, model="1")
+    assert never.evidence.startswith("Of 100 images of this class none is mistaken for another;")
+
+
 def test_a_class_without_images_need_not_be_predicted():
     kept = LABELS != 6
     assert find(good_logits(never=6)[kept], labels=LABELS[kept]) == []

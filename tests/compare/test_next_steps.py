@@ -54,6 +54,19 @@ def test_else_the_worst_mix_up_of_the_most_accurate_is_named(library, store, sma
     assert found.sentence == f"Model 1 most often mistakes {true} for {label}: see which images."
 
 
+def test_a_mix_up_that_others_equal_is_not_called_the_most_frequent(library, store, small_data):
+    finished_run(store, Recipe("1"), small_data, accuracy=0.98)  # One image of two classes each.
+    found = next_steps.to_look_into(library, library.groups("fashion-mnist"), small_data.test_labels)
+    assert found.sentence.startswith("Model 1 often mistakes ")
+
+
+def test_where_the_best_makes_no_mistake_that_of_another_is_named(library, store, small_data):
+    finished_run(store, Recipe("0"), small_data, accuracy=1)
+    finished_run(store, Recipe("2"), small_data, accuracy=0.9)
+    found = next_steps.to_look_into(library, library.groups("fashion-mnist"), small_data.test_labels)
+    assert found and found.sentence.startswith("Model 2 ")
+
+
 def test_nothing_is_said_where_nothing_was_found(library, store, small_data):
     finished_run(store, Recipe("0"), small_data, accuracy=1)
     assert next_steps.to_look_into(library, library.groups("fashion-mnist"), small_data.test_labels) is None
@@ -94,4 +107,8 @@ def test_the_best_run_of_a_training_is_named(store, small_data):
     assert next_steps.after_training([better, *runs], name).endswith(
         "compare Model 0 and Model 2, and see how sure that is."
     )
+    level = [better, finished_run(store, Recipe("1"), small_data, accuracy=0.9)]
+    assert next_steps.after_training(level, name) == "All of them are equally accurate: compare Model 1 and Model 2."
+    said = "Model 2, seed 0 and 1 other are ahead: compare Model 0, Model 1 and Model 2, and see how sure that is."
+    assert next_steps.after_training([*level, *runs], name) == said
     assert next_steps.after_training(runs[1:], name).startswith("See how Model 0, seed 1 does, ")

@@ -50,7 +50,7 @@ def test_a_run_is_compared_with_the_reference_runs_of_its_recipe(run, accuracy, 
 def test_of_several_runs_the_mean_is_compared_and_the_spread_told(run):
     reference = [run(0, 0.80), run(1, 0.82)]
     assert said([run(0, 0.83), run(1, 0.85)], reference) == (
-        "Model 0: 84.0% right on average over 2 runs (83.0% to 85.0%), each trained in 12 s. "
+        "Model 0: 84.0% right on average over 2 runs (83.0% to 85.0%), trained in 12 s each on average. "
         "On average 2.0 points above the highest of 2 reference runs (80.0% to 82.0%)."
     )
 
@@ -60,7 +60,7 @@ def test_the_time_that_is_told_is_of_runs_that_were_timed_alike(run):
     runs = [run(seed, 0.8) for seed in range(3)]
     results = [replace(runs[0].finished_result, train_seconds=8.0, at_once=2)] * 2 + [runs[2].finished_result]
     timed = [replace(run, result=result) for run, result in zip(runs, results, strict=True)]
-    assert "each trained in 8 s (those timed alike)." in said(timed, [])
+    assert "trained in 8 s each on average (those timed alike)." in said(timed, [])
 
 
 def test_without_reference_runs_nothing_is_compared(run):

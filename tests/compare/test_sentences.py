@@ -143,6 +143,12 @@ def test_the_printed_times_give_the_printed_ratio(long, short):
     assert (first, second) == pytest.approx((long, short), rel=0.005)
 
 
+def test_a_time_of_nothing_gives_no_ratio():
+    """A run of somebody else's may say that it took no time at all."""
+    said = conclude(run("0", 0, 0.7, train_seconds=0.0), run("2", 0, 0.9, train_seconds=2.0))
+    assert "**Model 2** is ahead" in said and "times as long" not in said
+
+
 def test_conclusion_uses_no_time_that_the_picture_calls_incomparable():
     """The best and the quickest were timed alike, but apart from most."""
     runs = [run(model, 0, 0.8, train_seconds=5.0) for model in "01"]
@@ -183,6 +189,14 @@ def test_sentences_of_the_reference_runs_hold_up(reference):
         assert shown == pytest.approx(
             [100 * (a - b).mean(), 95, 100 * interval.low, 100 * interval.high, 5], abs=0.0501
         )
+
+
+def test_of_equally_many_times_the_headline_takes_those_that_the_picture_compares():
+    """Two and two were timed alike: the picture compares the first two, the best is one of the others."""
+    apart = {"conditions": "2 at once"}
+    first = run("0", 0, 0.7), run("1", 0, 0.8, train_seconds=5.0)
+    last = run("2", 0, 0.75, **apart), run("3", 0, 0.9, train_seconds=95.0, **apart)
+    assert "times as long" not in conclude(*first, *last)
 
 
 def test_accuracy_sentence(reference):
@@ -232,6 +246,34 @@ def test_the_sentence_of_single_runs_says_what_they_cannot_show():
         "A", "B", None, Flips(0, 0, 90, 10, 1.0)
     )
     assert sentences.say_difference("A", "B", None, None).startswith("Single runs can't show")
+
+
+@pytest.mark.parametrize("b", [(0.79, 0.82, 0.79), (0.61, 0.99)])
+def test_nobody_is_ahead_whose_mean_is_equal_but_for_rounding(b):
+    """0.8 and the mean of 0.79, 0.82 and 0.79 differ by 1e-16 in floating point."""
+    found = difference({5: 0.8, 6: 0.8, 7: 0.8}, dict(enumerate(b)))
+    said = sentences.say_difference("A", "B", found, None)
+    assert "ahead" not in said and "under 0.01" not in said and ("are equal" in said or "are level" in said)
+
+
+def test_a_single_image_is_no_plural():
+    said = sentences.say_difference("A", "B", None, Flips(2, 1, 90, 7, 1.0))
+    assert "2 are right only for A and 1 only for B" in said
+    assert "1 is right only for A" in sentences.say_difference("A", "B", None, Flips(1, 0, 92, 7, 1.0))
+
+
+def test_all_classes_that_are_hardest_are_named_and_what_they_are_hardest_for():
+    recall = np.array([0.9, 0.7, 0.8, 0.7 + 1e-16])
+    said = sentences.say_hardest(recall, ("A", "B", "C", "D"), 2)
+    assert said == (
+        "**B** and **D** are the hardest classes: 70% of their images are recognised, on average over the models "
+        "compared."
+    )
+    assert sentences.say_hardest(recall[:3], ("A", "B", "C"), 1) == (
+        "**B** is the hardest class: 70% of its images are recognised."
+    )
+    equal = sentences.say_hardest(np.full(4, 0.5), ("A", "B", "C", "D"), 1)
+    assert equal == "All classes are equally hard: 50% of their images are recognised."
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
@@ -62,12 +63,27 @@ def test_mean_interval_is_scipys():
     assert statistics.mean_interval([0.1, 0.1, 0.1]) == (0.1, 0.1)
 
 
+def test_no_interval_of_accuracies_holds_what_no_accuracy_can_be():
+    """Of seeds of which one has failed to learn, Student's interval ends above 1."""
+    values = [0.88, 0.89, 0.87, 0.88, 0.1]
+    low, high = statistics.mean_interval(values)
+    assert high > 1 and statistics.accuracy_interval(values) == (low, 1)
+    assert statistics.accuracy_interval([0.1, 0.1, 0.5])[0] == 0 and statistics.accuracy_interval([0.8]) is None
+    points = [{"group": "a", "split": "test", "step": 1, "epoch": 1, "seconds": 1.0} for _ in values]
+    history = pd.DataFrame(points).assign(run=range(5), accuracy=values, loss=[0.3, 0.3, 0.3, 0.3, 4.0])
+    [curve] = statistics.mean_curves(history, "accuracy").to_dict("records")
+    assert (curve["low"], curve["high"]) == pytest.approx((low, 1))
+    assert statistics.mean_curves(history, "loss")["low"].tolist() == [0]
+    found = statistics.difference({0: 0.9, 1: 0.9, 2: 0.1}, {0: 0.1, 1: 0.1, 2: 0.9}, comparisons=20)
+    assert (found.low, found.high) == (-1, 1)
+
+
 # Over seeds
 
-# Student 1908 (Cushny and Peebles' hours of sleep gained), R's data set `sleep`: t.test(..., paired = TRUE).
+# Student 1908 (Cushny and Peebles' hours of sleep gained, in tens), R's data set `sleep`: t.test(..., paired = TRUE).
 SLEEP = (
-    dict(enumerate([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])),
-    dict(enumerate([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])),
+    dict(enumerate(value / 10 for value in (1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4))),
+    dict(enumerate(value / 10 for value in (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))),
 )
 
 
@@ -75,7 +91,7 @@ def test_paired_difference_is_students():
     found = statistics.difference(*SLEEP)
     assert found.paired and found.seeds == 10
     assert found.p == pytest.approx(0.002833, abs=5e-7)
-    assert (found.mean, found.low, found.high) == pytest.approx((1.58, 0.7001142, 2.4598858), abs=5e-7)
+    assert (found.mean, found.low, found.high) == pytest.approx((0.158, 0.07001142, 0.24598858), abs=5e-8)
 
 
 def test_unpaired_difference_is_welchs():
@@ -84,7 +100,7 @@ def test_unpaired_difference_is_welchs():
     assert not found.paired and (found.seeds, found.seeds_second) == (10, 10)
     # R: t.test(extra ~ group, data = sleep)
     assert found.p == pytest.approx(0.07939, abs=5e-6)
-    assert (found.low, found.high) == pytest.approx((-0.2054832, 3.3654832), abs=5e-7)
+    assert (found.low, found.high) == pytest.approx((-0.02054832, 0.33654832), abs=5e-8)
 
 
 @pytest.mark.parametrize("spread, wider", [(1.0, True), (0.05, False)])
@@ -119,7 +135,7 @@ def test_fewer_than_three_seeds_of_one_give_a_difference_without_a_verdict():
             assert abs(found.mean) == pytest.approx(0.19555)
             assert np.isnan([found.low, found.high, found.p]).all() and not found.tested and not found.seen
             said = sentences.say_difference("A", "B", found, None)
-            assert "19.6 points ahead" in said and "Fewer than 3 runs of each can't show" in said
+            assert "19.6 points ahead" in said and "It takes at least 3 runs of each to show" in said
             assert not {"beats", "95%"} & {*said.replace(":", " ").split()}
 
 

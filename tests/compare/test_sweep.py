@@ -81,7 +81,7 @@ def test_effects_are_ranges_where_all_else_is_equal(small, small_data):
     assert effects.loc["learning_rate", "points"] == pytest.approx((0.82 - 0.61 + 0.70 - worst) / 2)
     assert effects.loc["batch_size", "points"] == pytest.approx((0.82 - 0.70 + 0.61 - worst) / 2)
     assert effects["sets"].tolist() == [2, 2]
-    assert effects["best"].tolist() == [0.1, 32]
+    assert effects["best"].tolist() == [(0.1,), (32,)]
 
 
 def grid(*sizes: int) -> pd.DataFrame:
@@ -109,7 +109,7 @@ def test_what_matters_is_seen_and_what_does_not_is_not():
     found = effects.effects(settings, accuracies, list(settings.columns)).set_index("factor")
     assert list(found.index[found["seen"]]) == ["learning_rate", "batch_size"]
     assert found.loc["learning_rate", "points"] == pytest.approx(0.12, abs=0.02)
-    assert found["best"].tolist()[:2] == [4, 1] and found["sets"].tolist() == [4, 10, 10]
+    assert found["best"].tolist()[:2] == [(4,), (1,)] and found["sets"].tolist() == [4, 10, 10]
 
 
 def test_p_is_that_of_all_permutations():
@@ -159,6 +159,39 @@ def test_what_matters_most_is_said_with_what_shows_nothing(library, small_data):
     )
 
 
+def test_values_that_are_equally_often_the_best_are_all_named(library, small_data):
+    """The rate 0.1 is the best with batches of 32, 0.01 with those of 64, 0.001 never."""
+    for rate, size, seed in product((0.1, 0.01, 0.001), (32, 64), range(5)):
+        accuracy = 0.3 if rate == 0.001 else 0.9 - 0.02 * ((rate == 0.1) == (size == 64)) + 0.01 * (seed % 2)
+        recipe = Recipe("0", seed, batch_size=size, learning_rate=rate)
+        finished_run(library.own, recipe, small_data, accuracy=accuracy)
+    assert "average over 2 comparisons, and 0.1 and 0.01 are equally often the best." in swept(library).say_effects()
+
+
+def test_a_number_of_epochs_is_called_one(library, small_data):
+    for epochs, seed in product((1, 2), range(5)):
+        recipe = Recipe("0", seed, epochs=epochs)
+        finished_run(library.own, recipe, small_data, accuracy=0.7 + 0.1 * epochs + 0.01 * seed)
+    assert swept(library).say_effects().startswith("The **number of epochs** matters most: ")
+
+
+def test_of_one_comparison_nothing_is_most_often_the_best(library, small_data):
+    for rate, seed in product((0.1, 0.01), range(5)):
+        recipe = Recipe("0", seed, learning_rate=rate)
+        finished_run(library.own, recipe, small_data, accuracy=0.9 - 0.2 * (rate < 0.1) + 0.01 * seed)
+    assert "lie 20.0 points apart in one comparison, and 0.1 is the best." in swept(library).say_effects()
+
+
+def test_settings_that_are_as_accurate_as_the_best_are_counted(library, small_data):
+    for rate, seeds in ((0.1, 3), (0.01, 2), (0.001, 3), (0.0001, 1)):
+        for seed in range(seeds):
+            recipe = Recipe("0", seed, learning_rate=rate)
+            finished_run(library.own, recipe, small_data, accuracy=0.8 if rate > 0.001 else 0.7)
+    assert swept(library).answer().endswith(" 1 other is as accurate.")
+    [few] = [sentence for sentence in swept(library).caveats() if "fewer than" in sentence]
+    assert few.startswith("2 of the settings have fewer than 3 runs, and repeated training")
+
+
 def test_those_are_counted_that_the_test_cannot_tell_from_the_best(library, small_data):
     """The second lies below the interval of the best one's mean, and is not told from it all the same."""
     best, near, far = (0.90, 0.91, 0.92), (0.88, 0.87, 0.81), (0.40, 0.42, 0.41)
@@ -179,7 +212,7 @@ def test_the_answer_and_what_not_to_conclude(small):
     )
     said = " ".join(small.caveats())
     assert "**Chosen, not yet confirmed.**" in small.standing() and "the same test images chose it" in small.standing()
-    assert "1 of the settings has a single run" in said
+    assert "Every setting has fewer than 3 runs" in said
     assert "1 of 7 runs failed to learn (dead: " in said and "2 runs ended with an error" in said
     assert small.best(2) == [small.table["id"][0], small.table["id"][1]] and len(small.best(99)) == 4
 

@@ -174,10 +174,19 @@ def test_compare_names_what_went_wrong(store, small_data, fashion):
     assert says(at, "1 of 2 runs") and says(at, "is never predicted")
 
 
+def test_the_tab_sweep_is_not_said_to_rank_what_only_confirms(store, small_data):
+    for model, rate in (("0", 0.1), ("0", 0.2), ("1", 0.1)):
+        finished_run(store, Recipe(model, learning_rate=rate), small_data)
+    assert says(visit(COMPARE), "2 of 3 settings are compared here; the tab **Sweep** ranks all of them.")
+    finished_run(store, Recipe("1", FIRST_SEED, learning_rate=0.2), small_data)
+    assert says(visit(COMPARE), "2 of 4 settings are compared here; the tab **Sweep** ranks 3 of them.")
+
+
 def test_both_shows_own_runs_and_the_reference_of_each_model_side_by_side(reference, store, small_data):
     for model, accuracy in (("0", 0.6), ("1", 0.7), ("2", 0.9)):
         for seed in range(3):
-            finished_run(store, Recipe(model, seed), small_data, accuracy=accuracy + seed / 100)
+            recipe = Recipe(model, seed)
+            finished_run(store, recipe, small_data, accuracy=accuracy + seed / 100, seconds=4 - int(model))
     said = visit(COMPARE, source="both", tab="Time and size")
     [cost] = [text for text in texts(said, "markdown") if text.startswith("In your runs, ")]
     assert "**Model 2 (91.0% for 2.0 s)** is the cheapest" in cost and "may be chance" not in cost

@@ -237,13 +237,37 @@ def test_possible_wrong_labels_are_listed_for_download(store, small_data, fashio
     at = confusion_page(view="Possible wrong labels")
     assert says(at, "**Possible wrong labels:** 3 of 100 images.")
     assert says(
-        at, "All 3 runs of Model 0, Model 1 and Model 2, except those that failed to learn, give the same answer"
+        at, "All 3 runs of Model 0, Model 1 and Model 2 give the same answer with a probability of at least 90%, and it"
     )
     table = at.dataframe[0].value.set_index("image")
     assert {*table.index} == {*shown_images(at)} == {0, 1, 2}
     assert table.loc[0, "label"] == CLOTHES.classes[small_data.test_labels[0]]
     assert table.loc[0, "answer"] == CLOTHES.classes[wrong[0]]
     assert at.get("download_button")[0].proto.label == "Download as CSV"
+
+
+def test_what_doubts_a_label_is_said_without_what_failed_to_learn(store, small_data, fashion):
+    dead = tuple(range(1, 10))
+    finished_run(store, Recipe("1"), small_data, never=dead)
+    assert says(
+        confusion_page(view="Possible wrong labels"), "All runs failed to learn: none of them can doubt a label"
+    )
+    finished_run(store, Recipe("0"), small_data)
+    at = confusion_page(view="Possible wrong labels")
+    assert says(at, "Model 0 gives an answer with a probability of at least 90%, and it is not the label.")
+    assert says(at, "Left out: 1 that failed to learn.") and not says(at, "All 1 runs")
+
+
+def test_one_image_is_no_plural(store, small_data, fashion):
+    for seed in (0, 1):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=0.98 + seed / 100)
+    at = confusion_page(["Model 0, seed 0", "Model 0, seed 1"], cells="Difference")
+    assert says(at, "recognises 1 more image than")
+    said = store.predictions(1, 3)
+    [first, _] = np.flatnonzero(said != small_data.test_labels)
+    true, wrong = (CLOTHES.classes[label] for label in (small_data.test_labels[first], said[first]))
+    at = confusion_page(["Model 0, all seeds"], true=true, predicted=wrong)
+    assert says(at, " 1 time on 1 image, ") or says(at, " 2 times on 1 image, ")
 
 
 def test_a_caption_says_the_answer_of_several_seeds_once(store, small_data, fashion):

@@ -91,6 +91,23 @@ def test_the_cards_say_what_each_model_is_and_how_it_did(store, small_data):
     assert all("1 × 28 × 28" in card for card in found) and "MaxPool2d" in found[2]
 
 
+def test_models_that_are_equally_accurate_share_the_badge_or_have_none(store, small_data):
+    for model in "01":
+        finished_run(store, Recipe(model), small_data, accuracy=0.8)
+    assert not any("Highest accuracy" in card for card in cards(visit(HOME)))
+    finished_run(store, Recipe("2"), small_data, accuracy=0.7)
+    assert ["Highest accuracy" in card for card in cards(visit(HOME))] == [True, True, False]
+
+
+def test_a_model_whose_runs_all_hold_out_images_is_not_called_untrained(store, small_data):
+    finished_run(store, Recipe("0"), small_data)
+    finished_run(store, Recipe("1", validation=60), small_data)
+    at = visit(HOME)
+    assert says(at, "Model 2 is not trained yet. Of Model 1, there are only runs that hold out images so far: see")
+    found = cards(at)
+    assert "Only runs that hold out images so far." in found[1] and "Not trained yet." in found[2]
+
+
 def test_a_card_says_that_runs_never_answer_some_class(store, small_data):
     for seed, never in ((0, ()), (1, (5,)), (2, (5, 7))):
         finished_run(store, Recipe("1", seed), small_data, accuracy=0.7, never=never)

@@ -363,6 +363,14 @@ def test_before_any_input_the_answers_for_a_test_image_are_shown_by_what_is_stor
     assert not says(at, " ms")  # Nothing was computed.
 
 
+def test_an_example_by_some_of_the_runs_does_not_speak_of_all(store, small_data, fashion, monkeypatch):
+    monkeypatch.setattr(predict_answers, "MAX_SEEDS", 2)
+    for seed in range(3):
+        finished_run(store, Recipe("0", seed), small_data, accuracy=1)
+    at = visit(PREDICT)
+    assert says(at, "(all 2 training runs agree)") and says(at, "Of each model, at most 2 runs answer here.")
+
+
 def test_examples_to_try(store, small_data, fashion):
     runs = three_models(store, small_data, weights=True)
     at = visit(PREDICT)

@@ -74,7 +74,7 @@ def test_what_is_trained_already_is_shown_at_once_beside_what_is_still_to_be_tra
     at.button_group(key="models").set_value(["0"])
     at.number_input(key="seeds").set_value(3)
     again(at)
-    assert says(at, "1 of 3 are already trained: their results are shown at once.")
+    assert says(at, "1 of 3 is already trained: its result is shown at once.")
     at.button(key="train").click()
     again(at)
     assert says(at, "Finished: Model 0, seed 0 **")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from helpers.making import finished_run, three_models
-from helpers.ui import COMPARE, CONFUSION, DATA, PREDICT, TRAIN, shown, tiles, visit
+from helpers.ui import COMPARE, CONFUSION, DATA, PREDICT, TRAIN, says, shown, tiles, visit
 from streamlit.testing.v1 import AppTest
 
 from fmnist.data.catalog import CLOTHES
@@ -80,3 +80,8 @@ def test_without_an_error_confusion_leads_to_the_drawing_pad(store, small_data, 
     at = visit(CONFUSION)
     assert not tiles(at)
     assert next_step(at)[:2] == ("Nothing is mixed up here: draw something yourself.", "Predict")
+    finished_run(store, Recipe("1"), small_data, accuracy=0.9)
+    at = visit(CONFUSION, **{"runs-fashion-mnist-own": ["1", "2"]})
+    assert says(at, "makes no mistakes.") and "is mistaken for" in next_step(at)[0]
+    empty = visit(CONFUSION, **{"runs-fashion-mnist-own": ["2"], "true": "Bag", "predicted": "Trouser"})
+    assert says(empty, "no image of **Bag** is mistaken") and "is mistaken for" in next_step(empty)[0]

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.making import finished_run
 from safetensors.torch import load
 
 from fmnist.data.files import Dataset
 from fmnist.grid import spanning
 from fmnist.recipe import Recipe
+from fmnist.store.artifacts import AT_ONCE
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.store.store import Store
@@ -98,6 +100,17 @@ def test_what_needs_more_than_the_weights_or_differs_otherwise_starts_from_the_b
         assert plan(store, small_data, same).earlier
         assert not plan(store, small_data, same, again=True).earlier
         assert not plan(store, small_data, same, cluster="auto").earlier
+
+
+def test_its_time_is_of_the_load_under_which_its_first_epochs_were_trained(store, small_data, small_sample):
+    finished_run(store, Recipe("0", dataset="sample", epochs=1, device="cpu"), small_data, weights=True)
+    [first] = store.finished()
+    with store._write() as db:
+        db.execute("UPDATE runs SET result = ?", (replace(first.finished_result, at_once=2).to_json(),))
+    longer = Recipe("0", dataset="sample", epochs=2, device="cpu")
+    earlier = {longer.key(small_data.fingerprint): store.run(first.id)}
+    [(id, _)] = store.enqueue([(longer, longer.key(small_data.fingerprint))], Path("/"), earlier=earlier)
+    assert store.artifact(id, AT_ONCE) == b"2"
 
 
 def test_what_another_machine_has_trained_is_not_gone_on_from(store, small_data):

@@ -31,6 +31,7 @@ from safetensors.torch import load
 from fmnist import settings
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.artifacts import AT_ONCE
 from fmnist.store.run import ACTIVE, Run
 from fmnist.store.store import Store, StoreError
 from fmnist.training import launcher, loop, scheduler, socket_folder, worker_handle
@@ -166,6 +167,27 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
     scheduler.Scheduler(store).work(idle_seconds=0)
     assert [store.run(id).threads for id in ids] == [2, 1, 1]
     assert store.run(ids[0]).result.at_once == 1
+
+
+def test_a_run_that_goes_on_alone_was_not_alone_from_the_beginning(store, small_sample, monkeypatch):
+    """Its time is counted from the beginning, so it is of the load of the beginning, too."""
+    monkeypatch.setattr(scheduler, "slots", lambda: 2)
+    ids = queue(store, *[Recipe("0", seed, epochs=30, **SMALL) for seed in range(2)])
+    record = Store.record
+
+    def stopping(store: Store, id: int, *arguments, artifacts, **keywords) -> bool:
+        record(store, id, *arguments, artifacts=artifacts, **keywords)
+        return "checkpoint" not in artifacts
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "record", stopping)
+        scheduler.Scheduler(store).work(idle_seconds=0)
+    assert [store.run(id).status for id in ids] == ["cancelled"] * 2
+    store.resume(ids[0])
+    scheduler.Scheduler(store).work(idle_seconds=0)
+    run = store.run(ids[0])
+    assert run.status == "done" and run.result.at_once == 2 and "2 runs at once" in run.conditions
+    assert store.artifact(run.id, AT_ONCE) is None
 
 
 def test_stopping_takes_effect_and_keeps_the_curves(warm, small_data):
