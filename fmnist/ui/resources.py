@@ -37,7 +37,8 @@ def open_library() -> Library:
         Store(path).close()  # Made now, so that it is known by its file from the beginning.
         identity = identity_of(path)
     library = _open_library(path, identity)
-    _opened().add(path)
+    if identity is not None:
+        _opened().add(path)
     return library
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load
 from fmnist.data.files import Dataset
 from fmnist.grid import spanning
 from fmnist.recipe import Recipe
+from fmnist.store import checksums
 from fmnist.store.artifacts import AT_ONCE
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -107,6 +108,7 @@ def test_its_time_is_of_the_load_under_which_its_first_epochs_were_trained(store
     [first] = store.finished()
     with store._write() as db:
         db.execute("UPDATE runs SET result = ?", (replace(first.finished_result, at_once=2).to_json(),))
+        checksums.attach(db, first.id)
     longer = Recipe("0", dataset="sample", epochs=2, device="cpu")
     earlier = {longer.key(small_data.fingerprint): store.run(first.id)}
     [(id, _)] = store.enqueue([(longer, longer.key(small_data.fingerprint))], Path("/"), earlier=earlier)
