@@ -148,9 +148,15 @@ def absolute(path: str | Path, variable: str = "") -> Path:
         variable: that names it.
 
     Raises:
-        SettingsError: as `expanded`.
+        SettingsError: as `expanded`, or its name is none that a store or a page can hold.
     """
-    return expanded(path, variable).absolute()
+    found = expanded(path, variable).absolute()
+    try:
+        str(found).encode()
+    except UnicodeEncodeError:  # Linux takes any bytes.
+        said = str(found).encode(errors="backslashreplace").decode()
+        raise SettingsError(f"{variable or 'A path'} is {said}, which is not text in UTF-8: rename it.") from None
+    return found
 
 
 def expanded(path: str | Path, variable: str = "") -> Path:

@@ -55,8 +55,9 @@ def shortened(text: object, most: int = 40) -> str:
 
 
 def escape(text: str) -> str:
-    """Text of unknown origin, to stand in Markdown as it is."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in plain(text))
+    """Text of unknown origin, to stand in Markdown as it is; what can't be sent, as in \\udcff, as that."""
+    text = plain(text).encode(errors="backslashreplace").decode()
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|~$:" else sign for sign in text)
 
 
 def plain(text: str) -> str:

@@ -174,6 +174,14 @@ def test_a_variable_that_is_too_long_is_named(variable, fmnist, monkeypatch):
     check_refused(fmnist("compare"), f"{variable} is too long", "304 characters")
 
 
+@pytest.mark.parametrize("variable", ["FMNIST_RUNS", "FMNIST_DATA"])
+def test_a_folder_whose_name_is_no_text_is_refused(variable, fmnist, monkeypatch, tmp_path):
+    """Linux takes any bytes; neither a store nor a page could say where it is."""
+    monkeypatch.setenv(variable, os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    check_refused(fmnist("runs", "list"), f"{variable} is {tmp_path}/", "not text in UTF-8: rename it.")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_argument_in_ones_own_home_folder_is_found(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert settings.expanded("~/a.png") == tmp_path / "a.png"

@@ -43,13 +43,14 @@ def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no sockets with paths")
-def test_it_trains_where_the_temporary_folder_has_a_long_name(small_sample, runs_path, tmp_path):
-    long = Path("/tmp") / f"{tmp_path.parent.name}-{'long' * 25}"
-    long.mkdir()
+@pytest.mark.parametrize("name", [pytest.param("long" * 25, id="long"), pytest.param("\udcff", id="no text")])
+def test_it_trains_wherever_the_temporary_folder_is(name, small_sample, runs_path, tmp_path):
+    folder = Path("/tmp") / f"{tmp_path.parent.name}-{name}"
+    folder.mkdir()
     try:
-        answer = call(*TRAIN, TMPDIR=str(long), FMNIST_RUNS=str(runs_path))
+        answer = call(*TRAIN, TMPDIR=str(folder), FMNIST_RUNS=str(runs_path))
     finally:
-        shutil.rmtree(long)
+        shutil.rmtree(folder)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout.startswith("Model 0, seed 0: ")
 

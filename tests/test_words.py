@@ -17,6 +17,7 @@ def test_names_are_listed_as_people_list_them(names, words):
 def test_text_of_unknown_origin_is_no_markdown():
     assert escape("**bold** [x](y) :red[z] $1") == r"\*\*bold\*\* \[x\]\(y\) \:red\[z\] \$1"
     assert escape("Zero is 0, and a comma.") == "Zero is 0, and a comma."
+    assert escape("a file called \udcff") == r"a file called \\udcff"  # No page can be sent that.
 
 
 COLOURED = "\x1b[31mAll \x1b[1;4mred\x1b[0m\x1b]8;;http://x\x07 link\x1b]8;;\x1b\\ and\x07 a bell.\x1b[2K"

@@ -232,6 +232,12 @@ class Places:
             return self.library.damaged()
         return []
 
+    def fault(self) -> str:
+        """`Library.fault`; nothing if the stores were not opened."""
+        with suppress(StoreError):
+            return self.library.fault if "library" in vars(self) else ""
+        return ""
+
     def rounded(self) -> int:
         """How many runs of the store, if it was opened, are `Run.rounded`."""
         if "library" not in vars(self):
@@ -354,6 +360,8 @@ def _call(function: Callable[[Places], int | None], places: Places) -> int | Non
         for source, id, what in places.damaged():
             if (source, id) != refused:
                 say(say_damaged(source, id, what))
+        if fault := places.fault():
+            say(fault)
         if count := places.rounded():
             say(
                 f"{count} run{'s' if count > 1 else ''} of an earlier version: accuracy may be a few hundredths of a "

@@ -142,7 +142,11 @@ class BestRecipes:
         Raises:
             StoreError: a file of theirs can't be read.
         """
-        library = Library(Store(BEST, read_only=True), reference=None)
+        try:
+            library = Library(Store(BEST, read_only=True), reference=None)
+            library.own.finished()  # In a damaged file that may be what can't be read.
+        except StoreError as error:
+            raise StoreError(f"{BEST} can't be read: install the project again.") from error
         try:
             search = Search.from_json(FOUND.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, KeyError) as error:  # RecipeError is a ValueError.

@@ -13,7 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from fmnist.predict.drawing import PAPER, Point, Stroke
+import numpy as np
+from PIL import Image, ImageDraw
+
+from fmnist.predict.drawing import PAPER, SIDE, Point, Stroke
 
 NEARLY = 0.15
 """Of the diagonal of the rectangle around an outline: so wide may the gap be, or as wide as the brush."""
@@ -32,12 +35,14 @@ WITHIN = 0.8
 def fillings(strokes: Sequence[Stroke]) -> dict[int, Stroke]:
     """What the outlines of a drawing enclose: polygons, by the place of the stroke with which the outline begins."""
     found: dict[int, Stroke] = {}
+    middles = [_middle(stroke) for stroke in strokes]
     place = 0
     while place < len(strokes):
         count, corners = _outline(strokes[place : place + MAX_LINES])
         if count:
-            shade, others = strokes[place].shade, [*strokes[:place], *strokes[place + count :]]
-            if any(stroke.shade == shade and _is_within(stroke, corners) for stroke in others):
+            shade, inside = strokes[place].shade, _inside(corners)
+            others = {*range(len(strokes))} - {*range(place, place + count)}
+            if any(strokes[other].shade == shade and _is_within(middles[other], inside) for other in others):
                 shade += round(LIGHTER * (PAPER - shade))
             found[place] = Stroke("polygon", corners, shade, strokes[place].width)
         place += max(1, count)
@@ -89,21 +94,31 @@ def _encloses(line: Sequence[Point], width: float) -> bool:
     return min(across, down) > 2 * width and _area(line) >= ROOM * across * down
 
 
-def _is_within(stroke: Stroke, corners: Sequence[Point]) -> bool:
-    """Whether a line lies within a closed one; its ends may lie on that."""
-    middle = stroke.points[1:-1] or stroke.points
-    inside = sum(_winds_around(corners, point) for point in middle)
-    return stroke.kind == "brush" and inside >= WITHIN * len(middle)
+def _middle(stroke: Stroke) -> np.ndarray:
+    """The points of a line without its ends, which may lie on an outline; of any other stroke none.
+
+    Returns:
+        int (N, 2), columns and rows of what `_inside` gives.
+    """
+    points = (stroke.points[1:-1] or stroke.points) if stroke.kind == "brush" else ()
+    return np.clip(np.array(points, float).reshape(-1, 2), -1, SIDE).astype(int) + 1
 
 
-def _winds_around(corners: Sequence[Point], point: Point) -> bool:
-    """Whether a closed line encloses a point: a ray from it to the right crosses the line an odd number of times."""
-    x, y = point
-    crossings = 0
-    for (left, top), (right, bottom) in zip(corners, [*corners[1:], corners[0]], strict=True):
-        if (top > y) != (bottom > y) and x < left + (y - top) / (bottom - top) * (right - left):
-            crossings += 1
-    return crossings % 2 == 1
+def _inside(corners: Sequence[Point]) -> np.ndarray:
+    """What a closed line encloses: bool (SIDE + 2, SIDE + 2), by row and column, with a border around the pad.
+
+    As a picture, because there may be thousands of corners and of points that are looked for between them.
+    """
+    picture = Image.new("1", (SIDE + 2, SIDE + 2))
+    ImageDraw.Draw(picture).polygon([(x + 1, y + 1) for x, y in corners], fill=1, outline=0)
+    enclosed = np.zeros((SIDE + 2, SIDE + 2), bool)
+    enclosed[1:-1, 1:-1] = np.asarray(picture)[1:-1, 1:-1]
+    return enclosed
+
+
+def _is_within(middle: np.ndarray, inside: np.ndarray) -> bool:
+    """Whether a line, as `_middle` gives it, lies within a closed one."""
+    return len(middle) > 0 and bool(inside[middle[:, 1], middle[:, 0]].mean() >= WITHIN)
 
 
 def _extent(line: Sequence[Point]) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 import io
 import math
 import os
-import re
 import warnings
 from pathlib import Path
 
@@ -12,18 +11,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fmnist.predict.avif_file import BRANDS as AVIF_BRANDS
 from fmnist.predict.avif_file import AvifError, decoded
+from fmnist.predict.picture_parts import in_too_many_parts
 
 MIN_SIDE = 8
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000
+MAX_WEBP_PIXELS = 25_000_000  # its decoder takes 16 bytes for each, four times as many as others
 ENDINGS = frozenset(
     [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
 )
 """Of pictures in a folder. HEIC can't be read; who has some shall be told so."""
-MAX_SCANS = 40  # of a JPEG: encoders write ten unless they are told otherwise; 40 of 40 million pixels take a second
-MAX_SEGMENTS = 2000  # of a JPEG: a large profile or map of depths comes in some hundreds
-MAX_FILL = 1000  # bytes between segments of a JPEG
-MAX_CHUNKS = 20_000  # of a PNG: encoders write 8 kB a chunk, and more
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # that Pillow may decode in this process
 
 # Larger pictures are reduced to between one and four million pixels before anything else. One of those is some
@@ -33,9 +30,6 @@ WORKING_PIXELS = 2**20
 # The brands of ISO/IEC 23008-12, annex B and C: pictures and their sequences.
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1"}
 MAX_BRANDS = 400  # bytes from the start of a file in which they are looked for
-
-# What begins a segment of a JPEG, and has a length or ends the picture (ITU-T T.81, table B.1).
-SEGMENT = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
 
 CLEAR = 16  # opacity out of 255 below which nothing of a pixel is seen
 ALMOST_WHITE = 255 - 64  # grey levels; `conversion.LOW_CONTRAST` tells when an item hardly differs from its background
@@ -91,7 +85,7 @@ def open_image(source: bytes | Path) -> Image.Image:
     except AvifError as error:
         raise ImageError(f"{name} {error}.") from error
     except Image.DecompressionBombError as error:  # Pillow's own limit is above ours, but is asked first
-        raise _too_many_pixels(name) from error
+        raise _too_many_pixels(name, MAX_PIXELS) from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} {_what_else(data)}.") from error
     except Exception as error:
@@ -135,49 +129,34 @@ def _decode(data: bytes, name: str) -> Image.Image:
     with warnings.catch_warnings():
         # Pillow's warnings alone: filters belong to the whole process, and a server has other threads.
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        if _in_too_many_parts(data):
+        if in_too_many_parts(data):
             raise ImageError(f"{name} consists of far more parts than a picture needs: save it again, as JPEG or PNG.")
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:  # reads the header, no pixels yet
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise _too_many_pixels(name)
+            if width * height > (most := MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS):
+                raise _too_many_pixels(name, most)
             if min(width, height) < MIN_SIDE:
                 least = f"{MIN_SIDE} x {MIN_SIDE}"
                 raise ImageError(f"{name} has only {width} x {height} pixels: choose one of {least} or more.")
             factor = reduction(image.size)
             image.draft(None, (width // factor, height // factor))  # a JPEG decodes to 1/2, 1/4 or 1/8: faster
-            ImageOps.exif_transpose(image, in_place=True)
+            _turn_upright(image)
             return _reduced(image)
 
 
-def _in_too_many_parts(data: bytes) -> bool:
-    """Whether a JPEG or a PNG would keep its decoder busy, however few bytes and pixels it has.
+def _turn_upright(image: Image.Image) -> None:
+    """Turn a picture as its camera was held.
 
-    A decoder goes through all pixels for each scan of a JPEG: 200 kB with 800 scans are half a minute of a core. And
-    Pillow looks at each segment of a JPEG and each chunk of a PNG in turn: 20 MB of empty ones are ten seconds.
+    Of its EXIF data nothing else is wanted: Pillow would write all of it anew, which takes seconds if it is large.
     """
-    place = 8
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        for _ in range(MAX_CHUNKS):
-            place += 12 + int.from_bytes(data[place : place + 4], "big")
-            if place >= len(data):
-                return False
-        return True
-    scans, place = 0, 2
-    for _ in range(MAX_SEGMENTS if data.startswith(b"\xff\xd8") else 0):
-        marker = SEGMENT.search(data, place)
-        # Up to the end of the first picture: what follows (a second one, a film) is not read.
-        if marker is None or marker[0] == b"\xff\xd9":
-            return False
-        scans += marker[0] == b"\xff\xda"
-        if scans > MAX_SCANS or (not scans and marker.start() - place > MAX_FILL):
-            return True
-        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return data.startswith(b"\xff\xd8")
+    image.load()
+    image.getexif()  # The picture keeps it.
+    image.info.pop("exif", None)
+    ImageOps.exif_transpose(image, in_place=True)
 
 
-def _too_many_pixels(name: str) -> ImageError:
-    return ImageError(f"{name} has more than {MAX_PIXELS // 10**6} million pixels: save a smaller version.")
+def _too_many_pixels(name: str, most: int) -> ImageError:
+    return ImageError(f"{name} has more than {most // 10**6} million pixels: save a smaller version.")
 
 
 def reduction(size: tuple[int, int]) -> int:

@@ -251,6 +251,8 @@ class Database:
                     sqlite3.SQLITE_IOERR: f"{place} can't be read or written: the disk is full or faulty.",
                 }.get(code, f"{place} can't be used: {reason(error)}.")
             ) from error
+        except UnicodeEncodeError as error:
+            raise StoreError(f"{self.path} can't hold text that is not UTF-8, such as {error.object!a}.") from error
         except UnicodeError as error:  # In SQLite's own message, which quotes what it found in the file.
             raise DamagedStore(
                 f"{self.path} is damaged: move it away to start a new one, or restore a copy of it."

@@ -18,6 +18,7 @@ import pandas as pd
 from fmnist.data.catalog import DATASETS
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.store.database import StoreError
 from fmnist.store.growing_curves import GrowingCurves
 from fmnist.store.run import SIZES, TIMES, Run
 from fmnist.store.search import RunSearch
@@ -81,13 +82,27 @@ class Group:
 
 
 class Library:
-    """The user's store and the reference store side by side. Safe to share between threads."""
+    """The user's store and the reference store side by side. Safe to share between threads.
+
+    Args:
+        own: the user's.
+        reference: the file of the other, which is left out if it can't be read; None to do without.
+
+    Attributes:
+        fault: why there are no reference runs, in a sentence; empty if there are, or none were asked for.
+    """
 
     def __init__(self, own: Store, reference: Path | None = REFERENCE) -> None:
         self.own = own
         self.stores = {"own": own}
-        if reference and reference.exists():
-            self.stores["reference"] = Store(reference, read_only=True, source="reference")
+        self.fault = ""
+        if reference:
+            try:
+                store = Store(reference, read_only=True, source="reference")
+                store.finished()  # In a damaged file that may be what can't be read.
+                self.stores["reference"] = store
+            except StoreError:
+                self.fault = f"{reference} can't be read, so there are no reference runs: install the project again."
         self.growing = GrowingCurves(own)
         self.search = RunSearch(own)
         self._mutex = threading.RLock()

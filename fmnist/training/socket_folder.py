@@ -22,7 +22,8 @@ _ours: set[str] = set()
 
 def note(store: Store) -> None:
     """Have the store remember the folder of this process, which has started a fork server."""
-    folder = multiprocessing.util.get_temp_dir()
+    # Of a name that is not UTF-8 a store can't keep all: the folder is not found again then, and stays.
+    folder = multiprocessing.util.get_temp_dir().encode(errors="replace").decode()
     if store.setting(SETTING) != folder:
         store.set_setting(SETTING, folder)
     _ours.add(folder)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist.compare import published
+from fmnist.compare.best_recipes import BestRecipes
 from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import DataError
-from fmnist.store.database import StoreError
+from fmnist.store.database import DamagedRun, StoreError
 from fmnist.store.library import Library
 from fmnist.ui import resources
 from fmnist.ui.chart_display import draw
@@ -27,8 +28,24 @@ def show_best(library: Library) -> None:
         st.warning(escape(str(error)), icon=":material/front_hand:")
         return
     if not best.gains:
-        st.warning("The runs of the best recipes are damaged: install the project again.", icon=":material/front_hand:")
+        _say_damaged()
         return
+    try:
+        _show(library, best)
+    except DamagedRun:  # Not one of the user's, whose numbers these runs have, too.
+        _say_damaged()
+
+
+def _say_damaged() -> None:
+    st.warning("The runs of the best recipes are damaged: install the project again.", icon=":material/front_hand:")
+
+
+def _show(library: Library, best: BestRecipes) -> None:
+    """All of it.
+
+    Raises:
+        DamagedRun: something of a run can't be read.
+    """
     st.markdown(best.answer())
     draw(best.picture(), "best-recipes")
     st.caption(

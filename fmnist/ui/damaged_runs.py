@@ -13,8 +13,11 @@ MAX_NAMED = 5
 
 
 def show() -> None:
-    """Name the damaged runs that were met so far; one's own can be deleted."""
+    """Name the damaged runs that were met so far, one's own of which can be deleted; or reference runs that can't be
+    read at all."""
     library = resources.open_library()
+    if library.fault:
+        st.warning(escape(library.fault), icon=":material/broken_image:")
     found = library.damaged()
     if not found:
         return

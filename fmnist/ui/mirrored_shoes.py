@@ -13,7 +13,7 @@ from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import TestSet
 from fmnist.data.peculiarities import SHOES
 from fmnist.models.registry import ARCHITECTURES
-from fmnist.store.database import StoreError
+from fmnist.store.database import DamagedRun, StoreError
 from fmnist.store.library import Group, Library
 from fmnist.words import escape, listed
 
@@ -61,7 +61,12 @@ def say_trained_with_mirroring(library: Library, dataset: str, image: np.ndarray
 
     if found := _trained_with_mirroring(library, dataset):
         home, group = found
-        mean = prediction.probabilities(home, group, image[None])[:, 0].mean(axis=0)
+        try:
+            mean = prediction.probabilities(home, group, image[None])[:, 0].mean(axis=0)
+        except DamagedRun:
+            if home is library:
+                raise
+            return  # Not one of the user's; Compare says it.
         said = escape(group.recipe.info.classes[int(mean.argmax())])
         name = escape(ARCHITECTURES[group.recipe.model].name)
         st.markdown(f"Trained with mirrored images, {name} says **{said}** of the picture as it is ({mean.max():.0%}).")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from helpers.ui import COMPARE, charts, texts, visit
@@ -39,6 +43,20 @@ def test_where_a_file_of_theirs_is_broken_the_tab_says_so_and_the_page_stays(fil
     monkeypatch.setattr(best_recipes, file, broken)
     mirrored_shoes.best_recipes.clear()
     at = visit(COMPARE, tab="How far can they go")
-    assert [text for text in texts(at, "warning") if "broken" in text]
+    [said] = [text for text in texts(at, "warning") if "broken" in text]
+    assert said.endswith("install the project again.")  # The user's own store is elsewhere.
     assert charts(at)["accuracy"] and "best-recipes" not in charts(at)
+    mirrored_shoes.best_recipes.clear()
+
+
+@pytest.mark.parametrize("kind", ["predictions/%", "weights"])
+def test_a_damaged_run_of_theirs_is_not_named_as_if_it_were_the_users(kind, tmp_path, monkeypatch):
+    damaged = Path(shutil.copy(BEST, tmp_path / "best.db"))
+    with closing(sqlite3.connect(damaged)) as db, db:
+        db.execute("UPDATE artifacts SET data = x'00' WHERE name LIKE ?", (kind,))
+    monkeypatch.setattr(best_recipes, "BEST", damaged)
+    mirrored_shoes.best_recipes.clear()
+    at = visit(COMPARE, tab="How far can they go")
+    assert "The runs of the best recipes are damaged: install the project again." in texts(at, "warning")
+    assert not at.error
     mirrored_shoes.best_recipes.clear()

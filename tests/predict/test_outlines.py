@@ -93,3 +93,16 @@ def test_what_leaves_a_filled_shape():
     polygon = Stroke("polygon", SQUARE.points, 34, 14)
     assert outlines.is_filled(polygon) and not outlines.is_filled(SQUARE)
     assert not outlines.is_filled(Stroke("box", ((1, 1), (9, 9)), 255, 14))  # It erases.
+
+
+def test_a_line_on_an_outline_is_not_within_it():
+    [first, second] = outlines.fillings([SQUARE, SQUARE]).values()
+    assert first.shade == second.shade == 34
+
+
+def test_as_many_lines_as_there_may_be_are_looked_at():
+    """In each outline for each other one, each with hundreds of points; off the pad, too."""
+    circles = [arc(360, 130 - number / 10) for number in range(300)]
+    far = line((-2800, 140), (2800, 141), (2800, 2800), (-2800, -2800))
+    found = outlines.fillings([*circles, far])
+    assert len(found) >= 300 and all(stroke.shade > 34 for place, stroke in found.items() if place < 250)

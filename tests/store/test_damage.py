@@ -12,6 +12,7 @@ from helpers.ui import COMPARE, CONFUSION, HOME, PAGES, PREDICT, TRAIN, again, s
 
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
+from fmnist.store.library import Library
 from fmnist.store.store import Store, StoreError
 from fmnist.training import launcher
 from fmnist.words import escape
@@ -145,6 +146,36 @@ def test_a_setting_that_is_damaged_counts_as_never_chosen(two_seeds, small_sampl
         two_seeds.set_setting("cluster here:1", value)
         assert launcher.slots_of(two_seeds, "here:1")
         launcher.expected_files(two_seeds)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+BROKEN = {
+    "missing": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": cut,
+    "of a newer version": lambda path: damage(path, "PRAGMA user_version = 99"),
+    "without runs": lambda path: damage(path, "DROP TABLE runs"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.usefixtures("started")
+def test_where_the_reference_runs_cannot_be_read_that_is_said_and_ones_own_are_shown(
+    how, reference, two_seeds, fmnist, monkeypatch
+):
+    BROKEN[how](reference)
+    monkeypatch.setattr("fmnist.commands.options.Library", lambda own: Library(own, reference))
+    said = f"{reference} can't be read, so there are no reference runs: install the project again."
+    answer = fmnist("runs", "list", "--reference")
+    assert (answer.code, answer.out.count("\n"), answer.err) == (0, 3, f"fmnist: {said}\n")
+    at = visit(HOME)
+    for page in (HOME, COMPARE, CONFUSION, PREDICT, TRAIN):
+        at.switch_page(page)
+        assert escape(said) in [warning.value for warning in again(at).warning] and not at.error
+        assert not says(at, "Nothing has been trained")
 
 
 @pytest.mark.parametrize("version", [0, -5])
