@@ -17,7 +17,7 @@ from fmnist.words import exact, listed, shortened
 MAX_RUNS = 1000
 """That one grid may ask for."""
 
-MOST_HELD_OUT = 10_000
+MAX_HELD_OUT = 10_000
 """That a sweep holds out if nobody says how many: of a smaller data set a sixth of the training images."""
 
 AUTOMATIC = "auto"
@@ -131,7 +131,7 @@ class Grid:
         lists = [getattr(self, LISTS[factor.field]) for factor in SETTINGS if factor.field != "validation"]
         if not any(len(set(values)) > 1 for values in lists) or self.dataset not in DATASETS:
             return 0
-        return min(MOST_HELD_OUT, DATASETS[self.dataset].train // 6)
+        return min(MAX_HELD_OUT, DATASETS[self.dataset].train // 6)
 
     def on(self, dataset: str) -> Grid:
         """The same on other data, which may not have as many images to hold out."""

@@ -17,7 +17,7 @@ from fmnist.ui.compare_best import show_best
 from fmnist.ui.compare_certainty import show_certainty
 from fmnist.ui.compare_confidence import show_confidence
 from fmnist.ui.compare_cost import show_cost
-from fmnist.ui.compare_diagnosis import show_ill
+from fmnist.ui.compare_diagnosis import show_unhealthy_runs
 from fmnist.ui.compare_learning import show_learning
 from fmnist.ui.compare_sweep import MAX_BEST, show_sweep
 from fmnist.ui.compare_tables import show_classes, show_table
@@ -62,7 +62,7 @@ def show(library: Library) -> None:
         "Time and size": (show_cost, False),
         "Confidence": (show_confidence, True),
         "Classes": (show_classes, True),
-        "What went wrong": (show_ill, not held_out),
+        "What went wrong": (show_unhealthy_runs, not held_out),
         "Table": (show_table, False),
     }
     if compared.info.id == DEFAULT and not held_out and BEST.exists():

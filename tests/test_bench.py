@@ -25,7 +25,7 @@ def test_a_filled_store_holds_that_many_runs_of_twenty_recipes(tmp_path, count):
     assert store.logits(count).shape == (10_000, 10)
     assert store.weights(count)
     assert len(store.history([count], "test")) == runs[-1].recipe.epochs
-    assert len(store.newest_batch()) == (count - 1) % pages.BATCH + 1
+    assert len(store.newest_request()) == (count - 1) % pages.BATCH + 1
     assert len(Library(store, None).groups("fashion-mnist", "own")) == min(count, pages.RECIPES)
 
 

@@ -25,7 +25,7 @@ from fmnist.training import launcher
 from fmnist.training.progress import goes_on
 
 FOLLOW_SECONDS = 0.2
-START_SECONDS = 10  # That a trainer has to take its lock, which needs less than one.
+START_SECONDS = 10  # That a scheduler has to take its lock, which needs less than one.
 MAX_BARS = 8  # Runs that are trained at the same time and have a bar.
 LINE_SECONDS = 10  # Between two lines on the epochs of one run.
 
@@ -158,13 +158,13 @@ def _named(run: Run) -> str:
 
 
 def train_queued(store: Store, ids: Sequence[int], cluster: str | None, *, quiet: bool) -> None:
-    """See that a trainer works on queued runs, and show how it goes until none is left.
+    """See that a scheduler works on queued runs, and show how it goes until none is left.
 
     Args:
         cluster: the address of the Ray cluster that trains them; it is said if that can't be used.
 
     Raises:
-        CommandError: there is no trainer.
+        CommandError: there is no scheduler.
         KeyboardInterrupt: Ctrl-C; the runs are stopped, and it is said how to go on.
     """
     if not ids:
@@ -242,7 +242,7 @@ def follow(store: Store, ids: Sequence[int], cluster: str | None, progress: Prog
                 launcher.recover(store)  # Else what it was training would be waited for without end.
                 if time.monotonic() - waited > START_SECONDS:
                     words = launcher.last_words(store.path)
-                    raise CommandError(f"The trainer has not started, or has ended. {words}".strip())
+                    raise CommandError(f"The scheduler has not started, or has ended. {words}".strip())
             time.sleep(FOLLOW_SECONDS)
         raise KeyboardInterrupt
     finally:

@@ -116,7 +116,7 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
     Without an ID, all interrupted runs are resumed.
     """
     runs = places.library.own
-    launcher.recover(runs)  # What a trainer that is gone has left behind is interrupted.
+    launcher.recover(runs)  # What a scheduler that is gone has left behind is interrupted.
     wanted = [existing(places.library, "own", id) for id in _each_once(ids)] or runs.runs(Status.INTERRUPTED)
     for run in wanted:
         if run.status == Status.FAILED:
@@ -162,7 +162,7 @@ def delete(places: Places, ids: tuple[list[int], ...], for_good: bool) -> int:
     For a day, or until the next deletion, `runs restore` brings them back.
     """
     runs = places.library.own
-    launcher.recover(runs)  # What a trainer that is gone has left behind is not running.
+    launcher.recover(runs)  # What a scheduler that is gone has left behind is not running.
     told: dict[int, str] = {}
     refused = []
     for id in _each_once(ids):

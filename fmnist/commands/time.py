@@ -49,7 +49,7 @@ def time_steps(
         raise CommandError("Runs on different data can't be timed together: give runs on one data set.")
     names = _names(recipes)
     loaded = places.load(recipes[0].dataset)
-    launcher.recover(runs)  # What a trainer that is gone has left behind is not being trained.
+    launcher.recover(runs)  # What a scheduler that is gone has left behind is not being trained.
     _check_idle(runs)
     from fmnist.training.loop import TrainingError
 

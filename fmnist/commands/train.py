@@ -1,4 +1,4 @@
-"""train: queue runs as the Train page does, see that a trainer works on them, and show how it goes."""
+"""train: queue runs as the Train page does, see that a scheduler works on them, and show how it goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fmnist.commands.plan import print_plan
 from fmnist.commands.progress import train_queued
 from fmnist.commands.results import report
 from fmnist.compare.sweep import find_sweep
-from fmnist.grid import AUTOMATIC, MOST_HELD_OUT, Grid
+from fmnist.grid import AUTOMATIC, MAX_HELD_OUT, Grid
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, MAX_SHIFT, OPTIMIZERS, Recipe, RecipeError
 from fmnist.training import launcher
@@ -94,7 +94,7 @@ PUBLISHED = Recipe("0")
     type=options.HELD_OUT,
     default=AUTOMATIC,
     show_default=True,
-    help=f"How many training images are held out, to choose by. {AUTOMATIC}: {MOST_HELD_OUT:,} in a sweep (at most a "
+    help=f"How many training images are held out, to choose by. {AUTOMATIC}: {MAX_HELD_OUT:,} in a sweep (at most a "
     "sixth of them), and otherwise none.",
 )
 @click.option(
@@ -144,7 +144,7 @@ def train(
     if dry_run:
         print_plan(plan, format)
         return 0
-    launcher.recover(runs)  # What a trainer that is gone has left behind is taken up.
+    launcher.recover(runs)  # What a scheduler that is gone has left behind is taken up.
     queued = runs.enqueue(plan.keyed, places.data, again=again, cluster=cluster, earlier=plan.earlier)
     train_queued(runs, [id for id, needed in queued if needed], cluster, quiet=quiet)
     code = report(runs, queued, format, sweep=grid.is_sweep)

@@ -215,9 +215,9 @@ class Comparison:
                 said.append(f"{group.title_of(f'seed {run.recipe.seed}')}: {sentence}")
         return said
 
-    def fairness(self) -> pd.DataFrame:
+    def what_differs(self) -> pd.DataFrame:
         """`differences.differing`."""
-        return self._once("fairness", compute=lambda: differences_module.differing(self.groups))
+        return self._once("what-differs", compute=lambda: differences_module.differing(self.groups))
 
     # --- Learning ---
 
@@ -387,10 +387,10 @@ class Comparison:
 
     # --- What went wrong ---
 
-    def ill(self) -> list[UnhealthyRun]:
+    def unhealthy_runs(self) -> list[UnhealthyRun]:
         """The runs that did not go well."""
         return self._once(
-            "ill",
+            "unhealthy runs",
             compute=lambda: [
                 UnhealthyRun(group, run, findings)
                 for group in self.groups

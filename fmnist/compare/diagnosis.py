@@ -1,6 +1,6 @@
 """What went wrong with a finished run? From what the store holds: result, logits and curves. No torch, no Streamlit.
 
-What is ill is counted over the held-out logits, or the test logits where no images are held out, so nothing here is a
+What is wrong is counted over the held-out logits, or the test logits where no images are held out, so nothing here is a
 matter of taste but four thresholds, given below with their reasons. A healthy run gets no finding.
 
 Throughout: logits are float (N, C), as they are stored; predicted classes and labels integer (N,).

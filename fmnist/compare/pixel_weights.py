@@ -48,5 +48,5 @@ def pixel_weights(library: Library, run: Run) -> PixelWeights | None:
     try:
         weights = load(saved)[NAME if done else f"model.{NAME}"].reshape(-1, SIDE, SIDE)
     except (SafetensorError, KeyError, ValueError, TypeError):
-        raise library.own.put_down(run.id, "its weights can't be read") from None
+        raise library.own.mark_damaged(run.id, "its weights can't be read") from None
     return PixelWeights(epoch, weights)

@@ -80,19 +80,19 @@ def _about_images(comparison: Comparison) -> list[str]:
         _figure("Leaving out the least confident answers", comparison.selective()),
     ]
     parts += [_figure("Classes", comparison.classes()), "<h2>What went wrong</h2>"]
-    ill = [
+    unhealthy = [
         f"{one.title}: {finding.sentence} {finding.evidence} {finding.remedy}"
-        for one in comparison.ill()
+        for one in comparison.unhealthy_runs()
         for finding in one.findings
     ]
-    return [*parts, _list(ill) if ill else "<p>Nothing: all runs went well.</p>"]
+    return [*parts, _list(unhealthy) if unhealthy else "<p>Nothing: all runs went well.</p>"]
 
 
 def _about_runs(comparison: Comparison) -> list[str]:
     """What the store alone tells."""
     parts = []
     if len(comparison.groups) > 1:
-        differing = comparison.fairness()
+        differing = comparison.what_differs()
         parts.append("<h2>What differs besides the model</h2>")
         parts.append(
             _table(differing)

@@ -56,5 +56,5 @@ def load_model(library: Library, run: Run) -> nn.Module:
     try:
         model.load_state_dict(load(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError):
-        raise library.stores[run.source].put_down(run.id, "its weights can't be read") from None
+        raise library.stores[run.source].mark_damaged(run.id, "its weights can't be read") from None
     return model.eval()

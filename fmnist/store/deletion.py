@@ -2,7 +2,7 @@
 
 Deleting takes a run's row out of the table `runs`, where everything that is asked of a store begins, and puts it into
 `deleted`. Curves, weights and names stay where they are, so undoing brings back exactly what was there, and nothing
-large is moved. They go when the next runs are deleted, when somebody wants the space, or, a day later, when a trainer
+large is moved. They go when the next runs are deleted, when somebody wants the space, or, a day later, when a scheduler
 begins. Each of these steps is one transaction.
 
 A recipe whose run was deleted counts as not trained. If it is trained again, and the deletion is then undone, there are
@@ -25,7 +25,7 @@ from fmnist.store.rows import is_time
 from fmnist.store.run import ACTIVE, Status
 
 UNDO_SECONDS = 24 * 3600
-"""After that, a trainer that begins makes the deletion final."""
+"""After that, a scheduler that begins makes the deletion final."""
 
 UNUSABLE = (
     *(ValueError, TypeError, AttributeError, OverflowError, RecursionError),
@@ -50,7 +50,7 @@ class Deletion(RunQueue):
     def delete(self, *ids: int, for_good: bool = False) -> list[int]:
         """Delete runs; what was deleted before can't be brought back any more.
 
-        A queued or running run has to be stopped first, but for a damaged one that is queued, which no trainer takes.
+        A queued or running run has to be stopped first, but for a damaged one that is queued, which no scheduler takes.
         Damaged runs are deleted for good, and so are those of which something is no text and no number.
 
         Args:
@@ -150,7 +150,7 @@ class Deletion(RunQueue):
     def _give_space_back_if_idle(self) -> None:
         with self._read() as db:
             idle = not db.execute(f"SELECT 1 FROM runs WHERE status IN {listed(ACTIVE)} LIMIT 1").fetchone()
-        if idle:  # A trainer does not wait long for others.
+        if idle:  # A scheduler does not wait long for others.
             self._give_space_back()
 
 

@@ -51,7 +51,7 @@ def read(db: sqlite3.Connection, which: str, values: Sequence[object]) -> tuple[
 
 def as_table(points: np.ndarray) -> pd.DataFrame:
     """The same, under their names."""
-    import pandas as pd  # Takes half a second, which trainers and workers do without.
+    import pandas as pd  # Takes half a second, which schedulers and workers do without.
 
     columns = dict(zip(("run", "split", "step", "epoch", "seconds", "loss", "accuracy"), points.T, strict=True))
     columns |= {name: columns[name].astype(np.int64) for name in ("run", "split", "step", "epoch")}

@@ -52,7 +52,7 @@ class RunQueue(StoreReader):
 
         Args:
             recipes: pairs of a recipe and its key.
-            data_root: where the trainer shall read the data.
+            data_root: where the scheduler shall read the data.
             again: train also what is done.
             cluster: the address of the Ray cluster that shall train them; None: this machine.
             asker: who asks, if their runs are counted; what somebody else has asked for already is not theirs.
@@ -66,7 +66,7 @@ class RunQueue(StoreReader):
         """
         found: list[tuple[int, bool]] = []
         added: list[int] = []
-        now = time.time()  # The same for all: `newest_batch` knows them by it.
+        now = time.time()  # The same for all: `newest_request` knows them by it.
         with self._write() as db:
             for recipe, key in recipes:
                 row = self._kept(db, recipe, key)
@@ -85,7 +85,7 @@ class RunQueue(StoreReader):
                 added.append(inserted_id(cursor))
                 if earlier and key in earlier:
                     go_on_from(db, inserted_id(cursor), earlier[key])
-            self._put_down(db, asker, added)
+            self._charge_to(db, asker, added)
         return found
 
     def _kept(self, db: sqlite3.Connection, recipe: Recipe, key: str) -> sqlite3.Row | None:
@@ -110,7 +110,7 @@ class RunQueue(StoreReader):
         """
         with self._write() as db:
             queued = [id for id in ids if self._requeue(db, id, cluster)]
-            self._put_down(db, asker, queued)
+            self._charge_to(db, asker, queued)
         return bool(queued)
 
     def is_full(self, asker: Asker | None) -> bool:
@@ -132,7 +132,7 @@ class RunQueue(StoreReader):
         return count
 
     @staticmethod
-    def _put_down(db: sqlite3.Connection, asker: Asker | None, ids: Sequence[int]) -> None:
+    def _charge_to(db: sqlite3.Connection, asker: Asker | None, ids: Sequence[int]) -> None:
         """Put runs that have just been queued down to whoever asked for them, unless they are too many."""
         if asker is None or not ids:
             return
@@ -161,7 +161,7 @@ class RunQueue(StoreReader):
             db.execute(f"UPDATE runs SET cluster = NULL WHERE status = '{Status.QUEUED}' AND cluster = ?", (cluster,))
 
     def request_stop(self, ids: Iterable[int]) -> None:
-        """Stop these runs: a queued one at once, a running one as soon as the trainer looks."""
+        """Stop these runs: a queued one at once, a running one as soon as the scheduler looks."""
         wanted = as_json(ids)
         these = "id IN (SELECT value FROM json_each(?))"
         with self._write() as db:
@@ -172,7 +172,7 @@ class RunQueue(StoreReader):
             )
             db.execute(f"UPDATE runs SET stop = 1 WHERE status = '{Status.RUNNING}' AND {these}", (wanted,))
 
-    # --- What the trainer takes ---
+    # --- What the scheduler takes ---
 
     def waiting(self, beside: Run | None = None) -> int:
         """How many runs that are queued for this machine have the recipe of this run, or else of the next one in the
@@ -234,7 +234,7 @@ class RunQueue(StoreReader):
             )
 
     def interrupt_running(self) -> int:
-        """Mark runs that nobody trains any more; their number. Only for the holder of the trainer's lock."""
+        """Mark runs that nobody trains any more; their number. Only for the holder of the scheduler's lock."""
         with self._write() as db:
             return db.execute(
                 f"UPDATE runs SET status = CASE stop WHEN 1 THEN '{Status.CANCELLED}' ELSE '{Status.INTERRUPTED}' END, "

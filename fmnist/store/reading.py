@@ -176,7 +176,7 @@ class StoreReader(Database):
                 (as_json(ids),),
             ).fetchone()[0]
 
-    def newest_batch(self, also: Iterable[int] = ()) -> list[RunState]:
+    def newest_request(self, also: Iterable[int] = ()) -> list[RunState]:
         """The runs that were asked for together with the newest one, all that are active, and some more; in training
         order. Those of a model that this program does not have are not there."""
         known = f"{MODEL} IN (SELECT value FROM json_each(:models))"
@@ -250,7 +250,7 @@ class StoreReader(Database):
                 with self._read() as db:
                     rows += db.execute("SELECT * FROM runs WHERE id = ?", (id,)).fetchall()
             except DamagedStore:
-                self.put_down(id, "a part of the file can't be read")
+                self.mark_damaged(id, "a part of the file can't be read")
         return rows
 
     def damaged(self) -> dict[int, str]:
@@ -273,7 +273,7 @@ class StoreReader(Database):
         self.run(id)
         return self._damaged.get(id)
 
-    def put_down(self, id: int, what: str) -> DamagedRun:
+    def mark_damaged(self, id: int, what: str) -> DamagedRun:
         """Leave a run out from now on, of which something besides its row can't be read; an error that says so."""
         self._damaged[id] = what
         self._unreadable.add(id)
@@ -295,7 +295,7 @@ class StoreReader(Database):
                 import pandas as pd
 
                 return pd.concat([self.history([id], split) for id in ids], ignore_index=True)
-            self.put_down(ids[0], "its curves can't be read")
+            self.mark_damaged(ids[0], "its curves can't be read")
             points = np.empty((0, 7))
         return as_table(points)
 
@@ -304,7 +304,7 @@ class StoreReader(Database):
         try:
             points = self._points(f"run = ({HERE} = ?) AND split = ? AND step >= ?", (id, split, first))
         except DamagedStore:
-            self.put_down(id, "its curves can't be read")
+            self.mark_damaged(id, "its curves can't be read")
             return np.empty((0, 4))
         return points[:, [2, 4, 5, 6]]
 
@@ -313,7 +313,7 @@ class StoreReader(Database):
         with self._read() as db:
             points, damaged = read(db, which, values)
         for id in damaged:
-            self.put_down(id, "a point of its curves can't be read")
+            self.mark_damaged(id, "a point of its curves can't be read")
         return points
 
     def artifact(self, id: int, name: str) -> bytes | None:
@@ -333,7 +333,7 @@ class StoreReader(Database):
         """
         predictions = self._array(id, predictions_name(split, epoch), np.uint8, 1)
         if not (predictions < metrics.CLASSES).all():
-            raise self.put_down(id, "its predictions can't be read")
+            raise self.mark_damaged(id, "its predictions can't be read")
         return predictions
 
     def held_out(self, run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -363,21 +363,21 @@ class StoreReader(Database):
         except Exception:  # What zlib and NumPy raise for damaged bytes is not settled.
             array = None
         if array is None or array.dtype != dtype or array.ndim != dimensions:
-            raise self.put_down(id, f"its {in_words(name)} can't be read")
+            raise self.mark_damaged(id, f"its {in_words(name)} can't be read")
         return array
 
     def _needed(self, id: int, name: str) -> bytes:
         try:
             data = self.artifact(id, name)
         except DamagedStore:
-            raise self.put_down(id, f"its {in_words(name)} can't be read") from None
+            raise self.mark_damaged(id, f"its {in_words(name)} can't be read") from None
         if isinstance(data, bytes):
             return data
         if data is not None:
-            raise self.put_down(id, f"its {in_words(name)} can't be read")
+            raise self.mark_damaged(id, f"its {in_words(name)} can't be read")
         run = self.run(id)
         if run and run.status == Status.DONE and name in ("weights", *measured(run.recipe)):
-            raise self.put_down(id, f"its {in_words(name)} are missing")
+            raise self.mark_damaged(id, f"its {in_words(name)} are missing")
         raise StoreError(f"Run {id} has no {in_words(name)} in {self.path}: it is not finished, or was deleted.")
 
     def contents(self, id: int) -> tuple[dict[str, Any], dict[str, str] | None]:

@@ -31,7 +31,7 @@ class Status(StrEnum):
 
 
 ACTIVE = (Status.QUEUED, Status.RUNNING)
-"""A trainer works on it, or will."""
+"""A scheduler works on it, or will."""
 RESUMABLE = (Status.CANCELLED, Status.INTERRUPTED)
 """Ended before it was done, and can go on from its last finished epoch."""
 UNFINISHED = (Status.FAILED, *RESUMABLE)

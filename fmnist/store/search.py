@@ -46,7 +46,7 @@ class RunSearch:
         """The ids of the runs that are looked for, the newest first.
 
         Args:
-            left: those that a trainer has left behind that is gone: they are interrupted, though nobody may mark them.
+            left: those that a dead scheduler has left behind: they are interrupted, though nobody may mark them.
         """
         standing = self._store.statuses()
         standing |= dict.fromkeys(standing.keys() & set(left), Status.INTERRUPTED)

@@ -1,6 +1,7 @@
 """Store: one SQLite file that remembers runs, curves, weights and test logits.
 
-Pages, the command line and the trainer meet only here. The trainer writes; the others read, and add runs to the queue.
+Pages, the command line and the scheduler meet only here. The scheduler writes what training reports; the
+others read, add runs to the queue, and write what does not come from training, such as names and imported runs.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Store(Deletion):
                 db.execute("DELETE FROM labels WHERE run = ?", (id,))
         return True
 
-    # --- What the trainer writes ---
+    # --- What the scheduler writes ---
 
     def record_start(self, id: int, start: Start) -> None:
         """Note where a run is trained; forget what came after the step from which it goes on."""

@@ -37,7 +37,8 @@ LEFT = {False: Status.INTERRUPTED, True: Status.CANCELLED}
 
 
 def lock(path: Path) -> FileLock:
-    """The lock of a store's scheduler, not held yet."""
+    """The lock of a store's scheduler, not held yet. Its file is named after the trainer, as it was called at first:
+    schedulers of all versions have to see each other."""
     return FileLock(path.with_name(path.name + ".trainer.lock"))
 
 
@@ -101,7 +102,7 @@ def is_alive(store: Store) -> bool:
             with held(FileLock(path)) as free:  # Which does without, where it can.
                 return not free
         raise StoreError(
-            f"Can't tell whether a trainer is working on {store.path} ({reason(error)}: {path})."
+            f"Can't tell whether a scheduler is working on {store.path} ({reason(error)}: {path})."
         ) from error
 
 
@@ -161,7 +162,7 @@ def start(store: Store) -> None:
     try:
         background.detach(*command, log=log_path(store.path))
     except OSError as error:
-        raise StoreError(f"The trainer can't be started ({reason(error)}).") from error
+        raise StoreError(f"The scheduler can't be started ({reason(error)}).") from error
 
 
 def cluster_state(store: Store, address: str) -> ClusterState:

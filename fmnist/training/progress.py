@@ -43,10 +43,10 @@ class TrainingProgress:
 
     def __init__(self, library: Library, asked: Sequence[int] = ()) -> None:
         self.library = library
-        self._standings = library.own.newest_batch()
+        self._standings = library.own.newest_request()
         known = {standing.id for standing in self._standings}
         if not known.isdisjoint(asked):
-            self._standings = library.own.newest_batch(also=[*asked, *known])
+            self._standings = library.own.newest_request(also=[*asked, *known])
         if settings.read_only() and (left := launcher.left_behind(library.own)):  # Nobody here may mark them.
             self._standings = [
                 standing._replace(status=Status.INTERRUPTED) if standing.id in left else standing
@@ -147,7 +147,7 @@ class TrainingProgress:
 
     @cached_property
     def recipes(self) -> dict[int, Recipe]:
-        """The recipes of the whole batch, by the runs' ids."""
+        """The recipes of the whole request, by the runs' ids."""
         ids = tuple(standing.id for standing in self._standings)
 
         def compute() -> dict[int, Recipe]:
@@ -158,7 +158,7 @@ class TrainingProgress:
 
     @cached_property
     def factors(self) -> list[Factor]:
-        """In what the recipes of the whole batch differ besides model and seed."""
+        """In what the recipes of the whole request differ besides model and seed."""
         ids = tuple(self.recipes)
         return self.library.remember(("differing", ids), lambda: differing(self.recipes.values(), SETTINGS))
 

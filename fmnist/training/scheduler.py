@@ -5,8 +5,8 @@ passes them on (`fmnist.training.ray_cluster`). Both take the same orders and gi
 (`fmnist.training.messages`).
 
 `python -m fmnist.training.scheduler` lives on when the dashboard's server ends, and ends by itself when there has been
-nothing to do for a while. For as long as it lives it holds a file lock (`fmnist.training.launcher`). It is the only one
-who writes results.
+nothing to do for a while. For as long as it lives it holds a file lock (`fmnist.training.launcher`). It alone writes
+what training reports.
 
 torch is imported in the workers alone (`fmnist.training.worker`).
 """
@@ -94,7 +94,7 @@ class Scheduler:
                     return
                 else:
                     self._end(self._workers[1:])
-            self._interrupt("The trainer ended while this run was being trained.")
+            self._interrupt("The scheduler ended while this run was being trained.")
         except (StoreError, WorkerError) as error:
             self._interrupt(str(error))
             raise

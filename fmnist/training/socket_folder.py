@@ -1,7 +1,7 @@
-"""The folder in which multiprocessing keeps the socket of a trainer's fork server, once that trainer was killed.
+"""The folder in which multiprocessing keeps the socket of a scheduler's fork server, once that scheduler was killed.
 
-multiprocessing removes it when a process ends in order. After a kill -9 the next trainer of the store does it: the
-store tells which folder it was, and whoever holds the trainer's lock knows that the former one is dead.
+multiprocessing removes it when a process ends in order. After a kill -9 the next scheduler of the store does it: the
+store tells which folder it was, and whoever holds the scheduler's lock knows that the former one is dead.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def note(store: Store) -> None:
 
 
 def remove_former(store: Store) -> None:
-    """Remove what a killed trainer has left behind. The caller holds the trainer's lock.
+    """Remove what a killed scheduler has left behind. The caller holds the scheduler's lock.
 
     A store may come from anywhere, so nothing but sockets is removed, and a folder only if it is empty then.
     """

@@ -59,7 +59,7 @@ def show_certainty(library: Library, compared: Comparison) -> None:
             names = escape(listed(group.title for group in part))
             link_to_train(f"Train {names} with five seeds", [group.recipe for group in part], seeds=5)
     if len(compared.groups) > 1:
-        show_fairness(compared)
+        show_what_differs(compared)
     with st.expander("How this is worked out", icon=":material/help:"):
         st.markdown(TESTS)
 
@@ -68,9 +68,9 @@ def _within_a_sentence(name: str) -> str:
     return name if name.endswith("version") else name[0].lower() + name[1:]
 
 
-def show_fairness(compared: Comparison) -> None:
+def show_what_differs(compared: Comparison) -> None:
     """What differs besides the model."""
-    differing = compared.fairness()
+    differing = compared.what_differs()
     if differing.empty:
         st.markdown(":material/balance: **A fair comparison:** recipe, seeds, machine, load and versions are the same.")
         return
@@ -79,6 +79,6 @@ def show_fairness(compared: Comparison) -> None:
     st.dataframe(
         differing.rename(columns={"what": "What differs", "so": "What follows"}),
         hide_index=True,
-        key="fairness",
+        key="what-differs",
         alt="; ".join(f"{row['what']}: {row['so']}" for _, row in differing.iterrows()),
     )

@@ -9,7 +9,7 @@ import streamlit as st
 from fmnist import settings
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
-from fmnist.grid import AUTOMATIC, FACTORS, MOST_HELD_OUT, Grid
+from fmnist.grid import AUTOMATIC, FACTORS, MAX_HELD_OUT, Grid
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import DEVICES, KEPT, MAX_SHIFT, OPTIMIZERS, SCHEDULES, RecipeError
@@ -25,7 +25,7 @@ FURTHER = {
     "Held-out images": (
         "validation",
         "This many training images are held out, the same for every seed and model. Curves and remarks are about "
-        f"these, and the test images are used only once, at the end. {AUTOMATIC}: {MOST_HELD_OUT:,} in a sweep (at "
+        f"these, and the test images are used only once, at the end. {AUTOMATIC}: {MAX_HELD_OUT:,} in a sweep (at "
         "most a sixth), to choose a setting by, and otherwise none.",
     ),
     "Weight decay": (

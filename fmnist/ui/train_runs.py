@@ -27,11 +27,11 @@ def show(library: Library, progress: TrainingProgress, *, alive: bool) -> None:
     """What is trained, what waits, and what was stopped or went wrong.
 
     Args:
-        alive: whether there is a trainer.
+        alive: whether there is a scheduler.
     """
     running = progress.running(MAX_ROWS)
     if progress.active and not alive and not running:
-        say_no_trainer(library)
+        say_no_scheduler(library)
     for run in running:
         show_running(library, progress, run)
     if (more := progress.count(Status.RUNNING) - len(running)) > 0:
@@ -41,11 +41,11 @@ def show(library: Library, progress: TrainingProgress, *, alive: bool) -> None:
     show_unfinished(library, progress)
 
 
-def say_no_trainer(library: Library) -> None:
-    """Runs are queued, and nobody takes them: either the trainer is just starting, or it can't."""
+def say_no_scheduler(library: Library) -> None:
+    """Runs are queued, and nobody takes them: either the scheduler is just starting, or it can't."""
     words = launcher.last_words(library.own.path)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f":material/hourglass_top: The trainer is starting. {escape(words)}")
+        st.caption(f":material/hourglass_top: The scheduler is starting. {escape(words)}")
         if st.button("Start it again", key="start-trainer"):
             launcher.start(library.own)
 

@@ -49,7 +49,7 @@ def queue(library: Library, plan: Plan, cluster: str | None, asker: Asker | None
     Raises:
         TooManyRuns: more than one may have.
     """
-    launcher.recover(library.own)  # What a trainer that is gone has left behind is taken up.
+    launcher.recover(library.own)  # What a scheduler that is gone has left behind is taken up.
     root = library.own.data_root(plan.grid.dataset)
     queued = library.own.enqueue(plan.keyed, root, again=plan.again, cluster=cluster, asker=asker, earlier=plan.earlier)
     if any(needed for _, needed in queued):

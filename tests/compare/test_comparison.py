@@ -140,7 +140,7 @@ def test_what_is_worth_its_cost_is_what_nobody_beats(reference):
         "Worth their cost: **Model 0 (82.6% for 7,840)**, **Model 2 (87.8% for 1,133,860)**. "
         "Model 1 is not worth it: another model is at least as accurate and no more expensive."
     )
-    assert reference.fairness().empty and reference.apart() == []
+    assert reference.what_differs().empty and reference.apart() == []
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_leads_on_home_are_what_compare_says_of_means(reference):
 def test_what_differs_besides_the_model_is_named(library, store, small_data):
     finished_run(store, Recipe("0", epochs=2, batch_size=64), small_data)
     finished_run(store, Recipe("2", 1), small_data, machine="Another processor")
-    differing = Comparison(library, library.groups("fashion-mnist", "own")).fairness().set_index("what")
+    differing = Comparison(library, library.groups("fashion-mnist", "own")).what_differs().set_index("what")
     assert set(differing.index) == {"Epochs", "Batch size", "Seeds", "Timing conditions"}
     assert differing.loc["Epochs"].iloc[:2].tolist() == ["2", "3"]
     assert differing.loc["Timing conditions", "so"] == "Their times can't be compared."

@@ -328,7 +328,7 @@ def test_queued_runs_without_a_trainer_can_be_given_one(store, small_data, start
     queued_run(store, Recipe("0"), small_data)
     launcher.log_path(store.path).write_text("one line\nPyTorch can't be loaded.\n")
     at = visit(TRAIN)
-    assert says(at, "The trainer is starting. PyTorch can't be loaded.")
+    assert says(at, "The scheduler is starting. PyTorch can't be loaded.")
     at.button(key="start-trainer").click()
     again(at)
     assert set(started) == {store.path}

@@ -37,7 +37,7 @@ def filled(store: Store, data: Dataset) -> None:
     three_models(store, data)
     store.set_label(2, Label("The best", "with a *note*"))
     with store._write() as db:
-        store._put_down(db, ANNA, [2])
+        store._charge_to(db, ANNA, [2])
     ended_run(store, Recipe("0", 7), data, "interrupted")
 
 
@@ -63,7 +63,7 @@ def test_nobody_sees_a_deleted_run(store, small_data):
     assert store.history([2]).empty and not len(store.curve(2, "test")) and store.artifact(2, "weights") is None
     with pytest.raises(StoreError, match="Run 2 has no logits"):
         store.logits(2)
-    assert not store.resume(4) and store.newest_batch([2]) == store.newest_batch()
+    assert not store.resume(4) and store.newest_request([2]) == store.newest_request()
     assert not store.set_label(2, Label("gone"))
     assert store.delete(2) == [] and store.last_deletion().ids == (2, 4)
 

@@ -230,17 +230,17 @@ def test_history_of_several_runs(store):
     assert store.history([]).empty and list(store.history([]).columns) == list(table.columns)
 
 
-def test_the_newest_batch_is_what_was_asked_for_last_and_what_is_active(store):
+def test_the_newest_request_is_what_was_asked_for_last_and_what_is_active(store):
     old, active = add(store, Recipe("0"), Recipe("2"))
     store.claim()
     finish(store, old)
     with store._write() as db:
         db.execute("UPDATE runs SET created = created - 1000")
     new = add(store, Recipe("1", 1), Recipe("0", 1))
-    assert [run.id for run in store.newest_batch()] == [new[1], new[0], active]
+    assert [run.id for run in store.newest_request()] == [new[1], new[0], active]
 
 
-def test_the_newest_batch_is_of_models_that_are_known(store):
+def test_the_newest_request_is_of_models_that_are_known(store):
     """A model whose file the dashboard was not told of was trained since: nobody is told that nothing was trained."""
     known, unknown = add(store, Recipe("0"), Recipe("1"))
     finish(store, known)
@@ -249,7 +249,7 @@ def test_the_newest_batch_is_of_models_that_are_known(store):
             "UPDATE runs SET created = created + 1000, recipe = json_set(recipe, '$.model', 'soft') WHERE id = ?",
             (unknown,),
         )
-    assert [run.id for run in store.newest_batch()] == [known]
+    assert [run.id for run in store.newest_request()] == [known]
 
 
 def test_settings_are_shared(store):
@@ -273,7 +273,7 @@ def test_a_run_of_an_unknown_model_is_left_alone(store):
     id = in_state(store, "queued")
     with store._write() as db:
         db.execute('UPDATE runs SET recipe = replace(recipe, \'"model": "0"\', \'"model": "from the future"\')')
-    assert store.run(id) is None and store.runs() == [] and store.newest_batch() == []
+    assert store.run(id) is None and store.runs() == [] and store.newest_request() == []
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.uint8, np.int64])

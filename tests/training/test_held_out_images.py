@@ -80,7 +80,7 @@ def test_with_noise_for_test_images_nothing_but_the_test_figures_changes(recipe,
         said.append(
             [
                 outcomes(library, [run], lambda run: run.name, lambda _: "no time"),
-                [ill.findings for ill in compared.ill()],
+                [ill.findings for ill in compared.unhealthy_runs()],
                 run.trouble,
                 look_into and look_into.sentence,
                 learning.alt,

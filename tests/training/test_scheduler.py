@@ -1,4 +1,4 @@
-"""The trainer as a real process: it trains the queue, obeys, and loses nothing however it ends."""
+"""The scheduler as a real process: it trains the queue, obeys, and loses nothing however it ends."""
 
 from __future__ import annotations
 
