@@ -35,7 +35,7 @@ from fmnist.store.artifacts import AT_ONCE
 from fmnist.store.run import ACTIVE, Run
 from fmnist.store.store import Store, StoreError
 from fmnist.training import launcher, loop, scheduler, socket_folder, worker_handle
-from fmnist.training.checkpoint import load_checkpoint
+from fmnist.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmnist.training.events import Progress
 
 SMALL = {"dataset": "sample", "device": "cpu"}
@@ -172,7 +172,7 @@ def test_the_odd_seed_is_trained_first_with_all_threads_so_that_no_core_idles_at
 def test_a_run_that_goes_on_alone_was_not_alone_from_the_beginning(store, small_sample, monkeypatch):
     """Its time is counted from the beginning, so it is of the load of the beginning, too."""
     monkeypatch.setattr(scheduler, "slots", lambda: 2)
-    ids = queue(store, *[Recipe("0", seed, epochs=30, **SMALL) for seed in range(2)])
+    ids = queue(store, *[Recipe("0", seed, epochs=300, **SMALL) for seed in range(2)])
     record = Store.record
 
     def stopping(store: Store, id: int, *arguments, artifacts, **keywords) -> bool:
@@ -376,7 +376,8 @@ def test_a_loss_that_runs_away_fails_the_run_and_the_queue_goes_on(warm, small_d
 def test_a_fault_of_the_program_fails_the_run_and_is_in_the_log(warm, small_data):
     broken, good = queue(warm, Recipe("0", **SMALL), Recipe("1", epochs=1, **SMALL))
     with warm._write() as db:
-        db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, b"not a checkpoint"))
+        another = save_checkpoint(Checkpoint(1, 1.0, 1.0, {"model.0.weight": torch.zeros(1)}))  # Of another network.
+        db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, another))
     failed, trained = finish(warm, broken, good)
     assert failed.status == "failed" and trained.status == "done"
     assert is_one_sentence(failed.error) and str(launcher.log_path(warm.path)) in failed.error
