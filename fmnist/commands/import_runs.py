@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,13 +34,13 @@ from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.library import Library
 from fmnist.store.run import TIMES, Record, Result, Status
 from fmnist.store.schema import APPLICATION_ID, LABELS_SINCE, ROUNDED_SINCE, SCHEMA_VERSION
+from fmnist.store.values import is_number, is_share, is_time, is_whole
 
 MAX_TEXT = 200  # characters of a name
 MAX_JSON = 100_000
 MAX_IMAGES = 1_000_000
 MAX_POINTS = 200_000
 """Of a run's curves. Training of a thousand epochs leaves less than half of that."""
-LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
 
 POINT = ("split", "step", "epoch", "seconds", "loss", "accuracy")
 RUN_COLUMNS = {"id", "result", *checksums.COLUMNS}
@@ -163,7 +162,7 @@ class _Source:
         columns = dict(zip(names, row, strict=True))
         rounded = columns.pop("rounded", 1)
         # No more than it can have: one in each step, one after each, one at the end. What is beyond is not even read.
-        most = 2 * columns["steps"] + 1 if _whole(columns["steps"], 1) else 0
+        most = 2 * columns["steps"] + 1 if is_whole(columns["steps"], 1) else 0
         points = self._db.execute(
             f"SELECT {', '.join(POINT)} FROM history WHERE run = ? LIMIT ?", (id, min(most, MAX_POINTS) + 1)
         ).fetchall()
@@ -191,13 +190,13 @@ class _Source:
         for name in ("device", "machine"):
             _need(_is_name(columns[name]), f"no {name}")
         for name in ("created", "started", "updated", "finished"):
-            _need(_number(columns[name], 0, LATEST), f"no time {name}")
+            _need(is_time(columns[name]), f"no time {name}")
         for name in ("threads", "parameters", "steps"):
-            _need(_whole(columns[name], 1), f"no number of {name}")
+            _need(is_whole(columns[name], 1), f"no number of {name}")
         counted = columns["multiply_adds"]
-        _need(counted is None or _whole(counted, 0), "no number of multiply_adds")
+        _need(counted is None or is_whole(counted), "no number of multiply_adds")
         _need(columns["step"] == columns["steps"], "a last step that is not its number of steps")
-        _need(columns["images_per_second"] is None or _number(columns["images_per_second"], 0), "no speed")
+        _need(columns["images_per_second"] is None or is_number(columns["images_per_second"], 0), "no speed")
         _need(record.rounded in (0, 1), "no record of how it was counted")
         _need(columns["error"] is None, "an error, though it is done")
         versions = _json(columns["versions"], "versions")
@@ -206,10 +205,10 @@ class _Source:
         for split, step, epoch, seconds, loss, accuracy in record.points:
             good = (
                 split in ("train", "test", recipe.evaluated_on)
-                and _whole(step, 1, columns["steps"])
-                and _whole(epoch, 1, recipe.epochs)
+                and is_whole(step, 1, columns["steps"])
+                and is_whole(epoch, 1, recipe.epochs)
             )
-            good = good and _number(seconds, 0) and _number(loss, 0) and _number(accuracy, 0, 1)
+            good = good and is_number(seconds, 0) and is_number(loss, 0) and is_share(accuracy)
             _need(good, "an invalid point in its curves")
         self._check_artifacts(record.artifacts, recipe, record.rounded, result.kept_epoch or recipe.epochs)
 
@@ -281,15 +280,6 @@ def _is_name(value: Any) -> bool:
     return 0 < len(_text(value)) <= MAX_TEXT and value.isprintable()
 
 
-def _number(value: Any, low: float, high: float = sys.float_info.max) -> bool:
-    """Also whether it is finite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _whole(value: Any, low: int, high: int = 2**53) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
 def _json(text: Any, what: str) -> dict[str, Any]:
     """An object with short names."""
     try:
@@ -329,15 +319,17 @@ def _check_result(fields: dict[str, Any], recipe: Recipe) -> Result:
         result = Result.from_fields(fields)
     except ValueError as error:
         raise _InvalidRun(str(error)) from None
-    _need(_number(result.test_accuracy, 0, 1) and _number(result.test_loss, 0), "no test result")
+    _need(is_share(result.test_accuracy) and is_number(result.test_loss, 0), "no test result")
     for name in TIMES:
-        _need(name not in fields or _number(fields[name], 0), f"no {name}")
-    _need(_whole(result.at_once, 1), "no number of runs at once")
-    _need(all(_whole(label, 0, metrics.CLASSES - 1) for label in result.never_predicted), "no never_predicted")
+        _need(name not in fields or is_number(fields[name], 0), f"no {name}")
+    _need(is_whole(result.at_once, 1), "no number of runs at once")
+    _need(all(is_whole(label, 0, metrics.CLASSES - 1) for label in result.never_predicted), "no never_predicted")
     measured = result.validation_loss is not None and result.validation_accuracy is not None
-    _need(measured == bool(recipe.validation) and _number(result.loss_to_choose_by, 0), "no result on held-out images")
+    _need(
+        measured == bool(recipe.validation) and is_number(result.loss_to_choose_by, 0), "no result on held-out images"
+    )
     kept = result.kept_epoch
-    _need(_whole(kept, 1, recipe.epochs) if recipe.keep == "best" else kept is None, "no epoch that was kept")
+    _need(is_whole(kept, 1, recipe.epochs) if recipe.keep == "best" else kept is None, "no epoch that was kept")
     return result
 
 

@@ -26,6 +26,7 @@ from fmnist.store.artifacts import HELD_OUT_LABELS, HELD_OUT_LOGITS, predictions
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.store.store import StoreError
+from fmnist.store.values import is_number, is_share
 
 CLASS_ROUNDING = 1e-5
 """Two classes of which the float32 logits are nearer, as a share of the larger one or of 1 if that is smaller, may
@@ -74,7 +75,7 @@ class Check:
         """Times and numbers, of those that are stored."""
         for figure in figures:
             stored = self.contents.get(figure)
-            if stored is not None and not (_is_number(stored) and stored > 0):
+            if stored is not None and not (is_number(stored) and stored > 0):
                 self.fail(figure, f"stored {stored}, which is no positive number.", stored)
 
     def read(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray | None:
@@ -94,13 +95,9 @@ def as_text(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _same(stored: Any, recomputed: Any) -> bool:
     if isinstance(recomputed, float):
-        return _is_number(stored) and math.isclose(stored, recomputed, rel_tol=CLOSE)
+        return is_number(stored) and math.isclose(stored, recomputed, rel_tol=CLOSE)
     return type(stored) is type(recomputed) and stored == recomputed
 
 
@@ -315,7 +312,7 @@ def _check_curves(check: Check, steps: int, per_epoch: int, splits: Sequence[str
             fault = _fault(step, epoch, seconds, loss, accuracy, before, steps, per_epoch)
             if fault:
                 check.fail(checksums.point_name(split, step), fault)
-            before = seconds if _is_number(seconds) else before
+            before = seconds if is_number(seconds) else before
         if steps not in points:
             check.fail(checksums.point_name(split, steps), "missing.")
         elif split == "test":
@@ -335,10 +332,10 @@ def _fault(
         return f"the run has only {steps} steps."
     if epoch != math.ceil(step / per_epoch):
         return f"stored in epoch {epoch}, which is {math.ceil(step / per_epoch)}."
-    if not (_is_number(seconds) and seconds > 0 and seconds >= before):
+    if not (is_number(seconds) and seconds > 0 and seconds >= before):
         return f"stored at {seconds} seconds, after a point at {before}."
-    if not (_is_number(loss) and loss >= 0):
+    if not is_number(loss, 0):
         return f"stored loss {loss}."
-    if not (_is_number(accuracy) and 0 <= accuracy <= 1):
+    if not is_share(accuracy):
         return f"stored accuracy {accuracy}."
     return None

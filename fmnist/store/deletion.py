@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from fmnist import words
 from fmnist.store.database import StoreError, as_json, listed
 from fmnist.store.queue import RunQueue
-from fmnist.store.rows import is_time
 from fmnist.store.run import ACTIVE, Status
+from fmnist.store.values import is_time
 
 UNDO_SECONDS = 24 * 3600
 """After that, a scheduler that begins makes the deletion final."""

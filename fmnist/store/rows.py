@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -13,8 +12,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.database import listed
 from fmnist.store.run import Result, Run, Status
-
-LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
+from fmnist.store.values import is_number, is_time, is_whole
 
 MODEL = "CASE WHEN typeof(recipe) = 'text' AND json_valid(recipe) THEN json_extract(recipe, '$.model') END"
 """In SQL: the model of a run; nothing where its recipe is damaged. SQLite's own functions would end the query there."""
@@ -101,15 +99,6 @@ def _versions(text: str | None) -> dict[str, str]:
 # --- What a column may hold ---
 
 
-def is_number(value: object, low: float = -sys.float_info.max, high: float = sys.float_info.max) -> bool:
-    """Whether it is a finite number within these bounds."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _whole(low: int) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, int) and value >= low
-
-
 def _or_nothing(good: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or good(value)
 
@@ -118,23 +107,18 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def is_time(value: object) -> bool:
-    """Whether it is a Unix time that can be shown."""
-    return is_number(value, 0, LATEST)
-
-
 STATUSES = frozenset(Status)
 
 COLUMNS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("key", "recipe", "data_root"), _is_text),
     **dict.fromkeys(("device", "machine", "versions", "result", "error", "cluster", "node"), _or_nothing(_is_text)),
     "status": lambda value: isinstance(value, str) and value in STATUSES,
-    "stop": _whole(0),
+    "stop": is_whole,
     "created": is_time,
     **dict.fromkeys(("started", "updated", "finished"), _or_nothing(is_time)),
-    **dict.fromkeys(("threads", "steps"), _or_nothing(_whole(1))),
-    **dict.fromkeys(("parameters", "multiply_adds"), _or_nothing(_whole(0))),
-    "step": _whole(0),
+    **dict.fromkeys(("threads", "steps"), _or_nothing(lambda value: is_whole(value, 1))),
+    **dict.fromkeys(("parameters", "multiply_adds"), _or_nothing(is_whole)),
+    "step": is_whole,
     "rounded": lambda value: value in (0, 1),
     "images_per_second": _or_nothing(lambda value: is_number(value, 0)),
 }

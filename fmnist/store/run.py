@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.label import NO_LABEL, Label
+from fmnist.store.values import is_number, is_share, is_whole
 
 
 class Status(StrEnum):
@@ -129,33 +129,16 @@ OPTIONAL = (
 """Fields that a result may not have: earlier versions did not measure them, or there are no held-out images."""
 
 
-def _is_number(value: object) -> bool:
-    """Also whether it is finite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 1
-
-
-def _is_time(value: Any) -> bool:
-    return _is_number(value) and value >= 0
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 FIELDS: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(TIMES, _is_time),
-    "test_loss": _is_number,
-    "test_accuracy": _is_share,
-    "validation_loss": _is_number,
-    "validation_accuracy": _is_share,
+    **dict.fromkeys(TIMES, lambda value: is_number(value, 0)),
+    "test_loss": is_number,
+    "test_accuracy": is_share,
+    "validation_loss": is_number,
+    "validation_accuracy": is_share,
     "dead": lambda value: isinstance(value, bool),
-    "never_predicted": lambda value: isinstance(value, list) and all(_is_whole(one) and 0 <= one < 10 for one in value),
+    "never_predicted": lambda value: isinstance(value, list) and all(is_whole(label, 0, 9) for label in value),
     "zero_layers": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    **dict.fromkeys(("at_once", "kept_epoch"), lambda value: _is_whole(value) and value >= 1),
+    **dict.fromkeys(("at_once", "kept_epoch"), lambda value: is_whole(value, 1)),
 }
 """The fields of a `Result`, and what tells whether a value read from JSON can be one."""
 
