@@ -327,6 +327,10 @@ def inserted_id(cursor: sqlite3.Cursor) -> int:
     return cursor.lastrowid
 
 
+THESE = "IN (SELECT value FROM json_each(?))"
+"""In SQL: one of those given as a single parameter, by `as_json`."""
+
+
 def as_json(ids: Iterable[int]) -> str:
     """Ids for SQLite's json_each: they may be more than a statement can have parameters."""
     return json.dumps([int(id) for id in ids])

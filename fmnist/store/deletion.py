@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fmnist import words
-from fmnist.store.database import StoreError, as_json, listed
+from fmnist.store.database import THESE, StoreError, as_json, listed
 from fmnist.store.queue import RunQueue
 from fmnist.store.run import ACTIVE, Status
 from fmnist.store.values import is_time
@@ -32,8 +32,6 @@ UNUSABLE = (
     *(sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
 )
 """What is raised for a kept row that is none: where it is read as JSON, and where it is put into its table."""
-
-THESE = "IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True)

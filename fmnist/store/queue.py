@@ -11,7 +11,7 @@ from pathlib import Path
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.settings import Asker
-from fmnist.store.database import StoreError, as_json, inserted_id, listed
+from fmnist.store.database import THESE, StoreError, as_json, inserted_id, listed
 from fmnist.store.more_epochs import go_on_from
 from fmnist.store.reading import StoreReader
 from fmnist.store.rows import MODEL, without
@@ -163,7 +163,7 @@ class RunQueue(StoreReader):
     def request_stop(self, ids: Iterable[int]) -> None:
         """Stop these runs: a queued one at once, a running one as soon as the scheduler looks."""
         wanted = as_json(ids)
-        these = "id IN (SELECT value FROM json_each(?))"
+        these = f"id {THESE}"
         with self._write() as db:
             db.execute(
                 f"UPDATE runs SET status = '{Status.CANCELLED}', finished = ? "

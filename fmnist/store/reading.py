@@ -18,7 +18,7 @@ from fmnist.recipe import Recipe
 from fmnist.store import checksums
 from fmnist.store.arrays import unpack
 from fmnist.store.artifacts import HELD_OUT_LABELS, HELD_OUT_LOGITS, in_words, measured, predictions_name
-from fmnist.store.database import DamagedRun, DamagedStore, Database, StoreError, as_json, listed
+from fmnist.store.database import THESE, DamagedRun, DamagedStore, Database, StoreError, as_json, listed
 from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.points import as_table, read
 from fmnist.store.rows import (
@@ -79,9 +79,7 @@ class StoreReader(Database):
         longer, is not read."""
         try:
             with self._read() as db:
-                rows = db.execute(
-                    "SELECT id, recipe FROM runs WHERE id IN (SELECT value FROM json_each(?))", (as_json(ids),)
-                ).fetchall()
+                rows = db.execute(f"SELECT id, recipe FROM runs WHERE id {THESE}", (as_json(ids),)).fetchall()
         except DamagedStore:
             return {run.id: run.recipe for run in self.runs()}
         found = {}
@@ -103,7 +101,7 @@ class StoreReader(Database):
                 rows = db.execute(
                     "SELECT * FROM runs WHERE id IN "
                     f"(SELECT id FROM (SELECT id, max(finished) FROM runs WHERE status = '{Status.DONE}' "
-                    "AND id NOT IN (SELECT value FROM json_each(?)) "
+                    f"AND id NOT {THESE} "
                     f"GROUP BY {without('device')}, device)) ORDER BY id",
                     (as_json(self._unreadable),),
                 ).fetchall()
@@ -145,15 +143,14 @@ class StoreReader(Database):
         """Those of these runs that are there, or only those with a status; in training order."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?)) AND status = coalesce(?, status) "
-                "ORDER BY priority, id",
+                f"SELECT * FROM runs WHERE id {THESE} AND status = coalesce(?, status) ORDER BY priority, id",
                 (as_json(ids), status),
             ).fetchall()
         return [run for row in rows if (run := self._run(row))]
 
     def labels(self, ids: Iterable[int] | None = None) -> dict[int, Label]:
         """The names and notes of these runs, or of all, by id: of those that have any."""
-        which = "" if ids is None else "WHERE run IN (SELECT value FROM json_each(?))"
+        which = "" if ids is None else f"WHERE run {THESE}"
         with self._read() as db:
             if db.execute("PRAGMA user_version").fetchone()[0] < LABELS_SINCE:
                 return {}
@@ -171,8 +168,7 @@ class StoreReader(Database):
         """How many of these runs are queued or running."""
         with self._read() as db:
             return db.execute(
-                "SELECT count(*) FROM runs WHERE id IN (SELECT value FROM json_each(?)) "
-                f"AND status IN {listed(ACTIVE)}",
+                f"SELECT count(*) FROM runs WHERE id {THESE} AND status IN {listed(ACTIVE)}",
                 (as_json(ids),),
             ).fetchone()[0]
 
@@ -258,9 +254,7 @@ class StoreReader(Database):
         if not self._damaged:
             return {}
         with self._read() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?))", (as_json(self._damaged),)
-            ).fetchall()
+            rows = db.execute(f"SELECT * FROM runs WHERE id {THESE}", (as_json(self._damaged),)).fetchall()
         for id in self._damaged.keys() - {row["id"] for row in rows}:  # Deleted in the meantime.
             del self._damaged[id]
             self._unreadable.discard(id)
@@ -287,7 +281,7 @@ class StoreReader(Database):
         Args:
             split: only this one of `SPLITS`.
         """
-        which = f"run IN ({HERE} IN (SELECT value FROM json_each(?))) AND split IN (SELECT value FROM json_each(?))"
+        which = f"run IN ({HERE} {THESE}) AND split {THESE}"
         try:
             points = self._points(which, (as_json(ids), json.dumps([split] if split else SPLITS)))
         except DamagedStore:
