@@ -1,4 +1,4 @@
-"""A photo from the camera, on Predict: it stays until another one is taken."""
+"""Pictures on Predict that stay: a photo from the camera, and a drawing in whose place an example stands."""
 
 from __future__ import annotations
 
@@ -68,3 +68,41 @@ def test_without_a_photo_who_comes_back_does_not_find_the_camera(store, small_da
     at.query_params.clear()
     at.switch_page(PREDICT)
     assert again(at).session_state["how"] == "Draw"
+
+
+def stroke(left: int) -> dict:
+    return {"kind": "box", "points": [[left, 40], [190, 240]], "shade": 34, "width": 24}
+
+
+@pytest.mark.parametrize("pad", ["pad", "canvas"])
+def test_a_drawing_in_whose_place_an_example_stands_comes_back(pad, store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(DATA)
+    mine = at.session_state["drawing"] = [stroke(90)]
+    at.session_state["pad-chosen"] = {"pad": pad, "side": 420}
+    at.switch_page(PREDICT)
+    again(at)
+    assert not says(at, "replaced your drawing")
+    for example in ("A drawing", "Not clothing"):
+        at.button(key=f"example-{example}").click()
+        again(at)
+        assert at.session_state["drawing"] != mine and says(at, "The example replaced your drawing.")
+    at.button(key="bring-back").click()
+    again(at)
+    assert at.session_state["drawing"] == mine and not says(at, "replaced your drawing")
+
+
+def test_who_draws_on_an_example_keeps_what_is_drawn(store, small_data):
+    three_models(store, small_data, weights=True)
+    at = visit(DATA)
+    at.session_state["drawing"] = [stroke(90)]
+    at.switch_page(PREDICT)
+    again(at)
+    at.button(key="example-A drawing").click()
+    again(at)
+    at.session_state["drawing"] = [*at.session_state["drawing"], stroke(20)]
+    assert not says(again(at), "replaced your drawing")
+    at.button(key="example-Not clothing").click()
+    again(at)
+    at.button(key="bring-back").click()
+    assert again(at).session_state["drawing"][-1] == stroke(20)
