@@ -7,7 +7,7 @@ from fmnist.store.library import Library, default_groups
 from fmnist.ui import predict_answers, predict_examples, resources
 from fmnist.ui.address import settle_one
 from fmnist.ui.page import page
-from fmnist.ui.predict_pictures import KEPT, SOURCES
+from fmnist.ui.predict_pictures import SOURCES, is_kept
 from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
 
 
@@ -22,10 +22,10 @@ def show(library: Library) -> None:
     settle_one("how", {source: [source] for source in SOURCES}, "Draw", kept=st.session_state.get("source-kept"))
     how = st.segmented_control("Image", list(SOURCES), required=True, key="how", label_visibility="collapsed")
     assert how is not None  # As one is required.
-    st.session_state["source-kept"] = how if how in KEPT else None  # Who comes back finds what was there.
     left, right = st.columns([2, 3], gap="large")
     with left:
         picked = SOURCES[how](library, dataset, groups, right)
+    st.session_state["source-kept"] = how if is_kept(how) else None  # Who comes back finds what was there.
     with right:
         if picked.picture is None:
             if not picked.tabled:

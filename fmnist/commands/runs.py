@@ -126,7 +126,8 @@ def resume(places: Places, ids: tuple[list[int], ...], cluster: str | None, quie
     if not wanted:
         say("no run is interrupted.")
         return report(runs, [], format, sweep=False)
-    runs.resume(*(run.id for run in wanted), cluster=cluster)
+    moved = launcher.moved_data(wanted, lambda _: places.data)
+    runs.resume(*(run.id for run in wanted), cluster=cluster, data_roots=moved)
     asked = [(run.id, run.status != Status.DONE) for run in wanted]
     train_queued(runs, [id for id, needed in asked if needed], cluster, quiet=quiet)
     return report(runs, asked, format, sweep=len({run.recipe.group() for run in wanted}) > 1)

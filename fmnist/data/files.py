@@ -113,6 +113,14 @@ def load_test_set(name: str, root: Path, cache: Path) -> TestSet:
         raise
 
 
+def is_there(name: str, root: Path) -> bool:
+    """Whether the files of a data set are in a data root, whatever is in them."""
+    try:
+        return name == SAMPLE or bool(_folder_with(DATASETS[name], root, DATASETS[name].files))
+    except DataError:
+        return False
+
+
 def _read(info: DatasetInfo, root: Path, files: Sequence[File]) -> list[np.ndarray]:
     """Images and labels, all uint8, of some of a data set's files; raises as `load`."""
     folder = _folder_with(info, root, files)

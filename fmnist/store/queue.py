@@ -99,8 +99,17 @@ class RunQueue(StoreReader):
         readable = (row for row in rows if row["id"] not in self._unreadable)
         return next((row for row in readable if (run := self._run(row)) and run.recipe == recipe), None)
 
-    def resume(self, *ids: int, cluster: str | None = None, asker: Asker | None = None) -> bool:
+    def resume(
+        self,
+        *ids: int,
+        cluster: str | None = None,
+        asker: Asker | None = None,
+        data_roots: Mapping[int, Path] | None = None,
+    ) -> bool:
         """Queue interrupted or stopped runs again, here or on a cluster; they go on from their last finished epoch.
+
+        Args:
+            data_roots: by the ids of some of them, where their data are now.
 
         Returns:
             Whether any was queued.
@@ -110,6 +119,8 @@ class RunQueue(StoreReader):
         """
         with self._write() as db:
             queued = [id for id in ids if self._requeue(db, id, cluster)]
+            moved = [(str(root), id) for id, root in (data_roots or {}).items() if id in queued]
+            db.executemany("UPDATE runs SET data_root = ? WHERE id = ?", moved)
             self._charge_to(db, asker, queued)
         return bool(queued)
 

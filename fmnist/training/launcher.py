@@ -9,14 +9,16 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from fmnist import background, settings
+from fmnist.data import files
 from fmnist.models import custom
 from fmnist.store.run import Run, Status
 from fmnist.store.store import Store, StoreError
@@ -137,6 +139,18 @@ def as_they_stand(store: Store, runs: Sequence[Run]) -> list[Run]:
         return list(runs)
     left = left_behind(store)
     return [replace(run, status=LEFT[run.stop], stop=False) if run.id in left else run for run in runs]
+
+
+def moved_data(runs: Sequence[Run], root_of: Callable[[str], Path]) -> dict[int, Path]:
+    """Where the data are now of those runs that would no longer find them where they were, by their ids.
+
+    Args:
+        root_of: gives the present data root of the data set with a name.
+    """
+    is_there = cache(files.is_there)  # Hundreds of runs may have the same place.
+    return {
+        run.id: root_of(run.recipe.dataset) for run in runs if not is_there(run.recipe.dataset, Path(run.data_root))
+    }
 
 
 def start(store: Store) -> None:

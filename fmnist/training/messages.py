@@ -36,6 +36,12 @@ class Order:
     compiled: bool | None  # of a run that goes on: whether it began by compiled kernels
     log: Path  # where the details of a fault can be read, for the sentence about it
 
+    @property
+    def unless_begun(self) -> Status:
+        """How the run ends if it can't begin here, because its data or its device are missing, say. What was trained of
+        it before is not lost by that."""
+        return Status.INTERRUPTED if self.checkpoint else Status.FAILED
+
 
 @dataclass(frozen=True)
 class Stop:

@@ -184,7 +184,7 @@ class Driver:
                 try:
                     images = self._put(worker.dataset(message))
                 except files.DataError as error:
-                    self._scheduler.send((message.run, EndReport(Status.FAILED, str(error))))
+                    self._scheduler.send((message.run, EndReport(message.unless_begun, str(error))))
                     return
                 self._tasks[message.run] = _train.options(**self._needs(message)).remote(message, images)
             case Stop() if message.run in self._tasks:

@@ -103,20 +103,24 @@ def follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[]
         load: gives the data; may raise `DataError`.
         stopped: whether the run is no longer wanted; asked after each report.
     """
+    status = order.unless_begun
     try:
-        yield from _follow(order, load, stopped)
+        for report in _follow(order, load, stopped):
+            if isinstance(report, ProgressReport):
+                status = Status.FAILED
+            yield report
     except files.DataError as error:
-        yield EndReport(Status.FAILED, str(error))
+        yield EndReport(status, str(error))
     except Exception as error:
         training = sys.modules.get("fmnist.training.loop")
         if training and isinstance(error, training.TrainingError):
             if error.__cause__:  # Of a model of the user's own: the log shows where in its code.
                 log.info("%s", order.recipe, exc_info=error.__cause__)
-            yield EndReport(Status.FAILED, str(error))
+            yield EndReport(status, str(error))
         else:  # A bug. The log has its traceback, the page a sentence, and the queue goes on.
             log.exception("%s", order.recipe)
             sentence = f"Training ended because of an error in this program; the details are in {order.log}."
-            yield EndReport(Status.FAILED, sentence)
+            yield EndReport(status, sentence)
 
 
 def _follow(order: Order, load: Callable[[], files.Dataset], stopped: Callable[[], bool]) -> Iterator[Report]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from fmnist.words import exact
+from fmnist.words import escape, exact, listed, shortened
 
 Known = Mapping[str, Sequence[str]]
 """By id what can be chosen: its name in the address, then those that it has in addresses of earlier versions."""
@@ -20,11 +20,17 @@ Known = Mapping[str, Sequence[str]]
 
 @dataclass
 class Visit:
-    """Of a page, by somebody who has not been on another since: which names were settled in this run, and before."""
+    """Of a page, by somebody who has not been on another since.
+
+    Attributes:
+        now, before: which names were settled in this run, and before.
+        in_vain: by name, what the address asks for in vain: a sentence, or nothing.
+    """
 
     page: str
     now: set[str] = field(default_factory=set)
     before: set[str] = field(default_factory=set)
+    in_vain: dict[str, str] = field(default_factory=dict)
 
 
 def settle_one(key: str, known: Known, default: str | None, kept: str | None = None) -> None:
@@ -45,11 +51,14 @@ def settle_one(key: str, known: Known, default: str | None, kept: str | None = N
 
 
 def settle_some(key: str, known: Known, default: Sequence[str], most: int, *, former: str = "") -> None:
-    """The same for a widget with which up to so many are chosen; that none is may stand in the address, too.
+    """The same for a widget with which up to so many are chosen; that none is may stand in the address, too. What the
+    address names and is not there is said.
 
     Args:
         former: the key under which addresses of earlier versions have it, where that is another.
     """
+    if counts_for(key):
+        _note_what_is_not_there(key, known)
     asked = st.session_state[key] if _was_chosen(key) else _asked(key, known)
     if asked is None and former and former not in _visit().before:  # Else it is what another choice has left there.
         asked = _asked(former, known)
@@ -99,6 +108,17 @@ def settle_words(words: Mapping[str, str | None]) -> None:
         st.query_params.from_dict(after)
 
 
+def note_in_vain(key: str, sentence: str) -> None:
+    """Have it said at the top of the page that the address asks for something in vain; nothing if all is well."""
+    _visit().in_vain[key] = sentence
+
+
+def say_in_vain() -> None:
+    """At the top of the page: what its address asked for in vain, as long as the visit lasts."""
+    for sentence in filter(None, _visit().in_vain.values()):
+        st.info(escape(sentence), icon=":material/link_off:")
+
+
 def drop_what_is_gone() -> None:
     """At the end of a page: take out of the address what belongs to widgets that are no longer drawn."""
     visit = _visit()
@@ -127,11 +147,24 @@ def _asked(key: str, known: Known) -> list[str] | None:
     words = st.query_params.get_all(key)
     if words == [""]:
         return []
+    ids = _by_name(known)
+    return list(dict.fromkeys(ids[word] for word in words if word in ids)) or None
+
+
+def _by_name(known: Known) -> dict[str, str]:
+    """The ids by all names that they have in addresses."""
     ids = {id: id for id in known}
     for names in zip(*known.values(), strict=True):  # A title before one that another had when it was rounded.
         for id, name in zip(known, names, strict=True):
             ids.setdefault(name, id)
-    return list(dict.fromkeys(ids[word] for word in words if word in ids)) or None
+    return ids
+
+
+def _note_what_is_not_there(key: str, known: Known) -> None:
+    ids = _by_name(known)
+    gone = [f"“{shortened(word)}”" for word in st.query_params.get_all(key) if word and word not in ids]
+    verb = "is" if len(gone) == 1 else "are"
+    note_in_vain(key, f"The address names {listed(gone)}, which {verb} not here: deleted, perhaps." if gone else "")
 
 
 def _write(key: str, chosen: str | list[str] | None, words: list[str]) -> None:

@@ -22,6 +22,8 @@ from fmnist.words import escape
 
 BEGUN = "drawing-begun"
 """Tells the browser that the drawing is another one than it has."""
+REPLACED = "drawing-replaced"
+"""The drawing that was there before an example, and the example."""
 CSS = f"""{drawing_tools.CSS}
 .pad canvas {{
   width: 100%; aspect-ratio: 1; display: block; background: #fff; touch-action: none; cursor: crosshair;
@@ -40,8 +42,23 @@ def begin(drawn: list[dict[str, Any]]) -> None:
     Args:
         drawn: strokes, as a browser sends them.
     """
+    former = replaced() or st.session_state.get("drawing", [])
+    st.session_state[REPLACED] = former, drawn
     st.session_state["drawing"] = drawn
     st.session_state[BEGUN] = uuid.uuid4().hex
+
+
+def replaced() -> list[dict[str, Any]]:
+    """The drawing in whose place `begin` has put another, as long as nothing is changed in that; or nothing."""
+    former, drawn = st.session_state.get(REPLACED, ([], []))
+    return former if st.session_state.get("drawing") == drawn else []
+
+
+def bring_back() -> None:
+    """Have the drawing that was replaced on the pads again."""
+    if former := replaced():
+        begin(former)
+        del st.session_state[REPLACED]
 
 
 def strokes(trace: str = "", fill: bool = False) -> list[Stroke]:

@@ -12,7 +12,7 @@ from fmnist.models.registry import ModelError
 from fmnist.settings import SettingsError
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.ui import login, plotly_loader, taps
-from fmnist.ui.address import drop_what_is_gone
+from fmnist.ui.address import drop_what_is_gone, say_in_vain
 from fmnist.ui.component import component
 from fmnist.ui.upload_limit import limit_uploads
 from fmnist.words import escape
@@ -86,9 +86,10 @@ def page(title: str, question: str, *, charts: bool = True) -> Iterator[None]:
     with explained():
         yield
         drop_what_is_gone()
-    with suppress(SettingsError, StoreError), place:  # Only now is it known what of the store could be read.
+    with suppress(SettingsError, StoreError), place:  # Only now is it known what is there, and could be read.
         from fmnist.ui import damaged_runs
 
+        say_in_vain()
         damaged_runs.show()
 
 

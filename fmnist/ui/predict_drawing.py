@@ -40,9 +40,11 @@ def draw(library: Library, dataset: str) -> Picked:
     found = outlines.fillings(strokes) if subject.filled else {}
     if not strokes:
         st.session_state[AS_LINES] = False
-    if found:
-        with notes:
+    with notes:
+        if found:
             _say_filled(len(found), fill)
+        if drawing_pad.replaced():
+            _say_replaced()
     if not strokes or (subject.filled and not (found and fill) and not any(map(outlines.is_filled, strokes))):
         _say_how(subject.drawing, choice)
     picture = drawing.picture(outlines.filled(strokes, found if fill else {})) if strokes else None
@@ -93,6 +95,13 @@ def _say_filled(count: int, fill: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Your {outline} filled: the models know filled shapes." if fill else f"Your {outline} not filled.")
         st.button("Undo" if fill else "Fill", type="tertiary", key="outlines", on_click=_change_filling)
+
+
+def _say_replaced() -> None:
+    """That an example stands in the place of the visitor's drawing, and the way back."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("The example replaced your drawing.")
+        st.button("Undo", type="tertiary", key="bring-back", on_click=drawing_pad.bring_back)
 
 
 def _change_filling() -> None:

@@ -12,7 +12,7 @@ from fmnist.data.files import DataError
 from fmnist.predict import conversion
 from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
-from fmnist.ui import kept_uploads, predict_drawing, predict_examples, resources
+from fmnist.ui import kept_photo, kept_uploads, predict_drawing, predict_examples, resources
 from fmnist.ui.address import names_of, settle_one
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_answers import Picked
@@ -55,8 +55,8 @@ def upload(library: Library, dataset: str, groups: list[Group], beside: DeltaGen
 
 def photograph(library: Library, dataset: str, groups: list[Group], beside: DeltaGenerator) -> Picked:
     """A picture from the camera."""
-    photo = st.camera_input(f"A photo of {DATASETS[dataset].subject.photo}", key="camera")
-    return Picked(opened(photo.getvalue(), preview=False) if photo else None, st.empty())
+    photo, is_shown = kept_photo.taken(f"A photo of {DATASETS[dataset].subject.photo}")
+    return Picked(opened(photo, preview=not is_shown) if photo else None, st.empty())
 
 
 def opened(file: bytes, preview: bool = True) -> Image.Image | None:
@@ -125,5 +125,8 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
 
 
 SOURCES = {"Draw": draw, "Upload": upload, "Camera": photograph, "Test image": pick}
-KEPT = ("Draw", "Upload")
-"""Sources whose picture is still there after a visit to another page."""
+
+
+def is_kept(source: str) -> bool:
+    """Whether a picture of this source is still there after a visit to another page."""
+    return source in ("Draw", "Upload") or (source == "Camera" and kept_photo.is_there())

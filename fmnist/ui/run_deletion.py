@@ -38,12 +38,22 @@ def confirm(library: Library, runs: list[Run]) -> None:
         if st.button("Cancel", key="keep-runs"):
             st.rerun()
     if agreed:
-        deleted = set(library.own.delete(*(run.id for run in runs)))
-        kept = [run for run in runs if run.id not in deleted and library.own.run(run.id)]
-        if kept:
-            st.warning(f"{listed(run.name for run in kept)} can't be deleted during training: stop it first.")
-        else:
-            st.rerun()
+        delete(library, runs)
+
+
+def delete(library: Library, runs: list[Run]) -> None:
+    """Delete runs that somebody has agreed to delete; those that have gone on since are kept, and named."""
+    own = library.own
+    now = {run.id: run.status for run in own.by_ids(run.id for run in runs)}
+    deleted = set(own.delete(*(run.id for run in runs if now.get(run.id, run.status) == run.status)))
+    kept = [run for run in runs if run.id not in deleted and own.run(run.id)]
+    if gone_on := [run for run in kept if now.get(run.id) != run.status]:
+        numbers = listed(str(run.id) for run in gone_on)
+        st.warning(f"Not deleted, because training has gone on since this question: run {numbers}.")
+    if training := [run.name for run in kept if run not in gone_on]:
+        st.warning(f"{listed(training)} can't be deleted during training: stop it first.")
+    if not kept:
+        st.rerun()
 
 
 def offer_undo(library: Library) -> None:

@@ -13,6 +13,7 @@ from fmnist.grid import Grid, as_text, decimals, held_out_numbers, is_yes, spann
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, RecipeError
 from fmnist.ui import address
+from fmnist.words import shortened
 
 MAX_SEEDS = 20
 LISTS = {
@@ -56,19 +57,27 @@ def settle_form() -> None:
     """Have Train's form and the address of the page say the same, just before the form is drawn.
 
     When somebody opens the page by an address that asks for something, or goes back or forward to it, the address
-    counts, and what it does not name is the default; one that makes no recipe is ignored. Else counts what was chosen
-    since, also before a visit to other pages. The default does not stand in the address.
+    counts, and what it does not name is the default; one that makes no recipe is ignored, which is said. Else counts
+    what was chosen since, also before a visit to other pages. The default does not stand in the address.
     """
     default = published(seeds=1)
     asked = {name: st.query_params[name] for name in ASKED if name in st.query_params}
     if address.counts_for("models") and (asked or address.was_navigated()):
-        with suppress(ValueError):  # RecipeError is one.
-            fill_in(_grid(_parsed(_words(_form(default)) | asked)))
+        _fill_in_what_is_asked(_words(_form(default)) | asked)
     for key, value in _form(default).items():
         st.session_state.setdefault(key, value)
     _forget_former_models()
     usual, now = _words(_form(default)), _words({key: st.session_state[key] for key in ASKED})
     address.settle_words({name: now[name] if now.get(name, usual[name]) != usual[name] else None for name in ASKED})
+
+
+def _fill_in_what_is_asked(words: Mapping[str, str]) -> None:
+    refused = ""
+    try:
+        fill_in(_grid(_parsed(words)))
+    except ValueError as error:  # RecipeError is one.
+        refused = f"The address asks for something that can't be trained, and is ignored: {error}"
+    address.note_in_vain("models", refused)
 
 
 def published(seeds: int) -> Grid:
@@ -153,11 +162,12 @@ def _parsed(words: Mapping[str, str]) -> dict[str, Any]:
     """Values of the widgets. Whether they make a recipe is for `_grid` to say.
 
     Raises:
-        ValueError: there are not so many seeds.
+        ValueError: there are not so many seeds; a sentence.
     """
-    seeds = int(words["seeds"])
+    text = words["seeds"]
+    seeds = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
     if not 1 <= seeds <= MAX_SEEDS:
-        raise ValueError(f"{seeds} seeds")
+        raise ValueError(f"The number of seeds must be a whole number from 1 to {MAX_SEEDS}, not {shortened(text)}.")
     return {**words, "seeds": seeds, **{name: words[name].split(",") for name in LISTS}}
 
 

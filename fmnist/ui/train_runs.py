@@ -147,10 +147,12 @@ def resume_button(library: Library, ids: list[int], key: str, label: str) -> Non
 @explained()
 def resume(library: Library, ids: list[int]) -> None:
     """Follow a click."""
+    own = library.own
+    moved = launcher.moved_data(own.by_ids(ids), own.data_root)
     try:
-        library.own.resume(*ids, cluster=settings.ray_address(), asker=login.asker())
+        own.resume(*ids, cluster=settings.ray_address(), asker=login.asker(), data_roots=moved)
     except TooManyRuns as error:
         st.toast(escape(str(error)), icon=":material/front_hand:")
         return
     st.session_state["pressed"] = True  # The visitor waits for it: the page follows at once.
-    launcher.start(library.own)
+    launcher.start(own)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.making import finished_run
-from helpers.ui import COMPARE, CONFUSION, DATA, HOME, PREDICT, SAMPLE, again, confirm_button, texts, visit
+from helpers.ui import COMPARE, CONFUSION, DATA, HOME, PREDICT, SAMPLE, again, confirm_button, shown, texts, visit
 
 from fmnist.grid import as_text, decimals
 from fmnist.recipe import Recipe
@@ -82,6 +82,23 @@ def test_an_address_opens_that_names_them_by_id_or_title(page, by, swept):
         assert chosen == [group.id]
     assert chosen  # An old title may mean the one that now has it, or the one that it was rounded for.
     again(at)
+
+
+@pytest.mark.parametrize("page, key", [(COMPARE, "groups-sample-own"), (CONFUSION, "runs-sample-own")])
+def test_what_an_address_names_and_is_gone_is_said_while_the_visit_lasts(page, key, swept, store):
+    named = swept[0].key if page == COMPARE else swept[0].id
+    at = visit(page, **SAMPLE, **{key: [named, "model-9", "*x*"]})
+    for _ in range(2):
+        [said] = shown(at, "info")
+        assert said == "The address names “model-9” and “*x*”, which are not here: deleted, perhaps."
+        assert at.multiselect(key=key).value == [swept[0].id]
+        again(at)
+    at.switch_page(DATA)
+    assert not texts(again(at), "info")
+    store.delete(swept[0].runs[0].id)
+    [said] = shown(visit(page, **SAMPLE, **{key: named}), "info")
+    assert f"“{named}”, which is not here" in said
+    assert not texts(visit(page, **SAMPLE), "info")
 
 
 @pytest.mark.parametrize("by", ["id", "title", "old title", "nothing"])

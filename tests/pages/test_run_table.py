@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers.making import ended_run, finished_run, queued_run, three_models
+from helpers.making import ended_run, finished_run, queued_run, result, three_models
 from helpers.ui import TRAIN, again, choose_rows, open_all_runs, says, shown, texts, visit
 from streamlit.testing.v1 import AppTest
 
@@ -174,6 +174,33 @@ def test_the_space_of_what_was_deleted_is_freed_on_request(store, small_data):
     store.delete(3)
     at = press(visit(TRAIN), "Free the space")
     assert store.last_deletion() is None and not says(at, "was deleted") and store.count() == 2
+
+
+QUESTION = """
+import streamlit as st
+
+from fmnist.store.library import Library
+from fmnist.store.store import Store, store_path
+from fmnist.ui import run_deletion
+
+library = Library(Store(store_path()), None)
+run_deletion.confirm(library, st.session_state.setdefault("runs", library.own.runs()))
+"""
+
+
+@pytest.mark.parametrize("status", ["running", "done"])
+def test_a_run_that_has_gone_on_since_the_question_is_not_deleted(status, store, small_data):
+    id = ended_run(store, Recipe("0"), small_data, "interrupted")
+    finished_run(store, Recipe("1"), small_data)
+    at = again(AppTest.from_string(QUESTION))
+    assert says(at, "interrupted")
+    store.resume(id)  # Somebody else does.
+    store.claim()
+    if status == "done":
+        store.finish(id, "done", result=result())
+    press(at, "Delete", "really-delete")
+    assert [run.id for run in store.runs()] == [id]
+    assert says(at, f"training has gone on since this question: run {id}.")
 
 
 @pytest.mark.parametrize("button", ["Undo", "Free the space"])

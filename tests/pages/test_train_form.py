@@ -265,10 +265,15 @@ def test_an_address_fills_in_lists(store, small_sample):
         {"keep": "best"},  # No images are held out.
     ],
 )
-def test_an_address_that_makes_no_recipe_is_ignored(store, small_data, fashion, wrong):
+def test_an_address_that_makes_no_recipe_is_ignored_and_that_is_said(store, small_data, fashion, wrong):
     asked = {"models": "1", "dataset": "sample", "seeds": "5", "epochs": "7", "rate": "0.05", "batch": "64"}
     at = visit(TRAIN, **asked | wrong, optimizer="adam")
     assert at.number_input(key="seeds").value == 1 and at.text_input(key="epochs").value == "3"
+    for _ in range(2):
+        [said] = texts(at, "info")
+        assert said.startswith("The address asks for something that can't be trained") and is_one_sentence(said)
+        again(at)
+    assert not texts(visit(TRAIN, **asked), "info")
 
 
 def test_an_address_may_leave_out_what_is_as_always(store, small_sample):

@@ -247,6 +247,18 @@ def test_a_click_resumes_those_that_the_visitor_sees(store, small_data, started)
     assert [run.id for run in store.runs("queued")] == [1, 2] and set(started) == {store.path}
 
 
+def test_a_run_that_is_resumed_finds_its_data_where_they_are_now(store, small_data, started, fashion):
+    moved = ended_run(store, Recipe("0"), small_data, "cancelled")  # They are no longer where it was queued.
+    stays = ended_run(store, Recipe("1"), small_data, "cancelled")
+    with store._write() as db:
+        db.execute("UPDATE runs SET data_root = ? WHERE id = ?", (f"{store.data_root()}/./", stays))
+    at = visit(TRAIN)
+    at.button(key="resume-all").click()
+    again(at)
+    assert store.run(moved).data_root == str(store.data_root())
+    assert store.run(stays).data_root == f"{store.data_root()}/./"
+
+
 @pytest.fixture
 def sweep(store: Store, small_data: Dataset, at_work: None) -> list[int]:
     """Of a sweep of 1,000 runs 20 are done, 2 have failed, 2 are running; the ids of the others."""

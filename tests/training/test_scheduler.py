@@ -373,14 +373,14 @@ def test_a_loss_that_runs_away_fails_the_run_and_the_queue_goes_on(warm, small_d
     assert "lower learning rate" in failed.error
 
 
-def test_a_fault_of_the_program_fails_the_run_and_is_in_the_log(warm, small_data):
+def test_a_fault_of_the_program_interrupts_a_run_that_goes_on_and_is_in_the_log(warm, small_data):
     broken, good = queue(warm, Recipe("0", **SMALL), Recipe("1", epochs=1, **SMALL))
+    unfit = save_checkpoint(Checkpoint(1, 0.0, 0.0, {"model.of another": torch.zeros(1)}))
     with warm._write() as db:
-        another = save_checkpoint(Checkpoint(1, 1.0, 1.0, {"model.0.weight": torch.zeros(1)}))  # Of another network.
-        db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, another))
-    failed, trained = finish(warm, broken, good)
-    assert failed.status == "failed" and trained.status == "done"
-    assert is_one_sentence(failed.error) and str(launcher.log_path(warm.path)) in failed.error
+        db.execute("INSERT INTO artifacts VALUES (?, 'checkpoint', ?)", (broken, unfit))
+    ended, trained = finish(warm, broken, good)
+    assert ended.status == "interrupted" and trained.status == "done"
+    assert is_one_sentence(ended.error) and str(launcher.log_path(warm.path)) in ended.error
     assert "Traceback" in launcher.log_path(warm.path).read_text()
 
 

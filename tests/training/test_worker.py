@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.data import examples
-from fmnist.data.files import Dataset
+from fmnist.data.files import DataMissing, Dataset
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
 from fmnist.store.answers import Answers
@@ -115,3 +115,30 @@ def test_a_run_whose_checkpoint_is_damaged_starts_again(damaged, small_data: Dat
         damaged = b"\2\0\0\0\0\0\0\0{}"
     first, *_, end = worker.follow(replace(asked, checkpoint=damaged), lambda: small_data, lambda: False)
     assert isinstance(first, Start) and first.step == 0 and end.status == "done"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("missing", ["data", "device"])
+def test_a_run_that_can_not_go_on_here_is_interrupted_and_keeps_its_checkpoint(
+    missing, begun, small_data: Dataset, runs_path: Path, monkeypatch
+):
+    asked = replace(order(1, SHORT, runs_path.parent), checkpoint=b"of an earlier epoch" if begun else None)
+
+    def load() -> Dataset:
+        if missing == "data":
+            raise DataMissing("The data are gone.")
+        return small_data
+
+    if missing == "device":
+        asked = replace(asked, recipe=replace(SHORT, device="cuda"))
+        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    [end] = worker.follow(asked, load, lambda: False)
+    assert end.status == ("interrupted" if begun else "failed") and end.error
+
+
+def test_a_run_that_went_on_and_failed_then_has_failed(small_data: Dataset, runs_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "REPORT_SECONDS", 0)
+    runaway = replace(SHORT, model="2", learning_rate=100.0, epochs=3)
+    asked = replace(order(1, runaway, runs_path.parent), checkpoint=b"damaged: it starts again")
+    *_, end = worker.follow(asked, lambda: small_data, lambda: False)
+    assert end.status == "failed" and "lower learning rate" in end.error
