@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+from fmnist.compare.sentences import say_share
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
 from fmnist.store.run import Run
@@ -60,10 +61,10 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
     if len(runs) == 1 and failed:
         return f"**{name}** failed to learn: it answers {_only_class(failed)} for every image. Try another seed."
     if len(runs) == 1:
-        said = [f"**{name}**: **{accuracies[0]:.1%}** {right}, trained in {took}."]
+        said = [f"**{name}**: **{say_share(accuracies[0])}** {right}, trained in {took}."]
     else:
-        spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
-        average = f"**{_mean(runs):.1%}** {right} on average over {len(runs)} runs ({spread})"
+        spread = f"{say_share(min(accuracies))} to {say_share(max(accuracies))}"
+        average = f"**{say_share(_mean(runs))}** {right} on average over {len(runs)} runs ({spread})"
         said = [f"**{name}**: {average}, trained in {took} each on average."]
     if failed:
         seeds = listed(str(run.recipe.seed) for run in failed)

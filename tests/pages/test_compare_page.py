@@ -132,7 +132,7 @@ def test_a_sweep_with_held_out_images_shows_no_test_figure_before_it_is_confirme
 def test_other_pages_say_where_runs_with_held_out_images_are(store, small_data, fashion):
     trials(store, small_data, 0.8)
     for page in (HOME, CONFUSION, PREDICT):
-        assert says(visit(page, source="own"), "All runs so far hold out images"), page
+        assert says(visit(page, source="own"), "All runs on these data hold out images"), page
     finished_run(store, Recipe("0"), small_data)
     assert says(visit(COMPARE, source="own"), "## **Model 0** recognises **80.0%** of the test images")
 

@@ -309,6 +309,14 @@ def test_the_accuracy_beside_a_table_of_answers_is_that_of_what_answers(store, s
     assert at.dataframe[0].value["Model 0, probability"][0] == answer.max()  # With every digit, as it is downloaded.
 
 
+def test_pictures_that_no_model_answers_are_not_called_classified(store, small_data, monkeypatch):
+    finished_run(store, Recipe("0"), small_data, weights=True)
+    monkeypatch.setattr(predict_table, "_answers", lambda *_: ([], []))  # As of a custom model that raises something.
+    at = visit(PREDICT, how="Upload")
+    upload(at, one=to_png(small_data.test_images[0], 8), two=to_png(small_data.test_images[1]))
+    assert says(at, "0 of 2 pictures classified")
+
+
 def test_the_picture_that_was_picked_is_dropped_when_others_stand_there(store, small_data):
     three_models(store, small_data, weights=True)
     at = visit(PREDICT, how="Upload")
