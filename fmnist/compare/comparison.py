@@ -394,6 +394,6 @@ class Comparison:
                 UnhealthyRun(group, run, findings)
                 for group in self.groups
                 for run in group.runs
-                if (findings := diagnosis.diagnose_run(self._library, run, self.labels))
+                if (findings := diagnosis.diagnose_run(self._library, run, self._labels))
             ],
         )

@@ -72,8 +72,10 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
             f"{len(failed)} of them failed to learn (seed{'s' if len(failed) > 1 else ''} {seeds}), answering "
             f"{_only_class(failed)} for every image; the average includes this."
         )
-    if beside := _beside([run for run in runs if run not in failed], reference):
-        said.append(("The others: " if failed else "") + (beside if failed else beside[0].upper() + beside[1:]))
+    learned = [run for run in runs if run not in failed]
+    if beside := _beside(learned, reference):
+        others = "The other one: " if len(learned) == 1 else "The others: "
+        said.append(f"{others}{beside}" if failed else beside[0].upper() + beside[1:])
     return " ".join(said)
 
 

@@ -169,6 +169,11 @@ def test_the_tab_sweep_is_not_said_to_rank_what_only_confirms(store, small_data)
     assert says(visit(COMPARE), "2 of 4 settings are compared here; the tab **Sweep** ranks 3 of them.")
 
 
+def test_what_went_wrong_on_held_out_images_needs_no_test_images(store, small_data):
+    finished_run(store, Recipe("1", validation=60), small_data, never=(6,))
+    assert says(visit(COMPARE, tab="What went wrong"), "is never predicted")
+
+
 def test_both_shows_own_runs_and_the_reference_of_each_model_side_by_side(reference, store, small_data):
     for model, accuracy in (("0", 0.6), ("1", 0.7), ("2", 0.9)):
         for seed in range(3):
