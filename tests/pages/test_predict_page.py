@@ -122,6 +122,15 @@ def test_a_test_image_is_found_by_class_and_by_who_gets_it_wrong(store, small_da
     assert at.button(key="surprise").label == f"Another of these {np.count_nonzero(said != labels)}"
 
 
+def test_a_filter_with_one_image_or_none_has_no_other_one(store, small_data, fashion):
+    finished_run(store, Recipe("0"), small_data, accuracy=0.99, weights=True)
+    [wrong] = np.flatnonzero(store.predictions(1, 3) != small_data.test_labels)
+    label = small_data.test_labels[wrong]
+    for name, words in ((CLOTHES.classes[label], "The only one"), (CLOTHES.classes[label - 1], "There is none")):
+        at = visit(PREDICT, how="Test image", index="0", wrong="Model 0", **{"class": name})
+        assert at.button(key="surprise").label == f"{words} of these", name
+
+
 def test_a_link_holds_the_image_and_how_it_was_found(store, small_data, fashion):
     three_models(store, small_data, weights=True)
     at = visit(PREDICT, how="Test image", index="9", **{"class": "Coat", "wrong": "Model 2"})
