@@ -112,7 +112,12 @@ def fill(path: Path, count: int) -> None:
             like = likes[seed % len(likes)]
             asked = begin + 100 * BATCH * (index // BATCH)
             row = like | {"id": index + 1, "key": recipe.key("bench"), "recipe": recipe.to_json(), "created": asked}
-            row |= {"started": asked + 1, "updated": asked + 90, "finished": asked + 90 + index % BATCH}
+            row |= {
+                "data_root": "bench",
+                "started": asked + 1,
+                "updated": asked + 90,
+                "finished": asked + 90 + index % BATCH,
+            }
             db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
             for table, columns in COPIED.items():
                 db.execute(

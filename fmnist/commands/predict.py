@@ -15,6 +15,7 @@ from fmnist.commands import CommandError, models_at_work, options, say
 from fmnist.commands.options import Places
 from fmnist.commands.tables import Column, print_json, print_rows, room, table
 from fmnist.compare import ensemble
+from fmnist.compare.sentences import say_share
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.data.framing import Framing
@@ -101,7 +102,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group]) -> 
     def column(group: Group) -> Column:
         probability = answer_table.probability_of(group)
         name = ARCHITECTURES[group.recipe.model].name
-        return Column(name, lambda row: f"{row[group.title]} {row[probability]:.1%}")
+        return Column(name, lambda row: f"{row[group.title]} {say_share(row[probability])}")
 
     columns = [Column("file", lambda row: row["file"], shortens=True), *map(column, groups)]
     print(table([row for row in rows if row[groups[0].title] is not None], columns, room()))

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from fmnist.compare.charts import GREY, PERCENT, accuracy_range, alpha_of_seeds, blank, faded, looks_of, name_rows
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PublishedResult
-from fmnist.compare.sentences import say_interval
+from fmnist.compare.sentences import say_interval, say_share
 from fmnist.compare.statistics import Difference
 from fmnist.models.registry import ARCHITECTURES
 
@@ -56,7 +56,7 @@ def accuracy_by_seed(
             mode="markers+text",
             name=look.name,
             marker={"color": look.ink, "symbol": "line-ns", "size": 26, "line": {"width": 4, "color": look.ink}},
-            text=[f"{group['accuracy_mean']:.1%}"],
+            text=[say_share(group["accuracy_mean"])],
             textposition="top center",
             cliponaxis=False,
             error_x={

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from fmnist.compare.sentences import differences_by_id, is_better, say_dead, say_points
+from fmnist.compare.sentences import differences_by_id, is_better, say_dead, say_points, say_share
 from fmnist.compare.statistics import Difference
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.words import escape, listed
@@ -37,12 +37,12 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     best, reference = (
         groups.loc[groups.loc[groups["source"] == source, "accuracy_mean"].idxmax()] for source in ("own", "reference")
     )
-    here, there = (f"{row['accuracy_mean']:.1%}" for row in (best, reference))
+    here, there = (say_share(row["accuracy_mean"]) for row in (best, reference))
     own = groups[groups["source"] == "own"]
     here_alone, found = differences_by_id(own, runs), differences_by_id(groups, runs)
     rivals = own[own["id"] != best["id"]]
     unsure = [row for _, row in rivals.iterrows() if not is_better(here_alone, best["id"], row["id"])]
-    level = [row["name"] for row in unsure if f"{row['accuracy_mean']:.1%}" == here]
+    level = [row["name"] for row in unsure if say_share(row["accuracy_mean"]) == here]
     unsure = [row["name"] for row in unsure if row["name"] not in level]
     named = listed([f"**{best['name']}**", *level])
     name = escape(ARCHITECTURES[reference["model"]].name)

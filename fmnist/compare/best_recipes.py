@@ -176,7 +176,7 @@ class BestRecipes:
         (name, (best, before)), *others = sorted(reached.items(), key=lambda each: -each[1][0])
         said = [f"{name} recognises **{best:.1%}** of the test images (instead of {before:.1%})"]
         said += [f"{name} **{best:.1%}** ({before:.1%})" for name, (best, before) in others]
-        return f"By better recipes than the published one, {listed(said)}."
+        return f"By the best recipes that were found, {listed(said)}."
 
     def say_search(self) -> str:
         """How they were found: sentences."""

@@ -38,6 +38,7 @@ from fmnist.compare.diagnosis import UnhealthyRun
 from fmnist.compare.numbers import in_numbers
 from fmnist.compare.pairs import Pair
 from fmnist.compare.published import PUBLISHED_RESULTS
+from fmnist.compare.sentences import say_interval, say_share
 from fmnist.compare.summary import as_tables, comparable
 from fmnist.compare.thinning import spread
 from fmnist.data.catalog import DatasetInfo
@@ -163,9 +164,7 @@ class Comparison:
         lines = PUBLISHED_RESULTS if with_lines else ()
         draw = accuracy_charts.accuracy_by_seed
         figure = self._once("accuracy", with_lines, compute=lambda: draw(table, self.drawn, lines, self.images))
-        means = [
-            f"{row['name']} {row['accuracy_mean']:.1%}{sentences.say_interval(row)}" for _, row in table.iterrows()
-        ]
+        means = [f"{row['name']} {say_share(row['accuracy_mean'])}{say_interval(row)}" for _, row in table.iterrows()]
         others = [f"{line.name} {line.accuracy:.1%}" for line in lines]
         return Picture(figure, f"Mean {self.images} accuracy, and single runs: {'; '.join(means + others)}.")
 
@@ -261,7 +260,7 @@ class Comparison:
         draw = cost_charts.accuracy_against
         figure = self._once("cost", cost.column, compute=lambda: draw(shown, self.drawn, cost, self.images))
         said = [
-            f"{row['name']} {row['accuracy_mean']:.1%} for {cost.say(row[cost.column])}"
+            f"{row['name']} {say_share(row['accuracy_mean'])} for {cost.say(row[cost.column])}"
             + ("" if alike else f" ({cost_charts.ELSEWHERE})")
             for alike, (_, row) in zip(cost.compared(shown), shown.iterrows(), strict=True)
         ]
@@ -395,6 +394,6 @@ class Comparison:
                 UnhealthyRun(group, run, findings)
                 for group in self.groups
                 for run in group.runs
-                if (findings := diagnosis.diagnose_run(self._library, run, self.labels))
+                if (findings := diagnosis.diagnose_run(self._library, run, self._labels))
             ],
         )

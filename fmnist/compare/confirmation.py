@@ -14,7 +14,7 @@ from statistics import fmean, median_high
 
 from fmnist.compare import statistics
 from fmnist.compare.choosing import BySeed
-from fmnist.compare.sentences import say_difference, say_failed_to_learn
+from fmnist.compare.sentences import say_difference, say_failed_to_learn, say_share
 from fmnist.compare.statistics import Difference
 from fmnist.recipe import Recipe
 from fmnist.store.library import Group, Library
@@ -95,9 +95,11 @@ class Confirmation:
         """The figure, and how it compares: Markdown."""
         count = len(self.chosen)
         runs = f"on average over {count} new seeds" if count > 1 else "with one new seed"
-        interval = f" (95% interval {self.interval[0]:.1%} to {self.interval[1]:.1%})" if self.interval else ""
+        interval = (
+            f" (95% interval {say_share(self.interval[0])} to {say_share(self.interval[1])})" if self.interval else ""
+        )
         return (
-            f"**Confirmed figure: {self.accuracy:.1%}** of the test images {runs}{interval}, trained on all "
+            f"**Confirmed figure: {say_share(self.accuracy)}** of the test images {runs}{interval}, trained on all "
             f"{self.recipe.info.train:,} images. {self._say_compared()}"
             f"{f' {say_failed_to_learn(self.dead, count)}' if self.dead else ''}"
         )

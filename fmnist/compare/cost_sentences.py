@@ -8,7 +8,7 @@ from itertools import pairwise
 import pandas as pd
 
 from fmnist.compare.cost_charts import ELSEWHERE, Cost
-from fmnist.compare.sentences import differences_by_id, is_better
+from fmnist.compare.sentences import differences_by_id, is_better, say_share
 from fmnist.compare.statistics import EQUAL, Difference
 from fmnist.compare.summary import frontier
 from fmnist.words import listed
@@ -34,7 +34,8 @@ def say_cost(groups: pd.DataFrame, runs: pd.DataFrame, cost: Cost) -> str:
     best = frontier(alike[cost.column], alike["accuracy_mean"])
     worth = alike[best].sort_values(cost.column)
     said = [
-        f"{row['name']} ({row['accuracy_mean']:.1%} for {cost.say(row[cost.column])})" for _, row in worth.iterrows()
+        f"{row['name']} ({say_share(row['accuracy_mean'])} for {cost.say(row[cost.column])})"
+        for _, row in worth.iterrows()
     ]
     sentence = f"worth their cost: **{'**, **'.join(said)}**."
     if len(worth) == 1:

@@ -70,17 +70,18 @@ class UnhealthyRun:
         return self.group.title_of(f"seed {self.run.recipe.seed}")
 
 
-def diagnose_run(library: Library, run: Run, labels: np.ndarray) -> list[Finding]:
+def diagnose_run(library: Library, run: Run, labels: np.ndarray | None) -> list[Finding]:
     """What is wrong with a finished run of a library, by the held-out images, and where there are none by the test
     images.
 
     Args:
-        labels: the test labels, integer (N,).
+        labels: the test labels, integer (N,); not needed of a run that holds out images.
     """
     store = library.stores[run.source]
     if run.recipe.validation:
         logits, predictions, labels = store.held_out(run)
     else:
+        assert labels is not None, "the caller looks whether the data are there"
         logits, predictions = library.logits(run), library.predictions(run)
     curves = store.history([run.id])
     return diagnose(run.recipe, run.finished_result.zero_layers, logits, predictions, labels, curves)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+from fmnist.compare.sentences import say_share
 from fmnist.compare.summary import usual_seconds
 from fmnist.recipe import Recipe
 from fmnist.store.library import Library
@@ -61,10 +62,10 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
     if len(runs) == 1 and failed:
         return f"**{name}** failed to learn: it answers {_only_class(failed)} for every image. Try another seed."
     if len(runs) == 1:
-        said = [f"**{name}**: **{accuracies[0]:.1%}** {right}, trained in {took}."]
+        said = [f"**{name}**: **{say_share(accuracies[0])}** {right}, trained in {took}."]
     else:
-        spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
-        average = f"**{_mean(runs):.1%}** {right} on average over {len(runs)} runs ({spread})"
+        spread = f"{say_share(min(accuracies))} to {say_share(max(accuracies))}"
+        average = f"**{say_share(_mean(runs))}** {right} on average over {len(runs)} runs ({spread})"
         timed = "" if len({run.conditions for run in runs}) == 1 else " (those timed alike)"
         said = [f"**{name}**: {average}, trained in {took} each on average{timed}."]
     if failed:
@@ -73,8 +74,10 @@ def say_outcome(name: str, runs: Sequence[Run], reference: Sequence[Run], time: 
             f"{len(failed)} of them failed to learn (seed{'s' if len(failed) > 1 else ''} {seeds}), answering "
             f"{_only_class(failed)} for every image; the average includes this."
         )
-    if beside := _beside([run for run in runs if run not in failed], reference):
-        said.append(("The others: " if failed else "") + (beside if failed else beside[0].upper() + beside[1:]))
+    learned = [run for run in runs if run not in failed]
+    if beside := _beside(learned, reference):
+        others = "The other one: " if len(learned) == 1 else "The others: "
+        said.append(f"{others}{beside}" if failed else beside[0].upper() + beside[1:])
     return " ".join(said)
 
 

@@ -56,6 +56,7 @@ def write(comparison: Comparison, *, with_images: bool) -> str:
         f"<p><small>{html.escape(dataset)} · {moment(time.time())} · made by fmnist</small></p>",
         _figure(f"{comparison.images.capitalize()} accuracy", comparison.accuracy()),
         *(_about_images(comparison) if with_images else []),
+        *(_what_went_wrong(comparison) if with_images or comparison.images == "held-out" else []),
         *_about_runs(comparison),
         "<h2>Table</h2>",
         _table(comparison.table()),
@@ -79,13 +80,17 @@ def _about_images(comparison: Comparison) -> list[str]:
         _figure("", comparison.reliability()),
         _figure("Leaving out the least confident answers", comparison.selective()),
     ]
-    parts += [_figure("Classes", comparison.classes()), "<h2>What went wrong</h2>"]
+    return [*parts, _figure("Classes", comparison.classes())]
+
+
+def _what_went_wrong(comparison: Comparison) -> list[str]:
+    """What is wrong with single runs, on the images that they are measured on."""
     unhealthy = [
         f"{one.title}: {finding.sentence} {finding.evidence} {finding.remedy}"
         for one in comparison.unhealthy_runs()
         for finding in one.findings
     ]
-    return [*parts, _list(unhealthy) if unhealthy else "<p>Nothing: all runs went well.</p>"]
+    return ["<h2>What went wrong</h2>", _list(unhealthy) if unhealthy else "<p>Nothing: all runs went well.</p>"]
 
 
 def _about_runs(comparison: Comparison) -> list[str]:

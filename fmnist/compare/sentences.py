@@ -39,13 +39,15 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame, images: str = "test") -
     remarks = [say_dead(ranked)] if ranked["dead"].any() else []
     remarks += [HELD_OUT] if images == "held-out" else []
     if len(ranked) == 1:
-        sentence = f"**{full_names[0]}** recognises **{best['accuracy_mean']:.1%}** of the {images} images{over}."
+        sentence = (
+            f"**{full_names[0]}** recognises **{say_share(best['accuracy_mean'])}** of the {images} images{over}."
+        )
         return [sentence, *remarks]
     second = ranked.iloc[1]
     points = say_points(best["accuracy_mean"] - second["accuracy_mean"])
     found = differences_by_id(ranked, runs)
     unsure = [row["name"] for _, row in ranked[1:].iterrows() if not is_better(found, best["id"], row["id"])]
-    shown = [f"{accuracy:.1%}" for accuracy in ranked["accuracy_mean"]]
+    shown = [say_share(accuracy) for accuracy in ranked["accuracy_mean"]]
     level = [name for name, accuracy in zip(full_names, shown, strict=True) if accuracy == shown[0]]
     if len(level) > 1 and second["name"] in unsure:  # Models of which all runs failed to learn are, for one.
         alike = len({len(group) for group in ranked["seeds"][: len(level)]}) == 1
@@ -53,7 +55,7 @@ def conclusion(groups: pd.DataFrame, runs: pd.DataFrame, images: str = "test") -
         return [f"{named} are equally accurate: **{shown[0]}**{of}{over if alike else ' on average'}.", *remarks]
     sentences = [
         f"**{full_names[0]}** {'is ahead' if unsure else 'is the most accurate'}: "
-        f"**{best['accuracy_mean']:.1%}**{of}{over}, {points} points more than {full_names[1]}."
+        f"**{say_share(best['accuracy_mean'])}**{of}{over}, {points} points more than {full_names[1]}."
     ]
     sentences += _say_slower(ranked)
     few = [group["name"] for _, group in ranked.iterrows() if len(group["seeds"]) < MIN_SEEDS]
@@ -118,7 +120,7 @@ def say_dead(groups: pd.DataFrame) -> str:
     """
     dead, runs = int(groups["dead"].sum()), sum(len(seeds) for seeds in groups["seeds"])
     said = [
-        f"{row['name']} reaches {row['accuracy_alive']:.1%}"
+        f"{row['name']} reaches {say_share(row['accuracy_alive'])}"
         for _, row in groups[(groups["dead"] > 0) & groups["accuracy_alive"].notna()].iterrows()
     ]
     without = f" Without {'it' if dead == 1 else 'them'}, {', '.join(said)}." if said else ""
@@ -151,10 +153,10 @@ def say_hardest(recall: np.ndarray, classes: Sequence[str], models: int) -> str:
     hardest = [f"**{name}**" for name, share in zip(classes, recall, strict=True) if share - lowest < EQUAL]
     over = ", on average over the models compared" if models > 1 else ""
     if len(hardest) == len(classes):
-        return f"All classes are equally hard: {lowest:.0%} of their images are recognised{over}."
+        return f"All classes are equally hard: {say_share(lowest, 0)} of their images are recognised{over}."
     one = len(hardest) == 1
     return (
-        f"{listed(hardest)} {'is the hardest class' if one else 'are the hardest classes'}: {lowest:.0%} of "
+        f"{listed(hardest)} {'is the hardest class' if one else 'are the hardest classes'}: {say_share(lowest, 0)} of "
         f"{'its' if one else 'their'} images are recognised{over}."
     )
 
@@ -178,7 +180,7 @@ def say_interval(group: pd.Series) -> str:
     """The 95% interval of a group's mean, to be put behind it; nothing for one seed."""
     if np.isnan(group["accuracy_low"]):
         return ""
-    return f" (95% interval {group['accuracy_low']:.1%} to {group['accuracy_high']:.1%})"
+    return f" (95% interval {say_share(group['accuracy_low'])} to {say_share(group['accuracy_high'])})"
 
 
 def say_calibration(name: str, seeds: Sequence[Calibrated]) -> str:
@@ -349,10 +351,14 @@ def say_points(share: float) -> str:
     return f"{'−' if value < 0 else ''}{text}"
 
 
-def say_percent(share: float) -> str:
-    """A share in per cent: one decimal, two or more where fewer would show 0.0 or 100.0 for what is neither."""
-    digits = 1
-    while share not in (0, 1) and digits < 4 and float(f"{100 * share:.{digits}f}") in (0, 100):
+def say_share(share: float, digits: int = 1) -> str:
+    """ "84.1%": `say_percent` with its sign."""
+    return f"{say_percent(share, digits)}%"
+
+
+def say_percent(share: float, digits: int = 1) -> str:
+    """A share in per cent: so many decimals, more where fewer would show 0 or 100 for what is neither."""
+    while EQUAL < share < 1 - EQUAL and digits < 4 and float(f"{100 * share:.{digits}f}") in (0, 100):
         digits += 1
     return f"{100 * share:.{digits}f}"
 

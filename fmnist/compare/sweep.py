@@ -21,7 +21,7 @@ from fmnist.compare import effects as effects_module
 from fmnist.compare.comparison import Picture
 from fmnist.compare.confirmation import Confirmation, recipe_that_confirms
 from fmnist.compare.pairs import accuracies
-from fmnist.compare.sentences import say_failed_to_learn, say_interval, say_points
+from fmnist.compare.sentences import say_failed_to_learn, say_interval, say_points, say_share
 from fmnist.compare.statistics import EQUAL, MIN_SEEDS
 from fmnist.compare.summary import ACCURACY, usual_seconds
 from fmnist.compare.thinning import spread
@@ -179,7 +179,7 @@ class Sweep:
         best = self.table.iloc[0]
         over = f" on average over {best['seeds']} runs" if best["seeds"] > 1 else " in its single run"
         of = "of the held-out images" if self.held_out else ""
-        figure = f"**{best['accuracy_mean']:.1%}** {of}".strip()
+        figure = f"**{say_share(best['accuracy_mean'])}** {of}".strip()
         interval = say_interval(best) if best["seeds"] >= MIN_SEEDS else ""
         said = f"Best of {len(self.table):,}: **{self._describe(best)}** with {figure}{over}{interval}."
         equal = int((best["accuracy_mean"] - self.table["accuracy_mean"] < EQUAL).sum()) - 1
@@ -260,7 +260,7 @@ class Sweep:
             ("parallel", self._identity), lambda: sweep_chart.coordinates(drawn, self.factors, self.images)
         )
         best = [
-            f"{self._describe(row)} {row['accuracy_mean']:.1%}"
+            f"{self._describe(row)} {say_share(row['accuracy_mean'])}"
             for _, row in self.table.head(MAX_NAMED).iterrows()
             if row["seeds"]
         ]

@@ -22,6 +22,7 @@ from fmnist.store.database import THESE, DamagedRun, DamagedStore, Database, Sto
 from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.points import as_table, read
 from fmnist.store.rows import (
+    ASKED_FOR,
     MODEL,
     STANDING,
     DamagedRow,
@@ -174,15 +175,16 @@ class StoreReader(Database):
 
     def newest_request(self, also: Iterable[int] = ()) -> list[RunState]:
         """The runs that were asked for together with the newest one, all that are active, and some more; in training
-        order. Those of a model that this program does not have are not there."""
-        known = f"{MODEL} IN (SELECT value FROM json_each(:models))"
+        order. Those of a model that this program does not have are not there, nor those that were imported: nobody
+        asked for them here."""
+        known = f"{MODEL} IN (SELECT value FROM json_each(:models)) AND {ASKED_FOR}"
         with self._read() as db:
             # The newest run that is older than the batch is found from the end: every viewer asks this twice a second.
             rows = db.execute(
                 f"SELECT id, status, step, finished FROM runs WHERE (status IN {listed(ACTIVE)} OR id > coalesce(("
-                f"SELECT id FROM runs WHERE created < (SELECT created FROM runs WHERE {known} ORDER BY id DESC LIMIT 1)"
-                f" ORDER BY id DESC LIMIT 1), 0) OR id IN (SELECT value FROM json_each(:also))) AND {STANDING} "
-                f"AND {known} ORDER BY priority, id",
+                f"SELECT id FROM runs WHERE {ASKED_FOR} AND created < (SELECT created FROM runs WHERE {known} "
+                "ORDER BY id DESC LIMIT 1) ORDER BY id DESC LIMIT 1), 0) OR id IN (SELECT value FROM json_each(:also)))"
+                f" AND {STANDING} AND {known} ORDER BY priority, id",
                 {"also": as_json(also), "models": json.dumps(list(ARCHITECTURES))},
             ).fetchall()
         return [RunState(id, Status(status), step, finished) for id, status, step, finished in rows]

@@ -131,3 +131,6 @@ STANDING = (
     f"status IN {listed(Status)} AND typeof(step) = 'integer' AND typeof(finished) IN ('null', 'real', 'integer')"
 )
 """In SQL: whether a row of `runs` says how the run stands."""
+
+ASKED_FOR = "data_root != ''"
+"""In SQL: whether a run was asked for here; one that was imported has no data to be trained on."""

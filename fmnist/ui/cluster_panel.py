@@ -82,5 +82,5 @@ def show_nodes(state: ClusterState, running: Sequence[Run]) -> None:
         },
         hide_index=True,
         key=f"nodes-{state.address}",
-        alt="; ".join(f"{row['node']}: {row['count']} run{'s' if row['count'] != 1 else ''}" for row in rows),
+        alt="; ".join(f"{row['node']}: {row['count']} {'run' if row['count'] == 1 else 'runs'}" for row in rows),
     )

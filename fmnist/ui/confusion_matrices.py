@@ -10,6 +10,7 @@ import streamlit as st
 from fmnist import metrics
 from fmnist.compare import confusion, confusion_charts
 from fmnist.compare.confusion import Answers
+from fmnist.compare.sentences import say_share
 from fmnist.data.files import TestSet
 from fmnist.store.library import Library
 from fmnist.ui.chart_display import choose_picture_format, picture_config
@@ -36,7 +37,7 @@ def summary(shown: Sequence[Answers]) -> str:
     alike = f" {others} other mix-up{' is' if others == 1 else 's are'} as frequent." if others else ""
     return (
         f"**{escape(name)}** most often mistakes **{classes[true]}** for **{classes[predicted]}**: "
-        f"{count:,} of {of:,} {what} ({count / of:.1%}).{alike}"
+        f"{count:,} of {of:,} {what} ({say_share(count / of)}).{alike}"
     )
 
 

@@ -146,7 +146,8 @@ def _drawn(
         }
         for run, kind in zip(_runs, kinds, strict=True)
     ]
-    alt = f"Training and test curves of {'; '.join(run['name'] for run in drawn)}."
+    images = measured_on(run.recipe for run in _runs)
+    alt = f"Training and {images} curves of {'; '.join(run['name'] for run in drawn)}."
     return LiveChart(drawn, lines, alt)
 
 

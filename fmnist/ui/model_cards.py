@@ -10,6 +10,7 @@ import streamlit as st
 
 from fmnist.compare.comparison import Comparison
 from fmnist.compare.cost_charts import COSTS, ELSEWHERE
+from fmnist.compare.sentences import say_percent, say_share
 from fmnist.compare.statistics import EQUAL
 from fmnist.models.registry import ARCHITECTURES, Architecture
 from fmnist.store.library import Group
@@ -89,7 +90,7 @@ def _card(
         badge = '<span class="best">Highest accuracy</span>' if is_best else ""
         figures = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _figures(row).items())
         said = (
-            f'<p class="accuracy"><b>{row["accuracy_mean"]:.1%}</b>{badge}</p>'
+            f'<p class="accuracy"><b>{say_share(row["accuracy_mean"])}</b>{badge}</p>'
             f"<p>{html.escape(_runs(row, group))}{_silent(group)}</p><dl>{figures}</dl>"
         )
     return (
@@ -113,7 +114,7 @@ def _runs(row: pd.Series, group: Group) -> str:
     count = len(row["seeds"])
     runs = "one run"
     if count > 1:
-        runs = f"{count} runs: {100 * row['accuracy_min']:.1f} to {row['accuracy_max']:.1%}"
+        runs = f"{count} runs: {say_percent(row['accuracy_min'])} to {say_share(row['accuracy_max'])}"
     recipe = "" if group.recipe.published else f", with {group.recipe.describe()}"
     return f"of test images right ({runs}){recipe}"
 
@@ -137,7 +138,7 @@ def _lines(rows: Mapping[str, pd.Series], best: Collection[str]) -> str:
     lines = []
     for id in custom[:MAX_LINES]:
         architecture, row = ARCHITECTURES[id], rows[id]
-        said = [f"{row['accuracy_mean']:.1%}" + ", the highest accuracy" * (id in best)]
+        said = [say_share(row["accuracy_mean"]) + ", the highest accuracy" * (id in best)]
         said += [f"{name} {value}" for name, value in _figures(row).items()]
         lines.append(
             f'<li style="--model: {architecture.color}"><span class="mark" aria-hidden="true"></span>'

@@ -118,6 +118,8 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         )
     matches = len(matching())
     label = "Surprise me" if matches == count else f"Another of these {matches:,}"
+    if matches < 2:
+        label = "The only one of these" if matches else "There is none of these"
     st.button(label, icon=":material/casino:", on_click=surprise, disabled=not matches, key="surprise")
     image = known.test_images[index]
     place.image(conversion.to_data_url(image, 10), width=PREVIEW, alt=f"Test image {index}")

@@ -39,7 +39,8 @@ def table(library: Library, dataset: str, groups: list[Group], files: Sequence[U
 
             pictures = answer_table.with_warnings(pictures, predict_reasons.familiarity(library, dataset))
     rows = pd.DataFrame(answer_table.rows(pictures, groups, means), columns=answer_table.columns(groups))
-    st.markdown(f"## {len(usable)} of {len(files)} pictures classified")
+    classified = len(usable) if means else 0  # A custom model that is alone may raise something instead.
+    st.markdown(f"## {classified} of {len(files)} pictures classified")
     if refused := [picture for picture in pictures if picture.image is None]:
         said = [f"- {escape(picture.name)}: {escape(picture.remarks[0])}" for picture in refused]
         st.error("\n".join(said), icon=":material/broken_image:")

@@ -78,7 +78,7 @@ def nothing_trained(trials: Sequence[Group] = ()) -> None:
     if trials:
         then = "" if settings.read_only() else " Confirm the best setting there to see it here."
         st.info(
-            f"All runs so far hold out images, to choose a setting by, so they are on Compare alone.{then}",
+            f"All runs on these data hold out images, to choose a setting by: only Compare compares them.{then}",
             icon=":material/info:",
         )
         st.page_link("pages/2_Compare.py", label="See the settings", icon=":material/balance:")

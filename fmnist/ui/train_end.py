@@ -8,6 +8,7 @@ import streamlit as st
 
 from fmnist.compare import confirmation, next_steps
 from fmnist.compare.outcome import outcomes
+from fmnist.compare.sentences import say_share
 from fmnist.data.catalog import DATASETS
 from fmnist.data.files import DataError
 from fmnist.recipe import measured_on
@@ -71,7 +72,9 @@ def show_results(progress: TrainingProgress, dataset: str) -> None:
     if not newest:
         return
     if progress.active:
-        named = ", ".join(f"{progress.name(run)} **{run.finished_result.accuracy_to_choose_by:.1%}**" for run in newest)
+        named = ", ".join(
+            f"{progress.name(run)} **{say_share(run.finished_result.accuracy_to_choose_by)}**" for run in newest
+        )
         st.markdown(f"Finished last: {named}" if len(newest) == MAX_NAMED else f"Finished: {named}")
     part = st.expander(
         "Results of each run", icon=":material/table_rows:", key=f"results-of-{dataset}", on_change="rerun"

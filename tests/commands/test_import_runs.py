@@ -85,6 +85,19 @@ def test_finished_runs_come_as_they_are_and_only_once(take, theirs, store, small
     assert theirs.read_bytes() == before
 
 
+def test_what_was_imported_is_not_what_was_trained_last(take, theirs, store, small_data):
+    """Nor does it join what was: its runs were asked for elsewhere, and long before."""
+    change(theirs, "UPDATE runs SET created = created - 100000")
+    old = finished_run(store, Recipe("0", 7, "sample"), small_data)
+    with store._write() as db:
+        db.execute("UPDATE runs SET created = created - 1000")
+    newest = finished_run(store, Recipe("0", 8, "sample"), small_data, alone=True)
+    assert take(theirs).ids
+    assert [run.id for run in store.newest_batch()] == [newest.id]
+    store.delete(old.id, newest.id)
+    assert store.newest_batch() == [] and store.count()
+
+
 def test_names_and_notes_come_along_and_what_was_deleted_does_not(take, theirs, store):
     with closing(Store(theirs)) as other:
         other.set_label(1, Label("Anna's best", "from the *talk*"))

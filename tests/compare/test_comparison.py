@@ -275,6 +275,12 @@ def test_a_report_without_the_data_has_what_the_store_tells(library, store, smal
     assert "lr 0.25" in page and "<h2>Classes" not in page
 
 
+def test_the_report_of_runs_that_hold_out_images_names_what_went_wrong_without_the_data(library, store, small_data):
+    finished_run(store, Recipe("0", validation=60), small_data, never=(3,))
+    compared = Comparison(library, library.trials("fashion-mnist"))
+    assert "Class 3 (Dress) is never predicted" in report.write(compared, with_images=False)
+
+
 def test_a_model_whose_arithmetic_is_not_counted_is_left_out_by_name_and_not_called_cheap(
     library, store, small_data, fmnist
 ):

@@ -81,7 +81,9 @@ def test_a_run_that_failed_to_learn_is_named_and_compared_with_nothing(run):
     assert (
         "1 of them failed to learn (seed 3), answering Trouser for every image; the average includes this." in sentence
     )
-    assert sentence.endswith("The others: within the range of 2 reference runs (80.0% to 82.0%).")
+    assert sentence.endswith("The other one: within the range of 2 reference runs (80.0% to 82.0%).")
+    sentence = said([run(0, 0.81), run(1, 0.83), dead], reference)
+    assert sentence.endswith("The others: on average within the range of 2 reference runs (80.0% to 82.0%).")
 
 
 def test_reference_runs_that_failed_to_learn_make_no_range(run):

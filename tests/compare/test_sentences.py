@@ -143,6 +143,15 @@ def test_the_printed_times_give_the_printed_ratio(long, short):
     assert (first, second) == pytest.approx((long, short), rel=0.005)
 
 
+def test_what_is_not_all_is_not_called_100_percent():
+    assert conclude(run("0", 0, 0.9996)) == "**Model 0** recognises **99.96%** of the test images."
+    said = conclude(run("0", 0, 1.0), run("2", 0, 0.9997))
+    assert said.startswith("**Model 0** is ahead: **100.0%**, 0.03 points more than Model 2.")
+    assert sentences.say_share(1 - 1e-16) == "100.0%" and sentences.say_share(0.9996, 0) == "99.96%"
+    assert sentences.say_share(0.126, 0) == "13%" and sentences.say_share(0.0) == "0.0%"
+    assert "99.97% of their images" in sentences.say_hardest(np.full(2, 0.9997), ("A", "B"), 1)
+
+
 def test_a_time_of_nothing_gives_no_ratio():
     """A run of somebody else's may say that it took no time at all."""
     said = conclude(run("0", 0, 0.7, train_seconds=0.0), run("2", 0, 0.9, train_seconds=2.0))

@@ -145,7 +145,7 @@ def test_a_sweep_with_held_out_images_shows_no_test_figure_before_it_is_confirme
 def test_other_pages_say_where_runs_with_held_out_images_are(store, small_data, fashion):
     trials(store, small_data, 0.8)
     for page in (HOME, CONFUSION, PREDICT):
-        assert says(visit(page, source="own"), "All runs so far hold out images"), page
+        assert says(visit(page, source="own"), "All runs on these data hold out images"), page
     finished_run(store, Recipe("0"), small_data)
     assert says(visit(COMPARE, source="own"), "## **Model 0** recognises **80.0%** of the test images")
 
@@ -180,6 +180,11 @@ def test_the_tab_sweep_is_not_said_to_rank_what_only_confirms(store, small_data)
     assert says(visit(COMPARE), "2 of 3 settings are compared here; the tab **Sweep** ranks all of them.")
     finished_run(store, Recipe("1", FIRST_SEED, learning_rate=0.2), small_data)
     assert says(visit(COMPARE), "2 of 4 settings are compared here; the tab **Sweep** ranks 3 of them.")
+
+
+def test_what_went_wrong_on_held_out_images_needs_no_test_images(store, small_data):
+    finished_run(store, Recipe("1", validation=60), small_data, never=(6,))
+    assert says(visit(COMPARE, tab="What went wrong"), "is never predicted")
 
 
 def test_both_shows_own_runs_and_the_reference_of_each_model_side_by_side(reference, store, small_data):

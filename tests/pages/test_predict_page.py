@@ -122,6 +122,15 @@ def test_a_test_image_is_found_by_class_and_by_who_gets_it_wrong(store, small_da
     assert at.button(key="surprise").label == f"Another of these {np.count_nonzero(said != labels)}"
 
 
+def test_a_filter_with_one_image_or_none_has_no_other_one(store, small_data, fashion):
+    finished_run(store, Recipe("0"), small_data, accuracy=0.99, weights=True)
+    [wrong] = np.flatnonzero(store.predictions(1, 3) != small_data.test_labels)
+    label = small_data.test_labels[wrong]
+    for name, words in ((CLOTHES.classes[label], "The only one"), (CLOTHES.classes[label - 1], "There is none")):
+        at = visit(PREDICT, how="Test image", index="0", wrong="Model 0", **{"class": name})
+        assert at.button(key="surprise").label == f"{words} of these", name
+
+
 def test_a_link_holds_the_image_and_how_it_was_found(store, small_data, fashion):
     three_models(store, small_data, weights=True)
     at = visit(PREDICT, how="Test image", index="9", **{"class": "Coat", "wrong": "Model 2"})
@@ -307,6 +316,14 @@ def test_the_accuracy_beside_a_table_of_answers_is_that_of_what_answers(store, s
 
     [answer, _] = prediction.probabilities(Library(store, None), group, pixels).mean(axis=0)
     assert at.dataframe[0].value["Model 0, probability"][0] == answer.max()  # With every digit, as it is downloaded.
+
+
+def test_pictures_that_no_model_answers_are_not_called_classified(store, small_data, monkeypatch):
+    finished_run(store, Recipe("0"), small_data, weights=True)
+    monkeypatch.setattr(predict_table, "_answers", lambda *_: ([], []))  # As of a custom model that raises something.
+    at = visit(PREDICT, how="Upload")
+    upload(at, one=to_png(small_data.test_images[0], 8), two=to_png(small_data.test_images[1]))
+    assert says(at, "0 of 2 pictures classified")
 
 
 def test_the_picture_that_was_picked_is_dropped_when_others_stand_there(store, small_data):

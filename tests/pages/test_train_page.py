@@ -197,6 +197,11 @@ def test_curves_of_sample_data_stand_by_themselves(store, small_data, at_work):
     assert drawn == {"fashion-mnist": {"Model 0, seed 0"}, "sample": {"Model 1, seed 0"}}
 
 
+def test_curves_of_runs_that_hold_out_images_are_not_called_test_curves(store, small_sample):
+    finished_run(store, Recipe("0", dataset="sample", validation=60), small_sample)
+    assert live_curves(visit(TRAIN))["sample"]["alt"] == "Training and held-out curves of Model 0, seed 0."
+
+
 def test_stop_reaches_the_store(store, small_data, at_work):
     running = running_run(store, Recipe("0"), small_data)
     queued = queued_run(store, Recipe("2"), small_data)

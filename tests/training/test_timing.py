@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from helpers.answers import is_one_sentence
 from helpers.making import finished_run, queued_run, running_run
@@ -109,6 +110,15 @@ def test_the_figures_that_are_printed_give_the_ratio_that_is_printed(slow, quick
 def test_what_is_not_slower_in_every_round_is_not_called_slower():
     (sentence,) = timing.sentences([timed("0", 1, 2, 3), timed("1", 1.1, 1.9, 3.3)], ["Model 0", "Model 1"])
     assert "can't be told apart" in sentence and "times as long" not in sentence
+
+
+def test_of_models_that_take_equally_long_hardly_ever_one_is_called_slower():
+    rng, names = np.random.default_rng(0), ["Model 0", "Model 1", "Model 2"]
+    called = 0
+    for _ in range(1000):
+        timings = [timed(model, *rng.normal(1, 0.05, timing.ROUNDS)) for model in "012"]
+        called += any(" takes " in sentence for sentence in timing.sentences(timings, names))
+    assert called <= 60
 
 
 def test_with_different_batches_epochs_are_compared():
