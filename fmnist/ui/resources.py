@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ def open_library() -> Library:
     """
     path = store.store_path()
     custom.refresh(path.parent, waiting=lambda: st.spinner("Trying your custom models …"))
-    identity = path.stat().st_ino if path.exists() else None  # A file that was replaced is opened again.
+    identity = None
+    with suppress(OSError):  # Not there yet; what else is wrong with it, is said where it is opened.
+        identity = path.stat().st_ino  # A file that was replaced is opened again.
     return _open_library(path, identity)
 
 
