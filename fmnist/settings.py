@@ -19,6 +19,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,6 +182,24 @@ def expanded(path: str | Path, variable: str = "") -> Path:
     who = f"of a user {found.parts[0][1:]!r}" if len(found.parts[0]) > 1 else "for this user"
     said = f"{variable} is {path}" if variable else f"{path} can't be found"
     raise SettingsError(f"{said}: no home folder {who} is known here. Write out the full path.")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, as far as we may look: who uses it says what is wrong."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def is_missing(path: Path) -> bool:
+    """Whether nothing is there; not where we may not look."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def dashboard_script() -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.answers import check_refused
+from helpers.ui import HOME, visit
 
 from fmnist import settings
 
@@ -180,6 +181,31 @@ def test_a_folder_whose_name_is_no_text_is_refused(variable, fmnist, monkeypatch
     monkeypatch.setenv(variable, os.fsdecode(bytes(tmp_path) + b"/\xff"))
     check_refused(fmnist("runs", "list"), f"{variable} is {tmp_path}/", "not text in UTF-8: rename it.")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def closed(tmp_path, monkeypatch):
+    """A folder that we may not enter: an administrator, as whom tests may run, enters every one."""
+    folder, stat = tmp_path / "closed", Path.stat
+    folder.mkdir()
+
+    def refuse(path, **how):
+        if folder in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["x", "x.db", "x/y.db"])
+@pytest.mark.usefixtures("started")
+def test_a_store_in_a_folder_that_may_not_be_entered_is_refused_in_a_sentence(name, closed, fmnist, monkeypatch):
+    monkeypatch.setenv("FMNIST_RUNS", str(closed / name))
+    check_refused(fmnist("runs", "list"), str(closed), "Permission denied")
+    check_refused(fmnist("runs", "list", "--runs", closed / name), str(closed), "Permission denied")
+    at = visit(HOME)
+    assert [error for error in at.error if "Permission denied" in error.value]
 
 
 def test_an_argument_in_ones_own_home_folder_is_found(monkeypatch, tmp_path):

@@ -319,7 +319,7 @@ def command(
         def call(runs: Path, data: Path, **options: Any) -> int | None:
             if changes and settings.read_only():
                 raise CommandError(settings.READ_ONLY)
-            if not (changes or begins) and is_named("runs") and not runs.parent.exists():
+            if not (changes or begins) and is_named("runs") and settings.is_missing(runs.parent):
                 raise CommandError(f"There is no folder {runs.parent}: see that --runs names the store that you mean.")
             if custom_models:
                 custom.refresh(runs.parent)

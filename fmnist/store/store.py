@@ -35,7 +35,7 @@ def store_path(path: str | Path | None = None) -> Path:
     """The store's file: the argument, else FMNIST_RUNS, else `runs/` in the checkout or the user's own folder; in a
     folder it is `fmnist.db`."""
     chosen = settings.absolute(settings.unquoted(path)) if path else settings.runs()
-    return chosen if chosen.suffix in {".db", ".sqlite"} and not chosen.is_dir() else chosen / "fmnist.db"
+    return chosen if chosen.suffix in {".db", ".sqlite"} and not settings.is_folder(chosen) else chosen / "fmnist.db"
 
 
 def _root_setting(dataset: str) -> str:

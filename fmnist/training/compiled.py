@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,9 @@ from torch import nn
 from fmnist.models.chain import Layer, chain
 from fmnist.training import kernel_cache, kernels
 from fmnist.training.kernels import LANES
+from fmnist.words import reason
+
+log = logging.getLogger("fmnist.training.compiled")
 
 KINDS: dict[type[nn.Module], int] = {
     nn.Conv2d: kernels.CONVOLUTION,
@@ -20,6 +24,8 @@ KINDS: dict[type[nn.Module], int] = {
     nn.Flatten: kernels.FLATTENING,
     nn.Linear: kernels.LINEAR,
 }
+MAX_TRIES = 12
+"""To load them: each of the compiled functions is kept by itself, and what can't be kept is still compiled then."""
 ALIGNMENT = 64  # Bytes. A vector that lies across two lines of the cache takes twice as long to load.
 
 
@@ -97,13 +103,27 @@ class CompiledGradients:
 
 
 def load() -> None:
-    """Compile the kernels, which takes seconds, or load what was compiled before: by one step of the smallest model."""
+    """Compile the kernels, which takes seconds, or load what was compiled before. Damaged files of these are replaced,
+    and where nothing can be kept, that is done without."""
+    for _ in range(MAX_TRIES):
+        try:
+            _try_out()
+            break
+        except Exception as error:  # What Numba and pickle raise for damaged bytes is not settled.
+            log.warning("compiled kernels could not be loaded or kept: %s", reason(error))
+            kernel_cache.clear()
+    else:
+        _try_out()
+    kernel_cache.mark_filled()
+
+
+def _try_out() -> None:
+    """One step of the smallest model."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(1, 1))
     layers = chain(model, (1, 1, 1))
     assert layers
     gradients = CompiledGradients(layers, 1, 1)
     gradients(torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.int64))
-    kernel_cache.mark_filled()
 
 
 def _table(layers: list[Layer]) -> tuple[np.ndarray, int, int]:

@@ -35,10 +35,21 @@ def mark_filled() -> None:
                 index.touch()
 
 
+def clear() -> None:
+    """Remove what was compiled: some of it can't be read, because the disk was full, say."""
+    for file in _files("kernels.*.nb?"):
+        with suppress(OSError):  # Somebody else's, or gone.
+            file.unlink()
+
+
 def _indices() -> list[Path]:
+    return _files("kernels.forwards_and_backwards-*.nbi")
+
+
+def _files(pattern: str) -> list[Path]:
     folder = os.environ.get("NUMBA_CACHE_DIR")
     places = Path(folder).glob("*") if folder else [CODE.parent / "__pycache__"]
-    return [index for place in places for index in place.glob("kernels.forwards_and_backwards-*.nbi")]
+    return [file for place in places for file in place.glob(pattern)]
 
 
 def is_awaited() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ if sys.platform != "win32":
     import fcntl
 
 LOOK_SECONDS = 0.2  # To wait for others who hold the lock for a moment, to see whether there is a scheduler.
+MAX_WORDS = 1000  # Bytes from the end of a log in which its last line is looked for.
 EXPECTED = "trainer_files"  # The setting of the store in which `expected_files` stands.
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -218,7 +220,9 @@ def expect_files(store: Store) -> None:
 def last_words(path: Path) -> str:
     """The last line of the scheduler's log, for a page that has to say why there is none."""
     try:
-        lines = log_path(path).read_text(errors="replace").strip().splitlines()
+        with log_path(path).open("rb") as file:  # A model of the user's may have printed gigabytes.
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_WORDS))
+            lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
     return lines[-1] if lines else ""

@@ -148,6 +148,8 @@ class _Run:
 
     def load_libraries(self) -> None:
         """What takes time but once, and belongs to no step."""
+        if self.compiled:
+            _load_kernels()
         with self.draws:
             _warm_up(self.model, self.recipe, self.parts, self.threads, self.compiled, self.images)
         self.gradients = gradients(self.model, self.parts, self.threads, self.compiled)
@@ -291,9 +293,13 @@ def load_kernels() -> None:
     """Compile the kernels, which takes some seconds, or load what was compiled before, which takes one; nothing where
     there is no Numba, or a GPU instead."""
     if _device("auto").type == "cpu" and can_compile():
-        from fmnist.training import compiled
+        _load_kernels()
 
-        compiled.load()
+
+def _load_kernels() -> None:
+    from fmnist.training import compiled  # Imports Numba.
+
+    compiled.load()
 
 
 def _device(name: str) -> torch.device:

@@ -160,8 +160,8 @@ function wrapped(runs, width) {
 function inLines(text, room) {
   const found = [""];
   for (const word of text.split(" ")) {
-    const longer = `${found.at(-1)} ${word}`.trim();
-    if (longer.length <= room || !found.at(-1)) found[found.length - 1] = longer;
+    const last = found.length - 1, longer = `${found[last]} ${word}`.trim();
+    if (longer.length <= room || !found[last]) found[last] = longer;
     else found.push(word);
   }
   return found;

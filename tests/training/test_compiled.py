@@ -15,7 +15,7 @@ from fmnist import training
 from fmnist.models.chain import chain
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import OPTIMIZERS, Recipe
-from fmnist.training import gradients, kernel_cache, loop
+from fmnist.training import compiled, gradients, kernel_cache, loop
 from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 from fmnist.training.compiled import CompiledGradients
 from fmnist.training.events import EpochEnd, Progress
@@ -135,6 +135,31 @@ def test_kernels_that_are_older_than_a_copy_of_their_code_are_not_awaited_for_ev
     assert kernel_cache.is_awaited()
     loop.load_kernels()
     assert not kernel_cache.is_awaited()
+
+
+def test_damaged_files_of_the_kernels_are_removed_and_compiled_anew(small_data, tmp_path, monkeypatch, caplog):
+    """Compiling takes 20 s, so what Numba raises for a file that was cut off comes from here."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    kept = [
+        tmp_path / "x" / f"kernels.{name}-1.py311.{end}"
+        for name in ("_forwards", "_pixels")
+        for end in ("nbi", "1.nbc")
+    ]
+    kept[0].parent.mkdir()
+    for path in kept:
+        path.write_bytes(b"\x80")
+    (tmp_path / "x" / "another.f-1.py311.nbi").touch()
+    try_out = compiled._try_out
+
+    def numba() -> None:
+        if any(path.exists() for path in kept):
+            raise EOFError("Ran out of input")
+        try_out()
+
+    monkeypatch.setattr(compiled, "_try_out", numba)
+    *_, finished = loop.train(recipe(), small_data)
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["another.f-1.py311.nbi"]
+    assert "could not be loaded or kept: Ran out of input" in caplog.text and finished.weights
 
 
 def test_where_the_package_cannot_be_written_kernels_are_kept_beside_the_store(tmp_path, monkeypatch):

@@ -425,6 +425,14 @@ def test_the_last_words_are_the_logs_last_line(store):
     assert launcher.last_words(store.path) == "two"
 
 
+def test_of_a_log_of_gigabytes_only_its_end_is_read(store):
+    with launcher.log_path(store.path).open("wb") as log:
+        log.truncate(2**40)  # Sparse: more than there is memory for.
+        log.seek(0, os.SEEK_END)
+        log.write(b"\nthe end\n")
+    assert launcher.last_words(store.path) == "the end"
+
+
 # Clusters, where Ray is not installed
 
 
