@@ -93,9 +93,9 @@ def test_what_was_imported_is_not_what_was_trained_last(take, theirs, store, sma
         db.execute("UPDATE runs SET created = created - 1000")
     newest = finished_run(store, Recipe("0", 8, "sample"), small_data, alone=True)
     assert take(theirs).ids
-    assert [run.id for run in store.newest_batch()] == [newest.id]
+    assert [run.id for run in store.newest_request()] == [newest.id]
     store.delete(old.id, newest.id)
-    assert store.newest_batch() == [] and store.count()
+    assert store.newest_request() == [] and store.count()
 
 
 def test_names_and_notes_come_along_and_what_was_deleted_does_not(take, theirs, store):
