@@ -75,15 +75,17 @@ class Speed:
 
 
 def speeds(library: Library) -> dict[str, Speed]:
-    """By model, from the newest finished runs: the user's where there are any, else the reference runs."""
+    """By model, from the newest finished runs: those that were trained here where there are any, else the others, which
+    were imported or come with the project."""
 
     def compute() -> dict[str, Speed]:
         table = library.finished().sort_values("finished")
         found = {}
         for model, runs in table.groupby("model"):
-            own = runs[runs["source"] == "own"]
+            every = list(runs["run"])
+            here = [run for run in every if run.source == "own" and run.data_root]
             steps, evaluation = {}, 0.0
-            for run in (runs if own.empty else own)["run"]:
+            for run in here or every:
                 threads = run.threads or 1
                 kind = run.recipe.optimizer, run.recipe.batch_size
                 steps[kind] = threads * max(run.finished_result.train_seconds, 1e-9) / run.steps

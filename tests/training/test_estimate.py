@@ -56,6 +56,19 @@ def test_estimated_seconds_come_from_the_time_per_step_and_per_evaluation(librar
     assert estimated(library, Recipe("0", epochs=2)) == pytest.approx(2 * (4 * 9 / 100 + 1 / 7))
 
 
+def test_what_was_trained_elsewhere_tells_nothing_where_something_was_trained_here(library):
+    """An imported run has no folder of data; it is newer, and of another machine."""
+    done(library.own, Recipe("0", epochs=7), train_seconds=9.0)
+    imported = done(library.own, Recipe("0", 1, epochs=7), train_seconds=900.0)
+    with library.own._write() as db:
+        db.execute("UPDATE runs SET data_root = '' WHERE id = ?", (imported,))
+    assert estimated(library, Recipe("0", epochs=2)) == pytest.approx(2 * (4 * 9 / 100 + 1 / 7))
+    done(library.own, Recipe("1"), train_seconds=5.0)
+    with library.own._write() as db:
+        db.execute("UPDATE runs SET data_root = ''")
+    assert estimated(library, Recipe("1", epochs=1))  # It is better than nothing.
+
+
 def test_of_several_batch_sizes_and_optimisers_those_that_were_trained_are_taken(library):
     for size, seconds in ((10, 1.0), (40, 4.0)):
         done(library.own, Recipe("0", batch_size=size), train_seconds=seconds, eval_seconds=0.0)
