@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -129,9 +128,13 @@ OPTIONAL = (
 """Fields that a result may not have: earlier versions did not measure them, or there are no held-out images."""
 
 
+LARGEST = 1e15
+"""More than any time or loss can be; sums and squares of thousands are still numbers."""
+
+
 def _is_number(value: object) -> bool:
-    """Also whether it is finite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    """Also whether it is one that can be added to others."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_share(value: Any) -> bool:
