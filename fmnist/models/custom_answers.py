@@ -45,7 +45,7 @@ def _file(cache: Path) -> Path:
 def _kept(cache: Path) -> dict[str, dict[str, Any]]:
     try:
         kept = json.loads(_file(cache).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return kept if isinstance(kept, dict) else {}
 
