@@ -186,6 +186,7 @@ def _choice() -> dict[str, Any]:
     """The chosen tool, width and shade."""
     sent = st.session_state.get("canvas-tools", {}).get("choice") or st.session_state.get("canvas-choice")
     try:  # As we have them: 34.0 is found among them, too, and is no shade that can be written.
+        sent = sent or {}
         sent = {name: list(known)[list(known).index(sent[name])] for name, known in CHOICES.items()}
     except (TypeError, KeyError, ValueError):
         sent = FIRST
