@@ -34,7 +34,7 @@ from fmnist.store.label import NO_LABEL, Label
 from fmnist.store.library import Library
 from fmnist.store.run import TIMES, Record, Result, Status
 from fmnist.store.schema import APPLICATION_ID, LABELS_SINCE, ROUNDED_SINCE, SCHEMA_VERSION
-from fmnist.store.values import is_number, is_share, is_time, is_whole
+from fmnist.store.values import FINITE, is_number, is_share, is_time, is_whole
 
 MAX_TEXT = 200  # characters of a name
 MAX_JSON = 100_000
@@ -208,7 +208,7 @@ class _Source:
                 and is_whole(step, 1, columns["steps"])
                 and is_whole(epoch, 1, recipe.epochs)
             )
-            good = good and is_number(seconds, 0) and is_number(loss, 0) and is_share(accuracy)
+            good = good and is_number(seconds, 0) and is_number(loss, 0, FINITE) and is_share(accuracy)
             _need(good, "an invalid point in its curves")
         self._check_artifacts(record.artifacts, recipe, record.rounded, result.kept_epoch or recipe.epochs)
 

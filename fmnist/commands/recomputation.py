@@ -26,7 +26,7 @@ from fmnist.store.artifacts import HELD_OUT_LABELS, HELD_OUT_LOGITS, predictions
 from fmnist.store.library import Library
 from fmnist.store.run import Run
 from fmnist.store.store import StoreError
-from fmnist.store.values import is_number, is_share
+from fmnist.store.values import FINITE, is_number, is_share
 
 CLASS_ROUNDING = 1e-5
 """Two classes of which the float32 logits are nearer, as a share of the larger one or of 1 if that is smaller, may
@@ -334,7 +334,7 @@ def _fault(
         return f"stored in epoch {epoch}, which is {math.ceil(step / per_epoch)}."
     if not (is_number(seconds) and seconds > 0 and seconds >= before):
         return f"stored at {seconds} seconds, after a point at {before}."
-    if not is_number(loss, 0):
+    if not is_number(loss, 0, FINITE):
         return f"stored loss {loss}."
     if not is_share(accuracy):
         return f"stored accuracy {accuracy}."

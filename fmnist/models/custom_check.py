@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 IMAGES = 2
 STEPS = 2
+MAX_FILE = 200 * 2**20
+"""Bytes of what a file writes while it is tried, what it prints included."""
 MANY = 20
 """Images whose answers tell whether they are logits: 200 logits are hardly all between 0 and 1 by chance."""
 
@@ -50,12 +52,25 @@ MANY = 20
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # What the file prints is no answer.
+    _bound_files()
     order = json.load(sys.stdin)
     sys.stdin = io.StringIO()  # The file is not to be asked anything.
     torch.set_num_threads(1)
     for answer in check(Source(**order["source"]), order["known"]):
         print(json.dumps(answer), file=answers, flush=True)
     os._exit(0)  # Threads that the file may have started are not waited for.
+
+
+def _bound_files() -> None:
+    """Let no file grow beyond `MAX_FILE`: one that prints without end would fill the disk in its minute."""
+    try:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        most = MAX_FILE if hard == resource.RLIM_INFINITY else min(MAX_FILE, hard)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    except (ImportError, OSError, ValueError):  # Windows has none.
+        pass
 
 
 def check(source: Source, known: Sequence[str] = ()) -> Iterator[dict[str, Any]]:

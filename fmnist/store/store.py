@@ -10,6 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from fmnist.data.catalog import DEFAULT
 from fmnist.data.files import data_root
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe
+from fmnist.settings import SettingsError
 from fmnist.store import answers, checksums
 from fmnist.store.arrays import pack
 from fmnist.store.artifacts import AT_ONCE
@@ -66,8 +68,12 @@ class Store(Deletion):
     def data_root(self, dataset: str = DEFAULT) -> Path:
         """The data root for new runs on a data set: FMNIST_DATA, else the folder chosen on a page, else the default.
         Where none was chosen for this data set, it may lie in the one that was chosen for FashionMNIST."""
+        if named := settings.named_data_root():
+            return named
         chosen = self.setting(_root_setting(dataset)) or self.setting(_root_setting(DEFAULT))
-        return settings.named_data_root() or data_root(chosen)
+        with suppress(SettingsError):  # It is damaged: as if none had been chosen, so that one can be.
+            return data_root(chosen)
+        return data_root()
 
     def choose_data_root(self, dataset: str, root: Path) -> None:
         """Look for a data set there from now on, on all pages."""

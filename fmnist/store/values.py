@@ -6,7 +6,9 @@ import sys
 from typing import TypeGuard
 
 LATEST = 4e9  # The year 2096, in seconds: far from where dates overflow.
-LARGEST = sys.float_info.max
+LARGEST = 1e15
+"""More than any time or loss of a result can be; sums and squares of thousands are still numbers."""
+FINITE = sys.float_info.max
 
 
 def is_number(value: object, low: float = -LARGEST, high: float = LARGEST) -> TypeGuard[float]:

@@ -185,7 +185,10 @@ def _plain(stroke: Stroke) -> dict[str, Any]:
 def _choice() -> dict[str, Any]:
     """The chosen tool, width and shade."""
     sent = st.session_state.get("canvas-tools", {}).get("choice") or st.session_state.get("canvas-choice")
-    if not isinstance(sent, dict) or any(sent.get(name) not in list(values) for name, values in CHOICES.items()):
+    try:  # As we have them: 34.0 is found among them, too, and is no shade that can be written.
+        sent = sent or {}
+        sent = {name: list(known)[list(known).index(sent[name])] for name, known in CHOICES.items()}
+    except (TypeError, KeyError, ValueError):
         sent = FIRST
     st.session_state["canvas-choice"] = sent  # It outlives a visit to another page.
     return sent

@@ -100,6 +100,9 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         if len(choice):
             st.session_state["index"] = int(np.random.default_rng().choice(choice))
 
+    if not st.query_params.get("index", "0").isdecimal():  # Streamlit itself fails at "inf".
+        del st.query_params["index"]
+        st.rerun()
     index = st.number_input(f"Test image, 0 to {count - 1:,}", 0, count - 1, key="index", bind="query-params")
     left, right = st.columns(2)
     with left:

@@ -212,7 +212,7 @@ def test_what_was_said_of_a_file_is_forgotten_with_it(use):
     assert len(custom._answers) == len(own()) == 1
 
 
-@pytest.mark.parametrize("kept", ["", "[]", "not JSON", '{"%s": {"at": 9e9, "answers": [{"id": 3}]}}'])
+@pytest.mark.parametrize("kept", ["", "[]", "not JSON", "[" * 100_000, '{"%s": {"at": 9e9, "answers": [{"id": 3}]}}'])
 def test_what_is_kept_is_not_trusted(use, tmp_path, monkeypatch, kept):
     use(TINY)
     monkeypatch.setattr(custom, "_answers", {})

@@ -233,3 +233,11 @@ def test_a_model_that_raises_for_an_image_leaves_the_others_their_answers(use, s
     at = visit("pages/4_Predict.py", data="Sample data", how="Test image")
     assert any("Odd (models_0.py) raised ValueError: No" in text for text in shown(at, "error"))
     assert says(at, "Tiny") and says(at, "Model 0")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="bounds no files")
+@pytest.mark.parametrize("where", ["when it is read", "when it is asked"])
+def test_a_file_that_prints_without_end_does_not_fill_the_disk(where):
+    flood = "while True: print('x' * 100_000)"
+    [answer] = custom.check(source(f"{HEAD}\n{flood}\n" if where == "when it is read" else forward(flood)), seconds=30)
+    assert is_one_sentence(answer["fault"]) and "File too large" in answer["fault"]

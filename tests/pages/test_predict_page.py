@@ -438,3 +438,20 @@ def test_an_empty_picture_is_refused_in_a_sentence(store, small_data, tmp_path):
 @pytest.mark.parametrize("seconds, words", [(0.0004, "0.4 ms"), (0.0121, "12 ms"), (1.5, "1,500 ms")])
 def test_a_short_time_in_words(seconds, words):
     assert predict_answers.milliseconds(seconds) == words
+
+
+@pytest.mark.parametrize("index", ["inf", "-1e999", "x", "1.5"])
+def test_a_number_in_the_address_that_is_none_opens_the_first_test_image(index, store, small_data, fashion):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT, how="Test image", index=index)
+    assert at.number_input(key="index").value == 0
+
+
+@pytest.mark.parametrize("shade", [34.0, "34", [34], None])
+def test_a_choice_of_the_canvas_that_is_none_of_ours_changes_nothing(shade, store, small_data, fashion):
+    three_models(store, small_data, weights=True)
+    at = visit(PREDICT)
+    at.session_state["pad-chosen"] = {"pad": "canvas", "side": 420}
+    at.session_state["canvas-choice"] = {"tool": "brush", "width": 24, "shade": shade}
+    again(at)
+    assert at.session_state["canvas-choice"]["shade"] == 34

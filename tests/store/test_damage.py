@@ -23,6 +23,7 @@ DAMAGES = {
     "result NULL": ("UPDATE runs SET result = NULL WHERE id = 1", "result"),
     "result bytes": ("UPDATE runs SET result = x'ff00fe' WHERE id = 1", "result"),
     "no such class": ("UPDATE runs SET result = json_set(result, '$.never_predicted', json('[77]')) WHERE id = 1", ""),
+    "a time beyond all": ("UPDATE runs SET result = json_set(result, '$.train_seconds', 1e308) WHERE id = 1", "result"),
     "not UTF-8": ("UPDATE runs SET machine = CAST(x'ff' AS TEXT), result = '' WHERE id = 1", "result"),
     "a word for a time": ("UPDATE runs SET finished = 'yesterday' WHERE id = 1", "finished"),
     "a time of no year": ("UPDATE runs SET created = 9e99 WHERE id = 1", "created"),
@@ -146,6 +147,16 @@ def test_a_setting_that_is_damaged_counts_as_never_chosen(two_seeds, small_sampl
         two_seeds.set_setting("cluster here:1", value)
         assert launcher.slots_of(two_seeds, "here:1")
         launcher.expected_files(two_seeds)
+
+
+@pytest.mark.parametrize("root", ["~nosuchuser/data", "a" * 5000])
+@pytest.mark.usefixtures("started")
+def test_where_a_chosen_data_root_is_none_another_one_can_be_chosen(root, store, monkeypatch):
+    monkeypatch.delenv("FMNIST_DATA", raising=False)
+    monkeypatch.setattr("fmnist.settings.home", lambda: store.path.parent)
+    store.set_setting("data_root", root)
+    at = visit(TRAIN)
+    assert not at.error and "Folder on the dashboard's machine" in [field.label for field in at.text_input]
 
 
 def cut(path: Path) -> None:
