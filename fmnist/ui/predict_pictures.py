@@ -80,8 +80,9 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         offer_data(library.own, dataset, error)
         return Picked(None, st.empty())
     place = st.container()  # The picture and, on a phone, the verdict under it: above what chooses another one.
-    st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
+    if st.session_state.setdefault("index", 0) >= count:  # Of a larger data set: else it would stay in the address.
+        st.session_state["index"] = 0
     wrong_by = {group.id: group for group in groups if len(predict_examples.said(library, group)) == count}
     names = {id: names_of(group.key, group.title, group.recipe.learning_rate) for id, group in wrong_by.items()}
     settle_one("wrong", names, None)
