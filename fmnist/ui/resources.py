@@ -33,7 +33,8 @@ def open_library() -> Library:
             "the dashboard to start a new one."
         )
     library = _open_library(path, identity)
-    _opened().add(path)
+    if identity_of(path) is not None:  # A view-only dashboard may wait for one that others will make.
+        _opened().add(path)
     return library
 
 
