@@ -74,6 +74,21 @@ def names_of(key: str, title: str, learning_rate: float) -> tuple[str, str, str]
     return key, title, title.replace(f"lr {exact(learning_rate)},", f"lr {learning_rate:g},")
 
 
+def drop_unless_offered(key: str, options: Sequence[object], default: object = None) -> None:
+    """Just before a widget is drawn that Streamlit brings together with the address (`bind`): have what is not offered
+    any more, such as the class of another data set, be the default. Streamlit would leave it in the address.
+
+    Args:
+        default: that of the widget.
+    """
+    chosen = st.session_state.get(key)
+    if isinstance(chosen, list):
+        if any(one not in options for one in chosen):
+            st.session_state[key] = [one for one in chosen if one in options]
+    elif chosen is not None and chosen not in options:
+        st.session_state[key] = default
+
+
 def with_scope(chosen: Mapping[str, str | Sequence[str]]) -> dict[str, str | Sequence[str]]:
     """The query of a link to another page: on which data and whose runs this one looks, and what is chosen there.
 

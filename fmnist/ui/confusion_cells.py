@@ -14,6 +14,7 @@ from fmnist.compare.confusion import Answers
 from fmnist.data.files import TestSet
 from fmnist.store.library import Library
 from fmnist.ui import confusion_images
+from fmnist.ui.address import drop_unless_offered
 from fmnist.ui.confusion_images import amount, from_the_start, order
 from fmnist.ui.into_view import ask_for, bring
 from fmnist.words import escape
@@ -33,6 +34,8 @@ def choose_cell(
         matrix: counts, int (10, 10): a class that is not chosen is the one that is most often mixed up in it. Without
             it, both have to be chosen.
     """
+    for key in ("true", "predicted"):
+        drop_unless_offered(key, classes)
     true, said = (
         column.selectbox(
             name,

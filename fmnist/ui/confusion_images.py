@@ -12,6 +12,7 @@ from fmnist.compare.confusion import Answers
 from fmnist.data.files import TestSet
 from fmnist.predict.conversion import to_data_url
 from fmnist.store.library import Library
+from fmnist.ui.address import drop_unless_offered
 from fmnist.ui.chart_display import picture_config
 from fmnist.ui.image_tiles import image_buttons
 from fmnist.ui.into_view import ask_for, bring
@@ -58,9 +59,11 @@ def show(
             on_change=nothing_large,
         )
     part = found[start : start + at_once]
+    listed_ones = (found if len(found) <= LISTED else part).tolist()
+    drop_unless_offered("image", listed_ones)
     index = left.selectbox(
         "Open an image",
-        (found if len(found) <= LISTED else part).tolist(),
+        listed_ones,
         index=None,
         format_func=lambda index: f"#{index}",
         placeholder="Click it, or choose its number",

@@ -13,7 +13,7 @@ from fmnist.compare import confusion
 from fmnist.compare.confusion import Answers, Item
 from fmnist.data.files import TestSet
 from fmnist.store.library import Group, Library, default_groups, identity
-from fmnist.ui.address import Known, names_of, settle_one, settle_some
+from fmnist.ui.address import Known, drop_unless_offered, names_of, settle_one, settle_some
 from fmnist.words import escape, listed
 
 MAX_ITEMS = 3
@@ -117,6 +117,8 @@ def names_of_item(item: Item) -> tuple[str, ...]:
 
 def choose_epochs(items: list[Item], epochs: list[int | str]) -> list[Item]:
     """The items after an epoch; one that is chosen alone also after others."""
+    drop_unless_offered("epoch", epochs, END)
+    drop_unless_offered("beside", epochs)
     left, *others = st.columns(2, gap="medium") if len(items) == 1 else [st.container()]
     epoch = left.select_slider(
         "After epoch",

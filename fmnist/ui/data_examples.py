@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
+from fmnist.ui.address import drop_unless_offered
 from fmnist.ui.picture_strips import picture_grid, picture_rows
 
 ALL = "All classes"
@@ -22,6 +23,7 @@ def show_examples(splits: Mapping[str, tuple[np.ndarray, np.ndarray]], classes: 
     """
     if st.session_state.get("class") is None:  # On Predict, where that means any, by somebody who goes back from there.
         st.session_state.pop("class", None)
+    drop_unless_offered("class", [ALL, *classes], ALL)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Class", [ALL, *classes], key="class", bind="query-params", width=200)
         split = next(iter(splits))

@@ -13,7 +13,7 @@ from fmnist.predict import conversion
 from fmnist.predict.picture_file import MAX_BYTES, ImageError, open_image
 from fmnist.store.library import Group, Library
 from fmnist.ui import kept_photo, kept_uploads, predict_drawing, predict_examples, resources
-from fmnist.ui.address import names_of, settle_one
+from fmnist.ui.address import drop_unless_offered, names_of, settle_one
 from fmnist.ui.data_download import offer_data
 from fmnist.ui.predict_answers import Picked
 from fmnist.ui.predict_table import MAX_FILES, table
@@ -80,11 +80,13 @@ def pick(library: Library, dataset: str, groups: list[Group], beside: DeltaGener
         offer_data(library.own, dataset, error)
         return Picked(None, st.empty())
     place = st.container()  # The picture and, on a phone, the verdict under it: above what chooses another one.
-    st.session_state.setdefault("index", 0)
     count, classes = len(known.test_images), known.info.classes
+    if st.session_state.setdefault("index", 0) >= count:  # Of a larger data set: else it would stay in the address.
+        st.session_state["index"] = 0
     wrong_by = {group.id: group for group in groups if len(predict_examples.said(library, group)) == count}
     names = {id: names_of(group.key, group.title, group.recipe.learning_rate) for id, group in wrong_by.items()}
     settle_one("wrong", names, None)
+    drop_unless_offered("class", classes)
 
     def matching() -> np.ndarray:
         """The test images of the class, and wrong in the eyes of the model, that are asked for."""

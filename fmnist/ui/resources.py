@@ -37,7 +37,7 @@ def open_library() -> Library:
         Store(path).close()  # Made now, so that it is known by its file from the beginning.
         identity = identity_of(path)
     library = _open_library(path, identity)
-    if identity is not None:
+    if identity is not None:  # A view-only dashboard may wait for a store that others will make.
         _opened().add(path)
     return library
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from helpers.making import three_models
+from helpers.data_files import keep_as_sample
+from helpers.making import finished_run, three_models
 from helpers.pictures import canvas, encode
 from helpers.ui import DATA, PREDICT, again, labels, says, visit
 from streamlit.testing.v1 import AppTest
+
+from fmnist.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("bare_pages", "started")
 ANOTHER = "Take another photo"
@@ -106,3 +111,17 @@ def test_who_draws_on_an_example_keeps_what_is_drawn(store, small_data):
     again(at)
     at.button(key="bring-back").click()
     assert again(at).session_state["drawing"][-1] == stroke(20)
+
+
+def test_the_address_names_the_test_image_that_is_shown_where_other_data_have_fewer(store, small_data, fashion):
+    few = replace(small_data, test_images=small_data.test_images[:40], test_labels=small_data.test_labels[:40])
+    keep_as_sample(few, store.path.parent)
+    finished_run(store, Recipe("0"), small_data, weights=True)
+    finished_run(store, Recipe("0", dataset="sample"), few, weights=True)
+    at = visit(PREDICT, how="Test image", index="70", data="fashion-mnist")
+    assert at.number_input(key="index").value == 70
+    for data in ("sample", "fashion-mnist"):
+        at.segmented_control(key="data").set_value(data)
+        again(at)
+        again(at)
+        assert at.number_input(key="index").value == 0 and "index" not in at.query_params

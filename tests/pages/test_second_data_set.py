@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from helpers.data_files import publish, tell_processes
-from helpers.making import three_models
+from helpers.making import finished_run, three_models
 from helpers.processes import wait_for
-from helpers.ui import charts, live_curves, says, texts, visit
+from helpers.ui import again, charts, live_curves, says, texts, visit
 
 from fmnist.data.catalog import CLOTHES, DATASETS, DIGITS
 from fmnist.data.files import Dataset
@@ -120,3 +120,32 @@ def test_each_data_set_has_a_folder_of_its_own_that_was_chosen(store, monkeypatc
     assert store.data_root("mnist") == Path("/clothes")  # It may lie there, too.
     store.choose_data_root("mnist", Path("/digits"))
     assert (store.data_root(), store.data_root("mnist")) == (Path("/clothes"), Path("/digits"))
+
+
+@pytest.mark.parametrize(
+    "page, asked, default",
+    [
+        ("pages/3_Confusion.py", {"true": "Bag", "predicted": "Shirt"}, None),
+        ("pages/4_Predict.py", {"class": "Bag", "how": "Test image"}, None),
+        ("pages/5_Data.py", {"class": "Bag"}, "All classes"),
+    ],
+)
+def test_a_class_that_other_data_do_not_have_leaves_the_address(page, asked, default, small_mnist, both):
+    at = visit(page, data="fashion-mnist", **asked)
+    names = asked.keys() - {"how"}
+    for name in names:
+        assert at.selectbox(key=name).value == at.query_params[name] == asked[name]
+    for data in ("mnist", "fashion-mnist"):
+        at.segmented_control(key="data").set_value(data)
+        again(at)
+        assert all(at.selectbox(key=name).value == default for name in names) and not names & {*at.query_params}
+
+
+def test_an_epoch_that_other_runs_do_not_have_leaves_the_address(small_mnist, store, small_data):
+    runs = [finished_run(store, Recipe("0", epochs=epochs), small_data) for epochs in (4, 2)]
+    key = "runs-fashion-mnist-own"
+    at = visit("pages/3_Confusion.py", **{key: runs[0].address}, epoch="3")
+    assert at.select_slider(key="epoch").value == 3 and at.query_params["epoch"] == "3"
+    at.multiselect(key=key).set_value([runs[1].address])
+    again(at)
+    assert at.select_slider(key="epoch").value == "the end" and "epoch" not in at.query_params

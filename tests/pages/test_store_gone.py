@@ -56,6 +56,18 @@ def test_a_new_store_that_was_made_on_purpose_is_shown(opened):
     assert not texts(at, "error") and not texts(again(at), "error")
 
 
+def test_a_view_only_dashboard_waits_for_a_store_and_then_misses_it(runs_path, monkeypatch):
+    monkeypatch.setenv("FMNIST_READ_ONLY", "1")
+    for _ in range(2):
+        assert not texts(visit(TRAIN), "error") and not runs_path.parent.exists()
+    monkeypatch.delenv("FMNIST_READ_ONLY")
+    Store(runs_path).close()
+    monkeypatch.setenv("FMNIST_READ_ONLY", "1")
+    assert not texts(visit(TRAIN), "error")
+    runs_path.parent.rename(runs_path.parent.with_name("away"))
+    check_gone(TRAIN, runs_path)
+
+
 def test_a_store_that_is_out_of_reach_is_said_to_be(opened, monkeypatch):
     stat = Path.stat
 
