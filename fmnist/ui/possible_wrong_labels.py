@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from fmnist.compare import confusion
+from fmnist.compare.possible_wrong_labels import SURE, possible_wrong_labels
 from fmnist.data.files import TestSet
 from fmnist.store.library import Group, Library, identity
 from fmnist.ui import confusion_images
@@ -23,7 +24,7 @@ def show_suspects(library: Library, groups: list[Group], images: TestSet) -> Non
         return
     table = library.remember(
         ("suspects", identity(groups)),
-        lambda: confusion.possible_wrong_labels((library.logits(run) for run in runs), images.test_labels),
+        lambda: possible_wrong_labels((library.logits(run) for run in runs), images.test_labels),
     )
     st.markdown(f"**{SUSPECTS}:** {len(table):,} of {len(images.test_labels):,} images.")
     titles = escape(listed(group.title for group in groups if confusion.alive([group])))
@@ -31,7 +32,7 @@ def show_suspects(library: Library, groups: list[Group], images: TestSet) -> Non
     who = f"All {len(runs)} runs of {titles} give the same answer" if len(runs) > 1 else f"{titles} gives an answer"
     left_out = f" Left out: {failed} that failed to learn." if failed else ""
     st.caption(
-        f"{who} with a probability of at least {confusion.SURE:.0%}, and it is not the label. "
+        f"{who} with a probability of at least {SURE:.0%}, and it is not the label. "
         f"Models can be wrong together: look at the image before you believe them.{left_out}"
     )
     if table.empty:

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from fmnist import metrics as fmnist_metrics
 from fmnist.compare import confusion
-from fmnist.compare.confusion import SURE, Answers, Item
+from fmnist.compare.confusion import Answers, Item
 from fmnist.data.catalog import CLOTHES
 from fmnist.data.files import Dataset
 from fmnist.recipe import Recipe
@@ -333,42 +333,6 @@ def test_where_seeds_disagree_the_most_divided_come_first(library, small_data):
     divided = split[0]
     assert sum(count for _, count in group.tally(divided)) == 3
     assert all(votes[divided].count(label) == count for label, count in group.tally(divided))
-
-
-# Possible wrong labels
-
-
-def sure_of(label: int, probability: float) -> list[float]:
-    """Logits that give a class this probability, and the others equal ones."""
-    logits = [0.0] * 10
-    logits[label] = math.log(9 * probability / (1 - probability))
-    return logits
-
-
-def test_only_what_every_run_surely_calls_the_same_other_class_is_suspected():
-    labels = np.array([0, 0, 0, 0, 0, 0])
-    first = np.array(
-        [sure_of(3, 0.95), sure_of(3, 0.99), sure_of(3, 0.99), sure_of(0, 0.99), sure_of(3, 0.85), sure_of(3, 0.95)]
-    )
-    second = np.array(
-        [sure_of(3, 0.97), sure_of(3, 0.98), sure_of(4, 0.99), sure_of(0, 0.99), sure_of(3, 0.99), sure_of(3, 0.95)]
-    )
-    for order in ([first, second], [second, first]):
-        table = confusion.possible_wrong_labels(order, labels)
-        assert table["image"].tolist() == [1, 0, 5]
-        assert table["label"].tolist() == [0, 0, 0]
-        assert table["answer"].tolist() == [3, 3, 3]
-        assert table["probability"].tolist() == pytest.approx([0.98, 0.95, 0.95])
-
-
-@pytest.mark.parametrize(("nearly", "suspected"), [(SURE + 0.001, 1), (SURE - 0.001, 0)])
-def test_sure_is_at_least_so_much(nearly, suspected):
-    assert len(confusion.possible_wrong_labels([np.array([sure_of(3, nearly)])], np.array([0]))) == suspected
-
-
-def test_without_runs_no_label_is_suspected():
-    table = confusion.possible_wrong_labels([], np.array([0, 1]))
-    assert table.empty and tuple(table.columns) == confusion.WRONG_LABELS
 
 
 def test_dead_runs_are_not_asked_for_wrong_labels(library):
