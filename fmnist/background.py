@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -136,6 +137,18 @@ def _file() -> IO[bytes]:
 def _content(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode(errors="replace")
+
+
+@contextmanager
+def ended_by_signals(end: Callable[..., object]) -> Iterator[None]:
+    """Signals that ask this process to end call `end` instead, which sees that it ends in order: Python itself would
+    leave folders in the temporary folder."""
+    before = {name: signal.signal(name, end) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def detach(*arguments: str, log: Path) -> None:

@@ -15,17 +15,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from fmnist import settings
+from fmnist.background import ended_by_signals
 from fmnist.data.catalog import DEFAULT
 from fmnist.models import custom
 from fmnist.models.registry import ARCHITECTURES
@@ -43,6 +42,7 @@ from fmnist.words import LOG_LINE, LOG_TIME
 
 POLL_SECONDS = 0.1  # Between two looks into the queue.
 IDLE_SECONDS = 300.0
+SILENT_SECONDS = 30.0  # After which a run that is to be stopped is not waited for.
 MAX_MESSAGES = 100  # Of a worker, between two looks into the queue.
 CONNECT_SECONDS = 60.0  # That connecting to a cluster may take.
 RETRY_SECONDS = 5.0  # Until a cluster that is gone is looked for again.
@@ -88,6 +88,7 @@ class Scheduler:
                 self._hand_out()
                 busy = self._is_busy()  # Also if the last run ends with these reports.
                 self._take_reports()
+                self._stop_what_hangs()
                 if busy or self.store.waiting_for_clusters():  # A cluster that is gone may come back.
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since >= idle_seconds or self._is_followed():
@@ -223,9 +224,19 @@ class Scheduler:
         except (EOFError, OSError):  # Killed, out of memory, or a fault in a library.
             self._bury(worker)
 
+    def _stop_what_hangs(self) -> None:
+        """End the process of a run that is to be stopped, and says nothing: a custom model may wait for ever."""
+        for worker in list(self._workers):
+            for job in list(worker.jobs.values()):
+                silent = time.monotonic() - job.heard
+                if silent > SILENT_SECONDS and (run := self.store.run(job.run.id)) and run.stop:
+                    said = f"It had said nothing for {silent:.0f} s when it was stopped, so its process was ended."
+                    self._finish(worker, job, EndReport(Status.CANCELLED, said))
+                    self._end([worker])
+
     def _write_down(self, worker: WorkerHandle, job: Job, report: Report) -> None:
         """Write down what is reported of a run, and stop it if it is no longer wanted."""
-        run = job.run
+        run, job.heard = job.run, time.monotonic()
         match report:
             case Start():
                 self.store.record_start(run.id, report)
@@ -340,17 +351,6 @@ def _threads(run: Run, share: int) -> int:
     return max(1, min(ARCHITECTURES[run.recipe.model].parts, share))
 
 
-@contextmanager
-def _ended_by_signals(scheduler: Scheduler) -> Iterator[None]:
-    """A signal that asks us to end has us end in order: Python itself would leave folders in the temporary folder."""
-    before = {name: signal.signal(name, scheduler.end) for name in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
 def serve(scheduler: Scheduler, idle_seconds: float, *, waits: bool) -> None:
     """Take the lock of the store and work; nothing where another scheduler is at work.
 
@@ -386,7 +386,7 @@ def main(arguments: list[str] | None = None) -> int:
         store = Store(options.runs)
         kernel_cache.keep_beside(store.path)
         scheduler = Scheduler(store)
-        with _ended_by_signals(scheduler):
+        with ended_by_signals(scheduler.end):
             serve(scheduler, options.idle_seconds, waits=options.wait)
     except (StoreError, SettingsError, WorkerError) as error:
         log.error("%s", error)

@@ -52,6 +52,7 @@ class Job:
     at_once: int = 1  # the most runs that were trained at the same time on the same machine, itself included
     node: str | None = None  # of a cluster
     told_to_stop: bool = False
+    heard: float = field(default_factory=time.monotonic)  # when the last report came
 
     def go_on_from(self, before: bytes | None) -> None:
         """Take over the load under which a run was trained up to its checkpoint.

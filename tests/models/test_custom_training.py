@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from fmnist.recipe import Recipe
 from fmnist.store.arrays import rounded
 from fmnist.store.run import ACTIVE
 from fmnist.store.store import Store
-from fmnist.training import launcher, loop
+from fmnist.training import launcher, loop, scheduler
 from fmnist.training.checkpoint import load_checkpoint, save_checkpoint
 from fmnist.training.events import EpochEnd, Finished, Progress
 from fmnist.training.loop import TrainingError
@@ -172,6 +173,27 @@ def test_a_warm_trainer_trains_each_version_as_it_was_asked_for(use, store, smal
     assert (run.status, run.parameters) == ("done", 7840)
     assert only_trainer(store.path.parent) == process
     assert store.run(first) is None  # Of a version that is no more.
+
+
+def test_a_model_that_hangs_in_training_can_be_stopped_and_the_queue_goes_on(use, store, small_sample, tmp_path):
+    hangs = tmp_path / "hangs"
+    use(
+        TINY
+        + forward(f"while pathlib.Path({str(hangs)!r}).exists(): time.sleep(0.01)", "return self.linear(x.flatten(1))")
+        + "\nimport pathlib, time\n"
+    )
+    hangs.touch()
+    hanging, next_one = ask(store, Recipe("odd", epochs=1, **SMALL), Recipe("tiny", epochs=1, **SMALL))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "SILENT_SECONDS", 0.5)
+        training = Thread(target=scheduler.Scheduler(store).work, args=(0,))
+        training.start()
+        wait_for(lambda: store.run(hanging).started)
+        store.request_stop([hanging])
+        training.join(90)
+    stopped, trained = ended(store, hanging, next_one)
+    assert (stopped.status, trained.status) == ("cancelled", "done")
+    assert "said nothing" in stopped.error and is_one_sentence(stopped.error)
 
 
 def test_a_trainer_that_knows_nothing_of_the_models_is_followed_by_one_that_does(use, store, small_sample, monkeypatch):
