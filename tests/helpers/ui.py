@@ -164,3 +164,19 @@ def open_results(at: AppTest, dataset: str = "sample") -> pd.DataFrame:
     at.session_state[f"results-of-{dataset}"] = True
     [table] = [table.value for table in again(at).dataframe if "trouble" in table.value]
     return table
+
+
+# What Predict shows
+
+EVERY_MODEL = {architecture.name for architecture in ARCHITECTURES.values()}
+
+
+def answers(at: AppTest) -> dict[str, str]:
+    """The answer that stands over the bars of each model."""
+    found = (re.fullmatch(r"(Model .*)  \n\*\*(.*)\*\*, \d+%", text) for text in texts(at, "markdown"))
+    return {match[1]: match[2] for match in found if match}
+
+
+def bars(at: AppTest) -> list[str]:
+    """The tables of probabilities, as HTML."""
+    return [part.proto.body for part in at.get("html") if 'class="bars"' in part.proto.body]
