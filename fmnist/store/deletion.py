@@ -109,9 +109,10 @@ class Deletion(RunQueue):
                     db.execute("DELETE FROM deleted WHERE run = ?", (id,))
                     restored.append(id)
         if damaged:
-            which = f"{'Run' if len(damaged) == 1 else 'Runs'} {words.listed(map(str, damaged))}"
+            which, it = ("Run", "it") if len(damaged) == 1 else ("Runs", "them")
+            which += f" {words.listed(map(str, damaged))}"
             others = f" Restored: {', '.join(map(str, restored))}." if restored else ""
-            raise StoreError(f"{which} can't be restored: what was kept of it is damaged.{others}")
+            raise StoreError(f"{which} can't be restored: what was kept of {it} is damaged.{others}")
         return restored
 
     def make_deletion_final(self, older_than: float = 0) -> None:
