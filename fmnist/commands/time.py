@@ -25,7 +25,11 @@ from fmnist.training import launcher, timing
 @click.option(
     "--steps", type=options.COUNT, default=timing.STEPS, show_default=True, help="Steps of each model in a round."
 )
-@click.option("--rounds", type=options.COUNT, default=timing.ROUNDS, show_default=True, help="Rounds.")
+@click.option(
+    "--rounds",
+    type=options.COUNT,
+    help=f"Rounds.  [default: {timing.usual_rounds(3)} for up to three models, more for more]",
+)
 @options.quiet_option
 @options.format_option("table", "json")
 def time_steps(
@@ -34,7 +38,7 @@ def time_steps(
     models: list[str],
     dataset: str,
     steps: int,
-    rounds: int,
+    rounds: int | None,
     quiet: bool,
     format: str,
 ) -> None:
@@ -47,7 +51,7 @@ def time_steps(
     recipes = recipes or [Recipe(model, dataset=dataset) for model in models]
     if len({recipe.dataset for recipe in recipes}) > 1:
         raise CommandError("Runs on different data can't be timed together: give runs on one data set.")
-    names = _names(recipes)
+    names, rounds = _names(recipes), rounds or timing.usual_rounds(len(recipes))
     loaded = places.load(recipes[0].dataset)
     launcher.recover(runs)  # What a scheduler that is gone has left behind is not being trained.
     _check_idle(runs)

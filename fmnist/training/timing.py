@@ -20,9 +20,8 @@ from fmnist.recipe import Recipe
 from fmnist.training.hardware import slots
 from fmnist.words import as_number, digits
 
-STEPS, ROUNDS = 300, 7
-"""With so many rounds, one of three models that take equally long is called slower in one of 25 timings; with five, in
-one of seven."""
+STEPS = 300
+MIN_ROUNDS = 7
 UNSTEADY = 1.5
 """Between the slowest and the quickest round of a recipe. Measured on two shared cores: 1.1 to 1.2 under a steady load,
 1.6 to 2.1 while other programs began and ended."""
@@ -61,7 +60,14 @@ class Timing:
         return self.median * self.steps_per_epoch
 
 
-def turns(recipes: Sequence[Recipe], data: Dataset, steps: int = STEPS, rounds: int = ROUNDS) -> Iterator[Turn]:
+def usual_rounds(models: int) -> int:
+    """Enough that of equally quick models one is called slower in at most 6 of 100 timings: a model is, if it was slower
+    than the one with the lowest median in every round. (Simulated: with five rounds it would be 14 of 100 timings of
+    three models, and 27 of five.)"""
+    return MIN_ROUNDS + max(0, models - 2) // 2
+
+
+def turns(recipes: Sequence[Recipe], data: Dataset, steps: int, rounds: int) -> Iterator[Turn]:
     """Train each recipe for some steps, one after the other, round after round; the first round is a warm-up.
 
     Args:

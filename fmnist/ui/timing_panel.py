@@ -113,15 +113,17 @@ def _clock() -> Clock:
 
 
 def time_again(
-    library: Library, groups: Sequence[Group], *, steps: int = timing.STEPS, rounds: int = timing.ROUNDS
+    library: Library, groups: Sequence[Group], *, steps: int = timing.STEPS, rounds: int | None = None
 ) -> None:
     """A button that has the groups' recipes timed under the same conditions, how far that is, and what came out.
 
     Args:
         groups: on one data set, at least one.
+        rounds: None for `timing.usual_rounds`.
     """
     if settings.read_only():
         return
+    rounds = rounds or timing.usual_rounds(len(groups))
     clock, subject = _clock(), (str(library.own.path), identity(groups))
     running = clock.running()
     if subject in clock.faults:
