@@ -61,9 +61,11 @@ class Timing:
 
 
 def usual_rounds(models: int) -> int:
-    """Enough that of equally quick models one is called slower in at most 6 of 100 timings: a model is, if it was slower
-    than the one with the lowest median in every round. (Simulated: with five rounds it would be 14 of 100 timings of
-    three models, and 27 of five.)"""
+    """Enough that of equally quick models one is called slower in at most 6 of 100 timings.
+
+    One is, if it was slower than the one with the lowest median in every round. With five rounds, simulated, it would
+    be in 14 of 100 timings of three models, and in 27 of five.
+    """
     return MIN_ROUNDS + max(0, models - 2) // 2
 
 
