@@ -100,12 +100,12 @@ def _print_table(rows: Sequence[Mapping[str, Any]], groups: Sequence[Group]) -> 
     """A line for each file that can be used."""
 
     def column(group: Group) -> Column:
-        probability = answer_table.probability_of(group)
+        answer, probability = answer_table.answers_of(group), answer_table.probability_of(group)
         name = ARCHITECTURES[group.recipe.model].name
-        return Column(name, lambda row: f"{row[group.title]} {say_share(row[probability])}")
+        return Column(name, lambda row: f"{row[answer]} {say_share(row[probability])}")
 
     columns = [Column("file", lambda row: row["file"], shortens=True), *map(column, groups)]
-    print(table([row for row in rows if row[groups[0].title] is not None], columns, room()))
+    print(table([row for row in rows if row[answer_table.answers_of(groups[0])] is not None], columns, room()))
 
 
 def _every_probability(

@@ -13,6 +13,9 @@ from fmnist.store.library import Group
 if TYPE_CHECKING:
     from fmnist.predict.unfamiliar import Familiarity
 
+FILE, REMARKS = "file", "remarks"
+"""The titles of the first and the last column."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -45,8 +48,13 @@ def with_warnings(pictures: Sequence[Picture], known: Familiarity | None) -> lis
 
 def columns(groups: Sequence[Group]) -> list[str]:
     """The titles: file, two for each model, and remarks."""
-    answers = [title for group in groups for title in (group.title, probability_of(group))]
-    return ["file", *answers, "remarks"]
+    answers = [title for group in groups for title in (answers_of(group), probability_of(group))]
+    return [FILE, *answers, REMARKS]
+
+
+def answers_of(group: Group) -> str:
+    """The title of the column with a model's answers: the model's, unless another column has it."""
+    return f"{group.title}, answer" if group.title in (FILE, REMARKS) else group.title
 
 
 def probability_of(group: Group) -> str:
@@ -64,11 +72,11 @@ def rows(pictures: Sequence[Picture], groups: Sequence[Group], means: Sequence[n
     place = 0
     for picture in pictures:
         row: dict[str, Any] = dict.fromkeys(columns(groups))
-        row |= {"file": picture.name, "remarks": " ".join(picture.remarks)}
+        row |= {FILE: picture.name, REMARKS: " ".join(picture.remarks)}
         if picture.image is not None:
             for group, mean in zip(groups, means, strict=True):
                 label = int(mean[place].argmax())
-                row[group.title] = group.recipe.info.classes[label]
+                row[answers_of(group)] = group.recipe.info.classes[label]
                 row[probability_of(group)] = float(mean[place, label])
             place += 1
         found.append(row)

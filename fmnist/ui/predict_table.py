@@ -72,7 +72,7 @@ def _show(
         probabilities = rows[answer_table.probability_of(group)]
         shown[answer_of(group)] = [
             f"{answer} {probability:.0%}" if pd.notna(answer) else ""
-            for answer, probability in zip(rows[group.title], probabilities, strict=True)
+            for answer, probability in zip(rows[answer_table.answers_of(group)], probabilities, strict=True)
         ]
     event = st.dataframe(
         shown,
