@@ -108,11 +108,11 @@ def show_training(library: Library, progress: TrainingProgress) -> None:
 
 def show_example(library: Library) -> None:
     """What stands where the curves will be, until something is trained on this machine."""
-    said = "Nothing has been trained on this machine yet."
+    said = "There is no training to show yet."
     place = st.container()
     if live_chart.reference_curves(library):
         place.caption(
-            f"{said} In grey: how each model learned FashionMNIST in a reference run. The first training here replaces "
+            f"{said} In grey: how each model learned FashionMNIST in a reference run. The next training here replaces "
             "these curves."
         )
     else:

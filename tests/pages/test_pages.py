@@ -174,7 +174,7 @@ def test_runs_need_the_test_images_only_where_these_are_shown(reference):
 
 def test_without_runs_of_ones_own_train_has_nothing_to_show(reference, fashion):
     at = visit(TRAIN)
-    assert says(at, "Nothing has been trained on this machine yet")
+    assert says(at, "There is no training to show yet")
     assert not at.get("plotly_chart")
 
 
