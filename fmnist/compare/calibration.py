@@ -40,9 +40,9 @@ def calibration(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, b
     )
 
 
-def expected_calibration_error(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+def expected_calibration_error(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray) -> float:
     """The mean over images of |accuracy - confidence| of their interval (Guo et al. 2017, equation 3), a share of 1."""
-    table = calibration(logits, predicted, labels, bins)
+    table = calibration(logits, predicted, labels)
     gaps = (table["accuracy"] - table["confidence"]).abs().fillna(0)
     return float((gaps * table["images"]).sum() / table["images"].sum())
 

@@ -124,9 +124,9 @@ def name_rows(figure: go.Figure, rows: Mapping[str, Sequence[str]], row_height: 
     figure.update_yaxes(tickvals=list(rows), ticktext=["<br>".join(name) for name in lines])
 
 
-def in_short_lines(name: str, most: int = 2) -> str:
-    """A name to stand beside a mark: in lines short enough for a phone, of which the last may end with "…"."""
-    return "<br>".join(textwrap.wrap(name, MAX_NAME, max_lines=most, placeholder=" …"))
+def in_short_lines(name: str) -> str:
+    """A name to stand beside a mark: in two lines short enough for a phone, of which the last may end with "…"."""
+    return "<br>".join(textwrap.wrap(name, MAX_NAME, max_lines=2, placeholder=" …"))
 
 
 def probabilities(

@@ -223,14 +223,17 @@ def say_on_test_images(name: str, found: Calibrated) -> str:
     )
 
 
-def say_selective(name: str, table: pd.DataFrame, share: float = 0.8) -> str:
+ANSWERED = 0.8
+"""Of the images, at least this share is answered where the least confident answers are left out."""
+
+
+def say_selective(name: str, table: pd.DataFrame) -> str:
     """What leaving out the least confident answers gives: a sentence.
 
     Args:
         table: `calibration.mean_selective_accuracy`.
-        share: of the images, at least so many are answered.
     """
-    row = table.iloc[min(int(np.searchsorted(table["share"], share)), len(table) - 1)]
+    row = table.iloc[min(int(np.searchsorted(table["share"], ANSWERED)), len(table) - 1)]
     return (
         f"{name}: {say_percent(table['accuracy'].iloc[-1])}% right on all images, {say_percent(row['accuracy'])}% on "
         f"the {row['share']:.0%} it is most confident about."

@@ -55,7 +55,7 @@ def wilson(correct: int, total: int, level: float = LEVEL) -> tuple[float, float
     return (0.0 if correct == 0 else middle - half), (1.0 if correct == total else middle + half)
 
 
-def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """The interval for the mean over seeds: mean ± t s/√n with n - 1 degrees of freedom.
 
     Student ("The probable error of a mean", Biometrika 6, 1908). It takes the seeds' values for normally distributed:
@@ -67,7 +67,7 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
     if len(values) < 2:
         return None
     mean, error = _mean_and_error(values)
-    half = _t_quantile(len(values) - 1, level) * error
+    half = _t_quantile(len(values) - 1, LEVEL) * error
     return mean - half, mean + half
 
 

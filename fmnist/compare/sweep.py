@@ -6,24 +6,21 @@ for `confirmation` to say.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from statistics import fmean
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from fmnist.compare import choosing, confirmation, statistics, sweep_chart
+from fmnist.compare import choosing, confirmation, sweep_chart
 from fmnist.compare import effects as effects_module
 from fmnist.compare.comparison import Picture
 from fmnist.compare.confirmation import Confirmation, recipe_that_confirms
 from fmnist.compare.pairs import accuracies
 from fmnist.compare.sentences import say_failed_to_learn, say_interval, say_points, say_share
 from fmnist.compare.statistics import EQUAL, MIN_SEEDS
-from fmnist.compare.summary import ACCURACY, usual_seconds
+from fmnist.compare.summary import ACCURACY, as_tables
 from fmnist.compare.thinning import spread
 from fmnist.grid import FACTORS, SETTINGS, Factor, differing
 from fmnist.models.registry import ARCHITECTURES
@@ -98,7 +95,7 @@ class Sweep:
         Returns:
             The columns of `COLUMNS`: id (of the group; "" where all have failed), name, the recipe's fields, source,
             device, seeds (how many are finished), shares of 1 as `summary.summarise` has them with the 95% interval
-            of the mean, dead and failed (numbers of runs), train_seconds (`usual_seconds`).
+            of the mean, dead and failed (numbers of runs), train_seconds (of those timed alike).
         """
         return self._library.remember(("sweep", self._identity), self._table)
 
@@ -109,7 +106,10 @@ class Sweep:
             recipe = run.recipe.group()
             if (recipe, run.recipe.seed) not in done:  # Else it went well another time.
                 failed.setdefault(recipe, set()).add(run.recipe.seed)
-        rows = [_row(group, len(failed.get(group.recipe, ())) if group.source == "own" else 0) for group in self.groups]
+        rows = [
+            _row(group, row, len(failed.get(group.recipe, ())) if group.source == "own" else 0)
+            for group, (_, row) in zip(self.groups, as_tables(self.groups)[0].iterrows(), strict=True)
+        ]
         known = {group.recipe for group in self.groups if group.source == "own"}
         rows += [_failed_row(recipe, len(seeds)) for recipe, seeds in failed.items() if recipe not in known]
         table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -304,25 +304,14 @@ def _say_few(seeds: pd.Series) -> list[str]:
     ]
 
 
-def _row(group: Group, failed: int) -> dict[str, Any]:
-    accuracies = [run.finished_result.accuracy_to_choose_by for run in group.runs]
-    low, high = statistics.accuracy_interval(accuracies) or (math.nan, math.nan)
-    return _values(group.recipe) | {
-        "id": group.id,
-        "name": group.title,
-        "source": group.source,
-        "device": group.where,
-        "seeds": len(group.runs),
-        "accuracy_mean": fmean(accuracies),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "accuracy_std": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else math.nan,
-        "accuracy_min": min(accuracies),
-        "accuracy_max": max(accuracies),
-        "dead": sum(bool(run.finished_result.dead) for run in group.runs),
-        "failed": failed,
-        "train_seconds": usual_seconds(group.runs),
-    }
+def _row(group: Group, summary: pd.Series, failed: int) -> dict[str, Any]:
+    """A group's row.
+
+    Args:
+        summary: its row of `summary.as_tables`.
+    """
+    kept = {"seeds": len(group.runs), "failed": failed}
+    return summary.to_dict() | _values(group.recipe) | kept
 
 
 def _failed_row(recipe: Recipe, failed: int) -> dict[str, Any]:
