@@ -2,18 +2,19 @@
 
 import streamlit as st
 
+from fmnist.ui.links import PAGES
 from fmnist.ui.page import page
 
 WHAT = (
     "This app trains three small image classifiers on **FashionMNIST**, 70,000 photos of clothes in ten classes, and "
     "compares them."
 )
-PAGES = (
-    ("pages/1_Train.py", ":material/play_circle:", "Train", "Train the models and watch them learn"),
-    ("pages/2_Compare.py", ":material/balance:", "Compare", "Accuracy, time and size side by side"),
-    ("pages/3_Confusion.py", ":material/grid_on:", "Confusion", "What they mix up, image by image"),
-    ("pages/4_Predict.py", ":material/draw:", "Predict", "Draw or upload something"),
-    ("pages/5_Data.py", ":material/photo_library:", "Data", "Browse the images"),
+SHOWN = (
+    ("Train", ":material/play_circle:", "Train the models and watch them learn"),
+    ("Compare", ":material/balance:", "Accuracy, time and size side by side"),
+    ("Confusion", ":material/grid_on:", "What they mix up, image by image"),
+    ("Predict", ":material/draw:", "Draw or upload something"),
+    ("Data", ":material/photo_library:", "Browse the images"),
 )
 
 
@@ -24,5 +25,5 @@ with page("Dashboard", "Which model recognises clothes best?"):
 
     best_model.show(resources.open_library())
     with st.container(horizontal=True, gap="medium"):
-        for path, icon, name, what in PAGES:
-            st.page_link(path, label=name, icon=icon, help=what, width="content")
+        for name, icon, what in SHOWN:
+            st.page_link(PAGES[name], label=name, icon=icon, help=what, width="content")

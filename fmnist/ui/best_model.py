@@ -12,6 +12,7 @@ from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.library import Library, default_groups
 from fmnist.ui.chart_display import draw
 from fmnist.ui.class_pictures import class_pictures
+from fmnist.ui.links import PAGES
 from fmnist.ui.model_cards import model_cards
 from fmnist.ui.scope import choose_scope, nothing_trained, say_where_from
 from fmnist.words import escape, listed
@@ -51,7 +52,7 @@ def show(library: Library) -> None:
     else:
         st.info("Nothing has been trained yet.", icon=":material/info:")
         if not settings.read_only():
-            st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
+            st.page_link(PAGES["Train"], label="Train the three models", icon=":material/play_circle:")
     class_pictures(dataset, library.own)
     model_cards(compared, untrained)
     say_where_from(dataset, groups)

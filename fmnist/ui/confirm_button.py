@@ -18,6 +18,7 @@ from fmnist.training.dry_run import Plan
 from fmnist.training.estimate import duration, estimate_seconds
 from fmnist.ui import login, resources, train_start
 from fmnist.ui.into_view import ask_for
+from fmnist.ui.links import PAGES
 from fmnist.ui.row_choice import key_of_rows
 from fmnist.words import escape
 
@@ -29,7 +30,7 @@ def offer(library: Library, swept: Sweep) -> None:
         return
     active = {(run.recipe.group(), run.recipe.seed) for run in library.own.runs(*ACTIVE)}
     if any((recipe.group(), recipe.seed) in active for recipe in todo):
-        st.page_link("pages/1_Train.py", label="It is being confirmed: watch", icon=":material/verified:")
+        st.page_link(PAGES["Train"], label="It is being confirmed: watch", icon=":material/verified:")
         return
     slots = train_start.slots(library)
     seconds = estimate_seconds(library, todo, swept.chosen.recipe.info.train, slots)
@@ -62,4 +63,4 @@ def _confirm(library: Library, todo: list[Recipe]) -> None:
     st.session_state["asked"] = [id for id, _ in queued]
     st.session_state["pressed"] = True
     ask_for(train_start.TRAINING)
-    st.switch_page("pages/1_Train.py")
+    st.switch_page(PAGES["Train"])

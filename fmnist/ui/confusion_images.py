@@ -16,6 +16,7 @@ from fmnist.ui.address import drop_unless_offered
 from fmnist.ui.chart_display import picture_config
 from fmnist.ui.image_tiles import image_buttons
 from fmnist.ui.into_view import ask_for, bring
+from fmnist.ui.links import PAGES
 from fmnist.words import escape, listed
 
 IMAGES_AT_ONCE = 48
@@ -143,7 +144,7 @@ def look_closer(library: Library, index: int, asked: list[Answers], images: Test
         st.image(picture, width=28 * CLOSE, alt=f"Test image {index}, labelled {true}")
         st.markdown(f"Test image {index}: **{true}**")
         st.page_link(
-            "pages/4_Predict.py",
+            PAGES["Predict"],
             label="Open it in Predict",
             icon=":material/draw:",
             query_params={"how": "Test image", "index": str(index)},

@@ -15,6 +15,7 @@ from fmnist.data.peculiarities import SHOES
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.store.database import DamagedRun, StoreError
 from fmnist.store.library import Group, Library
+from fmnist.ui.links import PAGES
 from fmnist.words import escape, listed
 
 TAB = "How far can they go"
@@ -71,7 +72,7 @@ def say_trained_with_mirroring(library: Library, dataset: str, image: np.ndarray
         name = escape(ARCHITECTURES[group.recipe.model].name)
         st.markdown(f"Trained with mirrored images, {name} says **{said}** of the picture as it is ({mean.max():.0%}).")
         if dataset == DEFAULT:
-            st.page_link("pages/2_Compare.py", label="What mirroring is good for", query_params={"tab": TAB})
+            st.page_link(PAGES["Compare"], label="What mirroring is good for", query_params={"tab": TAB})
 
 
 def _trained_with_mirroring(library: Library, dataset: str) -> tuple[Library, Group] | None:

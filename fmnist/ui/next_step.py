@@ -9,15 +9,8 @@ import streamlit as st
 from fmnist.compare.next_steps import MixUp
 from fmnist.ui.address import with_scope
 from fmnist.ui.confusion_items import key_of_items
+from fmnist.ui.links import PAGES
 from fmnist.words import escape
-
-PAGES = {
-    "Train": "pages/1_Train.py",
-    "Compare": "pages/2_Compare.py",
-    "Confusion": "pages/3_Confusion.py",
-    "Predict": "pages/4_Predict.py",
-    "Data": "pages/5_Data.py",
-}
 
 
 def show(

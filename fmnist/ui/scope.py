@@ -10,6 +10,7 @@ from fmnist import settings
 from fmnist.data.catalog import DATASETS, DEFAULT, SAMPLE
 from fmnist.store.library import SOURCES, Group, Library, default_groups, side_by_side, with_reference
 from fmnist.ui.address import names_of, settle_one, settle_some
+from fmnist.ui.links import PAGES
 from fmnist.words import escape
 
 MAX_COMPARED = 8
@@ -81,11 +82,11 @@ def nothing_trained(trials: Sequence[Group] = ()) -> None:
             f"All runs on these data hold out images, to choose a setting by: only Compare compares them.{then}",
             icon=":material/info:",
         )
-        st.page_link("pages/2_Compare.py", label="See the settings", icon=":material/balance:")
+        st.page_link(PAGES["Compare"], label="See the settings", icon=":material/balance:")
         return
     st.info("Nothing has been trained on these data yet.", icon=":material/info:")
     if not settings.read_only():
-        st.page_link("pages/1_Train.py", label="Train the three models", icon=":material/play_circle:")
+        st.page_link(PAGES["Train"], label="Train the three models", icon=":material/play_circle:")
 
 
 def key_of_groups(groups: Sequence[Group]) -> str:

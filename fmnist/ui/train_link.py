@@ -13,6 +13,7 @@ from fmnist.grid import Grid, as_text, decimals, held_out_numbers, is_yes, spann
 from fmnist.models.registry import ARCHITECTURES
 from fmnist.recipe import Recipe, RecipeError
 from fmnist.ui import address
+from fmnist.ui.links import PAGES
 from fmnist.words import shortened
 
 MAX_SEEDS = 20
@@ -40,9 +41,7 @@ def link_to_train(label: str, recipes: Sequence[Recipe], seeds: int) -> None:
     """A link to the Train page with the grid filled in that holds these recipes, and so many seeds; none where it has
     no form."""
     if not settings.read_only():
-        st.page_link(
-            "pages/1_Train.py", label=label, icon=":material/play_arrow:", query_params=filled_in(recipes, seeds)
-        )
+        st.page_link(PAGES["Train"], label=label, icon=":material/play_arrow:", query_params=filled_in(recipes, seeds))
 
 
 def filled_in(recipes: Sequence[Recipe], seeds: int) -> dict[str, str]:
